@@ -1,0 +1,306 @@
+"""From whatever container the user has to one complete table of numbers, time by unit.
+
+The only place that looks at the type of outside data; imports only :mod:`bayes_synth.errors`.
+"""
+
+import datetime as dt
+import numbers
+from collections.abc import Callable, Hashable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_synth.errors import DesignError, PanelError, listed, suggestion
+
+__all__ = ["read_long", "read_wide", "read_xarray", "time_label"]
+
+
+def read_long(data: Any, *, unit: str, time: str, outcome: str) -> pd.DataFrame:
+    """One row per unit and time, as a complete table: sorted times by sorted units."""
+    roles = {"unit": unit, "time": time, "outcome": outcome}
+    if len(set(roles.values())) < len(roles):
+        raise PanelError("P004", f"unit, time and outcome must be three columns, got {roles}.")
+    frame = _columns(_frame(data, index=[unit, time]), list(roles.values()))
+    units, times = _labels(frame[unit], unit), _times(frame[time], time)
+    cells = pd.Series(_numbers(frame[outcome], outcome), index=[times, units])
+    _refuse_duplicates(cells.index)
+    return _complete(cells.unstack())
+
+
+def read_wide(data: Any, *, time: str | None) -> pd.DataFrame:
+    """One column per unit, as a complete table: sorted times by sorted units."""
+    if isinstance(data, pd.DataFrame):
+        data = data.set_axis(_labels(list(data.columns), "column names"), axis=1)
+    frame = _frame(data, index=[] if time is None else [time])
+    native = nw.to_native(frame)
+    if time is None and not isinstance(native, pd.DataFrame):
+        raise PanelError(
+            "P003",
+            "This frame has no index, so its times must be a column: name it with time=...\n"
+            f"  Columns: {listed(frame.columns, 8)}.",
+        )
+    frame = frame if time is None else _columns(frame, [time, *(c for c in frame.columns if c != time)])
+    raw = native.index if time is None else frame[time]
+    times = _times(raw, time or "index")
+    names = [c for c in frame.columns if c != time]
+    labels = _labels(names, "column names")
+    table = pd.DataFrame({label: _numbers(frame[name], name) for label, name in zip(labels, names, strict=True)})
+    _refuse_duplicates(pd.MultiIndex.from_product([times, labels]))
+    return _complete(table.set_index(times))
+
+
+def read_xarray(data: Any, *, unit: str, time: str, outcome: str | None) -> pd.DataFrame:
+    """A DataArray, or one variable of a Dataset, as a complete table: times by units."""
+    array = _variable(data, outcome)
+    missing = [name for name in (unit, time) if name not in array.dims]
+    if missing:
+        raise PanelError(
+            "P014",
+            f"expected the dimensions {unit!r} and {time!r}, found {listed(array.dims)}.\n"
+            "  Name yours with unit=... and time=...",
+        )
+    array = array.squeeze([d for d in array.dims if d not in (unit, time) and array.sizes[d] == 1])
+    if array.ndim > 2:
+        extra = [d for d in array.dims if d not in (unit, time)]
+        raise PanelError("P014", f"one outcome wanted, but {listed(extra)} add dimensions: select one label of each.")
+    absent = [name for name in (unit, time) if name not in array.coords]
+    if absent:
+        raise PanelError("P014", f"the dimensions {listed(absent)} have no labels: assign_coords(...) first.")
+    array = array.transpose(time, unit)
+    return read_wide(
+        pd.DataFrame(array.values, index=array[time].to_index(), columns=array[unit].to_index()), time=None
+    )
+
+
+def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
+    """``value`` as a label comparable with ``times``; dates may be text.
+
+    Raises
+    ------
+    DesignError
+        D001, when the value cannot be a label of this time axis.
+    """
+    example = f"{times[0]:g}" if times.dtype.kind in "iuf" else repr(str(times[0])[:10])
+    wrong = DesignError("D001", f"{what}={value!r} does not fit the time axis; write it like {example}.")
+    if isinstance(value, bool) or value is None:
+        raise wrong
+    if times.dtype.kind in "iuf":
+        if isinstance(value, str) and value.strip().lstrip("-").isdigit():
+            return int(value)
+        if not isinstance(value, (int, float, np.integer, np.floating)) or not np.isfinite(value):
+            raise wrong
+        return int(value) if float(value).is_integer() else float(value)
+    if not isinstance(value, (str, dt.date, np.datetime64)):
+        raise wrong
+    try:
+        stamp = pd.Timestamp(value)
+    except ValueError as error:
+        raise wrong from error
+    if stamp is pd.NaT:
+        raise wrong
+    return stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo is not None else stamp
+
+
+def _frame(data: Any, *, index: list[str]) -> nw.DataFrame[Any]:
+    """An eager frame; levels of a pandas index that are asked for by name become columns."""
+    if isinstance(data, pd.DataFrame) and not isinstance(data.index, pd.RangeIndex):
+        levels = [n for n in data.index.names if n in index and n not in data.columns]
+        data = data.reset_index(levels) if levels else data
+    if isinstance(data, pd.DataFrame) and data.columns.has_duplicates:
+        twice = data.columns[data.columns.duplicated()]
+        raise PanelError("P005", f"{len(twice)} column names occur twice: {listed(twice)}. Rename or drop them.")
+    try:
+        frame = nw.from_native(data)
+    except TypeError as error:
+        hint = "\n  For xarray use Panel.from_xarray." if isinstance(data, (xr.DataArray, xr.Dataset)) else ""
+        raise PanelError(
+            "P001", f"expected a data frame (pandas, polars or pyarrow), got {type(data).__name__}.{hint}"
+        ) from error
+    if not isinstance(frame, nw.DataFrame):
+        raise PanelError("P007", "a lazy frame has no values yet: collect() it first.")
+    if frame.is_empty():
+        raise PanelError("P002", f"the frame is empty (columns: {listed(frame.columns) or 'none'}).")
+    return frame
+
+
+def _columns(frame: nw.DataFrame[Any], names: list[str]) -> nw.DataFrame[Any]:
+    for name in names:
+        if name not in frame.columns:
+            raise PanelError("P003", f"no column {name!r}. {suggestion(name, [str(c) for c in frame.columns])}")
+    return frame.select(names)
+
+
+def _variable(data: Any, outcome: str | None) -> xr.DataArray:
+    if isinstance(data, xr.DataArray):
+        return data
+    if not isinstance(data, xr.Dataset):
+        raise PanelError("P001", f"expected an xarray DataArray or Dataset, got {type(data).__name__}.")
+    names = [str(name) for name in data.data_vars]
+    if outcome is None and len(names) == 1:
+        return data[names[0]]
+    if outcome not in names:
+        raise PanelError("P003", f"no variable {outcome!r}; name one with outcome=... {suggestion(outcome, names)}")
+    return data[outcome]
+
+
+def _labels(column: Any, name: str) -> pd.Index:
+    """Unit labels as text; refuses missing, empty and look-alike ones."""
+    raw = list(column)
+    missing = sum(_is_missing(value) for value in raw)
+    if missing:
+        raise PanelError(
+            "P022", f"{missing} of {len(raw)} labels in {name!r} are missing or empty. Fill or drop those rows."
+        )
+    kinds = {type(value) for value in set(raw)}
+    labels = [str(value) for value in raw]
+    if len(set(labels)) < len(set(raw)):
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise PanelError(
+            "P024", f"{name!r} mixes labels that look alike but have different types ({names}). Use one type."
+        )
+    _refuse_lookalikes(sorted(set(labels)), name)
+    return pd.Index(labels, dtype=object, name="unit")
+
+
+def _refuse_lookalikes(labels: Sequence[str], name: str) -> None:
+    folded: dict[str, str] = {}
+    for label in labels:
+        other = folded.setdefault(" ".join(label.split()).casefold(), label)
+        if other != label:
+            raise PanelError(
+                "P023",
+                f"{name!r} has {other!r} and {label!r}, which differ only in case or blanks. Make them one or rename.",
+            )
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip()) or bool(pd.isna(value))  # type: ignore[call-overload]
+
+
+def _times(column: Any, name: str) -> pd.Index:
+    """Times as int64, float64 or naive datetimes (UTC when the data carry a zone)."""
+    values = column.to_numpy() if isinstance(column, nw.Series) else column
+    index = pd.Index(values, name="time")
+    missing = int(index.isna().sum())
+    if missing:
+        raise PanelError("P022", f"{missing} of {len(index)} times in {name!r} are missing. Fill or drop those rows.")
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    if index.dtype.kind == "b":
+        raise PanelError("P032", f"{name!r} holds booleans, not times.")
+    if index.dtype.kind in "iu":
+        return index.astype("int64")
+    if index.dtype.kind == "f":
+        return _numeric_times(index, name)
+    if isinstance(index, pd.DatetimeIndex):
+        return _naive(index)
+    return _parsed_times(index, name)
+
+
+def _numeric_times(index: pd.Index, name: str) -> pd.Index:
+    if not np.isfinite(index.to_numpy()).all():
+        raise PanelError("P034", f"{name!r} has infinite times. Drop those rows.")
+    whole = bool((index == np.floor(index)).all())
+    return index.astype("int64") if whole else index
+
+
+def _parsed_times(index: pd.Index, name: str) -> pd.Index:
+    kinds = {_kind(value) for value in index}
+    if len(kinds) > 1:
+        raise PanelError("P030", f"{name!r} mixes {listed(sorted(kinds))}. Use one type for all times.")
+    if kinds == {"numbers"}:
+        return _times(pd.Index(index.astype("float64"), name="time"), name)
+    if kinds == {"text"} and all(str(value).strip().lstrip("-").isdigit() for value in index):
+        return index.astype("int64")
+    try:
+        parsed = pd.to_datetime(index, format="ISO8601", utc=False)
+    except ValueError as error:
+        bad = _first_failing(index, lambda value: pd.to_datetime(value, format="ISO8601"))
+        raise PanelError(
+            "P032",
+            f"{name!r} holds text that is not an ISO date, such as {bad!r}.\n"
+            "  Convert it first, for example with pandas.to_datetime(..., format=...).",
+        ) from error
+    return _naive(pd.DatetimeIndex(parsed, name="time"))
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, (dt.date, np.datetime64)):
+        zone = getattr(value, "tzinfo", None)
+        return "dates" if zone is None else "dates with a time zone"
+    return "numbers" if isinstance(value, (int, float, np.number)) else type(value).__name__
+
+
+def _first_failing(values: pd.Index, convert: Callable[[Any], Any]) -> object:
+    for value in values:
+        try:
+            convert(value)
+        except ValueError:
+            return value
+    return values[0]
+
+
+def _naive(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    naive = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
+    return naive.as_unit("ns").rename("time")
+
+
+def _numbers(column: nw.Series[Any], name: object) -> np.ndarray:
+    """Outcomes as float64; text, booleans, dates and complex numbers are refused."""
+    kind = column.dtype
+    if kind == nw.Boolean or kind.is_temporal():
+        raise PanelError("P010", f"column {str(name)!r} holds {kind}, not numbers.")
+    if kind.is_numeric():
+        return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=float)
+    values = column.to_list()
+    if any(isinstance(value, complex) for value in values):
+        raise PanelError("P011", f"column {str(name)!r} holds complex numbers.")
+    bad = [value for value in values if not (_is_missing(value) or isinstance(value, (numbers.Real, Decimal)))]
+    if bad:
+        raise PanelError(
+            "P009",
+            f"column {str(name)!r} should hold numbers, but {len(bad)} of {len(values)} are not: "
+            f"{listed(map(repr, bad), 3)}.\n"
+            "  Convert it first, for example with pandas.to_numeric after removing separators or % signs.",
+        )
+    return np.array([np.nan if _is_missing(value) else float(value) for value in values])
+
+
+def _refuse_duplicates(keys: pd.Index) -> None:
+    twice = keys[keys.duplicated()].unique()
+    if len(twice):
+        cells = listed(f"{unit} at {_short(time)}" for time, unit in twice)
+        raise PanelError(
+            "P020",
+            f"{len(twice)} cells occur more than once: {cells}.\n  Aggregate first, for example groupby([unit, time]).sum().",
+        )
+
+
+def _complete(table: pd.DataFrame) -> pd.DataFrame:
+    """Sorted, with every cell finite; otherwise the gaps are named."""
+    table = table.sort_index().sort_index(axis=1)
+    infinite = np.isinf(table.to_numpy())
+    if infinite.any():
+        cells = listed(f"{table.columns[j]} at {_short(table.index[i])}" for i, j in np.argwhere(infinite))
+        raise PanelError("V001", f"{int(infinite.sum())} outcomes are infinite: {cells}. Correct or drop them.")
+    gaps = table.isna().sum()
+    gaps = gaps[gaps > 0]
+    if len(gaps):
+        names = listed(f"{unit} ({count} of {len(table)} times)" for unit, count in gaps.items())
+        raise PanelError(
+            "P025",
+            f"{len(gaps)} of {table.shape[1]} units have gaps: {names}.\n"
+            f"  Drop those units or times, or fill the gaps yourself, before building the panel.",
+        )
+    return table
+
+
+def _short(time: Hashable) -> str:
+    text = str(time)
+    return text.removesuffix(" 00:00:00")

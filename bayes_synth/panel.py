@@ -1,0 +1,370 @@
+"""Panel: the one front door for data.
+
+Imports :mod:`bayes_synth.intake` for containers and :mod:`bayes_synth.errors`, nothing above.
+"""
+
+import html
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_synth.errors import DesignError, DesignWarning, PanelError, listed, suggestion
+from bayes_synth.intake import read_long, read_wide, read_xarray, time_label
+
+__all__ = ["Panel"]
+
+MIN_PRE = 3
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Panel:
+    """Outcomes of treated and untreated units over time, complete and sorted.
+
+    Build one with :meth:`from_long`, :meth:`from_wide` or :meth:`from_xarray`; every method returns
+    a new panel, and neither the panel nor the object it came from ever changes.
+
+    Parameters
+    ----------
+    outcomes
+        Dims ``(time, unit)``, finite numbers, sorted along both, in the user's units.
+    treated
+        Labels of the treated units. Several are averaged: their mean is the treated series.
+    start
+        Label of the first treated period.
+    unit, time, outcome
+        What the user calls them; used as axis labels.
+
+    Raises
+    ------
+    DesignError
+        D004 with fewer than three pre-periods, D006 with no post-period, D007 for a treated unit that
+        is not in the data, D014 without donors.
+
+    References
+    ----------
+    Abadie (2021), Journal of Economic Literature 59(2), sections 3.1 and 6.
+    """
+
+    outcomes: xr.DataArray
+    treated: tuple[str, ...]
+    start: Any
+    unit: str = "unit"
+    time: str = "time"
+    outcome: str = "outcome"
+
+    def __post_init__(self) -> None:
+        _check_design(self)
+
+    @classmethod
+    def from_long(
+        cls, data: Any, *, unit: str, time: str, outcome: str, treated: str | Sequence[Any], start: Any
+    ) -> "Panel":
+        """Panel from one row per unit and time (pandas, polars or pyarrow).
+
+        Parameters
+        ----------
+        data
+            The frame; other columns are ignored. Levels of a pandas index count as columns.
+        unit, time, outcome
+            Column names. Times are integers, dates or ISO text.
+        treated
+            One label, or several units treated at the same time.
+        start
+            Label of the first treated period, of the same type as the times.
+
+        Raises
+        ------
+        PanelError
+            When the rows do not form a complete panel of numbers.
+        DesignError
+            When treated units, donors or start do not form a design.
+        """
+        table = read_long(data, unit=unit, time=time, outcome=outcome)
+        return _panel(table, treated, start, unit=unit, time=time, outcome=outcome)
+
+    @classmethod
+    def from_wide(
+        cls,
+        data: Any,
+        *,
+        treated: str | Sequence[Any],
+        start: Any,
+        time: str | None = None,
+        outcome: str = "outcome",
+    ) -> "Panel":
+        """Panel from one column per unit.
+
+        Parameters
+        ----------
+        data
+            The frame. With pandas the index holds the times unless ``time`` names a column.
+        treated, start
+            As in :meth:`from_long`.
+        time
+            The column of times; required for frames without an index (polars, pyarrow).
+        outcome
+            What the numbers are, for axis labels.
+
+        Raises
+        ------
+        PanelError, DesignError
+            As in :meth:`from_long`.
+        """
+        table = read_wide(data, time=time)
+        return _panel(table, treated, start, unit="unit", time=time or "time", outcome=outcome)
+
+    @classmethod
+    def from_xarray(
+        cls,
+        data: xr.DataArray | xr.Dataset,
+        *,
+        treated: str | Sequence[Any],
+        start: Any,
+        unit: str = "unit",
+        time: str = "time",
+        outcome: str | None = None,
+    ) -> "Panel":
+        """Panel from a labelled array.
+
+        Parameters
+        ----------
+        data
+            An array with the two dimensions, or a dataset that holds one.
+        treated, start
+            As in :meth:`from_long`.
+        unit, time
+            Names of the dimensions.
+        outcome
+            The variable, when ``data`` is a dataset with several.
+
+        Raises
+        ------
+        PanelError, DesignError
+            As in :meth:`from_long`.
+        """
+        table = read_xarray(data, unit=unit, time=time, outcome=outcome)
+        name = outcome or getattr(data, "name", None) or "outcome"
+        return _panel(table, treated, start, unit=unit, time=time, outcome=str(name))
+
+    @property
+    def donors(self) -> tuple[str, ...]:
+        """Labels of the untreated units, sorted."""
+        treated = set(self.treated)
+        return tuple(label for label in self.outcomes["unit"].values.tolist() if label not in treated)
+
+    @property
+    def times(self) -> pd.Index:
+        """All times, sorted."""
+        return pd.Index(self.outcomes.indexes["time"], name=self.time)
+
+    @property
+    def pre(self) -> pd.Index:
+        """Times before ``start``."""
+        return self.times[self.times < self.start]
+
+    @property
+    def post(self) -> pd.Index:
+        """Times from ``start`` on."""
+        return self.times[self.times >= self.start]
+
+    @property
+    def treated_outcome(self) -> xr.DataArray:
+        """The treated series, dims ``(time,)``: the mean when several units are treated."""
+        return self.outcomes.sel(unit=list(self.treated)).mean("unit").rename(self.outcome)
+
+    @property
+    def donor_outcomes(self) -> xr.DataArray:
+        """The donors' series, dims ``(time, donor)``."""
+        return self.outcomes.sel(unit=list(self.donors)).rename(unit="donor").rename(self.outcome)
+
+    def drop(self, donors: str | Sequence[str]) -> "Panel":
+        """The panel without these donors.
+
+        Raises
+        ------
+        DesignError
+            D009 for a label that is no donor, D014 when none would be left.
+        """
+        gone = set(self._known_donors(donors))
+        return self._with_units([label for label in self.donors if label not in gone])
+
+    def keep(self, donors: str | Sequence[str]) -> "Panel":
+        """The panel with these donors only.
+
+        Raises
+        ------
+        DesignError
+            D009 for a label that is no donor, D014 when none would be left.
+        """
+        return self._with_units(self._known_donors(donors))
+
+    def as_if_treated(self, donor: str | Sequence[str]) -> "Panel":
+        """A placebo in space: this donor as the treated unit; the real treated units leave.
+
+        Parameters
+        ----------
+        donor
+            One donor, or as many as there are treated units: a mean of three units needs a mean of
+            three donors as its placebo.
+
+        Raises
+        ------
+        DesignError
+            D009 for a label that is no donor, D024 for another number of donors than treated units,
+            D014 when no donor would be left.
+
+        References
+        ----------
+        Abadie, Diamond and Hainmueller (2010), section 2.4.
+        """
+        chosen = tuple(sorted(self._known_donors(donor)))
+        if len(chosen) != len(self.treated):
+            raise DesignError(
+                "D024",
+                f"{len(self.treated)} units are treated and averaged, so a placebo averages as many donors; "
+                f"got {len(chosen)}: {listed(chosen)}.",
+            )
+        return replace(self, outcomes=_locked(self.outcomes.sel(unit=list(self.donors))), treated=chosen)
+
+    def backdate(self, start: Any) -> "Panel":
+        """A placebo in time: as if treated from ``start`` on; the real treated periods leave.
+
+        Raises
+        ------
+        DesignError
+            D002 unless ``start`` lies in the pre-period, D004 when it leaves too few pre-periods.
+
+        References
+        ----------
+        Abadie (2021), section 7.
+        """
+        early = _first_treated(start, self.pre)
+        return replace(self, outcomes=_locked(self.outcomes.sel(time=self.pre.to_numpy())), start=early)
+
+    def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
+        labels = [donors] if isinstance(donors, str) else [str(label) for label in donors]
+        for label in labels:
+            if label in self.treated:
+                raise DesignError("D008", f"{label!r} is treated, so it is no donor.")
+            if label not in self.donors:
+                raise DesignError("D009", f"{label!r} is no donor of this panel. {suggestion(label, self.donors)}")
+        return labels
+
+    def _with_units(self, donors: Sequence[str]) -> "Panel":
+        return replace(self, outcomes=_locked(self.outcomes.sel(unit=sorted({*donors, *self.treated}))))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Panel):
+            return NotImplemented
+        names = ("treated", "start", "unit", "time", "outcome")
+        same = all(getattr(self, name) == getattr(other, name) for name in names)
+        return same and self.outcomes.equals(other.outcomes)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _facts(self) -> dict[str, str]:
+        several = len(self.treated) > 1
+        note = f" (mean of {len(self.treated)} units; a placebo is a mean of as many donors)" if several else ""
+        return {
+            "treated": listed(self.treated, 3) + note,
+            "start": short(self.start),
+            "donors": f"{len(self.donors)}: {listed(self.donors, 4)}",
+            "pre": span(self.pre),
+            "post": span(self.post),
+            "outcome": self.outcome,
+        }
+
+    def __repr__(self) -> str:
+        rows = (f"  {name:<8} {text}" for name, text in self._facts().items())
+        return "\n".join(["Panel", *rows])
+
+    def _repr_html_(self) -> str:
+        cell = "<tr><th style='text-align:left'>{}</th><td style='text-align:left'>{}</td></tr>"
+        rows = "".join(cell.format(html.escape(n), html.escape(t)) for n, t in self._facts().items())
+        return f"<strong>Panel</strong><table>{rows}</table>"
+
+
+def short(time: Hashable) -> str:
+    """A time as a person writes it: midnight is not spelled out."""
+    return str(time).removesuffix(" 00:00:00")
+
+
+def span(times: pd.Index) -> str:
+    """How many periods, and from when to when."""
+    return f"{len(times)} periods, {short(times[0])} to {short(times[-1])}"
+
+
+def _panel(table: pd.DataFrame, treated: Any, start: Any, **names: str) -> Panel:
+    labels = [treated] if isinstance(treated, (str, int, np.integer)) else list(treated)
+    chosen = tuple(sorted({str(label) for label in labels}))
+    table.index.name, table.columns.name = "time", "unit"
+    if table.shape[1] < 2:
+        raise PanelError("P037", f"the data hold a single unit ({listed(table.columns)}): no donors to weight.")
+    _check_treated(chosen, [str(label) for label in table.columns])
+    first = _first_treated(_one_start(start), pd.Index(table.index))
+    return Panel(_locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first, **names)
+
+
+def _check_treated(treated: Sequence[str], units: Sequence[str]) -> None:
+    if not treated:
+        raise DesignError("D014", "nobody is treated: name at least one unit with treated=...")
+    for label in treated:
+        if label not in units:
+            raise DesignError("D007", f"the treated unit {label!r} is not in the data. {suggestion(label, units)}")
+
+
+def _one_start(start: Any) -> Any:
+    """The common start when one is given per unit."""
+    if not isinstance(start, Mapping):
+        return start
+    if len(set(start.values())) == 1:
+        return next(iter(start.values()))
+    dates = listed(f"{unit}: {date}" for unit, date in start.items())
+    raise DesignError("D021", f"the treated units start at different times ({dates}). Fit one panel per start for now.")
+
+
+def _first_treated(start: Any, times: pd.Index) -> Any:
+    """``start`` as a label of the axis: the first time that is not before it."""
+    label = time_label(start, times, what="start")
+    if not times[0] <= label <= times[-1]:
+        raise DesignError(
+            "D002",
+            f"start={short(label)} lies outside the times, {short(times[0])} to {short(times[-1])}.",
+        )
+    first = times[times >= label][0]
+    if first != label:
+        warnings.warn(
+            f"[D003] start={short(label)} falls between two times; the first treated period is {short(first)}.",
+            DesignWarning,
+            stacklevel=5,
+        )
+    return first
+
+
+def _check_design(panel: Panel) -> None:
+    if not panel.donors:
+        raise DesignError("D014", "no donors are left: synthetic control needs at least one untreated unit.")
+    if len(panel.pre) < MIN_PRE:
+        raise DesignError(
+            "D004",
+            f"{len(panel.pre)} periods before start={short(panel.start)}; at least {MIN_PRE} are needed to learn weights.",
+        )
+    if not len(panel.post):
+        raise DesignError("D006", f"no periods from start={short(panel.start)} on: there is no effect to measure.")
+    pre = panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy()
+    if np.ptp(pre) == 0:
+        raise DesignError("V004", f"the treated series is constant ({pre[0]:g}) before start: nothing to match.")
+
+
+def _locked(outcomes: xr.DataArray) -> xr.DataArray:
+    """A private copy whose numbers cannot be written to."""
+    values = np.array(outcomes.to_numpy(), dtype=float)
+    values.flags.writeable = False
+    coords = {"time": outcomes["time"].to_numpy(), "unit": np.array(outcomes["unit"].to_numpy(), dtype=object)}
+    return xr.DataArray(values, dims=("time", "unit"), coords=coords)
