@@ -1,1 +1,61 @@
-"""x"""
+"""Bayesian synthetic control: sparse donor weights, effects as posteriors, intervals as the verdict.
+
+>>> import bayes_synth as bs
+>>> fit = bs.SyntheticControl().fit(bs.load_dataset("prop99"), random_seed=1)  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayes_synth import errors, noise, priors, testing
+    from bayes_synth.datasets import fetch_dataset, load_dataset
+    from bayes_synth.effects import Effect
+    from bayes_synth.fit import Fit
+    from bayes_synth.io import load
+    from bayes_synth.model import SyntheticControl
+    from bayes_synth.panel import Panel
+    from bayes_synth.simulate import simulate
+
+__version__ = version("bayes_synth")
+
+_HOMES = {
+    "Effect": "effects",
+    "Fit": "fit",
+    "Panel": "panel",
+    "SyntheticControl": "model",
+    "fetch_dataset": "datasets",
+    "load": "io",
+    "load_dataset": "datasets",
+    "simulate": "simulate",
+}
+_MODULES = ("errors", "noise", "priors", "testing")
+
+__all__ = [
+    "Effect",
+    "Fit",
+    "Panel",
+    "SyntheticControl",
+    "errors",
+    "fetch_dataset",
+    "load",
+    "load_dataset",
+    "noise",
+    "priors",
+    "simulate",
+    "testing",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that importing the package stays quick."""
+    if name in _MODULES:
+        return import_module(f"bayes_synth.{name}")
+    if name in _HOMES:
+        return getattr(import_module(f"bayes_synth.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'bayes_synth' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

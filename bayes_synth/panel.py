@@ -230,7 +230,7 @@ class Panel:
                 f"{len(self.treated)} units are treated and averaged, so a placebo averages as many donors; "
                 f"got {len(chosen)}: {listed(chosen)}.",
             )
-        return replace(self, outcomes=_locked(self.outcomes.sel(unit=list(self.donors))), treated=chosen)
+        return replace(self, outcomes=locked(self.outcomes.sel(unit=list(self.donors))), treated=chosen)
 
     def backdate(self, start: Any) -> "Panel":
         """A placebo in time: as if treated from ``start`` on; the real treated periods leave.
@@ -245,7 +245,7 @@ class Panel:
         Abadie (2021), section 7.
         """
         early = _first_treated(start, self.pre)
-        return replace(self, outcomes=_locked(self.outcomes.sel(time=self.pre.to_numpy())), start=early)
+        return replace(self, outcomes=locked(self.outcomes.sel(time=self.pre.to_numpy())), start=early)
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
         labels = [donors] if isinstance(donors, str) else [str(label) for label in donors]
@@ -257,7 +257,7 @@ class Panel:
         return labels
 
     def _with_units(self, donors: Sequence[str]) -> "Panel":
-        return replace(self, outcomes=_locked(self.outcomes.sel(unit=sorted({*donors, *self.treated}))))
+        return replace(self, outcomes=locked(self.outcomes.sel(unit=sorted({*donors, *self.treated}))))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Panel):
@@ -308,7 +308,7 @@ def _panel(table: pd.DataFrame, treated: Any, start: Any, **names: str) -> Panel
         raise PanelError("P037", f"the data hold a single unit ({listed(table.columns)}): no donors to weight.")
     _check_treated(chosen, [str(label) for label in table.columns])
     first = _first_treated(_one_start(start), pd.Index(table.index))
-    return Panel(_locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first, **names)
+    return Panel(locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first, **names)
 
 
 def _check_treated(treated: Sequence[str], units: Sequence[str]) -> None:
@@ -362,7 +362,7 @@ def _check_design(panel: Panel) -> None:
         raise DesignError("V004", f"the treated series is constant ({pre[0]:g}) before start: nothing to match.")
 
 
-def _locked(outcomes: xr.DataArray) -> xr.DataArray:
+def locked(outcomes: xr.DataArray) -> xr.DataArray:
     """A private copy whose numbers cannot be written to."""
     values = np.array(outcomes.to_numpy(), dtype=float)
     values.flags.writeable = False

@@ -1,0 +1,112 @@
+"""Whether the draws can be trusted: our own checks, run after every fit.
+
+The verdict is about the effect and the noise. Weights have a flag of their own: similar donors can
+trade weight without changing the counterfactual, so theirs may mix slowly while the effect is sharp
+(Gelman et al. 2020, Bayesian Workflow, section 5, on weak identification).
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import arviz_stats
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+__all__ = ["Convergence", "check_convergence", "diagnose", "diagnose_weights"]
+
+R_HAT = 1.01
+ESS = 400
+E_BFMI = 0.3
+RARE = 1e-3
+"""Largest share of draws that may diverge or saturate the tree depth."""
+
+
+@final
+@dataclass(frozen=True)
+class Convergence:
+    """The verdict on effect, noise and sampler.
+
+    Parameters
+    ----------
+    problems
+        What is wrong, one sentence each; none means converged.
+    divergences
+        Number of divergent transitions after tuning.
+    r_hat, ess
+        Worst R-hat, and worst bulk or tail effective sample size, among effect and noise parameters.
+    """
+
+    problems: tuple[str, ...]
+    divergences: int
+    r_hat: float
+    ess: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        facts = f"R-hat {self.r_hat:.3f}, ESS {self.ess:.0f}, {self.divergences} divergences"
+        return f"converged ({facts})" if self.ok else f"NOT CONVERGED: {'; '.join(self.problems)} ({facts})"
+
+
+def diagnose(draws: xr.Dataset) -> pd.DataFrame:
+    """R-hat, bulk and tail ESS and the mean's Monte Carlo error, one row per quantity.
+
+    Parameters
+    ----------
+    draws
+        Variables with dims ``(chain, draw)``, or one further dim whose labels name the rows.
+
+    References
+    ----------
+    Vehtari et al. (2021), Bayesian Analysis 16(2).
+    """
+    table = {
+        "r_hat": arviz_stats.rhat(draws),
+        "ess_bulk": arviz_stats.ess(draws, method="bulk"),
+        "ess_tail": arviz_stats.ess(draws, method="tail"),
+        "mcse": arviz_stats.mcse(draws, method="mean"),
+    }
+    frame = pd.DataFrame({name: _by_quantity(values) for name, values in table.items()}).rename_axis("quantity")
+    good = (frame["r_hat"] <= R_HAT) & (frame[["ess_bulk", "ess_tail"]] >= ESS).all(axis=1)
+    return frame.assign(ok=good)
+
+
+def diagnose_weights(draws: xr.DataArray) -> pd.DataFrame:
+    """:func:`diagnose` for every donor's weight."""
+    return diagnose(draws.to_dataset(name="weights"))
+
+
+def check_convergence(draws: xr.Dataset, sample_stats: xr.Dataset) -> Convergence:
+    """The verdict from the draws of effect and noise and from the sampler's own statistics."""
+    table = diagnose(draws)
+    bad = table.index[~table["ok"]]
+    worst, least = float(table["r_hat"].max()), float(table[["ess_bulk", "ess_tail"]].min().min())
+    mixing = [f"{', '.join(bad)}: R-hat above {R_HAT} or ESS below {ESS}"] if len(bad) else []
+    divergences = int(sample_stats["diverging"].sum())
+    return Convergence(tuple(mixing + _sampler_problems(sample_stats)), divergences, worst, least)
+
+
+def _sampler_problems(stats: xr.Dataset) -> list[str]:
+    problems = []
+    diverging = float(stats["diverging"].mean())
+    if diverging > RARE:
+        problems.append(f"{diverging:.1%} of transitions diverged; raise target_accept")
+    if "reached_max_treedepth" in stats and (deep := float(stats["reached_max_treedepth"].mean())) > RARE:
+        problems.append(f"{deep:.1%} of transitions reached the largest tree depth")
+    if "energy" in stats and stats.sizes["draw"] > 1:
+        bfmi = np.atleast_1d(arviz_stats.bfmi(stats["energy"]).to_numpy())
+        if not (bfmi >= E_BFMI).all():
+            problems.append(f"E-BFMI {bfmi.min():.2f} is below {E_BFMI}")
+    return problems
+
+
+def _by_quantity(values: xr.Dataset) -> pd.Series:
+    rows: dict[str, float] = {}
+    for name, array in values.data_vars.items():
+        labels = [str(name)] if array.ndim == 0 else [f"{name}[{label}]" for label in array[array.dims[0]].to_numpy()]
+        rows |= dict(zip(labels, np.atleast_1d(array.to_numpy()).tolist(), strict=True))
+    return pd.Series(rows, dtype=float)

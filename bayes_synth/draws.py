@@ -1,0 +1,146 @@
+"""From the sampler's draws to labelled ones: the groups of a fit, in the user's units.
+
+Everything after sampling happens here once: pre-period replicates, the counterfactual, the pointwise
+log likelihood. Imports the specification (model, priors, noise) and no PyMC.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from bayes_synth.effects import effect_draws
+from bayes_synth.panel import Panel
+
+if TYPE_CHECKING:
+    from bayes_synth.model import Inputs, SyntheticControl
+
+__all__ = ["posterior_groups", "prior_groups", "tree"]
+
+SAMPLE_DIMS = ("chain", "draw")
+
+
+def tree(groups: dict[str, xr.Dataset]) -> xr.DataTree:
+    """The groups as one DataTree."""
+    return xr.DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
+
+
+def posterior_groups(
+    model: "SyntheticControl", panel: Panel, posterior: xr.Dataset, rng: np.random.Generator
+) -> dict[str, xr.Dataset]:
+    """Every group that follows from the posterior, in outcome units.
+
+    Parameters
+    ----------
+    model, panel
+        What was fitted.
+    posterior
+        ``weights`` (padded) and the noise parameters in units of the scale, dims ``(chain, draw, ...)``.
+    rng
+        Randomness of the predictive draws.
+    """
+    inputs, shape = model.inputs(panel), posterior["weights"].shape[:2]
+    weights = posterior["weights"].to_numpy()[..., : len(panel.donors)].reshape(-1, len(panel.donors))
+    noise = {name: posterior[name].to_numpy().reshape(-1) for name in model.noise.parameters}
+    weighted = weights @ inputs.donor_outcomes.T
+    residual = inputs.outcome - weighted[:, : inputs.periods]
+    path = model.noise.continue_path(noise, residual, len(panel.post), rng)
+    lay = _Layout(shape, panel, inputs)
+
+    predictions = lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")
+    observed = _observed(panel)
+    scaled = {name: value * _unit(model, name, inputs) for name, value in {**noise, "level": path.level}.items()}
+    log_likelihood = model.noise.log_predictive(noise, residual) - np.log(inputs.scale)
+    return {
+        "posterior": xr.Dataset(
+            {"weights": lay.donor(weights)} | {name: lay.scalar(value) for name, value in scaled.items()}
+        ),
+        "posterior_predictive": lay.pre(weighted[:, : inputs.periods] + path.replicate, "outcome"),
+        "predictions": predictions,
+        "effects": effect_draws(observed["predictions_constant_data"]["outcome"], predictions["counterfactual"]),
+        "log_likelihood": xr.Dataset({"outcome": lay.timed(log_likelihood, "pre")}),
+        "log_prior": _log_prior(model, panel, weights, noise, lay),
+        **observed,
+    }
+
+
+def prior_groups(
+    model: "SyntheticControl", panel: Panel, draws: int, rng: np.random.Generator
+) -> dict[str, xr.Dataset]:
+    """The groups ``prior``, ``prior_predictive`` and ``observed_data``, in outcome units."""
+    inputs = model.inputs(panel)
+    lay = _Layout((1, draws), panel, inputs)
+    weights = model.weights_prior.sample(panel.donors, draws, rng)
+    noise = model.noise.sample(draws, rng)
+    path = weights @ inputs.donor_outcomes[: inputs.periods].T + model.noise.simulate(noise, inputs.periods, rng)
+    path += _prior_level(model, path, rng)
+    scaled = {name: lay.scalar(value * _unit(model, name, inputs)) for name, value in noise.items()}
+    return {
+        "prior": xr.Dataset({"weights": lay.donor(weights), **scaled}),
+        "prior_predictive": lay.pre(path, "outcome"),
+        "observed_data": _observed(panel)["observed_data"],
+    }
+
+
+def _prior_level(model: "SyntheticControl", path: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A draw of the level; a free one puts each path on the observed mean, which is zero on this scale."""
+    sd = model.noise.level_sd
+    return -path.mean(1, keepdims=True) if np.isinf(sd) else sd * rng.standard_normal((len(path), 1))
+
+
+def _unit(model: "SyntheticControl", name: str, inputs: "Inputs") -> float:
+    return 1.0 if name in model.noise.unitless else inputs.scale
+
+
+def _log_prior(
+    model: "SyntheticControl", panel: Panel, weights: np.ndarray, noise: dict[str, np.ndarray], lay: "_Layout"
+) -> xr.Dataset:
+    units = {name: np.log(_unit(model, name, lay.inputs)) for name in noise}
+    densities = {name: value - units[name] for name, value in model.noise.log_prior(noise).items()}
+    densities["weights"] = model.weights_prior.log_density(weights, panel.donors)
+    return xr.Dataset({name: lay.scalar(value) for name, value in densities.items()})
+
+
+def _observed(panel: Panel) -> dict[str, xr.Dataset]:
+    """The panel itself, split at ``start``; from these groups a saved fit rebuilds it."""
+    pre, post = panel.pre.to_numpy(), panel.post.to_numpy()
+    series = xr.Dataset(
+        {
+            "donor_outcomes": panel.donor_outcomes,
+            "treated_outcomes": panel.outcomes.sel(unit=list(panel.treated)).rename(unit="treated"),
+        }
+    )
+    outcome = panel.treated_outcome
+    return {
+        "observed_data": xr.Dataset({"outcome": outcome.sel(time=pre)}),
+        "constant_data": series.sel(time=pre),
+        "predictions_constant_data": series.assign(outcome=outcome).sel(time=post),
+    }
+
+
+class _Layout:
+    """Arrays of draws with their labels, in the user's units."""
+
+    def __init__(self, shape: tuple[int, int], panel: Panel, inputs: "Inputs") -> None:
+        self.inputs = inputs
+        self._shape = shape
+        self._sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, shape, strict=True)}
+        self._donors = np.array(panel.donors, dtype=object)
+        self._times = {"pre": panel.pre.to_numpy(), "post": panel.post.to_numpy()}
+
+    def scalar(self, values: np.ndarray) -> xr.DataArray:
+        return xr.DataArray(values.reshape(self._shape), dims=SAMPLE_DIMS, coords=self._sample)
+
+    def donor(self, values: np.ndarray) -> xr.DataArray:
+        coords = {**self._sample, "donor": self._donors}
+        return xr.DataArray(values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "donor"), coords=coords)
+
+    def timed(self, values: np.ndarray, period: str) -> xr.DataArray:
+        coords = {**self._sample, "time": self._times[period]}
+        return xr.DataArray(values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "time"), coords=coords)
+
+    def pre(self, values: np.ndarray, name: str) -> xr.Dataset:
+        return xr.Dataset({name: self.timed(self.inputs.location + self.inputs.scale * values, "pre")})
+
+    def post(self, values: np.ndarray, name: str) -> xr.Dataset:
+        return xr.Dataset({name: self.timed(self.inputs.location + self.inputs.scale * values, "post")})

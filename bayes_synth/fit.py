@@ -1,0 +1,345 @@
+"""Fit: a panel, a model and the draws, and every question one asks of them.
+
+Nothing here samples except :func:`fit_panel`; a fit read from a file answers without PyMC.
+"""
+
+import html
+import warnings
+from dataclasses import dataclass
+from functools import cached_property, partial
+from os import PathLike
+from typing import TYPE_CHECKING, Any, final, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_synth import effects as estimands
+from bayes_synth.convergence import Convergence, check_convergence, diagnose, diagnose_weights
+from bayes_synth.draws import posterior_groups, prior_groups, tree
+from bayes_synth.effects import Effect, Estimand, IntervalKind, check_interval, interval
+from bayes_synth.errors import ConvergenceWarning, PriorError, ResultError, suggestion
+from bayes_synth.holdout import FitVerdict, fit_verdict
+from bayes_synth.intake import time_label
+from bayes_synth.model import SyntheticControl, build_graph, data_arrays
+from bayes_synth.panel import Panel, short, span
+from bayes_synth.provenance import provenance
+from bayes_synth.sampling import Settings, Task, sample
+from bayes_synth.simplex import core_donors, project
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
+
+__all__ = ["Fit", "fit_panel"]
+
+PROJECTED = 5
+SUMMARY = ("average", "cumulative", "relative")
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """Posterior of one synthetic control.
+
+    Parameters
+    ----------
+    panel
+        The data.
+    model
+        What was fitted.
+    idata
+        All draws in the ArviZ schema, in outcome units; ``az.summary``, ``az.loo`` and ArviZ's plots take it
+        as it is. Groups: ``posterior``, ``sample_stats``, ``posterior_predictive`` (pre-period),
+        ``predictions`` (``counterfactual``), ``effects``, ``log_likelihood``, ``log_prior``, ``prior``,
+        ``prior_predictive``, ``observed_data``, ``constant_data``, ``predictions_constant_data``.
+    """
+
+    panel: Panel
+    model: SyntheticControl
+    idata: xr.DataTree
+
+    def effect(self, estimand: Estimand = "average", *, window: slice | None = None) -> Effect:
+        """Posterior of the effect.
+
+        Parameters
+        ----------
+        estimand
+            ``"pointwise"`` per period, ``"average"`` per period over the window, ``"cumulative"`` over it, or
+            ``"relative"``: cumulative effect over cumulative counterfactual.
+        window
+            Part of the post-period by label, ends included, such as ``slice(1990, 1995)``. Default: all.
+
+        Raises
+        ------
+        ResultError
+            R002 for a window without post-periods, R004 when a ratio means nothing, R005 for an unknown
+            estimand.
+        """
+        if estimand not in get_args(Estimand):
+            raise ResultError("R005", f"no estimand {estimand!r}. {suggestion(estimand, get_args(Estimand))}")
+        keep = self._window(window)
+        observed = self.idata["predictions_constant_data"]["outcome"].sel(time=keep)
+        counterfactual = self.idata["predictions"]["counterfactual"].sel(time=keep)
+        draws = estimands.ESTIMANDS[estimand](observed, counterfactual).rename(estimand)
+        units = {"relative": "", "cumulative": self.panel.outcome}
+        return Effect(draws, estimand, units.get(estimand, f"{self.panel.outcome} per period"))
+
+    def summary(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
+        """Average, cumulative and relative effect, one row each, all numbers.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind
+            Interval's probability, and ``"eti"`` or ``"hdi"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns mean, median, sd, lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, ess_bulk, ess_tail,
+            r_hat, mcse. The relative effect is a fraction, and left out when a ratio means nothing (R004).
+        """
+        check_interval(ci_prob, ci_kind)
+        names = [name for name in SUMMARY if name in self.idata["effects"]]
+        rows = {name: _summary_row(self.effect(name), ci_prob, ci_kind) for name in names}  # type: ignore[arg-type]
+        checks = diagnose(self.idata["effects"].to_dataset()[names]).drop(columns="ok")
+        table = pd.DataFrame(rows).T.infer_objects().rename_axis("effect")
+        return table.join(checks[["ess_bulk", "ess_tail", "r_hat", "mcse"]])
+
+    def weights(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
+        """Donor weights, the heaviest first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``donor``; columns mean, sd, lower, upper, ``p_above_1_percent`` (probability that the weight
+            exceeds 1 %), ``core`` (member of the smallest set of donors that holds 80 % of the weight) and
+            ``projected`` (weights of the closest counterfactual on at most five donors). ``attrs`` has
+            ``core_probability`` (that the set does hold 80 %), ``projection_loss`` (root mean square distance
+            between the two counterfactuals, outcome units), ``ci_prob`` and ``ci_kind``.
+
+        Notes
+        -----
+        Similar donors trade weight: the counterfactual is known better than its weights.
+        """
+        draws = self.idata["posterior"]["weights"]
+        flat = draws.to_numpy().reshape(-1, draws.sizes["donor"])
+        bounds = interval(draws, ci_prob, ci_kind)
+        core, probability = core_donors(flat)
+        projection = self._projection(flat.mean(0))
+        table = pd.DataFrame(
+            {
+                "mean": flat.mean(0),
+                "sd": flat.std(0, ddof=1),
+                "lower": bounds.sel(ci_bound="lower").to_numpy(),
+                "upper": bounds.sel(ci_bound="upper").to_numpy(),
+                "p_above_1_percent": (flat > 0.01).mean(0),
+                "core": np.isin(np.arange(flat.shape[1]), core),
+                "projected": [projection.weights.get(j, 0.0) for j in range(flat.shape[1])],
+            },
+            index=pd.Index(self.panel.donors, name="donor", dtype=object),
+        ).sort_values("mean", ascending=False, kind="stable")
+        table.attrs = {"core_probability": probability, "projection_loss": projection.loss}
+        table.attrs |= {"ci_prob": ci_prob, "ci_kind": ci_kind}
+        return table
+
+    def diagnostics(self) -> pd.DataFrame:
+        """R-hat, effective sample sizes and Monte Carlo error of everything that was sampled.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows ``average effect``, the noise parameters, and ``weights[...]`` per donor; columns r_hat,
+            ess_bulk, ess_tail, mcse (outcome units; weights have none) and ``ok``. ``attrs`` has the verdicts
+            in words (``convergence``, ``fit``) and the number of ``divergences``.
+        """
+        table = pd.concat([diagnose(self._watched), self._weight_diagnostics])
+        table.attrs = {"convergence": str(self._convergence), "fit": str(self._fit_verdict)}
+        table.attrs["divergences"] = self._convergence.divergences
+        return table
+
+    @property
+    def ok(self) -> bool:
+        """Whether effect and noise have converged; the repr and :meth:`diagnostics` say what is wrong."""
+        return self._convergence.ok
+
+    @property
+    def weights_ok(self) -> bool:
+        """Whether every weight has R-hat at most 1.01 and both effective sample sizes at least 400."""
+        return bool(self._weight_diagnostics["ok"].all())
+
+    @cached_property
+    def _convergence(self) -> Convergence:
+        """The verdict on the sampler, from the draws."""
+        return check_convergence(self._watched, self.idata["sample_stats"].to_dataset())
+
+    @cached_property
+    def _fit_verdict(self) -> FitVerdict:
+        """Whether the donors forecast the treated unit in its own past; see :class:`FitVerdict`."""
+        inputs, post = self.model.inputs(self.panel), self.idata["posterior"]
+        unit = {n: 1.0 if n in self.model.noise.unitless else inputs.scale for n in self.model.noise.parameters}
+        average = self.idata["effects"]["average"]
+        return fit_verdict(
+            self.model.noise,
+            {name: post[name].to_numpy().reshape(-1) / unit[name] for name in unit},
+            inputs.outcome,
+            inputs.donor_outcomes[: inputs.periods],
+            scale=inputs.scale,
+            post=len(self.panel.post),
+            variance=float(average.var()) / inputs.scale**2,
+        )
+
+    @property
+    def synthetic(self) -> xr.DataArray:
+        """Donors @ weights plus the constant level, over all times: no noise, no drift.
+
+        Dims ``(chain, draw, time)``, outcome units.
+        """
+        post = self.idata["posterior"]
+        weighted = xr.dot(self.panel.donor_outcomes.drop_vars("donor"), post["weights"].drop_vars("donor"), dim="donor")
+        return (weighted + post["level"]).transpose("chain", "draw", "time").rename("synthetic")
+
+    @property
+    def counterfactual(self) -> xr.DataArray:
+        """The outcome without treatment, noise included, over all times.
+
+        Dims ``(chain, draw, time)``, outcome units: replicates before ``start``, predictions from then on.
+        """
+        parts = [self.idata["posterior_predictive"]["outcome"], self.idata["predictions"]["counterfactual"]]
+        return xr.concat([part.rename("counterfactual") for part in parts], dim="time")
+
+    def to_frame(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
+        """One row per time: what the plots show, as numbers.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (mean), and mean, lower and
+            upper of ``counterfactual``, ``effect`` and, from ``start`` on, ``cumulative``. Before ``start`` the
+            effect is observed minus replicate.
+        """
+        observed, counterfactual = self.panel.treated_outcome, self.counterfactual
+        gap = estimands.pointwise(observed, counterfactual)
+        running = gap.sel(time=self.panel.post.to_numpy()).cumsum("time")
+        bands = {"counterfactual": counterfactual, "effect": gap, "cumulative": running}
+        period = np.where(self.panel.times < self.panel.start, "pre", "post")
+        table = pd.DataFrame({"period": period, "observed": observed.to_numpy()}, index=self.panel.times)
+        table["synthetic"] = self.synthetic.mean(("chain", "draw")).to_numpy()
+        for name, draws in bands.items():
+            table = table.join(_band(draws, name, ci_prob, ci_kind))
+        return table
+
+    def plot(self, **options: Any) -> "PlotCollection":
+        """Observed and counterfactual, pointwise effect, cumulative effect; see :func:`bayes_synth.plots.plot_fit`."""
+        from bayes_synth.plots import plot_fit
+
+        return plot_fit(self, **options)
+
+    def plot_effect(self, estimand: Estimand = "average", **options: Any) -> "PlotCollection":
+        """Posterior density of an effect; see :func:`bayes_synth.plots.plot_effect`."""
+        from bayes_synth.plots import plot_effect
+
+        return plot_effect(self, estimand, **options)
+
+    def plot_weights(self, **options: Any) -> "PlotCollection":
+        """Donor weights with their intervals; see :func:`bayes_synth.plots.plot_weights`."""
+        from bayes_synth.plots import plot_weights
+
+        return plot_weights(self, **options)
+
+    def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the fit as netCDF; see :func:`bayes_synth.io.save`."""
+        from bayes_synth.io import save
+
+        save(self, path, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        from bayes_synth.report import headline
+
+        return headline(self)
+
+    def _repr_html_(self) -> str:
+        from bayes_synth.report import headline
+
+        table = self.summary().to_html(float_format=lambda x: f"{x:.4g}")
+        return f"<pre>{html.escape(headline(self))}</pre>{table}"
+
+    @property
+    def _watched(self) -> xr.Dataset:
+        """What convergence is judged by: the average effect and the noise's parameters."""
+        noise = self.idata["posterior"].to_dataset()[list(self.model.noise.parameters)]
+        return xr.Dataset({"average effect": self.idata["effects"]["average"]}).merge(noise)
+
+    @cached_property
+    def _weight_diagnostics(self) -> pd.DataFrame:
+        draws = self.idata["posterior"]["weights"]
+        # One donor has weight one in every draw: there is nothing to converge.
+        return diagnose_weights(draws if draws.sizes["donor"] > 1 else draws.isel(donor=slice(0)))
+
+    def _projection(self, weights: np.ndarray) -> Any:
+        donors = self.panel.donor_outcomes.to_numpy()
+        return project(donors, donors @ weights, most=PROJECTED, level=self.model.noise.level_sd > 0)
+
+    def _window(self, window: slice | None) -> np.ndarray:
+        post = pd.Index(self.panel.post)
+        if window is None:
+            return post.to_numpy()
+        if not isinstance(window, slice) or window.step is not None:
+            raise ResultError("R002", f"window={window!r} must be a slice of times, such as slice(start, end).")
+        low, high = (
+            None if end is None else time_label(end, post, what="window") for end in (window.start, window.stop)
+        )
+        times = post[post.slice_indexer(low, high)]
+        if not len(times):
+            raise ResultError("R002", f"the window has none of the post-period's {span(post)}.")
+        if (low is not None and low < post[0]) or (high is not None and high > post[-1]):
+            raise ResultError("R002", f"the window goes beyond the post-period, {short(post[0])} to {short(post[-1])}.")
+        return times.to_numpy()
+
+
+def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings) -> Fit:
+    """Sample, label, judge; see :meth:`SyntheticControl.fit`."""
+    if not isinstance(panel, Panel):
+        raise PriorError(
+            "O001", f"fit() takes a bs.Panel, got {type(panel).__name__}; build one with bs.Panel.from_long(...)."
+        )
+    inputs, (seed, rng) = model.inputs(panel), settings.streams()
+    arrays = data_arrays(model, inputs, panel.donors)
+    task = Task(
+        partial(build_graph, model, inputs, panel.donors),
+        arrays,
+        ("weights", *model.noise.parameters),
+        model.structure(arrays),
+    )
+    sampled = sample(task, settings, seed)
+    groups = posterior_groups(model, panel, sampled.posterior, rng)
+    groups |= {"sample_stats": sampled.sample_stats} | prior_groups(model, panel, settings.draws, rng)
+    idata = tree(groups)
+    idata.attrs["bayes_synth"] = provenance(model, panel, settings, sampled)
+    fit = Fit(panel, model, idata)
+    if not fit.ok:
+        warnings.warn(f"[S003] {fit._convergence}", ConvergenceWarning, stacklevel=3)
+    return fit
+
+
+def _summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[str, Any]:
+    lower, upper = effect.interval(ci_prob, ci_kind).to_numpy()
+    return {
+        "mean": float(effect.draws.mean()),
+        "median": float(effect.draws.median()),
+        "sd": float(effect.draws.std(ddof=1)),
+        "lower": float(lower),
+        "upper": float(upper),
+        "ci_prob": ci_prob,
+        "ci_kind": ci_kind,
+        "p_below_0": effect.probability(below=0),
+        "p_above_0": effect.probability(above=0),
+    }
+
+
+def _band(draws: xr.DataArray, name: str, ci_prob: float, ci_kind: IntervalKind) -> pd.DataFrame:
+    bounds = interval(draws, ci_prob, ci_kind)
+    columns = {f"{name}_mean": draws.mean(("chain", "draw"))}
+    columns |= {f"{name}_{bound}": bounds.sel(ci_bound=bound) for bound in ("lower", "upper")}
+    return pd.DataFrame(
+        {column: values.to_numpy() for column, values in columns.items()}, index=draws["time"].to_index()
+    )

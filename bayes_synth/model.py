@@ -1,0 +1,260 @@
+"""SyntheticControl: a frozen specification that turns a panel into a PyMC model.
+
+Imports priors, noise and panel; PyMC only inside the methods that build a graph.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
+
+import numpy as np
+import xarray as xr
+
+from bayes_synth.errors import PriorError
+from bayes_synth.noise import AbstractNoise, LocalLevel
+from bayes_synth.panel import Panel
+from bayes_synth.priors import (
+    AbstractWeightsPrior,
+    CustomWeights,
+    Dirichlet,
+    KnownPrior,
+    VariableFactory,
+    as_weights_prior,
+)
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from bayes_synth.fit import Fit
+
+__all__ = ["Inputs", "SyntheticControl"]
+
+
+class Inputs(NamedTuple):
+    """A panel as the model sees it: one location and one scale for all series.
+
+    ``outcome`` has dims ``(pre,)``, ``donor_outcomes`` ``(time, donor)`` over pre- and post-period.
+    """
+
+    location: float
+    scale: float
+    outcome: np.ndarray
+    donor_outcomes: np.ndarray
+
+    @property
+    def periods(self) -> int:
+        """Number of pre-periods."""
+        return len(self.outcome)
+
+
+@final
+@dataclass(frozen=True)
+class SyntheticControl:
+    """Bayesian synthetic control: ``outcome = donors @ weights + noise`` before treatment.
+
+    Parameters
+    ----------
+    weights
+        Prior on the donor weights; also any object with pymc-extras' ``create_variable``.
+    noise
+        What is left: how it behaves before treatment and how uncertain the counterfactual is after.
+
+    Raises
+    ------
+    PriorError
+        O006 for an object that is no prior or no noise process.
+
+    References
+    ----------
+    Abadie, Diamond and Hainmueller (2010), JASA 105(490), eq. 1 and section 2.3.
+    Ferman and Pinto (2021), Quantitative Economics 12(4), for the free level.
+    """
+
+    weights: AbstractWeightsPrior | VariableFactory = Dirichlet()
+    noise: AbstractNoise = LocalLevel()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", as_weights_prior(self.weights))
+        if not isinstance(self.noise, AbstractNoise):
+            raise PriorError("O006", f"noise={self.noise!r} is no noise process; write noise=bs.noise.LocalLevel().")
+
+    def build(self, panel: Panel) -> "pm.Model":
+        """The PyMC model of the panel's pre-period; nothing is sampled.
+
+        Parameters
+        ----------
+        panel
+            The data. Donors are padded to a multiple of eight; padding has exactly zero weight.
+
+        Returns
+        -------
+        pymc.Model
+            ``weights`` (dim ``donor``) and the noise parameters, in units of the panel's scale. The data are
+            in the coordinates in which the noise is uncorrelated, all in ``pm.Data``.
+
+        Raises
+        ------
+        PriorError
+            O015, O002 when the prior does not fit this number of donors.
+        """
+        return build_graph(self, self.inputs(panel), panel.donors)
+
+    def prior_predictive(self, panel: Panel, *, draws: int = 1000, random_seed: int | None = None) -> xr.DataTree:
+        """Draws from the prior and of the pre-period that it implies.
+
+        Parameters
+        ----------
+        panel
+            The data; only its pre-period is looked at.
+        draws
+            Number of independent draws.
+        random_seed
+            A whole number; None for a fresh one.
+
+        Returns
+        -------
+        xarray.DataTree
+            Groups ``prior`` (weights, noise parameters in outcome units), ``prior_predictive`` (``outcome``,
+            dim ``time``) and ``observed_data``. A free level has no prior: each path is then centred on the
+            observed pre-period mean.
+        """
+        from bayes_synth.draws import prior_groups, tree
+
+        return tree(prior_groups(self, panel, draws, np.random.default_rng(random_seed)))
+
+    def fit(
+        self,
+        panel: Panel,
+        *,
+        draws: int = 1000,
+        tune: int = 1000,
+        chains: int = 4,
+        target_accept: float = 0.95,
+        sampler: Literal["nutpie", "pymc"] = "nutpie",
+        cores: int | None = None,
+        random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
+        progressbar: bool | str = True,
+    ) -> "Fit":
+        """Sample the posterior of weights, counterfactual and effect.
+
+        Parameters
+        ----------
+        panel
+            The data. What happens from ``start`` on never influences the weights.
+        draws, tune, chains
+            Posterior and tuning draws per chain, and chains.
+        target_accept
+            Acceptance rate that the step size aims at; higher is slower and safer.
+        sampler
+            nutpie, or PyMC's own NUTS. A model structure is compiled once per process with nutpie and
+            reused by later fits, each time with PyMC.
+        cores
+            Chains at a time; None for as many as this process may use. Never changes a result.
+        random_seed
+            Recorded with the fit, also when not given; the same panel, model, seed and versions give the
+            same draws bit for bit on one type of machine.
+        progressbar
+            As in :func:`pymc.sample`.
+
+        Returns
+        -------
+        Fit
+            Draws with their verdict on convergence, in outcome units.
+
+        Raises
+        ------
+        PriorError
+            O009, O010 for options that make no sense.
+        SamplingFailed
+            When the sampler gave no usable draws.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the draws of the effect or of the noise have not converged.
+        """
+        from bayes_synth.fit import fit_panel
+        from bayes_synth.sampling import Settings
+
+        settings = Settings.checked(
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            target_accept=target_accept,
+            sampler=sampler,
+            cores=cores,
+            random_seed=random_seed,
+            progressbar=progressbar,
+        )
+        return fit_panel(self, panel, settings)
+
+    def structure(self, arrays: Mapping[str, np.ndarray]) -> tuple[object, ...]:
+        """What decides the compiled code: types, foreign priors, and shapes other than the number of periods."""
+        parts = [self.weights_prior, *self.noise.priors().values()]
+        foreign = [_identity(part) for part in parts]
+        return (type(self.noise), *foreign, arrays["padding"].size, arrays.get("concentration", np.zeros(0)).ndim)
+
+    def inputs(self, panel: Panel) -> Inputs:
+        """The panel, scaled; see :class:`Inputs`."""
+        pre = panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy()
+        location, scale = float(pre.mean()), robust_scale(pre)
+        return Inputs(location, scale, (pre - location) / scale, (panel.donor_outcomes.to_numpy() - location) / scale)
+
+    def priors(self, panel: Panel) -> dict[str, str]:
+        """The priors in force for this panel, in words, by parameter."""
+        scale = self.inputs(panel).scale
+        unit = f"x {scale:.4g} {panel.outcome}"
+        noise = self.noise.priors().items()
+        rows = {n: f"{p}" if n in self.noise.unitless else f"{p} {unit}" for n, p in noise}
+        return {"weights": self.weights_prior.describe(panel.donors), **rows, "level": self._level(unit)}
+
+    def _level(self, unit: str) -> str:
+        sd = self.noise.level_sd
+        return "none" if sd == 0 else "free" if np.isinf(sd) else f"Normal(0, {sd:g}) {unit}"
+
+    @property
+    def weights_prior(self) -> AbstractWeightsPrior:
+        """The prior on the weights, typed."""
+        return as_weights_prior(self.weights)
+
+
+def _identity(prior: Any) -> object:
+    """Equal for priors that make the same graph: our own by type, foreign ones only with themselves."""
+    if isinstance(prior, CustomWeights):
+        return id(prior.factory)
+    return type(prior) if isinstance(prior, KnownPrior | AbstractWeightsPrior) else id(prior)
+
+
+def data_arrays(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Every array of the graph by name; equal names and donor widths share one compiled model."""
+    weights = as_weights_prior(model.weights).inputs(donors)
+    pre = inputs.donor_outcomes[: inputs.periods]
+    padded = np.pad(pre, ((0, 0), (0, weights["padding"].size - pre.shape[1])))
+    series = {"outcome": model.noise.rotate(inputs.outcome), "donor_outcomes": model.noise.rotate(padded)}
+    return {**series, **weights, **model.noise.inputs(inputs.periods)}
+
+
+def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]) -> "pm.Model":
+    """The graph and nothing else."""
+    import pymc as pm
+
+    arrays = data_arrays(model, inputs, donors)
+    width = arrays["padding"].size
+    labels = [*donors, *(f"(padding {i})" for i in range(width - len(donors)))]
+    with pm.Model(coords={"donor": labels}) as graph:
+        outcome = pm.Data("outcome", arrays["outcome"])
+        donor_outcomes = pm.Data("donor_outcomes", arrays["donor_outcomes"])
+        weights = as_weights_prior(model.weights).build(arrays)
+        model.noise.build(outcome - donor_outcomes @ weights, _noise_arrays(model, inputs))
+    return graph
+
+
+def _noise_arrays(model: SyntheticControl, inputs: Inputs) -> Mapping[str, Any]:
+    return model.noise.inputs(inputs.periods)
+
+
+def robust_scale(series: np.ndarray) -> float:
+    """Scale of a series: robust sd of its first differences, else their sd, else the sd of its levels."""
+    steps = np.diff(series)
+    candidates = (1.4826 * np.median(np.abs(steps - np.median(steps))), steps.std(), series.std())
+    return float(next(value for value in candidates if value > 0))

@@ -1,0 +1,8 @@
+"""Noise processes as frozen specifications: their likelihood in the graph, their forecasts in numpy."""
+
+from bayes_synth.noise.ar1 import AR1
+from bayes_synth.noise.base import AbstractNoise
+from bayes_synth.noise.iid import IID
+from bayes_synth.noise.local_level import LocalLevel
+
+__all__ = ["AR1", "IID", "AbstractNoise", "LocalLevel"]

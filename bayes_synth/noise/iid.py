@@ -1,0 +1,73 @@
+"""Independent noise around a level or around none."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from bayes_synth.noise.base import FLOOR, AbstractNoise, Draws, Scale, check_scales, estimator, floored
+from bayes_synth.priors import HalfNormal
+
+__all__ = ["IID"]
+
+
+@final
+@dataclass(frozen=True)
+class IID(AbstractNoise):
+    """Independent noise: the textbook model, whose intervals are too narrow on real panels.
+
+    Parameters
+    ----------
+    s
+        Prior on the noise's standard deviation, in units of the panel's scale.
+    intercept
+        With a free intercept the estimator is demeaned synthetic control (Ferman and Pinto 2021);
+        without, the classical one that matches levels (Abadie, Diamond and Hainmueller 2010).
+    """
+
+    s: Scale = HalfNormal(1.0)
+    intercept: bool = True
+
+    def __post_init__(self) -> None:
+        check_scales(self)
+
+    @property
+    def level_sd(self) -> float:
+        """Infinite with an intercept, else 0."""
+        return np.inf if self.intercept else 0.0
+
+    def priors(self) -> dict[str, Any]:
+        """Prior of ``s``."""
+        return {"s": self.s}
+
+    def describe(self) -> str:
+        """Whether levels are matched."""
+        return f"iid noise: {estimator(self.intercept)}"
+
+    def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
+        """Divide by the standard deviation."""
+        import pymc as pm
+
+        variance = parameters["s"] ** 2 + FLOOR**2
+        return (lambda x: x / pm.math.sqrt(variance)), 0.5 * spectrum.shape[0] * pm.math.log(variance)
+
+    def precision(self, draws: Draws, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Divide by the variance."""
+        variance = floored(draws["s"]) ** 2
+        return residual / variance, np.broadcast_to(1 / variance, (len(variance), residual.shape[1]))
+
+    def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
+        """White noise."""
+        return floored(draws["s"]) * rng.standard_normal((len(draws["s"]), periods))
+
+    def paths(
+        self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Nothing persists."""
+        again = self.simulate(draws, past.shape[1], rng)
+        return np.zeros_like(past), again, self.simulate(draws, periods, rng)
+
+    def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
+        """Averages out."""
+        return {"s": draws["s"] ** 2 / periods}

@@ -1,0 +1,130 @@
+"""Local level: a random walk plus white noise, in the sine basis that makes it diagonal."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, final
+
+import numpy as np
+
+from bayes_synth.errors import PriorError
+from bayes_synth.noise.base import FLOOR, AbstractNoise, Draws, Scale, check_scales, floored
+from bayes_synth.priors import HalfNormal
+
+__all__ = ["LocalLevel"]
+
+
+@final
+@dataclass(frozen=True)
+class LocalLevel(AbstractNoise):
+    """A level that wanders, plus observation noise: ``u_t = u_(t-1) + h_t``, ``r_t = u_t + e_t``.
+
+    Parameters
+    ----------
+    s
+        Prior on the standard deviation of the observation noise ``e``, in units of the panel's scale.
+    q
+        Prior on the standard deviation of the level's steps ``h``. It carries the interval's width when
+        the pre-period is short or noisy. ``q = 0`` is iid noise with an intercept.
+    initial_level
+        Prior standard deviation of the level before the first period, in units of the scale.
+        The default leaves it free, as an intercept does.
+
+    Notes
+    -----
+    The random walk's covariance is diagonal in a sine basis (eigenvalues ``1 / (2 - 2 cos((2k-1) pi /
+    (2T+1)))``), so data transformed once make the likelihood a diagonal regression: no Kalman filter,
+    no T x T matrix in the sampler.
+
+    References
+    ----------
+    Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3.
+    """
+
+    s: Scale = HalfNormal(1.0)
+    q: Scale = HalfNormal(0.5)
+    initial_level: float = np.inf
+
+    def __post_init__(self) -> None:
+        check_scales(self)
+        if not self.initial_level > 0:
+            raise PriorError("O007", f"initial_level={self.initial_level!r} must be positive (infinite: free).")
+
+    @property
+    def level_sd(self) -> float:
+        """As given by ``initial_level``."""
+        return self.initial_level
+
+    def priors(self) -> dict[str, Any]:
+        """Priors of ``s`` and ``q``."""
+        return {"s": self.s, "q": self.q}
+
+    def describe(self) -> str:
+        """A free level that drifts."""
+        return "local level: a level that drifts, fitted with the weights"
+
+    def rotation(self, periods: int) -> np.ndarray:
+        """Sine basis of the random walk."""
+        return sine_basis(periods)
+
+    def spectrum(self, periods: int) -> np.ndarray:
+        """Eigenvalues of the random walk's covariance ``min(i, j)``."""
+        return walk_eigenvalues(periods)
+
+    def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
+        """Divide by the standard deviation of each sine coordinate."""
+        import pymc as pm
+
+        variance = parameters["s"] ** 2 + FLOOR**2 + parameters["q"] ** 2 * spectrum
+        root = pm.math.sqrt(variance)
+        return (lambda x: x / root), 0.5 * pm.math.log(variance).sum()
+
+    def precision(self, draws: Draws, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Through the sine basis."""
+        basis = sine_basis(residual.shape[1])
+        _, variance = self._variances(draws, residual.shape[1])
+        return (residual @ basis.T / variance) @ basis, (1 / variance) @ basis**2
+
+    def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
+        """A random walk plus white noise."""
+        steps, shocks = rng.standard_normal((2, len(draws["s"]), periods))
+        return np.cumsum(draws["q"][:, None] * steps, axis=1) + floored(draws["s"]) * shocks
+
+    def paths(
+        self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A draw of the level given the past, coordinate by coordinate, and its continuation."""
+        basis = sine_basis(past.shape[1])
+        walk, variance = self._variances(draws, past.shape[1])
+        share = walk / variance
+        spread = np.sqrt(share) * floored(draws["s"])
+        level = (share * (past @ basis.T) + spread * rng.standard_normal(past.shape)) @ basis
+        again = floored(draws["s"]) * rng.standard_normal(past.shape)
+        return level, again, level[:, -1:] + self.simulate(draws, periods, rng)
+
+    def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
+        """A random walk's average has variance ``q^2 (H+1)(2H+1) / (6H)``."""
+        growth = (periods + 1) * (2 * periods + 1) / (6 * periods)
+        return {"s": draws["s"] ** 2 / periods, "q": draws["q"] ** 2 * growth}
+
+    def _variances(self, draws: Draws, periods: int) -> tuple[np.ndarray, np.ndarray]:
+        walk = draws["q"][:, None] ** 2 * walk_eigenvalues(periods)
+        return walk, walk + floored(draws["s"]) ** 2
+
+
+@lru_cache(maxsize=8)
+def walk_eigenvalues(periods: int) -> np.ndarray:
+    k = np.arange(1, periods + 1)
+    return _constant(1 / (2 - 2 * np.cos((2 * k - 1) * np.pi / (2 * periods + 1))))
+
+
+@lru_cache(maxsize=8)
+def sine_basis(periods: int) -> np.ndarray:
+    """Row k holds the k-th eigenvector of the random walk's covariance."""
+    k, t = np.arange(1, periods + 1)[:, None], np.arange(1, periods + 1)
+    return _constant(2 / np.sqrt(2 * periods + 1) * np.sin((2 * k - 1) * t * np.pi / (2 * periods + 1)))
+
+
+def _constant(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,44 @@
+"""Sentences from the draws: one screen that says what was found and whether to trust it."""
+
+from typing import TYPE_CHECKING
+
+from bayes_synth.effects import describe
+from bayes_synth.panel import short
+
+if TYPE_CHECKING:
+    from bayes_synth.fit import Fit
+
+__all__ = ["headline", "weights_sentence"]
+
+
+def headline(fit: "Fit") -> str:
+    """The effect, its interval, and the verdicts; a fit that has not converged says so first."""
+    warning = [] if fit.ok else [f"NOT CONVERGED: do not use this fit. {'; '.join(fit._convergence.problems)}."]
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in fit._fit_verdict.noise_share.items())
+    lines = {
+        "effect": f"{describe(fit.effect('average'))}",
+        "relative": describe(fit.effect("relative")) if "relative" in fit.idata["effects"] else "undefined (R004)",
+        "estimator": fit.model.noise.describe(),
+        "sampler": str(fit._convergence)
+        + ("" if fit.weights_ok else "; single weights have not mixed (similar donors)"),
+        "fit": str(fit._fit_verdict),
+        "variance": f"of the average counterfactual: {shares}, the rest weights and level",
+        "interval": "not calibrated on the donors",
+        "weights": weights_sentence(fit),
+    }
+    panel = fit.panel
+    treated = ", ".join(panel.treated) if len(panel.treated) < 4 else f"{len(panel.treated)} treated units"
+    title = f"Fit: {treated} from {short(panel.start)}, {len(panel.donors)} donors"
+    return "\n".join([*warning, title, *(f"  {name:<10} {text}" for name, text in lines.items())])
+
+
+def weights_sentence(fit: "Fit") -> str:
+    """The core donors with their probability, and the projection with its loss."""
+    table = fit.weights()
+    core = table[table["core"]]
+    listed = ", ".join(f"{donor} {mean:.2f}" for donor, mean in core["mean"].head(6).items())
+    more = f" and {len(core) - 6} more" if len(core) > 6 else ""
+    return (
+        f"{listed}{more} hold 80 % (probability {table.attrs['core_probability']:.2f}); "
+        f"{int((table['projected'] > 0).sum())} donors come within {table.attrs['projection_loss']:.2g} {fit.panel.outcome}"
+    )

@@ -1,0 +1,240 @@
+"""The only place that compiles and samples, and that says whether the draws can be trusted.
+
+PyMC and nutpie are imported inside the functions that need them.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, final
+
+import joblib
+import numpy as np
+import xarray as xr
+from rich.console import Console
+from threadpoolctl import threadpool_limits
+
+from bayes_synth.errors import PriorError, SamplingFailed
+
+__all__ = ["Sampled", "Settings", "Task", "sample"]
+
+SAMPLERS = ("nutpie", "pymc")
+
+STATS = {
+    "maxdepth_reached": "reached_max_treedepth",
+    "depth": "tree_depth",
+    "logp": "lp",
+    "mean_tree_accept": "acceptance_rate",
+}
+"""nutpie's names of sampler statistics, and ArviZ's."""
+
+
+class Task(NamedTuple):
+    """A model to sample: how to build it, its data by name, and the variables worth storing.
+
+    ``structure`` is all that decides the compiled code; equal structures differ in ``arrays`` only.
+    """
+
+    build: Callable[[], Any]
+    arrays: Mapping[str, np.ndarray]
+    names: Sequence[str]
+    structure: Hashable
+
+
+class Sampled(NamedTuple):
+    """Draws as the sampler left them, and how long it took."""
+
+    posterior: xr.Dataset
+    sample_stats: xr.Dataset
+    compile_seconds: float
+    sample_seconds: float
+
+
+@final
+@dataclass(frozen=True)
+class Settings:
+    """How to sample; see :meth:`bayes_synth.SyntheticControl.fit`."""
+
+    draws: int
+    tune: int
+    chains: int
+    target_accept: float
+    sampler: Literal["nutpie", "pymc"]
+    cores: int
+    random_seed: int
+    progressbar: bool | str
+
+    @classmethod
+    def checked(cls, *, random_seed: Any, cores: int | None, **options: Any) -> "Settings":
+        """Settings with their defaults filled in, or a :class:`PriorError` that says what is wrong."""
+        for name, least in {"draws": 4, "tune": 1, "chains": 1}.items():
+            _check_count(name, options[name], least)
+        if cores is not None:
+            _check_count("cores", cores, 1)
+        if options["sampler"] not in SAMPLERS:
+            raise PriorError("O001", f"sampler={options['sampler']!r} is unknown; choose one of {SAMPLERS}.")
+        if not 0 < options["target_accept"] < 1:
+            raise PriorError("O010", f"target_accept={options['target_accept']!r} must lie between 0 and 1.")
+        available = joblib.cpu_count()
+        return cls(random_seed=entropy(random_seed), cores=min(cores or available, options["chains"]), **options)
+
+    def streams(self) -> tuple[int, np.random.Generator]:
+        """Independent randomness for the sampler and for the predictive draws."""
+        sampler, predictive = np.random.SeedSequence(self.random_seed).spawn(2)
+        return int(sampler.generate_state(1)[0]), np.random.default_rng(predictive)
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise PriorError("O010", f"{name}={value!r} must be a whole number of at least {least}.")
+
+
+def entropy(seed: Any) -> int:
+    """A whole number that reproduces ``seed``; a fresh one for None."""
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(2, dtype=np.uint64)[0] >> 1)
+    if isinstance(seed, np.random.Generator):
+        return int(seed.integers(2**63))
+    if isinstance(seed, np.random.SeedSequence):
+        return int(seed.generate_state(2, dtype=np.uint64)[0] >> 1)
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0:
+        return int(seed)
+    raise PriorError(
+        "O009", f"random_seed={seed!r} must be a whole number from 0 on, a Generator, a SeedSequence or None."
+    )
+
+
+def sample(task: Task, settings: Settings, seed: int) -> Sampled:
+    """Draws from the task's model.
+
+    Parameters
+    ----------
+    task
+        The model and its data.
+    settings, seed
+        How to sample, and the sampler's own seed.
+
+    Returns
+    -------
+    Sampled
+        ``posterior`` and ``sample_stats`` with dims ``(chain, draw)`` and ArviZ's names.
+
+    Raises
+    ------
+    SamplingFailed
+        S001 when no starting point has a finite density, S004 when draws are missing.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        run = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
+        sampled = run(task, settings, seed)
+    _refuse_gaps(sampled.posterior, settings)
+    return sampled
+
+
+def _sample_nutpie(task: Task, settings: Settings, seed: int) -> Sampled:
+    import nutpie
+
+    began = time.perf_counter()
+    compiled = COMPILED.get(task.structure, task.build, task.names, settings.progressbar).with_data(**task.arrays)
+    ready = time.perf_counter()
+    bars, callback = _progress(settings)
+    try:
+        with bars:
+            tree = nutpie.sample(
+                compiled,
+                draws=settings.draws,
+                tune=settings.tune,
+                chains=settings.chains,
+                cores=settings.cores,
+                seed=seed,
+                target_accept=settings.target_accept,
+                save_warmup=False,
+                progress_bar=False,
+                progress_callback=callback,
+            )
+    except RuntimeError as error:
+        raise SamplingFailed(
+            "S001", f"the sampler could not start: {error}\n  Are the outcomes extreme? See them with panel.outcomes."
+        ) from error
+    posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
+    stats = stats.rename({old: new for old, new in STATS.items() if old in stats})
+    stats = stats.drop_vars([name for name, var in stats.items() if var.dtype == object])
+    return Sampled(posterior, stats, ready - began, time.perf_counter() - ready)
+
+
+def _sample_pymc(task: Task, settings: Settings, seed: int) -> Sampled:
+    import pymc as pm
+
+    began = time.perf_counter()
+    with task.build():
+        tree = pm.sample(
+            draws=settings.draws,
+            tune=settings.tune,
+            chains=settings.chains,
+            cores=settings.cores,
+            random_seed=seed,
+            nuts={"target_accept": settings.target_accept},
+            nuts_sampler="pymc",
+            progressbar=settings.progressbar,
+            quiet=not settings.progressbar,
+            compute_convergence_checks=False,
+        )
+    return Sampled(
+        tree["posterior"].to_dataset()[list(task.names)],
+        tree["sample_stats"].to_dataset(),
+        0.0,
+        time.perf_counter() - began,
+    )
+
+
+def _progress(settings: Settings) -> tuple[AbstractContextManager[Any], Callable[[Any], None] | None]:
+    """PyMC's progress bars for nutpie, or none."""
+    if not settings.progressbar:
+        return nullcontext(), None
+    from pymc.progress_bar import NutpieProgressBarManager
+
+    bars = NutpieProgressBarManager(settings.chains, settings.draws, progressbar=settings.progressbar)
+    return bars, bars.update
+
+
+def _refuse_gaps(posterior: xr.Dataset, settings: Settings) -> None:
+    """An interrupted run comes back padded with NaN, which no later comparison would notice."""
+    whole = np.isfinite(posterior["weights"]).all("donor").sum("draw").to_numpy()
+    if (whole < settings.draws).any() or len(whole) < settings.chains:
+        raise SamplingFailed(
+            "S004",
+            f"the chains hold {whole.tolist()} finite draws instead of {settings.draws} each: run the fit again.",
+        )
+
+
+class CompiledModels:
+    """Compiled models by structure, the least recently used leaving first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._models: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, structure: Hashable, build: Callable[[], Any], names: Sequence[str], progressbar: bool | str) -> Any:
+        """The compiled model of this structure, compiled now if it is new."""
+        with self._lock:
+            if structure not in self._models:
+                # The builder is kept too: a structure may name a foreign prior by its identity.
+                self._models[structure] = _compile(build, names, progressbar), build
+                self._models = OrderedDict(list(self._models.items())[-self._most :])
+            self._models.move_to_end(structure)
+            return self._models[structure][0]
+
+
+COMPILED = CompiledModels(most=8)
+
+
+def _compile(build: Callable[[], Any], names: Sequence[str], progressbar: bool | str) -> Any:
+    import nutpie
+
+    if progressbar:
+        Console().print("Compiling the model: once per structure and process, about 10 seconds.")
+    return nutpie.compile_pymc_model(build(), var_names=list(names))
