@@ -126,8 +126,9 @@ def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti
     """Mean, interval with its probability and kind, and the probability of the sign that was found."""
     low, high = (as_text(effect, float(bound)) for bound in effect.interval(ci_prob, ci_kind))
     mean = float(effect.draws.mean())
+    value = " ".join(filter(None, [as_text(effect, mean), effect.unit]))
     sign, mass = ("<", effect.probability(below=0)) if mean < 0 else (">", effect.probability(above=0))
-    return f"{as_text(effect, mean)} {effect.unit} [{low}, {high}] ({ci_prob:.0%} {ci_kind.upper()}), P(effect {sign} 0) = {probable(mass)}"
+    return f"{value} [{low}, {high}] ({ci_prob:.0%} {ci_kind.upper()}), P(effect {sign} 0) {probable(mass)}"
 
 
 def as_text(effect: Effect, value: float) -> str:
@@ -141,7 +142,7 @@ def as_text(effect: Effect, value: float) -> str:
 
 def probable(mass: float) -> str:
     """A probability that never pretends to be certain."""
-    return "> 0.999" if mass > 0.999 else "< 0.001" if mass < 0.001 else f"{mass:.3f}"
+    return "> 0.999" if mass > 0.999 else "< 0.001" if mass < 0.001 else f"= {mass:.3f}"
 
 
 def interval(draws: xr.DataArray, ci_prob: float, ci_kind: IntervalKind) -> xr.DataArray:

@@ -24,7 +24,7 @@ from bayes_synth.intake import time_label
 from bayes_synth.model import SyntheticControl, build_graph, data_arrays
 from bayes_synth.panel import Panel, short, span
 from bayes_synth.provenance import provenance
-from bayes_synth.sampling import Settings, Task, sample
+from bayes_synth.sampling import Sampled, Settings, Task, sample
 from bayes_synth.simplex import core_donors, project
 
 if TYPE_CHECKING:
@@ -310,15 +310,21 @@ def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings) -> Fit:
         ("weights", *model.noise.parameters),
         model.structure(arrays),
     )
-    sampled = sample(task, settings, seed)
+    fit = assemble(model, panel, settings, sample(task, settings, seed), rng)
+    if not fit.ok:
+        warnings.warn(f"[S003] {fit._convergence}", ConvergenceWarning, stacklevel=3)
+    return fit
+
+
+def assemble(
+    model: SyntheticControl, panel: Panel, settings: Settings, sampled: Sampled, rng: np.random.Generator
+) -> Fit:
+    """A fit from the sampler's draws: labelled, in outcome units, with its provenance."""
     groups = posterior_groups(model, panel, sampled.posterior, rng)
     groups |= {"sample_stats": sampled.sample_stats} | prior_groups(model, panel, settings.draws, rng)
     idata = tree(groups)
     idata.attrs["bayes_synth"] = provenance(model, panel, settings, sampled)
-    fit = Fit(panel, model, idata)
-    if not fit.ok:
-        warnings.warn(f"[S003] {fit._convergence}", ConvergenceWarning, stacklevel=3)
-    return fit
+    return Fit(panel, model, idata)
 
 
 def _summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from scipy.optimize import nnls
 __all__ = ["Projection", "core_donors", "project", "simplex_least_squares"]
 
 
+CLOSE = 1e-3
+
+
 class Projection(NamedTuple):
     """The counterfactual said with few donors.
 
@@ -77,7 +80,7 @@ def project(donors: np.ndarray, target: np.ndarray, *, most: int = 5, level: boo
     donors, target
         Shapes ``(time, donor)`` and ``(time,)``; the target is the mean of ``donors @ weights``.
     most
-        Largest number of donors.
+        Largest number of donors; fewer when they come within 0.1 % of the target's standard deviation.
     level
         Whether a constant may differ.
 
@@ -87,7 +90,8 @@ def project(donors: np.ndarray, target: np.ndarray, *, most: int = 5, level: boo
     projecting a posterior predictive mean on a submodel.
     """
     chosen: list[int] = []
-    for _ in range(min(most, donors.shape[1])):
+    near = CLOSE * target.std()
+    while len(chosen) < min(most, donors.shape[1]) and (not chosen or _loss(donors, target, chosen, level) > near):
         candidates = [j for j in range(donors.shape[1]) if j not in chosen]
         losses = [_loss(donors, target, [*chosen, j], level) for j in candidates]
         chosen.append(candidates[int(np.argmin(losses))])

@@ -1,0 +1,97 @@
+"""Fake panels and fits with known truth, in milliseconds: for our tests and for yours.
+
+A fake fit has the groups, labels and units of a real one; its draws come from numpy around the truth,
+not from a sampler.
+"""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_synth.fit import Fit, assemble
+from bayes_synth.model import SyntheticControl
+from bayes_synth.panel import Panel
+from bayes_synth.sampling import Sampled, Settings
+
+__all__ = ["fake_fit", "fake_panel"]
+
+TRUTH = (0.6, 0.4)
+"""Weights of the first two donors of a fake panel; all others are zero."""
+
+
+def fake_panel(
+    *, donors: int = 6, pre: int = 20, post: int = 8, dates: bool = False, effect: float = 0.0, random_seed: int = 0
+) -> Panel:
+    """A panel whose treated unit is 0.6 of its first donor and 0.4 of its second, plus a little noise.
+
+    Parameters
+    ----------
+    donors
+        Number of donors, at least 2; they are random walks around 100.
+    pre, post
+        Number of periods before and from ``start`` on.
+    dates
+        Days from 2024-01-01 on instead of the years from 2000 on.
+    effect
+        Added to the treated unit in every post-period.
+    random_seed
+        Equal seeds give equal panels.
+
+    Returns
+    -------
+    Panel
+        Treated unit ``treated``, donors ``donor_00``, ``donor_01`` and so on.
+    """
+    rng = np.random.default_rng(random_seed)
+    walks = 100 + np.cumsum(rng.standard_normal((pre + post, donors)), axis=0)
+    treated = walks[:, :2] @ np.array(TRUTH) + 0.1 * rng.standard_normal(pre + post)
+    treated[pre:] += effect
+    times = pd.date_range("2024-01-01", periods=pre + post) if dates else pd.RangeIndex(2000, 2000 + pre + post)
+    table = pd.DataFrame(walks, index=times, columns=[f"donor_{j:02d}" for j in range(donors)])
+    return Panel.from_wide(table.assign(treated=treated), treated="treated", start=times[pre], outcome="sales")
+
+
+def fake_fit(
+    *,
+    panel: Panel | None = None,
+    model: SyntheticControl | None = None,
+    draws: int = 250,
+    chains: int = 4,
+    divergences: int = 0,
+    random_seed: int = 0,
+) -> Fit:
+    """A fit whose draws scatter around weights of 0.6 and 0.4 on the first two donors.
+
+    Parameters
+    ----------
+    panel, model
+        Default: :func:`fake_panel` and the default model.
+    draws, chains
+        Size of the posterior.
+    divergences
+        Number of transitions marked as divergent.
+    random_seed
+        Equal seeds give equal fits.
+    """
+    panel, model = panel or fake_panel(), model or SyntheticControl()
+    rng = np.random.default_rng(random_seed)
+    settings = Settings.checked(
+        draws=draws,
+        tune=1,
+        chains=chains,
+        target_accept=0.9,
+        sampler="nutpie",
+        cores=1,
+        random_seed=random_seed,
+        progressbar=False,
+    )
+    sample = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    centre = np.append(TRUTH, np.zeros(len(panel.donors)))[: len(panel.donors)]
+    weights = rng.dirichlet(1e-3 + 200 * centre / centre.sum(), size=(chains, draws))
+    noise = {name: 0.3 + 0.1 * rng.random((chains, draws)) for name in model.noise.parameters}
+    posterior = xr.Dataset({"weights": (("chain", "draw", "donor"), weights)}, coords=sample)
+    posterior = posterior.assign({name: (("chain", "draw"), value) for name, value in noise.items()})
+    diverging = (np.arange(chains * draws) < divergences).reshape(chains, draws)
+    stats = xr.Dataset({"diverging": (("chain", "draw"), diverging)}, coords=sample)
+    stats["energy"] = (("chain", "draw"), rng.standard_normal((chains, draws)))
+    return assemble(model, panel, settings, Sampled(posterior, stats, 0.0, 0.0), rng)
