@@ -234,7 +234,10 @@ COMPILED = CompiledModels(most=8)
 
 def _compile(build: Callable[[], Any], names: Sequence[str], progressbar: bool | str) -> Any:
     import nutpie
+    import pytensor
 
     if progressbar:
         Console().print("Compiling the model: once per structure and process, about 10 seconds.")
-    return nutpie.compile_pymc_model(build(), var_names=list(names))
+    # With fast maths, code from a cold and from a warm compiler cache rounds differently, and so do the draws.
+    with pytensor.config.change_flags(numba__fastmath=False):
+        return nutpie.compile_pymc_model(build(), var_names=list(names))

@@ -1,0 +1,217 @@
+"""Panels to learn with: some shipped, some fetched from their public addresses.
+
+Sources, licences and known results are on the page *Datasets* of the documentation.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, final
+
+import pandas as pd
+
+from bayes_synth.errors import LoadError, PanelError, suggestion
+from bayes_synth.panel import Panel
+
+__all__ = ["fetch_dataset", "load_dataset"]
+
+
+@final
+@dataclass(frozen=True)
+class Design:
+    """How a table becomes a panel, and what has to be credited."""
+
+    unit: str
+    time: str
+    outcome: str
+    treated: str | tuple[str, ...]
+    start: Any
+    source: str
+    licence: str
+    citation: str
+
+    def panel(self, table: pd.DataFrame) -> Panel:
+        """The panel of this design."""
+        treated = self.treated if isinstance(self.treated, str) else list(self.treated)
+        return Panel.from_long(
+            table, unit=self.unit, time=self.time, outcome=self.outcome, treated=treated, start=self.start
+        )
+
+
+SHIPPED = {
+    "prop99": Design(
+        "state",
+        "year",
+        "cigsale",
+        "California",
+        1989,
+        "CDC, The Tax Burden on Tobacco; figures as in the CausalPy 0.9.0 wheel",
+        "Apache-2.0 (CausalPy); figures of the United States government",
+        "Abadie, Diamond and Hainmueller (2010), JASA 105(490), 493-505",
+    ),
+    "texas": Design(
+        "state",
+        "year",
+        "bmprison",
+        "Texas",
+        1993,
+        "Package causaldata 0.1.5, texas",
+        "MIT (causaldata)",
+        "Cunningham (2021), Causal Inference: The Mixtape, chapter 10; Cunningham and Kang (2019)",
+    ),
+    "castle": Design(
+        "state",
+        "year",
+        "homicide",
+        "Florida",
+        2006,
+        "Package causaldata 0.1.5, castle",
+        "MIT (causaldata)",
+        "Cheng and Hoekstra (2013), Journal of Human Resources 48(3), 821-854",
+    ),
+    "geo_test": Design(
+        "market",
+        "date",
+        "orders",
+        "Springfield",
+        "2025-05-01",
+        "Simulated with bayes_synth.simulate: 120 orders a day added from the start on",
+        "Apache-2.0",
+        "This library",
+    ),
+}
+
+MLSYNTH = "https://raw.githubusercontent.com/jgreathouse9/mlsynth/{}/basedata/{}"
+
+
+@final
+@dataclass(frozen=True)
+class Remote:
+    """A public file, the units to leave out, and the digest of the panel that it must give."""
+
+    address: str
+    design: Design
+    sha256: str
+    leave_out: tuple[str, ...] = ()
+
+
+VIA = "via the repository jgreathouse9/mlsynth"
+
+FETCHED = {
+    "germany": Remote(
+        MLSYNTH.format("edb24cc3850e998314d4f658352be573257b81b2", "german_reunification.csv"),
+        Design(
+            "country",
+            "year",
+            "gdp",
+            "West Germany",
+            1990,
+            f"doi:10.7910/DVN/24714, {VIA}",
+            "MIT (mlsynth)",
+            "Abadie, Diamond and Hainmueller (2015), American Journal of Political Science 59(2), 495-510",
+        ),
+        "69f9ffb8414f1be0f8175fc32d41bf5f406f76a114a5a4f006d92e7d8c95785b",
+    ),
+    "basque": Remote(
+        MLSYNTH.format("c9b589142dd908e133f60449a26553bf7897539d", "basque_jasa.csv"),
+        Design(
+            "regionname",
+            "year",
+            "gdpcap",
+            "Basque Country (Pais Vasco)",
+            1970,
+            f"Abadie and Gardeazabal (2003), {VIA}",
+            "MIT (mlsynth)",
+            "Abadie and Gardeazabal (2003), American Economic Review 93(1), 113-132",
+        ),
+        "1e754bfefae0eb24f0ff9e7b836b4aefb598b31628345ebfc65f2e635ea23f77",
+        leave_out=("Spain (Espana)",),
+    ),
+    "geolift": Remote(
+        MLSYNTH.format("3da7d8c899d0dbf794514b1b7f4a2da9a1b43be3", "geolift_test_data.csv"),
+        Design(
+            "location",
+            "date",
+            "Y",
+            ("chicago", "portland"),
+            "2021-04-01",
+            f"facebookincubator/GeoLift walkthrough (simulated), {VIA}",
+            "MIT",
+            "GeoLift, Meta Incubator",
+        ),
+        "d69babe531aadd32ec28bab80f080c8ae3c67ff7d8436cfd48c0e104cb385895",
+    ),
+}
+
+
+def load_dataset(name: str) -> Panel:
+    """Panel that ships with the library; works offline.
+
+    Parameters
+    ----------
+    name
+        ``"prop99"`` (California's tobacco programme, 1989), ``"texas"`` (prison building, 1993), ``"castle"``
+        (Florida's castle doctrine against states that never adopted one, 2006; six pre-periods, an example only)
+        or ``"geo_test"`` (a simulated campaign in one market, daily).
+
+    Raises
+    ------
+    PanelError
+        P003 for an unknown name.
+    """
+    design = _known(name, SHIPPED, other=FETCHED, hint="fetch_dataset")
+    return design.panel(pd.read_csv(Path(__file__).parent / f"{name}.csv"))
+
+
+def fetch_dataset(name: str, *, cache: str | PathLike[str] | None = None) -> Panel:
+    """Panel from its public address, kept for later calls.
+
+    Parameters
+    ----------
+    name
+        ``"germany"`` (reunification, 1990), ``"basque"`` (terrorism, 1970) or ``"geolift"`` (two markets, 2021).
+    cache
+        Folder to keep the file in. Default: the user's cache folder.
+
+    Raises
+    ------
+    PanelError
+        P003 for an unknown name.
+    LoadError
+        L007 when the address cannot be reached, L001 when the figures are not those expected.
+    """
+    remote = _known(name, FETCHED, other=SHIPPED, hint="load_dataset")
+    table = pd.read_csv(_download(remote.address, cache))
+    panel = remote.design.panel(table[~table[remote.design.unit].isin(remote.leave_out)])
+    if digest(panel) != remote.sha256:
+        raise LoadError("L001", f"the figures at {remote.address} are not those of {name!r} as known to this version.")
+    return panel
+
+
+def digest(panel: Panel) -> str:
+    """Digest of a panel's figures: line ends and column order of the file it came from do not matter."""
+    rows = panel.outcomes.to_pandas().stack()
+    text = "\n".join(f"{unit},{time},{value!r}" for (time, unit), value in sorted(rows.to_dict().items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _download(address: str, cache: str | PathLike[str] | None) -> str:
+    import pooch
+
+    folder = cache or pooch.os_cache("bayes_synth")
+    try:
+        # The panel's own digest is checked afterwards, so the file's bytes may differ.
+        return str(pooch.retrieve(address, known_hash=None, path=folder, fname=address.rsplit("/", 1)[1]))
+    except (OSError, ValueError) as error:
+        raise LoadError(
+            "L007", f"{address} cannot be reached ({error}).\n  Download it yourself and use bs.Panel.from_long."
+        ) from error
+
+
+def _known(name: str, datasets: dict[str, Any], *, other: dict[str, Any], hint: str) -> Any:
+    if name in datasets:
+        return datasets[name]
+    if name in other:
+        raise PanelError("P003", f"{name!r} is a dataset for bs.{hint}({name!r}).")
+    raise PanelError("P003", f"no dataset {name!r}. {suggestion(name, [*datasets, *other])}")
