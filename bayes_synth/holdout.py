@@ -1,4 +1,4 @@
-"""The fit verdict: do these donors forecast the treated unit out of sample, before treatment?
+"""The fit verdict: whether these donors forecast the treated unit out of sample, before treatment.
 
 A wandering level absorbs misfit, so an in-sample fit says nothing. From rolling origins in the
 pre-period, donors with least-squares weights under the fitted noise are compared with a local level

@@ -226,6 +226,7 @@ def check_scales(noise: AbstractNoise) -> None:
 
 
 def estimator(intercept: bool) -> str:
+    """Name of the estimator with or without a free level."""
     return "demeaned (free intercept)" if intercept else "levels matched (no intercept, the classical estimator)"
 
 
