@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from arviz_base import rcParams
+from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import PriorError, ResultError, suggestion
@@ -89,10 +90,15 @@ def start_line(da: xr.DataArray, target: Any, *, at: Any, **style: Any) -> Any:
     return backend_from_object(target).vline(at, target, **style)
 
 
-def figure_options(width: int, height: int, backend: str, wishes: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Options of the backend's figure; matplotlib also makes room for long labels."""
-    room = {"layout": "constrained"} if backend == "matplotlib" else {}
-    return {"figsize": (width, height), "figsize_units": "dots", **room, **(wishes or {})}
+def figure_options(width: int, height: int, wishes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Options of the figure, sized in dots, which every backend understands."""
+    return {"figsize": (width, height), "figsize_units": "dots", **(wishes or {})}
+
+
+def make_room(canvas: PlotCollection, backend: str) -> None:
+    """Let matplotlib fit long labels into the figure; the others do so by themselves."""
+    if backend == "matplotlib":
+        canvas.viz["figure"].item().set_layout_engine("constrained")
 
 
 def calendar(target: Any, times: np.ndarray, backend: str) -> None:

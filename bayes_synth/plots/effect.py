@@ -8,7 +8,7 @@ from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.effects import Estimand, IntervalKind, check_interval, describe, probable
 from bayes_synth.errors import PriorError, ResultError
-from bayes_synth.plots.common import Visuals, chosen_backend, ink, styles, warned
+from bayes_synth.plots.common import Visuals, chosen_backend, ink, make_room, styles, warned
 
 if TYPE_CHECKING:
     from bayes_synth.fit import Fit
@@ -98,6 +98,7 @@ def plot_effect(
         module.title(
             warned(fit, describe(effect, ci_prob, ci_kind) + inside), target, **({"size": 11} | style["title"])
         )
+    make_room(canvas, name)
     return canvas
 
 

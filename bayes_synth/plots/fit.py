@@ -16,6 +16,7 @@ from bayes_synth.plots.common import (
     draw_band,
     draw_line,
     ink,
+    make_room,
     start_line,
     styles,
     warned,
@@ -97,6 +98,7 @@ def plot_fit(
         canvas.map(draw_line, "observed", data=_only("outcome", fit.panel.treated_outcome), **look)
     _references(canvas, fit, draws, style, colour)
     _words(canvas, fit, style, ci_probs, ci_kind, name)
+    make_room(canvas, name)
     return canvas
 
 

@@ -8,7 +8,7 @@ from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.effects import IntervalKind
-from bayes_synth.plots.common import Visuals, chosen_backend, styles, warned
+from bayes_synth.plots.common import Visuals, chosen_backend, make_room, styles, warned
 
 if TYPE_CHECKING:
     from bayes_synth.fit import Fit
@@ -81,6 +81,7 @@ def plot_weights(
             warned(fit, _title(rest["mean"].sum(), len(rest))), target, **({"size": 11} | style["title"])
         )
     backend_module.xlim((-0.02, max(0.1, 1.05 * float(shown["upper"].max()))), target)
+    make_room(canvas, name)
     return canvas
 
 

@@ -1,0 +1,105 @@
+"""The command line: ``python -m bayes_synth demo`` and ``python -m bayes_synth fit data.csv ...``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+import bayes_synth as bs
+from bayes_synth.errors import BayesSynthError, listed
+
+__all__ = ["main"]
+
+LARGEST_WEIGHTS = 8
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when the fit converged, 1 when it did not, 2 when it could not be run."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except BayesSynthError as error:
+        sys.stderr.write(f"{type(error).__name__} {error}\n")
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bayes_synth", description="Bayesian synthetic control.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="fit Proposition 99 with the recommended model")
+    fit = commands.add_parser("fit", help="fit your own data: one row per unit and time")
+    fit.add_argument("data", type=Path, help="a CSV file")
+    for name, what in {"unit": "column", "time": "column", "outcome": "column", "start": "first treated period"}.items():
+        fit.add_argument(f"--{name}", required=True, help=what)
+    fit.add_argument("--treated", required=True, action="append", help="a treated unit; repeat for several")
+    for command in (demo, fit):
+        command.add_argument("--out", type=Path, default=Path.cwd(), help="folder for the figure and the fit")
+        command.add_argument("--seed", type=int, default=None if command is fit else 1, help="random seed")
+        command.add_argument("--quiet", action="store_true", help="no progress bars")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    name, panel = ("prop99", bs.load_dataset("prop99")) if options.command == "demo" else _read(options)
+    fit = bs.SyntheticControl().fit(panel, random_seed=options.seed, progressbar=not options.quiet)
+    _show(fit)
+    options.out.mkdir(parents=True, exist_ok=True)
+    figure, file = options.out / f"{name}.png", options.out / f"{name}.nc"
+    fit.plot(backend="matplotlib").savefig(figure)
+    fit.save(file, overwrite=True)
+    Console().print(f"Figure: {figure.resolve()}\nFit:    {file.resolve()}", soft_wrap=True)
+    return 0 if fit.ok else 1
+
+
+def _read(options: argparse.Namespace) -> tuple[str, bs.Panel]:
+    if not options.data.is_file():
+        raise bs.errors.PanelError("P001", f"{options.data} is no file.")
+    table = pd.read_csv(options.data)
+    panel = bs.Panel.from_long(
+        table,
+        unit=options.unit,
+        time=options.time,
+        outcome=options.outcome,
+        treated=options.treated,
+        start=options.start,
+    )
+    return options.data.stem, panel
+
+
+def _show(fit: bs.Fit) -> None:
+    console = Console()
+    console.print(f"{fit!r}\n", soft_wrap=True, markup=False, highlight=False)
+    console.print(_effects(fit))
+    console.print(_weights(fit))
+
+
+def _effects(fit: bs.Fit) -> Table:
+    table = Table(title=f"Effects of the treatment, {fit.panel.outcome} (95 % equal-tailed credible intervals)")
+    for column in ("effect", "mean", "lower", "upper", "P(below 0)", "P(above 0)", "ESS", "R-hat"):
+        table.add_column(column, justify="left" if column == "effect" else "right")
+    for name, row in fit.summary().iterrows():
+        values = [f"{row[c]:+.1%}" if name == "relative" else f"{row[c]:+,.2f}" for c in ("mean", "lower", "upper")]
+        masses = [f"{row[c]:.3f}" for c in ("p_below_0", "p_above_0")]
+        table.add_row(str(name), *values, *masses, f"{row['ess_bulk']:.0f}", f"{row['r_hat']:.3f}")
+    return table
+
+
+def _weights(fit: bs.Fit) -> Table:
+    weights = fit.weights()
+    rest = weights.iloc[LARGEST_WEIGHTS:]
+    table = Table(title="Donor weights (95 % equal-tailed credible intervals)")
+    for column in ("donor", "mean", "lower", "upper", "P(above 1 %)"):
+        table.add_column(column, justify="left" if column == "donor" else "right")
+    for donor, row in weights.head(LARGEST_WEIGHTS).iterrows():
+        table.add_row(str(donor), *(f"{row[c]:.3f}" for c in ("mean", "lower", "upper", "p_above_1_percent")))
+    if len(rest):
+        table.add_row(f"{len(rest)} others: {listed(rest.index, 3)}", f"{rest['mean'].sum():.3f}", "", "", "")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
