@@ -9,7 +9,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bayes_synth import errors, noise, priors, testing
+    from bayes_synth import errors as errors
+    from bayes_synth import noise as noise
+    from bayes_synth import priors as priors
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.effects import Effect
     from bayes_synth.fit import Fit

@@ -33,7 +33,12 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="fit Proposition 99 with the recommended model")
     fit = commands.add_parser("fit", help="fit your own data: one row per unit and time")
     fit.add_argument("data", type=Path, help="a CSV file")
-    for name, what in {"unit": "column", "time": "column", "outcome": "column", "start": "first treated period"}.items():
+    for name, what in {
+        "unit": "column",
+        "time": "column",
+        "outcome": "column",
+        "start": "first treated period",
+    }.items():
         fit.add_argument(f"--{name}", required=True, help=what)
     fit.add_argument("--treated", required=True, action="append", help="a treated unit; repeat for several")
     for command in (demo, fit):
@@ -79,8 +84,8 @@ def _show(fit: bs.Fit) -> None:
 
 def _effects(fit: bs.Fit) -> Table:
     table = Table(title=f"Effects of the treatment, {fit.panel.outcome} (95 % equal-tailed credible intervals)")
-    for column in ("effect", "mean", "lower", "upper", "P(below 0)", "P(above 0)", "ESS", "R-hat"):
-        table.add_column(column, justify="left" if column == "effect" else "right")
+    for column in ("effect", "mean", "lower", "upper", "P(< 0)", "P(> 0)", "ESS", "R-hat"):
+        table.add_column(column, justify="left" if column == "effect" else "right", no_wrap=True)
     for name, row in fit.summary().iterrows():
         values = [f"{row[c]:+.1%}" if name == "relative" else f"{row[c]:+,.2f}" for c in ("mean", "lower", "upper")]
         masses = [f"{row[c]:.3f}" for c in ("p_below_0", "p_above_0")]

@@ -121,7 +121,7 @@ def _observed(panel: Panel) -> dict[str, xr.Dataset]:
 class _Layout:
     """Arrays of draws with their labels, in the user's units."""
 
-    def __init__(self, shape: tuple[int, int], panel: Panel, inputs: "Inputs") -> None:
+    def __init__(self, shape: tuple[int, ...], panel: Panel, inputs: "Inputs") -> None:
         self.inputs = inputs
         self._shape = shape
         self._sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, shape, strict=True)}

@@ -148,7 +148,7 @@ def probable(mass: float) -> str:
 def interval(draws: xr.DataArray, ci_prob: float, ci_kind: IntervalKind) -> xr.DataArray:
     """Interval over chains and draws, with its probability and kind as attributes."""
     check_interval(ci_prob, ci_kind)
-    bounds = getattr(arviz_stats, ci_kind)(draws, prob=ci_prob, dim=list(SAMPLE_DIMS))
+    bounds: xr.DataArray = getattr(arviz_stats, ci_kind)(draws, prob=ci_prob, dim=list(SAMPLE_DIMS))
     return bounds.assign_attrs(ci_prob=ci_prob, ci_kind=ci_kind)
 
 

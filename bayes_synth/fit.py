@@ -78,8 +78,8 @@ class Fit:
         if estimand not in get_args(Estimand):
             raise ResultError("R005", f"no estimand {estimand!r}. {suggestion(estimand, get_args(Estimand))}")
         keep = self._window(window)
-        observed = self.idata["predictions_constant_data"]["outcome"].sel(time=keep)
-        counterfactual = self.idata["predictions"]["counterfactual"].sel(time=keep)
+        observed = self._draws("predictions_constant_data", "outcome").sel(time=keep)
+        counterfactual = self._draws("predictions", "counterfactual").sel(time=keep)
         draws = estimands.ESTIMANDS[estimand](observed, counterfactual).rename(estimand)
         units = {"relative": "", "cumulative": self.panel.outcome}
         return Effect(draws, estimand, units.get(estimand, f"{self.panel.outcome} per period"))
@@ -121,7 +121,7 @@ class Fit:
         -----
         Similar donors trade weight: the counterfactual is known better than its weights.
         """
-        draws = self.idata["posterior"]["weights"]
+        draws = self._draws("posterior", "weights")
         flat = draws.to_numpy().reshape(-1, draws.sizes["donor"])
         bounds = interval(draws, ci_prob, ci_kind)
         core, probability = core_donors(flat)
@@ -194,9 +194,9 @@ class Fit:
 
         Dims ``(chain, draw, time)``, outcome units.
         """
-        post = self.idata["posterior"]
-        weighted = xr.dot(self.panel.donor_outcomes.drop_vars("donor"), post["weights"].drop_vars("donor"), dim="donor")
-        return (weighted + post["level"]).transpose("chain", "draw", "time").rename("synthetic")
+        weights, level = self._draws("posterior", "weights"), self._draws("posterior", "level")
+        weighted: xr.DataArray = xr.dot(self.panel.donor_outcomes, weights, dim="donor")
+        return (weighted + level).transpose("chain", "draw", "time").rename("synthetic")
 
     @property
     def counterfactual(self) -> xr.DataArray:
@@ -271,9 +271,12 @@ class Fit:
 
     @cached_property
     def _weight_diagnostics(self) -> pd.DataFrame:
-        draws = self.idata["posterior"]["weights"]
+        draws = self._draws("posterior", "weights")
         # One donor has weight one in every draw: there is nothing to converge.
         return diagnose_weights(draws if draws.sizes["donor"] > 1 else draws.isel(donor=slice(0)))
+
+    def _draws(self, group: str, name: str) -> xr.DataArray:
+        return self.idata[group].to_dataset()[name]
 
     def _projection(self, weights: np.ndarray) -> Any:
         donors = self.panel.donor_outcomes.to_numpy()
@@ -282,7 +285,7 @@ class Fit:
     def _window(self, window: slice | None) -> np.ndarray:
         post = pd.Index(self.panel.post)
         if window is None:
-            return post.to_numpy()
+            return np.asarray(post)
         if not isinstance(window, slice) or window.step is not None:
             raise ResultError("R002", f"window={window!r} must be a slice of times, such as slice(start, end).")
         low, high = (
@@ -293,7 +296,7 @@ class Fit:
             raise ResultError("R002", f"the window has none of the post-period's {span(post)}.")
         if (low is not None and low < post[0]) or (high is not None and high > post[-1]):
             raise ResultError("R002", f"the window goes beyond the post-period, {short(post[0])} to {short(post[-1])}.")
-        return times.to_numpy()
+        return np.asarray(times)
 
 
 def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings) -> Fit:

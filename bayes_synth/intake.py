@@ -100,7 +100,7 @@ def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
         stamp = pd.Timestamp(value)
     except ValueError as error:
         raise wrong from error
-    if stamp is pd.NaT:
+    if pd.isna(stamp):
         raise wrong
     return stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo is not None else stamp
 
@@ -185,7 +185,7 @@ def _times(column: Any, name: str) -> pd.Index:
     """Times as int64, float64 or naive datetimes (UTC when the data carry a zone)."""
     values = column.to_numpy() if isinstance(column, nw.Series) else column
     index = pd.Index(values, name="time")
-    missing = int(index.isna().sum())
+    missing = int(np.sum(index.isna()))
     if missing:
         raise PanelError("P022", f"{missing} of {len(index)} times in {name!r} are missing. Fill or drop those rows.")
     if isinstance(index, pd.PeriodIndex):

@@ -161,17 +161,20 @@ class Panel:
     @property
     def times(self) -> pd.Index:
         """All times, sorted."""
-        return pd.Index(self.outcomes.indexes["time"], name=self.time)
+        times: pd.Index = self.outcomes.indexes["time"].rename(self.time)
+        return times
 
     @property
     def pre(self) -> pd.Index:
         """Times before ``start``."""
-        return self.times[self.times < self.start]
+        before: pd.Index = self.times[self.times < self.start]
+        return before
 
     @property
     def post(self) -> pd.Index:
         """Times from ``start`` on."""
-        return self.times[self.times >= self.start]
+        after: pd.Index = self.times[self.times >= self.start]
+        return after
 
     @property
     def treated_outcome(self) -> xr.DataArray:

@@ -70,7 +70,7 @@ class HalfNormal:
 
     def log_density(self, value: np.ndarray) -> np.ndarray:
         """Log density at ``value``, given in units of the panel's scale."""
-        return np.log(2 / (self.sigma * np.sqrt(2 * np.pi))) - 0.5 * (value / self.sigma) ** 2
+        return np.asarray(np.log(2 / (self.sigma * np.sqrt(2 * np.pi))) - 0.5 * (value / self.sigma) ** 2)
 
     def __str__(self) -> str:
         return f"HalfNormal({self.sigma:g})"
@@ -215,8 +215,8 @@ class Dirichlet(AbstractWeightsPrior):
         alpha = self.alpha(donors)
         if not np.isscalar(alpha):
             return f"Dirichlet(one concentration per donor, {np.min(alpha):.3g} to {np.max(alpha):.3g})"
-        effective = (len(donors) * float(alpha) + 1) / (float(alpha) + 1)  # type: ignore[arg-type]
-        return f"Dirichlet({float(alpha):.3g}), expects {effective:.3g} effective donors of {len(donors)}"  # type: ignore[arg-type]
+        effective = (len(donors) * float(alpha) + 1) / (float(alpha) + 1)
+        return f"Dirichlet({float(alpha):.3g}), expects {effective:.3g} effective donors of {len(donors)}"
 
 
 @final

@@ -202,7 +202,7 @@ def _progress(settings: Settings) -> tuple[AbstractContextManager[Any], Callable
 
 def _refuse_gaps(posterior: xr.Dataset, settings: Settings) -> None:
     """An interrupted run comes back padded with NaN, which no later comparison would notice."""
-    whole = np.isfinite(posterior["weights"]).all("donor").sum("draw").to_numpy()
+    whole = xr.ufuncs.isfinite(posterior["weights"]).all("donor").sum("draw").to_numpy()
     if (whole < settings.draws).any() or len(whole) < settings.chains:
         raise SamplingFailed(
             "S004",

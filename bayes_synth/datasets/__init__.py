@@ -160,7 +160,7 @@ def load_dataset(name: str) -> Panel:
     PanelError
         P003 for an unknown name.
     """
-    design = _known(name, SHIPPED, other=FETCHED, hint="fetch_dataset")
+    design: Design = _known(name, SHIPPED, other=FETCHED, hint="fetch_dataset")
     return design.panel(pd.read_csv(Path(__file__).parent / f"{name}.csv"))
 
 
@@ -181,7 +181,7 @@ def fetch_dataset(name: str, *, cache: str | PathLike[str] | None = None) -> Pan
     LoadError
         L007 when the address cannot be reached, L001 when the figures are not those expected.
     """
-    remote = _known(name, FETCHED, other=SHIPPED, hint="load_dataset")
+    remote: Remote = _known(name, FETCHED, other=SHIPPED, hint="load_dataset")
     table = pd.read_csv(_download(remote.address, cache))
     panel = remote.design.panel(table[~table[remote.design.unit].isin(remote.leave_out)])
     if digest(panel) != remote.sha256:

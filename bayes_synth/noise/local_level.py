@@ -88,7 +88,7 @@ class LocalLevel(AbstractNoise):
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
         """A random walk plus white noise."""
         steps, shocks = rng.standard_normal((2, len(draws["s"]), periods))
-        return np.cumsum(draws["q"][:, None] * steps, axis=1) + floored(draws["s"]) * shocks
+        return np.asarray(np.cumsum(draws["q"][:, None] * steps, axis=1) + floored(draws["s"]) * shocks)
 
     def paths(
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator

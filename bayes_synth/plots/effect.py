@@ -15,18 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_effect"]
 
-PARTS = (
-    "dist",
-    "credible_interval",
-    "point_estimate",
-    "point_estimate_text",
-    "rope",
-    "rope_text",
-    "zero",
-    "title",
-    "xlabel",
-)
-OWN = ("zero", "title", "xlabel")
+ARVIZ = ("dist", "credible_interval", "point_estimate", "point_estimate_text")
+OWN = ("rope", "zero", "title", "xlabel")
 
 
 def plot_effect(
@@ -54,7 +44,8 @@ def plot_effect(
     rope
         Region of practical equivalence, low and high, in the effect's unit (a fraction for the relative effect).
     backend, visuals, figure_kwargs
-        As in :func:`plot_fit`; parts: those of :func:`arviz_plots.plot_dist`, and zero, title, xlabel.
+        As in :func:`plot_fit`; parts: dist, credible_interval, point_estimate and
+        point_estimate_text as in :func:`arviz_plots.plot_dist`, and rope, zero, title, xlabel.
 
     Returns
     -------
@@ -73,13 +64,12 @@ def plot_effect(
     check_interval(ci_prob, ci_kind)
     if rope is not None and not rope[0] < rope[1]:
         raise PriorError("O005", f"rope={rope!r} must be (low, high).")
-    name, style = chosen_backend(backend), styles(visuals, PARTS)
+    name, style = chosen_backend(backend), styles(visuals, (*ARVIZ, *OWN))
     effect = fit.effect(estimand, window=window)
     factor = 100 if estimand == "relative" else 1
     canvas = plot_dist(
         xr.DataTree.from_dict({"/posterior": (factor * effect.draws).to_dataset(name=estimand)}),
         kind="kde",
-        rope=None if rope is None else tuple(factor * bound for bound in rope),
         ci_kind=ci_kind,
         ci_prob=ci_prob,
         backend=name,
@@ -88,6 +78,8 @@ def plot_effect(
     )
     target = canvas.get_target(estimand, {})
     module = backend_from_object(target)
+    if rope is not None and style["rope"] is not None:
+        module.vspan(factor * rope[0], factor * rope[1], target, **({"color": "gray", "alpha": 0.3} | style["rope"]))
     if style["zero"] is not None:
         module.vline(0, target, **({"color": ink(target), "width": 1, "linestyle": "C1"} | style["zero"]))
     if style["xlabel"] is not None:
@@ -103,7 +95,6 @@ def plot_effect(
 
 
 def _dist_visuals(style: dict[str, Any], wishes: Visuals | None) -> dict[str, Any]:
-    """ArviZ's own parts; the numbers stand in the title unless they are asked for."""
-    quiet = {part: False for part in ("point_estimate_text", "rope_text") if part not in (wishes or {})}
-    parts = {part: False if style[part] is None else style[part] for part in PARTS if part not in OWN}
-    return parts | quiet | {"title": False}
+    """ArviZ's own parts; the mean stands in the title unless it is asked for."""
+    quiet = {} if "point_estimate_text" in (wishes or {}) else {"point_estimate_text": False}
+    return {part: False if style[part] is None else style[part] for part in ARVIZ} | quiet | {"title": False}
