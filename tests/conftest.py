@@ -1,0 +1,46 @@
+"""Shared fixtures: fake fits in milliseconds, one real fit of Proposition 99, the public panels."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bayes_synth as bs
+from bayes_synth.fit import Fit
+from bayes_synth.panel import Panel
+from bayes_synth.testing import fake_fit, fake_panel
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def panel() -> Panel:
+    return fake_panel()
+
+
+@pytest.fixture(scope="session")
+def fake() -> Fit:
+    return fake_fit(panel=fake_panel(effect=3.0))
+
+
+@pytest.fixture(scope="session")
+def dated() -> Fit:
+    return fake_fit(panel=fake_panel(effect=3.0, dates=True))
+
+
+@pytest.fixture(scope="session")
+def prop99() -> Panel:
+    return bs.load_dataset("prop99")
+
+
+@pytest.fixture(scope="session")
+def real(prop99: Panel) -> Fit:
+    return bs.SyntheticControl().fit(prop99, random_seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
+def public():
+    """The public panels beside the project, by file name."""
+    if not SHARED.is_dir():
+        pytest.skip("the public panels are not beside this checkout")
+    return lambda name: pd.read_csv(SHARED / f"{name}.csv")

@@ -1,0 +1,180 @@
+"""Noise processes against dense linear algebra and statsmodels."""
+
+import numpy as np
+import pymc as pm
+import pytest
+from scipy.stats import multivariate_normal
+
+from bayes_synth.errors import PriorError
+from bayes_synth.noise import AR1, IID, LocalLevel
+from bayes_synth.noise.base import FLOOR, AbstractNoise
+
+NOISES = {
+    "local level, free": LocalLevel(),
+    "local level, proper": LocalLevel(initial_level=4.0),
+    "iid, intercept": IID(),
+    "iid, no intercept": IID(intercept=False),
+    "AR(1), intercept": AR1(),
+    "AR(1), no intercept": AR1(intercept=False),
+}
+POINTS = [{"s": 0.7, "q": 0.4, "rho": 0.6}, {"s": 1e-6, "q": 1.3, "rho": -0.5}, {"s": 2.5, "q": 1e-6, "rho": 0.97}]
+
+
+def parameters(noise: AbstractNoise, point: dict[str, float]) -> dict[str, np.ndarray]:
+    return {name: np.array([point[name]]) for name in noise.parameters}
+
+
+def covariance(noise: AbstractNoise, point: dict[str, float], periods: int) -> np.ndarray:
+    """Dense covariance of the noise without its level, for as many periods as one likes."""
+    t = np.arange(1, periods + 1)
+    variance = point["s"] ** 2 + FLOOR**2
+    if isinstance(noise, LocalLevel):
+        return variance * np.eye(periods) + point["q"] ** 2 * np.minimum.outer(t, t)
+    if isinstance(noise, AR1):
+        return variance / (1 - point["rho"] ** 2) * point["rho"] ** np.abs(np.subtract.outer(t, t))
+    return variance * np.eye(periods)
+
+
+def dense_log_density(noise: AbstractNoise, point: dict[str, float], residual: np.ndarray) -> float:
+    """The level integrated out of the dense normal."""
+    return level_free(noise, covariance(noise, point, len(residual)), residual)
+
+
+def level_free(noise: AbstractNoise, dense: np.ndarray, residual: np.ndarray) -> float:
+    """A proper level or none adds to the covariance; a free one leaves the density of the first differences."""
+    if np.isinf(noise.level_sd):
+        steps = np.diff(np.eye(len(residual)), axis=0)
+        return multivariate_normal.logpdf(steps @ residual, cov=steps @ dense @ steps.T)
+    return multivariate_normal.logpdf(residual, cov=dense + noise.level_sd**2)
+
+
+def graph_log_density(noise: AbstractNoise, residual: np.ndarray):
+    """The likelihood of the PyMC graph as a function of the parameters."""
+    with pm.Model() as model:
+        noise.build(pm.Data("residual", noise.rotate(residual)), noise.inputs(len(residual)))
+    wanted = [model[name] for name in noise.parameters]
+    return model.compile_fn(model["log_likelihood"], inputs=wanted, point_fn=False, on_unused_input="ignore")
+
+
+class Impulse:
+    """Standard normal shocks that are all zero but one."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def standard_normal(self, size):
+        shocks = np.zeros(size)
+        if 0 <= self.left < shocks.size:
+            shocks.flat[self.left] = 1.0
+        self.left -= shocks.size
+        return shocks
+
+
+def continuation(noise, point, residual, periods, shock=-1):
+    path = noise.continue_path(parameters(noise, point), residual[None], periods, Impulse(shock))
+    return path.level, path.replicate[0], path.future[0]
+
+
+@pytest.fixture(scope="module")
+def residuals():
+    rng = np.random.default_rng(3)
+    return {periods: 2 + np.cumsum(rng.standard_normal(periods)) for periods in (3, 5, 19, 60)}
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_the_graph_has_the_dense_likelihood(noise, residuals):
+    for residual in residuals.values():
+        log_density = graph_log_density(noise, residual)
+        for point in POINTS:
+            expected = dense_log_density(noise, point, residual)
+            actual = float(log_density(*(point[name] for name in noise.parameters)))
+            assert actual == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_local_level_has_statsmodels_likelihood_up_to_a_constant(residuals):
+    from statsmodels.tsa.statespace.structural import UnobservedComponents
+
+    residual = residuals[60]
+    theirs = UnobservedComponents(residual, "llevel")
+    theirs.ssm.initialize_diffuse()
+    theirs.ssm.tolerance = 0  # never replace the filter by its steady state
+    ours = graph_log_density(LocalLevel(), residual)
+    gaps = [ours(s, q) - theirs.loglike([s**2 + FLOOR**2, q**2]) for s, q in [(0.5, 0.2), (1.0, 1.0), (2.0, 0.1)]]
+    assert np.ptp(gaps) < 1e-8
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_forecasts_are_the_dense_conditional_normal(noise, residuals):
+    residual, ahead = residuals[19], 7
+    for point in POINTS:
+        mean, spread = dense_forecast(noise, point, residual, ahead)
+        _, _, centre = continuation(noise, point, residual, ahead)
+        shocks = [continuation(noise, point, residual, ahead, k)[2] - centre for k in range(1 + 2 * 19 + 2 * ahead)]
+        np.testing.assert_allclose(centre, mean, rtol=1e-7, atol=1e-7)
+        np.testing.assert_allclose(np.array(shocks).T @ np.array(shocks), spread, rtol=1e-7, atol=1e-7)
+
+
+def dense_forecast(noise, point, residual, ahead):
+    """Conditional mean and covariance by generalised least squares (Goldberger 1962), or plainly."""
+    past, n = len(residual), len(residual) + ahead
+    joint, ones = covariance(noise, point, n), np.ones(n) * (noise.level_sd != 0)
+    if np.isfinite(noise.level_sd):
+        joint, ones = joint + noise.level_sd**2 * np.outer(ones, ones), 0 * ones
+    inverse, cross = np.linalg.inv(joint[:past, :past]), joint[past:, :past]
+    gain = cross @ inverse
+    mean, spread = gain @ residual, joint[past:, past:] - gain @ cross.T
+    if ones.any():
+        information = inverse.sum()
+        level = inverse.sum(0) @ residual / information
+        left = 1 - gain.sum(1)
+        mean, spread = mean + left * level, spread + np.outer(left, left) / information
+    return mean, spread
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_pointwise_log_density_is_the_dense_leave_one_out_density(noise, residuals):
+    residual = residuals[19]
+    for point in POINTS:
+        actual = noise.log_predictive(parameters(noise, point), residual[None])[0]
+        dense = covariance(noise, point, 19)
+        for t in (0, 7, 18):
+            rest = np.delete(np.arange(19), t)
+            without = level_free(noise, dense[np.ix_(rest, rest)], residual[rest])
+            assert actual[t] == pytest.approx(level_free(noise, dense, residual) - without, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_simulated_paths_have_the_dense_covariance(noise):
+    point, periods = POINTS[0], 6
+    draws = parameters(noise, point)
+    shocks = np.array([noise.simulate(draws, periods, Impulse(k))[0] for k in range(2 * periods)])
+    np.testing.assert_allclose(shocks.T @ shocks, covariance(noise, point, periods), atol=1e-12)
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_variance_of_an_average_adds_up_from_its_parts(noise):
+    point, periods = POINTS[0], 5
+    parts = noise.average_variance(parameters(noise, point), periods)
+    last = np.zeros((1, 1))
+    shocks = [noise.paths(parameters(noise, point), last, periods, Impulse(k))[2].mean() for k in range(1, 20)]
+    assert sum(part[0] for part in parts.values()) == pytest.approx(np.square(shocks).sum(), rel=1e-5)
+
+
+def test_level_is_the_pre_period_mean_of_what_persists(residuals):
+    level, _, _ = continuation(IID(), POINTS[0], residuals[19], 3)
+    assert level[0] == pytest.approx(residuals[19].mean())
+
+
+def test_without_a_level_nothing_is_added(residuals):
+    level, replicate, future = continuation(IID(intercept=False), POINTS[0], residuals[19], 3)
+    assert not level.any() and not replicate.any() and not future.any()
+
+
+def test_a_number_where_a_prior_is_wanted_says_how_to_write_it():
+    with pytest.raises(PriorError, match=r"\[O006\] q=0.5 is no prior; write q=bs.priors.HalfNormal\(0.5\)"):
+        LocalLevel(q=0.5)
+
+
+def test_an_initial_level_without_spread_is_refused():
+    with pytest.raises(PriorError, match="O007"):
+        LocalLevel(initial_level=0.0)
