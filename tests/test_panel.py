@@ -1,0 +1,219 @@
+"""The front door: equal panels from equal data, and a sentence for everything else."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import xarray as xr
+
+from bayes_synth.errors import BayesSynthError, DesignError, DesignWarning, PanelError
+from bayes_synth.panel import Panel
+
+ROLES = {"unit": "state", "time": "year", "outcome": "packs"}
+DESIGN = {**ROLES, "treated": "Ca", "start": 2004}
+
+
+@pytest.fixture
+def long():
+    rng = np.random.default_rng(0)
+    rows = [
+        (s, y, float(v))
+        for s in ("Ca", "Ut", "Nv", "Mt")
+        for y, v in zip(range(2000, 2008), rng.random(8), strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["state", "year", "packs"])
+
+
+@pytest.fixture
+def wide(long):
+    return long.pivot(index="year", columns="state", values="packs")
+
+
+def built(frame, **changes) -> Panel:
+    return Panel.from_long(frame, **(DESIGN | changes))
+
+
+def cells(panel: Panel) -> np.ndarray:
+    return panel.outcomes.to_numpy()
+
+
+def test_long_frames_of_every_kind_give_the_same_panel(long):
+    frames = [long, pl.from_pandas(long), pl.from_pandas(long).to_arrow(), long.set_index(["state", "year"])]
+    frames += [long.sample(frac=1, random_state=1), long.assign(state=long["state"].astype("category"), other=1)]
+    frames += [long.convert_dtypes(), long.astype({"year": str})]
+    assert all(built(frame) == built(long) for frame in frames)
+
+
+def test_wide_frames_and_arrays_give_the_same_numbers(long, wide):
+    expected = cells(built(long))
+    polars = pl.from_pandas(wide.reset_index())
+    panels = [
+        Panel.from_wide(wide, treated="Ca", start=2004),
+        Panel.from_wide(wide.iloc[::-1, ::-1], treated="Ca", start=2004),
+        Panel.from_wide(polars, time="year", treated="Ca", start=2004),
+        Panel.from_xarray(xr.DataArray(wide), unit="state", time="year", treated="Ca", start=2004),
+        Panel.from_xarray(
+            xr.Dataset({"packs": xr.DataArray(wide)}), unit="state", time="year", treated="Ca", start=2004
+        ),
+    ]
+    assert all(np.array_equal(cells(panel), expected) for panel in panels)
+
+
+def test_the_callers_frame_is_never_changed(long, wide):
+    before = long.copy(deep=True), wide.copy(deep=True)
+    built(long)
+    Panel.from_wide(wide, treated="Ca", start=2004).drop("Ut")
+    pd.testing.assert_frame_equal(long, before[0])
+    pd.testing.assert_frame_equal(wide, before[1])
+
+
+def test_a_later_change_of_the_frame_does_not_reach_the_panel(wide):
+    panel = Panel.from_wide(wide, treated="Ca", start=2004)
+    before = cells(panel).copy()
+    wide.iloc[:, :] = 0
+    assert np.array_equal(cells(panel), before)
+
+
+def test_outcomes_cannot_be_written_to(long):
+    with pytest.raises(ValueError, match="read-only"):
+        built(long).outcomes[0, 0] = 1.0
+
+
+def test_periods_and_donors_are_sorted_and_split_at_start(long):
+    panel = built(long.sample(frac=1, random_state=2))
+    assert panel.donors == ("Mt", "Nv", "Ut")
+    assert panel.pre.tolist() == [2000, 2001, 2002, 2003]
+    assert panel.post.tolist() == [2004, 2005, 2006, 2007]
+
+
+def test_as_if_treated_makes_the_donor_treated_and_the_real_unit_leave(long):
+    placebo = built(long).as_if_treated("Ut")
+    assert placebo.treated == ("Ut",)
+    assert placebo.donors == ("Mt", "Nv")
+
+
+def test_backdating_keeps_only_untreated_periods(long):
+    placebo = built(long).backdate(2003)
+    assert placebo.pre.tolist() == [2000, 2001, 2002]
+    assert placebo.post.tolist() == [2003]
+
+
+def test_drop_and_keep_are_complements(long):
+    panel = built(long)
+    assert panel.drop("Ut") == panel.keep(["Nv", "Mt"])
+
+
+def test_several_treated_units_are_averaged(long):
+    panel = built(long, treated=["Ca", "Ut"])
+    mean = built(long).outcomes.sel(unit=["Ca", "Ut"]).mean("unit")
+    assert np.array_equal(panel.treated_outcome.to_numpy(), mean.to_numpy())
+    assert "mean of 2 units; a placebo is a mean of as many donors" in repr(panel)
+
+
+def test_a_placebo_for_two_treated_units_needs_two_donors(long):
+    with pytest.raises(DesignError, match=r"\[D024\] 2 units are treated and averaged"):
+        built(long, treated=["Ca", "Ut"]).as_if_treated("Nv")
+
+
+@pytest.mark.parametrize(
+    ("times", "start"),
+    [
+        (pd.date_range("2024-01-01", periods=8), "2024-01-05"),
+        (pd.date_range("2024-01-01", periods=8).strftime("%Y-%m-%d"), pd.Timestamp("2024-01-05")),
+        (pd.date_range("2024-01-01", periods=8, tz="Europe/Berlin"), "2024-01-05T00:00+01:00"),
+        (pd.period_range("2024-01", periods=8, freq="M"), "2024-05"),
+        (np.arange(2000.0, 2002.0, 0.25), 2001.0),
+        ([f"{year}" for year in range(2000, 2008)], "2004"),
+        (pd.date_range("2024-01-01", periods=8).date, pd.Timestamp("2024-01-05").date()),
+    ],
+    ids=["datetime", "ISO text", "time zone", "Period", "quarters as floats", "years as text", "date objects"],
+)
+def test_every_kind_of_time_axis_is_split_in_the_middle(wide, times, start):
+    panel = Panel.from_wide(wide.set_axis(times, axis=0), treated="Ca", start=start)
+    assert (len(panel.pre), len(panel.post)) == (4, 4)
+
+
+def test_a_start_between_two_times_moves_to_the_next_and_says_so(wide):
+    with pytest.warns(DesignWarning, match=r"\[D003\].*the first treated period is 2004"):
+        panel = Panel.from_wide(wide, treated="Ca", start=2003.5)
+    assert panel.start == 2004
+
+
+def test_a_label_with_markup_is_escaped_in_html(wide):
+    panel = Panel.from_wide(wide.rename(columns={"Mt": "<script>"}), treated="Ca", start=2004)
+    assert "<script>" in panel.donors
+    assert "<script>" not in panel._repr_html_()
+
+
+REFUSED = {
+    "a path": (lambda f: built("data.csv"), PanelError, r"P001\] expected a data frame .* got str"),
+    "an array of arrays": (lambda f: built(xr.Dataset()), PanelError, r"(?s)P001.*from_xarray"),
+    "a lazy frame": (lambda f: built(pl.from_pandas(f).lazy()), PanelError, r"P007.*collect"),
+    "no rows": (lambda f: built(f.iloc[:0]), PanelError, r"P002\] the frame is empty"),
+    "a misspelled column": (lambda f: built(f, outcome="pack"), PanelError, r"P003.*'pack'. Did you mean 'packs'"),
+    "one column twice": (lambda f: built(f, unit="year"), PanelError, r"P004.*three columns"),
+    "two columns of one name": (lambda f: built(f.set_axis(["state", "year", "year"], axis=1)), PanelError, "P005"),
+    "text": (lambda f: built(f.assign(packs="12 %")), PanelError, r"P009.*32 of 32 are not: '12 %'"),
+    "numbers as text": (lambda f: built(f.astype({"packs": str})), PanelError, "P009"),
+    "booleans": (lambda f: built(f.assign(packs=True)), PanelError, r"P010.*Boolean"),
+    "dates": (lambda f: built(f.assign(packs=pd.Timestamp("2024-01-01"))), PanelError, "P010"),
+    "complex": (lambda f: built(f.assign(packs=pd.Series([1j] * 32, dtype=object))), PanelError, "P011"),
+    "a cell twice": (
+        lambda f: built(pd.concat([f, f.iloc[:2]])),
+        PanelError,
+        r"P020\] 2 cells .* Ca at 2000, Ca at 2001",
+    ),
+    "no unit": (lambda f: built(f.assign(state=f["state"].where(f["state"] != "Ut"))), PanelError, r"P022\] 8 of 32"),
+    "no time": (
+        lambda f: built(f.assign(year=f["year"].where(f["year"] != 2001))),
+        PanelError,
+        r"P022\] 4 of 32 times",
+    ),
+    "look-alikes": (lambda f: built(f.replace({"state": {"Ut": "ca "}})), PanelError, r"P023.*'Ca' and 'ca '"),
+    "1 and '1'": (lambda f: built(f.replace({"state": {"Ut": 1, "Nv": "1"}})), PanelError, r"P024.*int, str"),
+    "gaps": (lambda f: built(f.iloc[:-3]), PanelError, r"P025\] 1 of 4 units have gaps: Mt \(3 of 8 times\)"),
+    "NaN": (lambda f: built(f.assign(packs=f["packs"].where(f.index != 9))), PanelError, r"P025.*Ut \(1 of 8"),
+    "mixed zones": (lambda f: built(f.assign(year=[*[pd.Timestamp("2024-01-01")] * 31, 5])), PanelError, "P030"),
+    "dates that do not parse": (lambda f: built(f.assign(year="1/2/2020")), PanelError, r"P032.*'1/2/2020'"),
+    "an infinite time": (lambda f: built(f.assign(year=f["year"].replace(2001, np.inf))), PanelError, "P034"),
+    "one unit": (lambda f: built(f[f["state"] == "Ca"]), PanelError, r"P037.*single unit"),
+    "infinity": (
+        lambda f: built(f.assign(packs=f["packs"].where(f.index != 9, np.inf))),
+        PanelError,
+        r"V001.*Ut at 2001",
+    ),
+    "a date for years": (lambda f: built(f, start="2004-01-01"), DesignError, r"D001.*write it like 2000"),
+    "start is True": (lambda f: built(f, start=True), DesignError, "D001"),
+    "start too late": (lambda f: built(f, start=2010), DesignError, r"D002.*outside the times, 2000 to 2007"),
+    "start too early": (lambda f: built(f, start=2001), DesignError, r"D004\] 1 periods before start=2001"),
+    "unknown treated": (lambda f: built(f, treated="Co"), DesignError, r"D007.*'Co'"),
+    "dropping the treated": (lambda f: built(f).drop("Ca"), DesignError, r"D008.*'Ca' is treated"),
+    "unknown donor": (lambda f: built(f).keep(["Utt"]), DesignError, r"D009.*Did you mean 'Ut'"),
+    "nobody treated": (lambda f: built(f, treated=[]), DesignError, "D014"),
+    "no donor left": (lambda f: built(f).drop(["Ut", "Nv", "Mt"]), DesignError, r"D014.*no donors"),
+    "staggered": (lambda f: built(f, start={"Ca": 2004, "Ut": 2005}), DesignError, r"D021.*Ca: 2004, Ut: 2005"),
+    "constant treated": (lambda f: built(f.assign(packs=f["packs"].where(f["state"] != "Ca", 5))), DesignError, "V004"),
+    "backdating beyond": (lambda f: built(f).backdate(2006), DesignError, "D002"),
+    "backdating too far": (lambda f: built(f).backdate(2001), DesignError, "D004"),
+}
+
+
+@pytest.mark.parametrize(("attempt", "kind", "text"), REFUSED.values(), ids=REFUSED.keys())
+def test_unusable_data_are_refused_in_words(long, attempt, kind, text):
+    with pytest.raises(kind, match=text) as caught:
+        attempt(long)
+    assert isinstance(caught.value, BayesSynthError)
+
+
+def test_a_wide_frame_without_index_asks_for_its_time_column(wide):
+    with pytest.raises(PanelError, match=r"P003.*name it with time="):
+        Panel.from_wide(pl.from_pandas(wide.reset_index()), treated="Ca", start=2004)
+
+
+def test_an_array_without_the_named_dimensions_says_which_it_has(wide):
+    with pytest.raises(PanelError, match=r"P014.*'unit' and 'time', found year, state"):
+        Panel.from_xarray(xr.DataArray(wide), treated="Ca", start=2004)
+
+
+def test_equal_starts_per_unit_are_one_start(long):
+    assert built(long, start={"Ca": 2004, "Ut": 2004}) == built(long)
