@@ -4,16 +4,13 @@ Everything after sampling happens here once: pre-period replicates, the counterf
 log likelihood. Imports the specification (model, priors, noise) and no PyMC.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import xarray as xr
 
 from bayes_synth.effects import effect_draws
+from bayes_synth.model import Inputs, SyntheticControl, scaled
 from bayes_synth.panel import Panel
-
-if TYPE_CHECKING:
-    from bayes_synth.model import Inputs, SyntheticControl
+from bayes_synth.priors import as_weights_prior
 
 __all__ = ["posterior_groups", "prior_groups", "tree"]
 
@@ -26,7 +23,7 @@ def tree(groups: dict[str, xr.Dataset]) -> xr.DataTree:
 
 
 def posterior_groups(
-    model: "SyntheticControl", panel: Panel, posterior: xr.Dataset, rng: np.random.Generator
+    model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator
 ) -> dict[str, xr.Dataset]:
     """Every group that follows from the posterior, in outcome units.
 
@@ -39,7 +36,7 @@ def posterior_groups(
     rng
         Randomness of the predictive draws.
     """
-    inputs, shape = model.inputs(panel), posterior["weights"].shape[:2]
+    inputs, shape = scaled(panel), posterior["weights"].shape[:2]
     weights = posterior["weights"].to_numpy()[..., : len(panel.donors)].reshape(-1, len(panel.donors))
     noise = {name: posterior[name].to_numpy().reshape(-1) for name in model.noise.parameters}
     weighted = weights @ inputs.donor_outcomes.T
@@ -49,11 +46,11 @@ def posterior_groups(
 
     predictions = lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")
     observed = _observed(panel)
-    scaled = {name: value * _unit(model, name, inputs) for name, value in {**noise, "level": path.level}.items()}
+    sized = {name: value * _unit(model, name, inputs) for name, value in {**noise, "level": path.level}.items()}
     log_likelihood = model.noise.log_predictive(noise, residual) - np.log(inputs.scale)
     return {
         "posterior": xr.Dataset(
-            {"weights": lay.donor(weights)} | {name: lay.scalar(value) for name, value in scaled.items()}
+            {"weights": lay.donor(weights)} | {name: lay.scalar(value) for name, value in sized.items()}
         ),
         "posterior_predictive": lay.pre(weighted[:, : inputs.periods] + path.replicate, "outcome"),
         "predictions": predictions,
@@ -64,40 +61,38 @@ def posterior_groups(
     }
 
 
-def prior_groups(
-    model: "SyntheticControl", panel: Panel, draws: int, rng: np.random.Generator
-) -> dict[str, xr.Dataset]:
+def prior_groups(model: SyntheticControl, panel: Panel, draws: int, rng: np.random.Generator) -> dict[str, xr.Dataset]:
     """The groups ``prior``, ``prior_predictive`` and ``observed_data``, in outcome units."""
-    inputs = model.inputs(panel)
+    inputs = scaled(panel)
     lay = _Layout((1, draws), panel, inputs)
-    weights = model.weights_prior.sample(panel.donors, draws, rng)
+    weights = as_weights_prior(model.weights).sample(panel.donors, draws, rng)
     noise = model.noise.sample(draws, rng)
     path = weights @ inputs.donor_outcomes[: inputs.periods].T + model.noise.simulate(noise, inputs.periods, rng)
     path += _prior_level(model, path, rng)
-    scaled = {name: lay.scalar(value * _unit(model, name, inputs)) for name, value in noise.items()}
+    sized = {name: lay.scalar(value * _unit(model, name, inputs)) for name, value in noise.items()}
     return {
-        "prior": xr.Dataset({"weights": lay.donor(weights), **scaled}),
+        "prior": xr.Dataset({"weights": lay.donor(weights), **sized}),
         "prior_predictive": lay.pre(path, "outcome"),
         "observed_data": _observed(panel)["observed_data"],
     }
 
 
-def _prior_level(model: "SyntheticControl", path: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _prior_level(model: SyntheticControl, path: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A draw of the level; a free one puts each path on the observed mean, which is zero on this scale."""
     sd = model.noise.level_sd
     return -path.mean(1, keepdims=True) if np.isinf(sd) else sd * rng.standard_normal((len(path), 1))
 
 
-def _unit(model: "SyntheticControl", name: str, inputs: "Inputs") -> float:
+def _unit(model: SyntheticControl, name: str, inputs: Inputs) -> float:
     return 1.0 if name in model.noise.unitless else inputs.scale
 
 
 def _log_prior(
-    model: "SyntheticControl", panel: Panel, weights: np.ndarray, noise: dict[str, np.ndarray], lay: "_Layout"
+    model: SyntheticControl, panel: Panel, weights: np.ndarray, noise: dict[str, np.ndarray], lay: "_Layout"
 ) -> xr.Dataset:
     units = {name: np.log(_unit(model, name, lay.inputs)) for name in noise}
     densities = {name: value - units[name] for name, value in model.noise.log_prior(noise).items()}
-    densities["weights"] = model.weights_prior.log_density(weights, panel.donors)
+    densities["weights"] = as_weights_prior(model.weights).log_density(weights, panel.donors)
     return xr.Dataset({name: lay.scalar(value) for name, value in densities.items()})
 
 
@@ -121,7 +116,7 @@ def _observed(panel: Panel) -> dict[str, xr.Dataset]:
 class _Layout:
     """Arrays of draws with their labels, in the user's units."""
 
-    def __init__(self, shape: tuple[int, ...], panel: Panel, inputs: "Inputs") -> None:
+    def __init__(self, shape: tuple[int, ...], panel: Panel, inputs: Inputs) -> None:
         self.inputs = inputs
         self._shape = shape
         self._sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, shape, strict=True)}

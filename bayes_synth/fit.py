@@ -21,7 +21,7 @@ from bayes_synth.effects import Effect, Estimand, IntervalKind, check_interval, 
 from bayes_synth.errors import ConvergenceWarning, PriorError, ResultError, suggestion
 from bayes_synth.holdout import FitVerdict, fit_verdict
 from bayes_synth.intake import time_label
-from bayes_synth.model import SyntheticControl, build_graph, data_arrays
+from bayes_synth.model import SyntheticControl, build_graph, data_arrays, scaled, structure
 from bayes_synth.panel import Panel, short, span
 from bayes_synth.provenance import provenance
 from bayes_synth.sampling import Sampled, Settings, Task, sample
@@ -77,12 +77,15 @@ class Fit:
         """
         if estimand not in get_args(Estimand):
             raise ResultError("R005", f"no estimand {estimand!r}. {suggestion(estimand, get_args(Estimand))}")
+        units = {"relative": "", "cumulative": self.panel.outcome}
+        unit = units.get(estimand, f"{self.panel.outcome} per period")
+        if window is None and estimand in self.idata["effects"]:
+            return Effect(self._draws("effects", estimand), estimand, unit)
         keep = self._window(window)
         observed = self._draws("predictions_constant_data", "outcome").sel(time=keep)
         counterfactual = self._draws("predictions", "counterfactual").sel(time=keep)
         draws = estimands.ESTIMANDS[estimand](observed, counterfactual).rename(estimand)
-        units = {"relative": "", "cumulative": self.panel.outcome}
-        return Effect(draws, estimand, units.get(estimand, f"{self.panel.outcome} per period"))
+        return Effect(draws, estimand, unit)
 
     def summary(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
         """Average, cumulative and relative effect, one row each, all numbers.
@@ -107,6 +110,11 @@ class Fit:
 
     def weights(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
         """Donor weights, the heaviest first.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind
+            Interval's probability, and ``"eti"`` or ``"hdi"``.
 
         Returns
         -------
@@ -175,7 +183,7 @@ class Fit:
     @cached_property
     def _fit_verdict(self) -> FitVerdict:
         """Whether the donors forecast the treated unit in its own past; see :class:`FitVerdict`."""
-        inputs, post = self.model.inputs(self.panel), self.idata["posterior"]
+        inputs, post = scaled(self.panel), self.idata["posterior"]
         unit = {n: 1.0 if n in self.model.noise.unitless else inputs.scale for n in self.model.noise.parameters}
         average = self.idata["effects"]["average"]
         return fit_verdict(
@@ -209,6 +217,11 @@ class Fit:
 
     def to_frame(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
         """One row per time: what the plots show, as numbers.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind
+            Interval's probability, and ``"eti"`` or ``"hdi"``.
 
         Returns
         -------
@@ -305,13 +318,13 @@ def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings) -> Fit:
         raise PriorError(
             "O001", f"fit() takes a bs.Panel, got {type(panel).__name__}; build one with bs.Panel.from_long(...)."
         )
-    inputs, (seed, rng) = model.inputs(panel), settings.streams()
+    inputs, (seed, rng) = scaled(panel), settings.streams()
     arrays = data_arrays(model, inputs, panel.donors)
     task = Task(
         partial(build_graph, model, inputs, panel.donors),
         arrays,
         ("weights", *model.noise.parameters),
-        model.structure(arrays),
+        structure(model, arrays),
     )
     fit = assemble(model, panel, settings, sample(task, settings, seed), rng)
     if not fit.ok:

@@ -89,8 +89,7 @@ def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
     if isinstance(value, bool) or value is None:
         raise wrong
     if times.dtype.kind in "iuf":
-        if isinstance(value, str) and value.strip().lstrip("-").isdigit():
-            return int(value)
+        value = _as_number(value)
         if not isinstance(value, (int, float, np.integer, np.floating)) or not np.isfinite(value):
             raise wrong
         return int(value) if float(value).is_integer() else float(value)
@@ -103,6 +102,14 @@ def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
     if pd.isna(stamp):
         raise wrong
     return stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo is not None else stamp
+
+
+def _as_number(value: Any) -> Any:
+    """A number written as text as a number, anything else as it is."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _frame(data: Any, *, index: list[str]) -> nw.DataFrame[Any]:

@@ -97,7 +97,7 @@ class SyntheticControl:
         PriorError
             O015, O002 when the prior does not fit this number of donors.
         """
-        return build_graph(self, self.inputs(panel), panel.donors)
+        return build_graph(self, scaled(panel), panel.donors)
 
     def prior_predictive(self, panel: Panel, *, draws: int = 1000, random_seed: int | None = None) -> xr.DataTree:
         """Draws from the prior and of the pre-period that it implies.
@@ -188,34 +188,29 @@ class SyntheticControl:
         )
         return fit_panel(self, panel, settings)
 
-    def structure(self, arrays: Mapping[str, np.ndarray]) -> tuple[object, ...]:
-        """What decides the compiled code: types, foreign priors, and shapes other than the number of periods."""
-        parts = [self.weights_prior, *self.noise.priors().values()]
-        foreign = [_identity(part) for part in parts]
-        return (type(self.noise), *foreign, arrays["padding"].size, arrays.get("concentration", np.zeros(0)).ndim)
-
-    def inputs(self, panel: Panel) -> Inputs:
-        """The panel, scaled; see :class:`Inputs`."""
-        pre = panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy()
-        location, scale = float(pre.mean()), robust_scale(pre)
-        return Inputs(location, scale, (pre - location) / scale, (panel.donor_outcomes.to_numpy() - location) / scale)
-
     def priors(self, panel: Panel) -> dict[str, str]:
-        """The priors in force for this panel, in words, by parameter."""
-        scale = self.inputs(panel).scale
+        """The priors in force, in words, by parameter.
+
+        Parameters
+        ----------
+        panel
+            The data, whose scale and number of donors the priors depend on.
+        """
+        scale = scaled(panel).scale
         unit = f"x {scale:.4g} {panel.outcome}"
         noise = self.noise.priors().items()
         rows = {n: f"{p}" if n in self.noise.unitless else f"{p} {unit}" for n, p in noise}
-        return {"weights": self.weights_prior.describe(panel.donors), **rows, "level": self._level(unit)}
+        return {"weights": as_weights_prior(self.weights).describe(panel.donors), **rows, "level": self._level(unit)}
 
     def _level(self, unit: str) -> str:
         sd = self.noise.level_sd
         return "none" if sd == 0 else "free" if np.isinf(sd) else f"Normal(0, {sd:g}) {unit}"
 
-    @property
-    def weights_prior(self) -> AbstractWeightsPrior:
-        """The prior on the weights, typed."""
-        return as_weights_prior(self.weights)
+
+def structure(model: SyntheticControl, arrays: Mapping[str, np.ndarray]) -> tuple[object, ...]:
+    """What decides the compiled code: types, foreign priors, and shapes other than the number of periods."""
+    parts = [_identity(part) for part in (model.weights, *model.noise.priors().values())]
+    return (type(model.noise), *parts, arrays["padding"].size, arrays.get("concentration", np.zeros(0)).ndim)
 
 
 def _identity(prior: Any) -> object:
@@ -251,6 +246,13 @@ def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]
 
 def _noise_arrays(model: SyntheticControl, inputs: Inputs) -> Mapping[str, Any]:
     return model.noise.inputs(inputs.periods)
+
+
+def scaled(panel: Panel) -> Inputs:
+    """The panel as the model sees it: one location and one scale, both from the treated unit's pre-period."""
+    pre = panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy()
+    location, scale = float(pre.mean()), robust_scale(pre)
+    return Inputs(location, scale, (pre - location) / scale, (panel.donor_outcomes.to_numpy() - location) / scale)
 
 
 def robust_scale(series: np.ndarray) -> float:

@@ -84,14 +84,14 @@ def simulate(
     Raises
     ------
     PriorError
-        O010 for counts or scales that make no sense.
+        O010 for a count, a scale, an effect, a start or a seed that makes no sense.
 
     References
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105(490), eq. 1.
     """
     _check(locals())
-    rng = np.random.default_rng(random_seed)
+    rng = _generator(random_seed)
     periods = pre + post
     levels = level + spread * rng.standard_normal(donors)
     loadings = spread * rng.standard_normal((factors, donors)) / np.sqrt(factors)
@@ -114,8 +114,8 @@ def _labelled(
     first = periods - post
     times: pd.Index = pd.RangeIndex(periods)
     if start is not None:
-        times = pd.date_range(pd.Timestamp(start) - pd.Timedelta(days=first), periods=periods)
-    names = [f"donor_{j:0{len(str(donors))}d}" for j in range(1, donors + 1)]
+        times = pd.date_range(_date(start) - pd.Timedelta(days=first), periods=periods)
+    names = [f"donor_{j:0{max(2, len(str(donors)))}d}" for j in range(1, donors + 1)]
     treated = untreated + np.append(np.zeros(first), effect)
     table = pd.DataFrame(series, index=times, columns=names).assign(treated=treated)
     panel = Panel.from_wide(table, treated="treated", start=times[first])
@@ -135,18 +135,42 @@ def _factors(periods: int, factors: int, rng: np.random.Generator) -> np.ndarray
     return path
 
 
+def _generator(seed: int | np.random.Generator | None) -> np.random.Generator:
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise PriorError("O010", f"random_seed={seed!r} must be a whole number that is not negative.") from error
+
+
+def _date(start: Any) -> pd.Timestamp:
+    """``start`` as a date; a bare number would count nanoseconds from 1970."""
+    date = pd.NaT if isinstance(start, (int, float, np.number)) else pd.to_datetime(start, errors="coerce")
+    if not isinstance(date, pd.Timestamp):
+        raise PriorError("O010", f"start={start!r} must be a date, such as '2025-05-01', or None.")
+    return date
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and bool(np.isfinite(value))
+
+
 def _check(options: dict[str, Any]) -> None:
     for name, least in {"donors": 1, "pre": 3, "post": 1, "factors": 1, "active": 1}.items():
         value = options[name]
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise PriorError("O010", f"{name}={value!r} must be a whole number of at least {least}.")
     for name in ("spread", "noise", "drift", "season"):
-        if not (np.isfinite(options[name]) and options[name] >= 0):
+        if not (_number(options[name]) and options[name] >= 0):
             raise PriorError("O010", f"{name}={options[name]!r} must be a number that is not negative.")
+    if not _number(options["level"]):
+        raise PriorError("O010", f"level={options['level']!r} must be a finite number.")
     if options["active"] > options["donors"]:
         raise PriorError("O010", f"active={options['active']} donors with weight, but only {options['donors']} donors.")
-    shape = np.shape(options["effect"])
-    if shape not in {(), (options["post"],)}:
-        raise PriorError(
-            "O010", f"effect has shape {shape}; give one number or one per post-period, {options['post']}."
-        )
+    _check_effect(np.asarray(options["effect"]), options["post"])
+
+
+def _check_effect(effect: np.ndarray, post: int) -> None:
+    if effect.shape not in {(), (post,)}:
+        raise PriorError("O010", f"effect has shape {effect.shape}; give one number or one per post-period, {post}.")
+    if effect.dtype.kind not in "iuf" or not np.isfinite(effect).all():
+        raise PriorError("O010", "effect must hold finite numbers.")

@@ -11,6 +11,7 @@ import pytest
 import bayes_synth as bs
 from bayes_synth import datasets
 from bayes_synth.errors import LoadError, PanelError, PriorError
+from bayes_synth.simplex import simplex_least_squares
 from bayes_synth.simulate import simulate
 
 SIZES = {"prop99": (38, 19, 12), "texas": (50, 8, 8), "castle": (29, 6, 5), "geo_test": (23, 90, 28)}
@@ -80,6 +81,53 @@ def test_changed_figures_are_refused(server, public, monkeypatch, tmp_path):
     )
     with pytest.raises(LoadError, match=r"L001\] the figures at"):
         bs.fetch_dataset("germany", cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "a,b\n1,2\n\n1,2,3\n"], ids=["empty", "columns", "no table"])
+def test_a_file_of_something_else_is_refused_and_named(content, server, monkeypatch, tmp_path):
+    folder, address = server
+    (folder / "page.csv").write_text(content)
+    monkeypatch.setitem(datasets.FETCHED, "germany", replace(datasets.FETCHED["germany"], address=address + "page.csv"))
+    with pytest.raises(LoadError, match=r"(?s)L001\] the figures at.*Delete .*cache.page\.csv and try again"):
+        bs.fetch_dataset("germany", cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_row_order_does_not_change_a_digest(name, public):
+    remote = datasets.FETCHED[name]
+    table = public(FILES[name].removesuffix(".csv"))
+    assert datasets.digest(remote.panel(table[::-1])) == remote.sha256
+
+
+def test_an_unknown_dataset_to_fetch_is_refused():
+    with pytest.raises(PanelError, match=r"P003\] no dataset 'germny'. Did you mean 'germany'"):
+        bs.fetch_dataset("germny")
+
+
+def test_a_shipped_dataset_need_not_be_fetched():
+    with pytest.raises(PanelError, match=r"bs.load_dataset\('texas'\)"):
+        bs.fetch_dataset("texas")
+
+
+def test_the_national_total_is_no_basque_donor(public):
+    assert "Spain (Espana)" not in datasets.FETCHED["basque"].panel(public("basque")).donors
+
+
+def test_the_geo_test_holds_the_simulation_it_is_said_to_hold():
+    made = simulate(
+        donors=23, pre=90, post=28, factors=3, active=4, level=2000.0, spread=600.0, noise=60.0, drift=8.0,
+        effect=120.0, start="2025-05-01", season=0.08, random_seed=20250501,
+    )  # fmt: skip
+    shipped = bs.load_dataset("geo_test").treated_outcome.to_numpy()
+    np.testing.assert_allclose(shipped, made.panel.treated_outcome.to_numpy(), atol=0.51)
+
+
+def test_simplex_least_squares_on_proposition_99_gives_the_known_effect(prop99):
+    before = {"time": prop99.pre.to_numpy()}
+    donors, treated = prop99.donor_outcomes, prop99.treated_outcome
+    weights = simplex_least_squares(donors.sel(before).to_numpy(), treated.sel(before).to_numpy())
+    gap = treated.to_numpy() - donors.to_numpy() @ weights
+    assert gap[len(prop99.pre) :].mean() == pytest.approx(-19.5136, abs=1e-3)
 
 
 def test_an_address_that_does_not_answer_is_explained(server, monkeypatch, tmp_path):

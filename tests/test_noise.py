@@ -3,6 +3,7 @@
 import numpy as np
 import pymc as pm
 import pytest
+from scipy.linalg import block_diag
 from scipy.stats import multivariate_normal
 
 from bayes_synth.errors import PriorError
@@ -17,7 +18,8 @@ NOISES = {
     "AR(1), intercept": AR1(),
     "AR(1), no intercept": AR1(intercept=False),
 }
-POINTS = [{"s": 0.7, "q": 0.4, "rho": 0.6}, {"s": 1e-6, "q": 1.3, "rho": -0.5}, {"s": 2.5, "q": 1e-6, "rho": 0.97}]
+POINTS = [{"s": 0.7, "q": 0.4, "rho": 0.6}, {"s": 0.0, "q": 1.3, "rho": -0.5}, {"s": 2.5, "q": 1e-6, "rho": 0.97}]
+PAST, AHEAD = 19, 7
 
 
 def parameters(noise: AbstractNoise, point: dict[str, float]) -> dict[str, np.ndarray]:
@@ -103,32 +105,103 @@ def test_local_level_has_statsmodels_likelihood_up_to_a_constant(residuals):
     assert np.ptp(gaps) < 1e-8
 
 
-@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
-def test_forecasts_are_the_dense_conditional_normal(noise, residuals):
-    residual, ahead = residuals[19], 7
-    for point in POINTS:
-        mean, spread = dense_forecast(noise, point, residual, ahead)
-        _, _, centre = continuation(noise, point, residual, ahead)
-        shocks = [continuation(noise, point, residual, ahead, k)[2] - centre for k in range(1 + 2 * 19 + 2 * ahead)]
-        np.testing.assert_allclose(centre, mean, rtol=1e-7, atol=1e-7)
-        np.testing.assert_allclose(np.array(shocks).T @ np.array(shocks), spread, rtol=1e-7, atol=1e-7)
+PARTS = {"level": slice(0, 1), "replicate": slice(1, 1 + PAST), "future": slice(1 + PAST, 1 + PAST + AHEAD)}
 
 
-def dense_forecast(noise, point, residual, ahead):
-    """Conditional mean and covariance by generalised least squares (Goldberger 1962), or plainly."""
-    past, n = len(residual), len(residual) + ahead
-    joint, ones = covariance(noise, point, n), np.ones(n) * (noise.level_sd != 0)
+def joint(noise, point):
+    """Dense covariances of past, and of level, replicate and future, without the constant level that all share."""
+    whole, white = covariance(noise, point, PAST + AHEAD), point["s"] ** 2 + FLOOR**2
+    wanders = isinstance(noise, LocalLevel)
+    inherited = whole - white * np.eye(PAST + AHEAD) if wanders else whole
+    anew = [white * np.eye(PAST), white * np.eye(AHEAD)] if wanders else [whole[:PAST, :PAST], np.zeros((AHEAD, AHEAD))]
+    pick = np.zeros((1 + PAST + AHEAD, PAST + AHEAD))
+    pick[PARTS["future"], PAST:] = np.eye(AHEAD)
+    if wanders:
+        pick[PARTS["level"], :PAST], pick[PARTS["replicate"], :PAST] = 1 / PAST, np.eye(PAST)
+    rest = pick @ inherited @ pick.T + block_diag(0, *anew)
+    return whole[:PAST, :PAST], pick @ inherited[:, :PAST], rest
+
+
+def dense_continuation(noise, point, residual):
+    """Conditional mean and covariance, by generalised least squares when the level is free (Goldberger 1962)."""
+    known, cross, rest = joint(noise, point)
+    ones = [np.ones((size, 1)) for size in (len(known), len(rest))]
     if np.isfinite(noise.level_sd):
-        joint, ones = joint + noise.level_sd**2 * np.outer(ones, ones), 0 * ones
-    inverse, cross = np.linalg.inv(joint[:past, :past]), joint[past:, :past]
-    gain = cross @ inverse
-    mean, spread = gain @ residual, joint[past:, past:] - gain @ cross.T
-    if ones.any():
+        variance = noise.level_sd**2
+        known, cross, rest = known + variance, cross + variance, rest + variance
+    gain = np.linalg.solve(known, cross.T).T
+    mean, spread = gain @ residual, rest - gain @ cross.T
+    if np.isinf(noise.level_sd):
+        inverse = np.linalg.solve(known, ones[0])
         information = inverse.sum()
-        level = inverse.sum(0) @ residual / information
-        left = 1 - gain.sum(1)
-        mean, spread = mean + left * level, spread + np.outer(left, left) / information
+        left = ones[1] - gain @ ones[0]
+        mean, spread = mean + left[:, 0] * (inverse[:, 0] @ residual) / information, spread + left @ left.T / information
     return mean, spread
+
+
+def stacked(noise, point, residual, shock=-1):
+    return np.concatenate(continuation(noise, point, residual, AHEAD, shock))
+
+
+def spread_of(noise, point, residual):
+    """Exact covariance of a linear map of standard normals, from its columns."""
+    centre = stacked(noise, point, residual)
+    columns = np.array([stacked(noise, point, residual, k) - centre for k in range(2 + 2 * PAST + 2 * AHEAD)])
+    return columns.T @ columns
+
+
+@pytest.mark.parametrize("point", POINTS, ids=str)
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_given_the_past_the_mean_is_the_dense_normals(noise, part, point, residuals):
+    mean, _ = dense_continuation(noise, point, residuals[PAST])
+    np.testing.assert_allclose(
+        stacked(noise, point, residuals[PAST])[PARTS[part]], mean[PARTS[part]], rtol=1e-9, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("point", POINTS, ids=str)
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_given_the_past_level_replicate_and_future_have_the_dense_joint_covariance(noise, point, residuals):
+    _, spread = dense_continuation(noise, point, residuals[PAST])
+    np.testing.assert_allclose(spread_of(noise, point, residuals[PAST]), spread, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_expected_path_is_the_mean_of_the_future(noise, residuals):
+    draws = parameters(noise, POINTS[0])
+    mean, _ = dense_continuation(noise, POINTS[0], residuals[PAST])
+    np.testing.assert_allclose(
+        noise.expected_path(draws, residuals[PAST][None], AHEAD)[0], mean[PARTS["future"]], rtol=1e-9, atol=1e-9
+    )
+
+
+BY_DRAW = {
+    "mean": lambda noise, draws, past: noise.expected_path(draws, past, AHEAD),
+    "density": lambda noise, draws, past: noise.log_predictive(draws, past),
+    "average": lambda noise, draws, past: sum(noise.average_variance(draws, AHEAD).values()),
+}
+
+
+@pytest.mark.parametrize("function", BY_DRAW.values(), ids=BY_DRAW.keys())
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_many_draws_at_once_give_what_each_gives_alone(noise, function, residuals):
+    many = {name: np.array([point[name] for point in POINTS]) for name in noise.parameters}
+    rows = np.array([residuals[PAST] * (k + 1) for k in range(len(POINTS))])
+    apart = [function(noise, parameters(noise, point), row[None]) for point, row in zip(POINTS, rows, strict=True)]
+    np.testing.assert_allclose(function(noise, many, rows), np.concatenate(apart), rtol=1e-9)
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+def test_every_draw_has_shocks_of_its_own(noise, residuals):
+    same = {name: np.repeat(value, 500) for name, value in parameters(noise, POINTS[0]).items()}
+    rows = np.repeat(residuals[PAST][None], 500, axis=0)
+    mean, spread = dense_continuation(noise, POINTS[0], residuals[PAST])
+    path = noise.continue_path(same, rows, AHEAD, np.random.default_rng(7)).future.mean(1)
+    future = PARTS["future"]
+    sd = np.sqrt(spread[future, future].mean())
+    assert path.mean() == pytest.approx(mean[future].mean(), abs=4 * sd / np.sqrt(500))
+    assert path.std() == pytest.approx(sd, rel=4 / np.sqrt(1000))
 
 
 @pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
@@ -137,7 +210,7 @@ def test_pointwise_log_density_is_the_dense_leave_one_out_density(noise, residua
     for point in POINTS:
         actual = noise.log_predictive(parameters(noise, point), residual[None])[0]
         dense = covariance(noise, point, 19)
-        for t in (0, 7, 18):
+        for t in range(19):
             rest = np.delete(np.arange(19), t)
             without = level_free(noise, dense[np.ix_(rest, rest)], residual[rest])
             assert actual[t] == pytest.approx(level_free(noise, dense, residual) - without, rel=1e-9, abs=1e-9)
@@ -167,7 +240,7 @@ def test_level_is_the_pre_period_mean_of_what_persists(residuals):
 
 def test_without_a_level_nothing_is_added(residuals):
     level, replicate, future = continuation(IID(intercept=False), POINTS[0], residuals[19], 3)
-    assert not level.any() and not replicate.any() and not future.any()
+    assert not np.concatenate([level, replicate, future]).any()
 
 
 def test_a_number_where_a_prior_is_wanted_says_how_to_write_it():

@@ -217,3 +217,102 @@ def test_an_array_without_the_named_dimensions_says_which_it_has(wide):
 
 def test_equal_starts_per_unit_are_one_start(long):
     assert built(long, start={"Ca": 2004, "Ut": 2004}) == built(long)
+
+
+def test_a_named_index_may_be_asked_for_as_the_times(wide):
+    named = wide.rename_axis("year")
+    assert Panel.from_wide(named, time="year", treated="Ca", start=2004).time == "year"
+
+
+def test_numbered_units_become_text(long):
+    numbered = long.assign(state=long["state"].map({"Ca": 1, "Ut": 2, "Nv": 3, "Mt": 10}))
+    assert built(numbered, treated=1).donors == ("10", "2", "3")
+
+
+def test_a_unit_named_twice_is_treated_once(long):
+    assert built(long, treated=["Ca", "Ca"]) == built(long)
+
+
+def test_every_unit_treated_leaves_no_donors(long):
+    with pytest.raises(DesignError, match=r"\[D014\] no donors are left"):
+        built(long, treated=["Ca", "Ut", "Nv", "Mt"])
+
+
+def test_a_panel_cannot_be_reassigned(long):
+    with pytest.raises(AttributeError, match="cannot assign to field 'start'"):
+        built(long).start = 2005
+
+
+def test_a_panel_is_no_dictionary_key(long):
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(built(long))
+
+
+def test_panels_with_another_start_differ(long):
+    assert built(long) != built(long, start=2005)
+
+
+def test_the_last_period_may_be_the_only_treated_one(long):
+    assert built(long, start=2007).post.tolist() == [2007]
+
+
+def test_a_zone_of_the_start_is_converted_like_that_of_the_times(wide):
+    zoned = wide.set_axis(pd.date_range("2024-01-01", periods=8, tz="UTC"), axis=0)
+    start = pd.Timestamp("2024-01-05 01:00", tz="Europe/Berlin")
+    assert Panel.from_wide(zoned, treated="Ca", start=start).start == pd.Timestamp("2024-01-05")
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_the_resolution_of_dates_does_not_matter(wide, unit):
+    dates = pd.date_range("2024-01-01", periods=8)
+    first, second = (
+        Panel.from_wide(wide.set_axis(axis, axis=0), treated="Ca", start="2024-01-05")
+        for axis in (dates, dates.as_unit(unit))
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize("start", ["soon", pd.NaT, 2004, None], ids=str)
+def test_a_start_that_is_no_date_shows_how_to_write_one(wide, start):
+    dated = wide.set_axis(pd.date_range("2024-01-01", periods=8), axis=0)
+    with pytest.raises(DesignError, match=r"D001\].*write it like '2024-01-01'"):
+        Panel.from_wide(dated, treated="Ca", start=start)
+
+
+def test_booleans_are_no_times(long):
+    with pytest.raises(PanelError, match=r"P032\] 'year' holds booleans"):
+        built(long.assign(year=True))
+
+
+def test_a_blank_label_is_missing(long):
+    with pytest.raises(PanelError, match=r"P022\] 8 of 32 labels in 'state' are missing or empty"):
+        built(long.replace({"state": {"Ut": " "}}))
+
+
+def test_repeated_times_of_a_wide_frame_are_refused(wide):
+    with pytest.raises(PanelError, match=r"P020\] 4 cells .* Ca at 2000"):
+        Panel.from_wide(pd.concat([wide, wide.iloc[:1]]), treated="Ca", start=2004)
+
+
+def array(wide) -> xr.DataArray:
+    return xr.DataArray(wide).rename(state="unit", year="time")
+
+
+def test_a_further_dimension_of_one_label_is_dropped(wide):
+    panels = [Panel.from_xarray(a, treated="Ca", start=2004) for a in (array(wide), array(wide).expand_dims(k=[1]))]
+    assert panels[0] == panels[1]
+
+
+REFUSED_ARRAYS = {
+    "a frame": (lambda a: a.to_pandas(), {}, r"P001\] expected an xarray DataArray or Dataset, got DataFrame"),
+    "two variables": (lambda a: xr.Dataset({"y": a, "z": a}), {}, r"P003\] no variable None; name one with outcome="),
+    "a misspelled variable": (lambda a: xr.Dataset({"yy": a}), {"outcome": "yyy"}, r"P003\].*Did you mean 'yy'"),
+    "a third dimension": (lambda a: a.expand_dims(k=[1, 2]), {}, r"P014\] one outcome wanted, but k add dimensions"),
+    "no labels": (lambda a: a.drop_vars("unit"), {}, r"P014\] the dimensions unit have no labels"),
+}
+
+
+@pytest.mark.parametrize(("change", "options", "text"), REFUSED_ARRAYS.values(), ids=REFUSED_ARRAYS.keys())
+def test_unusable_arrays_are_refused_in_words(wide, change, options, text):
+    with pytest.raises(PanelError, match=text):
+        Panel.from_xarray(change(array(wide)), treated="Ca", start=2004, **options)

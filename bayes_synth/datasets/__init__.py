@@ -95,6 +95,10 @@ class Remote:
     sha256: str
     leave_out: tuple[str, ...] = ()
 
+    def panel(self, table: pd.DataFrame) -> Panel:
+        """The panel of this file, without the units to leave out."""
+        return self.design.panel(table[~table[self.design.unit].isin(self.leave_out)])
+
 
 VIA = "via the repository jgreathouse9/mlsynth"
 
@@ -179,13 +183,16 @@ def fetch_dataset(name: str, *, cache: str | PathLike[str] | None = None) -> Pan
     PanelError
         P003 for an unknown name.
     LoadError
-        L007 when the address cannot be reached, L001 when the figures are not those expected.
+        L007 when the address cannot be reached, L001 when the file there does not hold the figures expected.
     """
     remote: Remote = _known(name, FETCHED, other=SHIPPED, hint="load_dataset")
-    table = pd.read_csv(_download(remote.address, cache))
-    panel = remote.design.panel(table[~table[remote.design.unit].isin(remote.leave_out)])
+    file = _download(remote.address, cache)
+    try:
+        panel = remote.panel(pd.read_csv(file))
+    except (KeyError, ValueError) as error:
+        raise _unexpected(name, remote, file) from error
     if digest(panel) != remote.sha256:
-        raise LoadError("L001", f"the figures at {remote.address} are not those of {name!r} as known to this version.")
+        raise _unexpected(name, remote, file)
     return panel
 
 
@@ -201,12 +208,20 @@ def _download(address: str, cache: str | PathLike[str] | None) -> str:
 
     folder = cache or pooch.os_cache("bayes_synth")
     try:
-        # The panel's own digest is checked afterwards, so the file's bytes may differ.
+        # No digest of the bytes: copies of these files differ in line ends and row order. That of the figures is checked.
         return str(pooch.retrieve(address, known_hash=None, path=folder, fname=address.rsplit("/", 1)[1]))
     except (OSError, ValueError) as error:
         raise LoadError(
             "L007", f"{address} cannot be reached ({error}).\n  Download it yourself and use bs.Panel.from_long."
         ) from error
+
+
+def _unexpected(name: str, remote: Remote, file: str) -> LoadError:
+    return LoadError(
+        "L001",
+        f"the figures at {remote.address} are not those of {name!r} as known to this version.\n"
+        f"  Delete {file} and try again; if they have changed for good, use bs.Panel.from_long.",
+    )
 
 
 def _known(name: str, datasets: dict[str, Any], *, other: dict[str, Any], hint: str) -> Any:

@@ -1,0 +1,242 @@
+"""Questions asked of a fit: effects, weights, verdicts, tables, sentences."""
+
+import json
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayes_synth as bs
+from bayes_synth.errors import ConvergenceWarning, PriorError, ResultError
+from bayes_synth.testing import fake_fit, fake_panel
+
+GROUPS = {
+    "posterior", "sample_stats", "posterior_predictive", "predictions", "effects", "log_likelihood", "log_prior", "prior",
+    "prior_predictive", "observed_data", "constant_data", "predictions_constant_data",
+}  # fmt: skip
+SUMMARY = [
+    "mean", "median", "sd", "lower", "upper", "ci_prob", "ci_kind", "p_below_0", "p_above_0", "ess_bulk", "ess_tail",
+    "r_hat", "mcse",
+]  # fmt: skip
+
+
+def test_the_tree_has_the_groups_of_the_schema(fake):
+    assert set(fake.idata.children) == GROUPS
+
+
+def test_the_average_effect_is_near_the_planted_one(fake):
+    effect = fake.effect("average")
+    assert effect.draws.dims == ("chain", "draw")
+    assert abs(float(effect.draws.mean()) - 3.0) < 2 * float(effect.draws.std())
+
+
+def test_estimands_of_one_posterior_agree_draw_by_draw(fake):
+    pointwise, post = fake.effect("pointwise").draws, len(fake.panel.post)
+    np.testing.assert_allclose(fake.effect("average").draws, pointwise.mean("time"))
+    np.testing.assert_allclose(fake.effect("cumulative").draws, post * fake.effect("average").draws)
+    total = fake.idata["predictions"]["counterfactual"].sum("time")
+    np.testing.assert_allclose(fake.effect("relative").draws, fake.effect("cumulative").draws / total)
+
+
+def test_the_effects_group_holds_the_same_draws(fake):
+    assert all(np.array_equal(fake.effect(name).draws, draws) for name, draws in fake.idata["effects"].items())
+
+
+def test_a_window_takes_its_periods_only(fake, dated):
+    first = fake.effect("average", window=slice(2020, 2021)).draws
+    np.testing.assert_allclose(first, fake.effect("pointwise").draws.sel(time=[2020, 2021]).mean("time"))
+    assert dated.effect("pointwise", window=slice("2024-01-22", None)).draws.sizes["time"] == 7
+
+
+@pytest.mark.parametrize(
+    "window", [slice(1990, 1995), slice(2019, 2021), slice(2026, 2030), (2020, 2021), slice(0, 1, 2)]
+)
+def test_a_window_outside_the_post_period_is_refused(fake, window):
+    with pytest.raises(ResultError, match="R002"):
+        fake.effect("average", window=window)
+
+
+def test_an_unknown_estimand_suggests_one(fake):
+    with pytest.raises(ResultError, match=r"R005.*Did you mean 'average'"):
+        fake.effect("averag")
+
+
+def test_a_ratio_to_a_total_of_both_signs_is_refused():
+    panel = fake_panel()
+    centred = bs.Panel.from_wide((panel.outcomes - 100).to_pandas(), treated="treated", start=panel.start)
+    shifted = centred.outcomes - float(centred.treated_outcome[-8:].mean())
+    fit = fake_fit(panel=bs.Panel.from_wide(shifted.to_pandas(), treated="treated", start=panel.start))
+    with pytest.raises(ResultError, match=r"R004.*both|R004.*positive in some draws and negative in others"):
+        fit.effect("relative")
+    assert "relative" not in fit.summary().index
+
+
+def test_intervals_carry_their_probability_and_kind(fake):
+    bounds = fake.effect("average").interval(0.8, "hdi")
+    assert bounds.dims == ("ci_bound",)
+    assert (bounds.attrs["ci_prob"], bounds.attrs["ci_kind"]) == (0.8, "hdi")
+
+
+def test_an_equal_tailed_interval_leaves_equal_tails(fake):
+    effect = fake.effect("average")
+    low, high = effect.interval(0.9).to_numpy()
+    assert float((effect.draws < low).mean()) == pytest.approx(0.05, abs=2e-3)
+    assert float((effect.draws > high).mean()) == pytest.approx(0.05, abs=2e-3)
+
+
+def test_probabilities_and_rope_are_posterior_masses(fake):
+    effect = fake.effect("average")
+    assert effect.probability(above=0) + effect.probability(below=0) == pytest.approx(1)
+    assert effect.rope(2.5, 3.5) == pytest.approx(float(((effect.draws > 2.5) & (effect.draws < 3.5)).mean()))
+    assert fake.effect("pointwise").probability(above=0).dims == ("time",)
+
+
+@pytest.mark.parametrize("bad", [95, 0, 1.0, -0.1])
+def test_a_probability_outside_zero_and_one_is_refused(fake, bad):
+    with pytest.raises(PriorError, match="O004"):
+        fake.effect("average").interval(bad)
+
+
+def test_per_cent_are_recognised(fake):
+    with pytest.raises(PriorError, match=r"Did you mean 0\.95"):
+        fake.summary(ci_prob=95)
+
+
+def test_a_question_without_bounds_or_turned_round_is_refused(fake):
+    with pytest.raises(PriorError, match="O005"):
+        fake.effect("average").probability()
+    with pytest.raises(PriorError, match="O005"):
+        fake.effect("average").rope(1, -1)
+
+
+def test_summary_is_numeric_with_the_promised_columns(fake):
+    table = fake.summary()
+    assert table.columns.tolist() == SUMMARY
+    assert table.index.tolist() == ["average", "cumulative", "relative"]
+    assert all(pd.api.types.is_numeric_dtype(table[c]) for c in SUMMARY if c != "ci_kind")
+
+
+def test_weights_are_sorted_and_name_core_and_projection(fake):
+    table = fake.weights()
+    assert table["mean"].is_monotonic_decreasing
+    assert table.index[table["core"]].tolist() == ["donor_00", "donor_01"]
+    assert table["projected"].sum() == pytest.approx(1)
+    assert table.attrs["projection_loss"] < 0.1
+    assert 0 <= table.attrs["core_probability"] <= 1
+
+
+def test_frames_have_one_row_per_time_and_split_at_start(dated):
+    table = dated.to_frame()
+    assert table.index.equals(dated.panel.times)
+    assert table["cumulative_mean"].isna().sum() == len(dated.panel.pre)
+    np.testing.assert_allclose(table["effect_mean"], table["observed"] - table["counterfactual_mean"])
+
+
+def test_synthetic_has_no_noise_and_counterfactual_has(fake):
+    spread = fake.counterfactual.std(("chain", "draw")), fake.synthetic.std(("chain", "draw"))
+    assert (spread[0] > spread[1]).all()
+    donors = fake.panel.donor_outcomes.to_numpy()
+    weights, level = fake.idata["posterior"]["weights"].to_numpy(), fake.idata["posterior"]["level"].to_numpy()
+    np.testing.assert_allclose(fake.synthetic, weights @ donors.T + level[..., None])
+
+
+def test_diagnostics_cover_effect_noise_and_every_weight(fake):
+    table = fake.diagnostics()
+    assert table.index[:3].tolist() == ["average effect", "s", "q"]
+    assert len(table) == 3 + len(fake.panel.donors)
+    assert table.attrs["divergences"] == 0
+
+
+def test_a_fit_that_has_not_converged_says_so_in_its_first_line():
+    fit = fake_fit(divergences=50)
+    assert not fit.ok
+    assert repr(fit).splitlines()[0].startswith("NOT CONVERGED: do not use this fit. 5.0% of transitions diverged")
+    assert "NOT CONVERGED" in fit.diagnostics().attrs["convergence"]
+
+
+def test_a_short_run_warns_and_is_not_ok(prop99):
+    with pytest.warns(ConvergenceWarning, match="S003"):
+        fit = bs.SyntheticControl().fit(prop99, draws=50, tune=100, chains=2, random_seed=1, progressbar=False)
+    assert not fit.ok
+
+
+def test_the_repr_says_what_was_found_and_whether_to_trust_it(fake):
+    text = repr(fake)
+    for part in (
+        "sales per period",
+        "95% ETI",
+        "P(effect > 0)",
+        "converged",
+        "rolling origins",
+        "not calibrated",
+        "drifts",
+    ):
+        assert part in text
+
+
+def test_html_escapes_labels():
+    panel = fake_panel()
+    table = panel.outcomes.to_pandas().rename(columns={"donor_00": "<script>"})
+    fit = fake_fit(panel=bs.Panel.from_wide(table, treated="treated", start=panel.start))
+    assert "<script>" not in fit._repr_html_()
+
+
+def test_arviz_takes_the_draws_as_they_are(fake):
+    assert az.loo(fake.idata).n_data_points == len(fake.panel.pre)
+    assert "weights[donor_00]" in az.summary(fake.idata, round_to="none").index
+    for plot in (az.plot_forest, az.plot_trace_dist):
+        plot(fake.idata, var_names=["weights", "s", "q"], backend="none")
+    az.plot_ppc_dist(fake.idata, backend="none")
+
+
+def test_the_record_has_everything_to_repeat_the_fit(fake):
+    facts = json.loads(fake.idata.attrs["bayes_synth"])
+    assert set(facts) == {"schema", "versions", "model", "panel", "sampling"}
+    assert facts["sampling"]["random_seed"] == 0
+
+
+def test_prior_predictive_is_centred_on_the_observed_mean_when_the_level_is_free(panel):
+    prior = bs.SyntheticControl().prior_predictive(panel, draws=200, random_seed=1)
+    assert set(prior.children) == {"prior", "prior_predictive", "observed_data"}
+    means = prior["prior_predictive"]["outcome"].mean("time")
+    np.testing.assert_allclose(means, float(prior["observed_data"]["outcome"].mean()))
+
+
+def test_effective_priors_are_told_in_outcome_units(panel):
+    priors = bs.SyntheticControl(weights=bs.priors.Dirichlet(effective_donors=2)).priors(panel)
+    assert priors["weights"] == "Dirichlet(0.25), expects 2 effective donors of 6"
+    assert priors["q"].startswith("HalfNormal(0.5) x ")
+    assert priors["level"] == "free"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"draws": 0}, "O010"), ({"chains": 1.5}, "O010"), ({"cores": 0}, "O010"), ({"target_accept": 1.0}, "O010"),
+        ({"sampler": "gibbs"}, "O001"), ({"random_seed": -1}, "O009"), ({"random_seed": 1.0}, "O009"),
+        ({"random_seed": True}, "O009"), ({"random_seed": np.random.RandomState(1)}, "O009"),
+    ],
+)  # fmt: skip
+def test_options_that_make_no_sense_are_refused_before_anything_is_compiled(panel, options, code):
+    with pytest.raises(PriorError, match=code):
+        bs.SyntheticControl().fit(panel, **options)
+
+
+def test_a_frame_instead_of_a_panel_is_explained():
+    with pytest.raises(PriorError, match=r"takes a bs.Panel, got DataFrame"):
+        bs.SyntheticControl().fit(pd.DataFrame())
+
+
+def test_objects_that_are_no_specification_are_refused():
+    with pytest.raises(PriorError, match="O006"):
+        bs.SyntheticControl(weights=1.0)
+    with pytest.raises(PriorError, match="O006"):
+        bs.SyntheticControl(noise="local level")
+
+
+def test_the_default_model_on_proposition_99(real):
+    assert real.ok
+    assert -27 < float(real.effect("average").draws.mean()) < -11
+    assert isinstance(real.effect("average").draws, xr.DataArray)
