@@ -135,7 +135,10 @@ def dense_continuation(noise, point, residual):
         inverse = np.linalg.solve(known, ones[0])
         information = inverse.sum()
         left = ones[1] - gain @ ones[0]
-        mean, spread = mean + left[:, 0] * (inverse[:, 0] @ residual) / information, spread + left @ left.T / information
+        mean, spread = (
+            mean + left[:, 0] * (inverse[:, 0] @ residual) / information,
+            spread + left @ left.T / information,
+        )
     return mean, spread
 
 
