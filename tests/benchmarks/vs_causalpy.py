@@ -83,8 +83,8 @@ def main() -> None:
     results = measure(environment(options.env), options.repeats, options.refits)
     theirs = results["causalpy"][0]
     note = (
-        f"Medians of {options.repeats} fresh processes each, interleaved. CausalPy: {theirs['chains']} x {theirs['draws']} draws "
-        "with its own tuning; ours: 4 x (1000 + 1000). Same model: Dirichlet(1), iid noise, no intercept.\n\n"
+        f"Medians of {options.repeats} fresh processes each, interleaved. CausalPy has {theirs['chains']} x {theirs['draws']} "
+        "draws with its own tuning; ours 4 x (1000 + 1000). Same model: Dirichlet(1), iid noise, no intercept.\n\n"
     )
     command = f"uv run python tests/benchmarks/vs_causalpy.py --repeats {options.repeats} --refits {options.refits}"
     write_between(
