@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bayes_synth.io import load
     from bayes_synth.model import SyntheticControl
     from bayes_synth.panel import Panel
-    from bayes_synth.simulate import simulate
+    from bayes_synth.simulation import simulate
 
 __version__ = version("bayes_synth")
 
@@ -30,7 +30,7 @@ _HOMES = {
     "fetch_dataset": "datasets",
     "load": "io",
     "load_dataset": "datasets",
-    "simulate": "simulate",
+    "simulate": "simulation",
 }
 _MODULES = ("errors", "noise", "priors", "testing")
 

@@ -5,6 +5,7 @@ The only place that looks at the type of outside data; imports only :mod:`bayes_
 
 import datetime as dt
 import numbers
+import re
 from collections.abc import Callable, Hashable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,8 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.errors import DesignError, PanelError, listed, suggestion
+
+WHOLE = re.compile(r"\s*-?[0-9]+\s*")
 
 __all__ = ["read_long", "read_wide", "read_xarray", "time_label"]
 
@@ -84,10 +87,11 @@ def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
     DesignError
         D001, when the value cannot be a label of this time axis.
     """
-    example = f"{times[0]:g}" if times.dtype.kind in "iuf" else repr(str(times[0])[:10])
+    example = f"{times[0]}" if times.dtype.kind in "iuf" else repr(str(times[0])[:10])
     wrong = DesignError("D001", f"{what}={value!r} does not fit the time axis; write it like {example}.")
     if isinstance(value, bool) or value is None:
         raise wrong
+    value = value.to_timestamp() if isinstance(value, pd.Period) else value
     if times.dtype.kind in "iuf":
         value = _as_number(value)
         if not isinstance(value, (int, float, np.integer, np.floating)) or not np.isfinite(value):
@@ -101,7 +105,7 @@ def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
         raise wrong from error
     if pd.isna(stamp):
         raise wrong
-    return stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo is not None else stamp
+    return stamp if stamp.tzinfo is None else _without_zone(pd.DatetimeIndex([stamp]))[0]
 
 
 def _as_number(value: Any) -> Any:
@@ -114,7 +118,7 @@ def _as_number(value: Any) -> Any:
 
 def _frame(data: Any, *, index: list[str]) -> nw.DataFrame[Any]:
     """An eager frame; levels of a pandas index that are asked for by name become columns."""
-    if isinstance(data, pd.DataFrame) and not isinstance(data.index, pd.RangeIndex):
+    if isinstance(data, pd.DataFrame):
         levels = [n for n in data.index.names if n in index and n not in data.columns]
         data = data.reset_index(levels) if levels else data
     if isinstance(data, pd.DataFrame) and data.columns.has_duplicates:
@@ -150,7 +154,8 @@ def _variable(data: Any, outcome: str | None) -> xr.DataArray:
     if outcome is None and len(names) == 1:
         return data[names[0]]
     if outcome not in names:
-        raise PanelError("P003", f"no variable {outcome!r}; name one with outcome=... {suggestion(outcome, names)}")
+        wanted = "several variables" if outcome is None else f"no variable {outcome!r}"
+        raise PanelError("P003", f"{wanted}; name one with outcome=... {suggestion(outcome, names)}")
     return data[outcome]
 
 
@@ -190,8 +195,7 @@ def _is_missing(value: object) -> bool:
 
 def _times(column: Any, name: str) -> pd.Index:
     """Times as int64, float64 or naive datetimes (UTC when the data carry a zone)."""
-    values = column.to_numpy() if isinstance(column, nw.Series) else column
-    index = pd.Index(values, name="time")
+    index = pd.Index(_instants(column) if isinstance(column, nw.Series) else column, name="time")
     missing = int(np.sum(index.isna()))
     if missing:
         raise PanelError("P022", f"{missing} of {len(index)} times in {name!r} are missing. Fill or drop those rows.")
@@ -200,12 +204,21 @@ def _times(column: Any, name: str) -> pd.Index:
     if index.dtype.kind == "b":
         raise PanelError("P032", f"{name!r} holds booleans, not times.")
     if index.dtype.kind in "iu":
-        return index.astype("int64")
+        whole: pd.Index = index.astype("int64")
+        return whole
     if index.dtype.kind == "f":
         return _numeric_times(index, name)
     if isinstance(index, pd.DatetimeIndex):
         return _naive(index)
     return _parsed_times(index, name)
+
+
+def _instants(column: nw.Series[Any]) -> Any:
+    """A column of times for pandas, with the zone that some frames lose on the way to numpy."""
+    if not isinstance(column.dtype, nw.Datetime) or column.dtype.time_zone is None:
+        return column.to_numpy()
+    utc = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
+    return pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert(column.dtype.time_zone)
 
 
 def _numeric_times(index: pd.Index, name: str) -> pd.Index:
@@ -221,8 +234,10 @@ def _parsed_times(index: pd.Index, name: str) -> pd.Index:
         raise PanelError("P030", f"{name!r} mixes {listed(sorted(kinds))}. Use one type for all times.")
     if kinds == {"numbers"}:
         return _times(pd.Index(index.astype("float64"), name="time"), name)
-    if kinds == {"text"} and all(str(value).strip().lstrip("-").isdigit() for value in index):
+    if kinds == {"text"} and all(WHOLE.fullmatch(value) for value in index):
         return index.astype("int64")
+    if not kinds <= {"text", "dates", "dates with a time zone"}:
+        raise PanelError("P032", f"{name!r} holds {listed(sorted(kinds))}, not times.")
     try:
         parsed = pd.to_datetime(index, format="ISO8601", utc=False)
     except ValueError as error:
@@ -254,8 +269,17 @@ def _first_failing(values: pd.Index, convert: Callable[[Any], Any]) -> object:
 
 
 def _naive(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    naive = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
-    return naive.as_unit("ns").rename("time")
+    naive = index if index.tz is None else _without_zone(index)
+    try:
+        return naive.as_unit("ns").rename("time")
+    except ValueError as error:
+        raise PanelError("P032", f"dates must lie between 1678 and 2261, found {_short(naive.min())}.") from error
+
+
+def _without_zone(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Days stay the days they are where they are; clock times become UTC."""
+    local = index.tz_localize(None)
+    return local if (local == local.normalize()).all() else index.tz_convert("UTC").tz_localize(None)
 
 
 def _numbers(column: nw.Series[Any], name: object) -> np.ndarray:

@@ -210,7 +210,7 @@ class SyntheticControl:
 def structure(model: SyntheticControl, arrays: Mapping[str, np.ndarray]) -> tuple[object, ...]:
     """What decides the compiled code: types, foreign priors, and shapes other than the number of periods."""
     parts = [_identity(part) for part in (model.weights, *model.noise.priors().values())]
-    return (type(model.noise), *parts, arrays["padding"].size, arrays.get("concentration", np.zeros(0)).ndim)
+    return (type(model.noise), *parts, arrays["donor_outcomes"].shape[1], arrays.get("concentration", np.zeros(0)).ndim)
 
 
 def _identity(prior: Any) -> object:
@@ -222,11 +222,10 @@ def _identity(prior: Any) -> object:
 
 def data_arrays(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Every array of the graph by name; equal names and donor widths share one compiled model."""
-    weights = as_weights_prior(model.weights).inputs(donors)
-    pre = inputs.donor_outcomes[: inputs.periods]
-    padded = np.pad(pre, ((0, 0), (0, weights["padding"].size - pre.shape[1])))
+    prior, pre = as_weights_prior(model.weights), inputs.donor_outcomes[: inputs.periods]
+    padded = np.pad(pre, ((0, 0), (0, prior.width(donors) - len(donors))))
     series = {"outcome": model.noise.rotate(inputs.outcome), "donor_outcomes": model.noise.rotate(padded)}
-    return {**series, **weights, **model.noise.inputs(inputs.periods)}
+    return {**series, **prior.inputs(donors), **model.noise.inputs(inputs.periods)}
 
 
 def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]) -> "pm.Model":
@@ -234,12 +233,12 @@ def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]
     import pymc as pm
 
     arrays = data_arrays(model, inputs, donors)
-    width = arrays["padding"].size
+    width = arrays["donor_outcomes"].shape[1]
     labels = [*donors, *(f"(padding {i})" for i in range(width - len(donors)))]
     with pm.Model(coords={"donor": labels}) as graph:
         outcome = pm.Data("outcome", arrays["outcome"])
         donor_outcomes = pm.Data("donor_outcomes", arrays["donor_outcomes"])
-        weights = as_weights_prior(model.weights).build(arrays)
+        weights = as_weights_prior(model.weights).build(arrays, width)
         model.noise.build(outcome - donor_outcomes @ weights, _noise_arrays(model, inputs))
     return graph
 

@@ -7,6 +7,7 @@ import html
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -19,6 +20,7 @@ from bayes_synth.intake import read_long, read_wide, read_xarray, time_label
 __all__ = ["Panel"]
 
 MIN_PRE = 3
+HERE = (str(Path(__file__).parent),)
 
 
 @final
@@ -149,7 +151,7 @@ class Panel:
             As in :meth:`from_long`.
         """
         table = read_xarray(data, unit=unit, time=time, outcome=outcome)
-        name = outcome or getattr(data, "name", None) or "outcome"
+        name = outcome or (data.name if isinstance(data, xr.DataArray) else next(iter(data.data_vars))) or "outcome"
         return _panel(table, treated, start, unit=unit, time=time, outcome=str(name))
 
     @property
@@ -251,7 +253,7 @@ class Panel:
         return replace(self, outcomes=locked(self.outcomes.sel(time=self.pre.to_numpy())), start=early)
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
-        labels = [donors] if isinstance(donors, str) else [str(label) for label in donors]
+        labels = _texts(donors)
         for label in labels:
             if label in self.treated:
                 raise DesignError("D008", f"{label!r} is treated, so it is no donor.")
@@ -304,14 +306,19 @@ def span(times: pd.Index) -> str:
 
 
 def _panel(table: pd.DataFrame, treated: Any, start: Any, **names: str) -> Panel:
-    labels = [treated] if isinstance(treated, (str, int, np.integer)) else list(treated)
-    chosen = tuple(sorted({str(label) for label in labels}))
+    chosen = tuple(sorted(_texts(treated)))
     table.index.name, table.columns.name = "time", "unit"
     if table.shape[1] < 2:
         raise PanelError("P037", f"the data hold a single unit ({listed(table.columns)}): no donors to weight.")
     _check_treated(chosen, [str(label) for label in table.columns])
     first = _first_treated(_one_start(start), pd.Index(table.index))
     return Panel(locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first, **names)
+
+
+def _texts(labels: Any) -> list[str]:
+    """One label or several, as text, each once."""
+    several = labels if pd.api.types.is_list_like(labels) else [] if labels is None else [labels]
+    return list(dict.fromkeys(str(label) for label in several))
 
 
 def _check_treated(treated: Sequence[str], units: Sequence[str]) -> None:
@@ -345,12 +352,14 @@ def _first_treated(start: Any, times: pd.Index) -> Any:
         warnings.warn(
             f"[D003] start={short(label)} falls between two times; the first treated period is {short(first)}.",
             DesignWarning,
-            stacklevel=5,
+            stacklevel=1,
+            skip_file_prefixes=HERE,
         )
     return first
 
 
 def _check_design(panel: Panel) -> None:
+    _check_treated(panel.treated, panel.outcomes["unit"].values.tolist())
     if not panel.donors:
         raise DesignError("D014", "no donors are left: synthetic control needs at least one untreated unit.")
     if len(panel.pre) < MIN_PRE:

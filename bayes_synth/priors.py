@@ -83,12 +83,16 @@ class AbstractWeightsPrior(ABC):
     and the same prior in numpy (:meth:`sample`, :meth:`log_density`).
     """
 
+    def width(self, donors: Sequence[str]) -> int:
+        """Length of the graph's ``donor`` dim: the donors, and padding if the prior can have some."""
+        return len(donors)
+
     @abstractmethod
     def inputs(self, donors: Sequence[str]) -> dict[str, np.ndarray]:
         """Arrays that enter the graph as data; equal shapes share one compiled model."""
 
     @abstractmethod
-    def build(self, inputs: Mapping[str, np.ndarray]) -> Any:
+    def build(self, inputs: Mapping[str, np.ndarray], width: int) -> Any:
         """Create ``weights`` with dim ``donor`` in the current PyMC model and return it."""
 
     @abstractmethod
@@ -176,22 +180,26 @@ class Dirichlet(AbstractWeightsPrior):
             raise PriorError("O002", f"concentration names {unknown[0]!r}. {suggestion(unknown[0], donors)}")
         return np.array([float(concentration[donor]) for donor in donors])
 
+    def width(self, donors: Sequence[str]) -> int:
+        """The next multiple of eight, so that panels of similar size share one compiled model."""
+        return -(-len(donors) // BLOCK) * BLOCK
+
     def inputs(self, donors: Sequence[str]) -> dict[str, np.ndarray]:
         """Concentration and the padding mask, as arrays."""
-        width = -(-len(donors) // BLOCK) * BLOCK
+        width = self.width(donors)
         alpha = self.alpha(donors)
         padded = alpha if np.isscalar(alpha) else np.append(alpha, np.ones(width - len(donors)))
         mask = np.where(np.arange(width) < len(donors), 0.0, NO_WEIGHT)
         return {"concentration": np.asarray(padded), "padding": mask}
 
-    def build(self, inputs: Mapping[str, np.ndarray]) -> Any:
+    def build(self, inputs: Mapping[str, np.ndarray], width: int) -> Any:
         """Non-centred log-gamma variables and their softmax."""
         import pymc as pm
 
         concentration = pm.Data("concentration", inputs["concentration"])
         padding = pm.Data("padding", inputs["padding"], dims="donor")
         # A fixed start: the compiled model keeps it when later panels bring another concentration.
-        start = np.ones_like(inputs["padding"])
+        start = np.ones(width)
         gamma = pm.Gamma("gamma", alpha=concentration + 1, beta=1, dims="donor", initval=start)
         exponential = pm.Exponential("exponential", 1, dims="donor", initval=start)
         log_weights = pm.math.log(gamma) - exponential / concentration + padding
@@ -231,13 +239,13 @@ class CustomWeights(AbstractWeightsPrior):
     factory: VariableFactory
 
     def inputs(self, donors: Sequence[str]) -> dict[str, np.ndarray]:
-        """Nothing but the number of donors, as an array of zeros."""
-        return {"padding": np.zeros(len(donors))}
+        """Nothing: the user's variable brings its own numbers."""
+        return {}
 
-    def build(self, inputs: Mapping[str, np.ndarray]) -> Any:
+    def build(self, inputs: Mapping[str, np.ndarray], width: int) -> Any:
         """The user's variable, checked for its length."""
         weights = self.factory.create_variable("weights")
-        expected = (inputs["padding"].size,)
+        expected = (width,)
         if tuple(weights.type.shape) not in {expected, (None,)}:
             raise PriorError(
                 "O006", f"the weights prior has shape {weights.type.shape}, expected {expected}: one per donor."
@@ -249,7 +257,7 @@ class CustomWeights(AbstractWeightsPrior):
         import pymc as pm
 
         with pm.Model(coords={"donor": list(donors)}):
-            weights = self.build(self.inputs(donors))
+            weights = self.build({}, len(donors))
             return np.asarray(pm.draw(weights, draws=draws, random_seed=rng))
 
     def log_density(self, weights: np.ndarray, donors: Sequence[str]) -> np.ndarray:

@@ -17,10 +17,9 @@ from bayes_synth.panel import Panel
 
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
-    "errors", "intake", "panel", "datasets", "simulate", "priors", "noise", "simplex", "effects", "convergence",
+    "errors", "intake", "panel", "datasets", "simulation", "priors", "noise", "simplex", "effects", "convergence",
     "holdout", "model", "sampling", "draws", "provenance", "fit", "plots", "report", "io", "testing", "__init__", "__main__",
 ]  # fmt: skip
-DOWNWARDS = {("datasets", "simulate"), ("simulate", "datasets")}
 FIT = {
     "panel", "model", "idata", "effect", "summary", "weights", "diagnostics", "ok", "weights_ok", "synthetic",
     "counterfactual", "to_frame", "plot", "plot_effect", "plot_weights", "save",

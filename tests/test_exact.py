@@ -94,9 +94,11 @@ def test_what_happens_after_start_never_reaches_the_weights(quick_fit):
     np.testing.assert_allclose(shift, 50.0, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:.S003")
 def test_pymcs_own_sampler_agrees(quick_fit):
-    theirs = quick(quick_fit.panel, sampler="pymc", cores=1, draws=500, tune=500)
-    ours = quick(quick_fit.panel, draws=500, tune=500)
+    longer = QUICK | {"draws": 500, "tune": 500}
+    theirs = bs.SyntheticControl().fit(quick_fit.panel, sampler="pymc", cores=1, **longer)
+    ours = bs.SyntheticControl().fit(quick_fit.panel, **longer)
     gap = float(theirs.effect().draws.mean() - ours.effect().draws.mean())
     assert abs(gap) < 4 * np.hypot(error(theirs.effect().draws), error(ours.effect().draws))
 
@@ -107,21 +109,20 @@ def test_the_built_model_is_plain_pymc(prop99):
     assert np.isfinite(sum(model.point_logps().values()))
 
 
-def two_donors(noise, donors):
-    """Panel, fit and a dense grid of its posterior."""
-    panel = fake_panel(donors=donors, pre=12, post=4, random_seed=5)
+def few_donors(noise, donors):
+    """A panel noisy enough for a grid, and its fit."""
+    panel = bs.simulate(donors=donors, pre=12, post=4, active=2, spread=2.0, noise=1.0, random_seed=5).panel
     model = bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=1.0), noise=noise)
     return panel, model.fit(panel, random_seed=1, progressbar=False)
 
 
 def simplex(donors: int, steps: int) -> np.ndarray:
-    """Midpoints of an even grid on the simplex."""
+    """Points that are even on the simplex: midpoints of a grid on the unit cube, by stick breaking."""
     grid = (np.arange(steps) + 0.5) / steps
     if donors == 2:
         return np.column_stack([grid, 1 - grid])
-    first, second = (side.ravel() for side in np.meshgrid(grid, grid))
-    inside = first + second < 1
-    return np.column_stack([first, second, 1 - first - second])[inside]
+    first, second = (side.ravel() for side in np.meshgrid(1 - np.sqrt(grid), grid))
+    return np.column_stack([first, (1 - first) * second, (1 - first) * (1 - second)])
 
 
 def cells(top: float, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -130,13 +131,13 @@ def cells(top: float, count: int) -> tuple[np.ndarray, np.ndarray]:
     return (edges[1:] + edges[:-1]) / 2, np.array([b - a for a, b in pairwise(edges)])
 
 
-@pytest.mark.parametrize(("donors", "steps"), [(2, 300), (3, 70)])
+@pytest.mark.parametrize(("donors", "steps"), [(2, 150), (3, 60)])
 @pytest.mark.parametrize("noise", [LocalLevel(), IID()], ids=["local level", "iid"])
 def test_the_posterior_is_that_of_quadrature(noise, donors, steps):
-    panel, fit = two_donors(noise, donors)
+    panel, fit = few_donors(noise, donors)
     inputs, points = scaled(panel), simplex(donors, steps)
     residual = inputs.outcome - points @ inputs.donor_outcomes[: inputs.periods].T
-    grids = {name: cells(4.0 * prior.sigma, 40) for name, prior in noise.priors().items()}
+    grids = {name: cells(5.0 * prior.sigma, 50) for name, prior in noise.priors().items()}
     axes = np.meshgrid(*(middle for middle, _ in grids.values()), indexing="ij")
     widths = np.meshgrid(*(width for _, width in grids.values()), indexing="ij")
     mass = {"weights": np.zeros(len(points))} | {name: [] for name in grids}
@@ -188,7 +189,7 @@ def forecast_gap(noise, panel, inputs, points, residual):
 
 
 def test_a_long_pre_period_recovers_the_weights():
-    made = bs.simulate(donors=8, pre=2000, post=5, active=3, noise=0.5, random_seed=3)
+    made = bs.simulate(donors=8, pre=400, post=5, active=3, noise=0.5, random_seed=3)
     model = bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=1.0), noise=IID())
     fit = model.fit(made.panel, random_seed=1, progressbar=False)
-    np.testing.assert_allclose(fit.weights()["mean"].sort_index(), made.weights, atol=0.01)
+    np.testing.assert_allclose(fit.weights()["mean"].sort_index(), made.weights, atol=0.02)

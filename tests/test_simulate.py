@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import bayes_synth as bs
 from bayes_synth.errors import PriorError
-from bayes_synth.simulate import simulate
+from bayes_synth.simulation import simulate
 
 
 def test_a_panel_has_the_sizes_asked_for():
@@ -103,3 +104,10 @@ REFUSED = {
 def test_options_that_make_no_sense_are_refused_in_words(options, text):
     with pytest.raises(PriorError, match=rf"\[O010\] {text}"):
         simulate(**options)
+
+
+def test_the_public_name_stays_the_function():
+    import bayes_synth.simulation  # noqa: F401
+
+    assert bs.simulate is simulate
+    assert bs.simulate is simulate

@@ -1,11 +1,11 @@
-"""What all plots share: choosing the backend, switching parts off, and drawing atoms."""
+"""What all plots share: choosing the backend, switching parts off, wording titles, and time axes."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from arviz_base import rcParams
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
@@ -17,104 +17,122 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Visuals",
-    "calendar",
     "chosen_backend",
-    "draw_band",
-    "draw_line",
     "figure_options",
-    "ink",
-    "start_line",
+    "lifted",
+    "make_room",
+    "per_cent",
+    "put_title",
+    "shortened",
     "styles",
-    "warned",
+    "time_axis",
 ]
 
 Visuals = Mapping[str, bool | Mapping[str, Any]]
 """Parts of a plot by name: False leaves one out, a mapping styles it."""
 
 NEEDS = {"plotly": ("plotly", "webcolors"), "bokeh": ("bokeh",), "matplotlib": ("matplotlib",)}
+TITLE_WIDTH = 90
+"""Characters of a title line that fit above the narrowest of the plots."""
 
 
-def chosen_backend(backend: str | None) -> str:
-    """The backend asked for, else ArviZ's default, once its packages are known to be there."""
-    name = backend or rcParams["plot.backend"]
+def chosen_backend(backend: str | None, canvas: PlotCollection | None = None) -> str:
+    """The collection's backend, the one asked for, or ArviZ's default, once its packages are known to be there."""
+    name = canvas.backend if canvas is not None else backend or rcParams["plot.backend"]
     if name not in (*NEEDS, "none"):
         raise PriorError("O001", f"backend={name!r} is unknown. {suggestion(name, [*NEEDS, 'none'])}")
     missing = [package for package in NEEDS.get(name, ()) if find_spec(package) is None]
     if missing:
-        raise ResultError("R006", f"the {name} backend needs {missing}: pip install 'bayes_synth[{name}]'.")
+        raise ResultError("R006", f"the {name} backend needs {', '.join(missing)}: pip install 'bayes_synth[{name}]'.")
     return str(name)
 
 
 def styles(visuals: Visuals | None, known: Sequence[str]) -> dict[str, dict[str, Any] | None]:
-    """Each part's style; None when it is switched off."""
+    """Each part's style; None when it is switched off.
+
+    Raises
+    ------
+    PriorError
+        O001 for a part the plot does not have, or a wish that is neither a boolean nor a mapping.
+    """
     wanted = dict(visuals or {})
-    for name in wanted:
+    for name, wish in wanted.items():
         if name not in known:
             raise PriorError("O001", f"this plot has no part {name!r}. {suggestion(name, known)}")
+        if not isinstance(wish, bool | Mapping):
+            raise PriorError(
+                "O001", f"visuals[{name!r}]={wish!r} must be False or a mapping such as {{'color': 'C1'}}."
+            )
     return {name: _style(wanted.get(name, True)) for name in known}
 
 
 def _style(wish: bool | Mapping[str, Any]) -> dict[str, Any] | None:
-    return None if wish is False else {} if wish is True else dict(wish)
+    if isinstance(wish, Mapping):
+        return dict(wish)
+    return {} if wish else None
 
 
-def ink(target: Any) -> str:
-    """Black or white, whichever shows on the target's background."""
-    red, green, blue = _rgb(backend_from_object(target).get_background_color())
-    return "black" if red + green + blue > 1.5 else "white"
+def figure_options(width: int, height: int, wishes: Mapping[str, Any] | None, **ours: Any) -> dict[str, Any]:
+    """Options of the figure, sized in dots; a size of the caller's is in ArviZ's unit, inches, unless it says dots."""
+    size = {} if "figsize" in (wishes or {}) else {"figsize": (width, height), "figsize_units": "dots"}
+    return size | ours | dict(wishes or {})
 
 
-def _rgb(colour: Any) -> tuple[float, ...]:
-    if not isinstance(colour, str):
-        return tuple(float(part) for part in colour[:3])
-    if not colour.startswith("#"):
-        return (0.0, 0.0, 0.0) if colour == "black" else (1.0, 1.0, 1.0)
-    return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+def put_title(fit: "Fit", title: str, target: Any, style: Mapping[str, Any] | None) -> None:
+    """The title, wrapped; a fit that has not converged says so above it, and also when the title is switched off."""
+    words = [] if style is None else title.splitlines()
+    words = [line for text in words for line in wrap(text, TITLE_WIDTH)]
+    warning = [] if fit.ok else ["NOT CONVERGED: do not use this fit"]
+    if warning or words:
+        look = {"size": 11} | ({} if fit.ok else {"color": "red"}) | dict(style or {})
+        backend_from_object(target).title("\n".join([*warning, *words]), target, **look)
 
 
-def draw_line(da: xr.DataArray, target: Any, **style: Any) -> Any:
-    """A line over time."""
-    da = da.dropna("time")
-    return backend_from_object(target).line(da["time"].to_numpy(), da.to_numpy(), target, **style)
+def make_room(canvas: PlotCollection) -> None:
+    """Let matplotlib fit long labels into the figure and align them; the others do so by themselves."""
+    if canvas.backend == "matplotlib":
+        figure = canvas.viz["figure"].item()
+        figure.set_layout_engine("constrained")
+        figure.align_ylabels()
 
 
-def draw_band(da: xr.DataArray, target: Any, **style: Any) -> Any:
-    """A band over time between the two bounds of an interval."""
-    da = da.dropna("time")
-    low, high = (da.sel(ci_bound=bound).to_numpy() for bound in ("lower", "upper"))
-    return backend_from_object(target).fill_between_y(da["time"].to_numpy(), low, high, target, **style)
+def time_axis(target: Any, times: np.ndarray, backend: str) -> None:
+    """Ticks on whole periods, with short calendar labels."""
+    draw = {"matplotlib": _matplotlib_time, "bokeh": _bokeh_time}.get(backend)
+    if draw is not None:
+        draw(target, times.dtype.kind == "M")
 
 
-def start_line(da: xr.DataArray, target: Any, *, at: Any, **style: Any) -> Any:
-    """Treatment begins: a vertical line."""
-    return backend_from_object(target).vline(at, target, **style)
+def _matplotlib_time(target: Any, dates: bool) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.ticker import MaxNLocator
+
+    locator = AutoDateLocator(maxticks=9) if dates else MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10])
+    target.xaxis.set_major_locator(locator)
+    if dates:
+        target.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
-def figure_options(width: int, height: int, wishes: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Options of the figure, sized in dots, which every backend understands."""
-    return {"figsize": (width, height), "figsize_units": "dots", **(wishes or {})}
+def _bokeh_time(target: Any, dates: bool) -> None:
+    from bokeh.models import DatetimeTicker, DatetimeTickFormatter
+
+    # Without them bokeh counts milliseconds since 1970, and puts ticks on round numbers of those.
+    if dates:
+        target.xaxis.ticker = DatetimeTicker()
+        target.xaxis.formatter = DatetimeTickFormatter(days="%d %b", months="%b %Y", years="%Y")
 
 
-def make_room(canvas: PlotCollection, backend: str) -> None:
-    """Let matplotlib fit long labels into the figure; the others do so by themselves."""
-    if backend == "matplotlib":
-        canvas.viz["figure"].item().set_layout_engine("constrained")
+def lifted(lines: np.ndarray) -> np.ndarray:
+    """Lines of equal length as one, which is lifted between them; dims of the input are line and point."""
+    gap = np.full((len(lines), 1), np.nan)
+    return np.concatenate([lines, gap], axis=1).ravel()
 
 
-def calendar(target: Any, times: np.ndarray, backend: str) -> None:
-    """Short calendar labels where the backend would write long ones (matplotlib) or milliseconds (bokeh)."""
-    if times.dtype.kind != "M":
-        return
-    if backend == "bokeh":
-        from bokeh.models import DatetimeTickFormatter
-
-        target.xaxis.formatter = DatetimeTickFormatter()
-    if backend == "matplotlib":
-        from matplotlib.dates import ConciseDateFormatter
-
-        target.xaxis.set_major_formatter(ConciseDateFormatter(target.xaxis.get_major_locator()))
+def per_cent(share: float) -> str:
+    """A probability that is never rounded to certainty: 99.5%, not 100%."""
+    return f"{100 * share:.6g}%"
 
 
-def warned(fit: "Fit", title: str) -> str:
-    """The title, with the warning in front when the fit has not converged."""
-    return title if fit.ok else f"NOT CONVERGED, do not use. {title}"
+def shortened(label: str, most: int = 28) -> str:
+    """A label cut to what fits beside an axis."""
+    return label if len(label) <= most else label[: most - 1] + "…"

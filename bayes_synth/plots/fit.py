@@ -1,25 +1,27 @@
 """Observed and counterfactual, pointwise effect, cumulative effect: three panels on one time axis."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.effects import IntervalKind, interval, pointwise
+from bayes_synth.effects import IntervalKind, check_interval
+from bayes_synth.errors import PriorError, listed
 from bayes_synth.plots.common import (
     Visuals,
-    calendar,
     chosen_backend,
-    draw_band,
-    draw_line,
-    ink,
+    figure_options,
+    lifted,
     make_room,
-    start_line,
+    per_cent,
+    put_title,
+    shortened,
     styles,
-    warned,
+    time_axis,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_fit"]
 
-PARTS = ("donors", "bands", "mean", "observed", "zero", "start", "title", "ylabel", "xlabel", "figure_title")
+PARTS = ("donors", "bands", "mean", "observed", "zero", "start", "title", "ylabel", "xlabel")
+PANELS = {"outcome": "counterfactual", "effect": "effect", "cumulative": "cumulative"}
+"""What each panel shows, as columns of :meth:`bayes_synth.Fit.to_frame`."""
+SPACING = {"plotly": {"vertical_spacing": 0.08}}
 ROOM = 0.15
 """Space above and below the treated unit, as a share of its range; donors beyond it are cut."""
 
@@ -38,9 +43,9 @@ def plot_fit(
     ci_probs: Sequence[float] = (0.5, 0.95),
     ci_kind: IntervalKind = "eti",
     backend: str | None = None,
-    visuals: Visuals | None = None,
     plot_collection: PlotCollection | None = None,
-    figure_kwargs: dict[str, Any] | None = None,
+    visuals: Visuals | None = None,
+    figure_kwargs: Mapping[str, Any] | None = None,
 ) -> PlotCollection:
     """Plot observed and counterfactual, the pointwise effect, and the cumulative effect.
 
@@ -52,121 +57,146 @@ def plot_fit(
         Probabilities of the bands, and their kind.
     backend
         ``"matplotlib"``, ``"plotly"``, ``"bokeh"`` or ``"none"``. Default: ArviZ's ``plot.backend``.
-    visuals
-        Parts to leave out (False) or to style: donors, bands, mean, observed, zero, start, title, ylabel, xlabel,
-        figure_title.
     plot_collection
-        Draw on this collection, made for the variables outcome, effect and cumulative.
+        Draw on this collection, made for the variables outcome, effect and cumulative, with its backend.
+    visuals
+        Parts to leave out (False) or to style (a mapping such as ``{"color": "C1", "alpha": 0.2}``): donors, bands,
+        mean, observed, zero, start, title, ylabel, xlabel. A warning that the fit has not converged stays.
     figure_kwargs
-        Passed to the backend's figure, such as ``{"figsize": (1000, 900)}``.
+        Passed to the backend's figure, such as ``{"figsize": (9, 12)}``, in inches unless ``figsize_units`` is
+        ``"dots"``.
 
     Returns
     -------
     arviz_plots.PlotCollection
-        ``savefig``, ``show`` and ``viz`` as in ArviZ.
+        ``savefig``, ``show`` and ``viz`` as in ArviZ. The numbers are those of :meth:`bayes_synth.Fit.to_frame`.
 
     Raises
     ------
     PriorError
-        O001 for unknown names, O004 for probabilities outside (0, 1).
+        O001 for unknown names, O004 for probabilities outside (0, 1) or none at all.
     ResultError
         R006 when the backend is not installed.
     """
-    name, style = chosen_backend(backend), styles(visuals, PARTS)
-    draws = _draws(fit)
+    name, style = chosen_backend(backend, plot_collection), styles(visuals, PARTS)
+    tables = {prob: fit.to_frame(ci_prob=prob, ci_kind=ci_kind) for prob in _widest_first(ci_probs, ci_kind)}
+    widest = next(iter(tables.values()))
+    mean = _dataset(widest, "mean")
     canvas = plot_collection or PlotCollection.wrap(
-        draws.mean(("chain", "draw")),
+        mean,
         cols=["__variable__"],
         col_wrap=1,
         backend=name,
-        figure_kwargs={"figsize": (900, 900), "figsize_units": "dots", "sharex": True} | (figure_kwargs or {}),
+        figure_kwargs=figure_options(900, 900, figure_kwargs, sharex=True, **SPACING.get(name, {})),
     )
-    colour = ink(canvas.get_target("outcome", {}))
     if style["donors"] is not None:
         look = {"color": "gray", "alpha": 0.35, "width": 0.8} | style["donors"]
-        canvas.map(_draw_donors, "donors", data=_only("outcome", fit.panel.donor_outcomes), **look)
+        canvas.map(_draw_donors, "donors", data=_only_outcome(fit.panel.donor_outcomes), **look)
     if style["bands"] is not None:
-        for prob in sorted(ci_probs, reverse=True):
-            bounds = draws.map(interval, ci_prob=prob, ci_kind=ci_kind)
-            look = {"color": "C0", "alpha": 0.25 if prob == max(ci_probs) else 0.45} | style["bands"]
-            canvas.map(draw_band, f"band_{prob:g}", data=bounds, **look)
+        _bands(canvas, tables, style["bands"])
     if style["mean"] is not None:
-        look = {"color": "C0", "width": 2} | style["mean"]
-        canvas.map(draw_line, "mean", data=draws.mean(("chain", "draw")), **look)
+        canvas.map(_draw_line, "mean", data=mean, **({"color": "C0", "width": 2} | style["mean"]))
     if style["observed"] is not None:
-        look = {"color": colour, "width": 2} | style["observed"]
-        canvas.map(draw_line, "observed", data=_only("outcome", fit.panel.treated_outcome), **look)
-    _references(canvas, fit, draws, style, colour)
-    _words(canvas, fit, style, ci_probs, ci_kind, name)
-    make_room(canvas, name)
+        look = {"color": "B1", "width": 2.5} | style["observed"]
+        canvas.map(_draw_line, "observed", data=_only_outcome(fit.panel.treated_outcome), **look)
+    _references(canvas, fit, mean, style)
+    backend_from_object(canvas.get_target("outcome", {})).ylim(_limits(widest), canvas.get_target("outcome", {}))
+    _words(canvas, fit, style, _intervals(ci_probs, ci_kind))
+    make_room(canvas)
     return canvas
 
 
-def _draws(fit: "Fit") -> xr.Dataset:
-    """Draws of what each panel shows; the cumulative effect exists from ``start`` on."""
-    counterfactual = fit.counterfactual
-    effect = pointwise(fit.panel.treated_outcome, counterfactual)
-    running = effect.sel(time=fit.panel.post.to_numpy()).cumsum("time")
-    return xr.Dataset({"outcome": counterfactual, "effect": effect, "cumulative": running.reindex(time=effect["time"])})
+def _widest_first(ci_probs: Sequence[float], ci_kind: IntervalKind) -> list[float]:
+    if isinstance(ci_probs, float | int) or not len(ci_probs):
+        raise PriorError("O004", f"ci_probs={ci_probs!r} must be a sequence of probabilities, such as (0.5, 0.95).")
+    for prob in ci_probs:
+        check_interval(prob, ci_kind)
+    return sorted(set(ci_probs), reverse=True)
 
 
-def _only(name: str, values: xr.DataArray) -> xr.Dataset:
-    return values.drop_vars("unit", errors="ignore").to_dataset(name=name)
+def _intervals(ci_probs: Sequence[float], ci_kind: str) -> str:
+    return f"{' and '.join(per_cent(prob) for prob in sorted(set(ci_probs)))} {ci_kind.upper()}"
 
 
-def _draw_donors(da: xr.DataArray, target: Any, **style: Any) -> Any:
-    """All donors as one line that is lifted between them."""
-    times, lines = da["time"].to_numpy(), da.transpose("donor", "time").to_numpy()
-    lifted = np.column_stack([lines, np.full(len(lines), np.nan)])
-    return backend_from_object(target).line(
-        np.tile(np.append(times, times[-1:]), len(lines)), lifted.ravel(), target, **style
-    )
+def _dataset(table: pd.DataFrame, column: str) -> xr.Dataset:
+    """One column of the frame per panel; each panel has only the times it has numbers for."""
+    series = {panel: table[f"{source}_{column}"].to_numpy() for panel, source in PANELS.items()}
+    return xr.Dataset({panel: ("time", values) for panel, values in series.items()}, coords={"time": table.index.array})
 
 
-def _references(canvas: PlotCollection, fit: "Fit", draws: xr.Dataset, style: dict[str, Any], colour: str) -> None:
-    """Zero lines, the start of treatment, and limits that keep the treated unit readable."""
-    below = draws[["effect", "cumulative"]].mean()
+def _only_outcome(values: xr.DataArray) -> xr.Dataset:
+    return values.drop_vars("unit", errors="ignore").to_dataset(name="outcome")
+
+
+def _bands(canvas: PlotCollection, tables: Mapping[float, pd.DataFrame], style: Mapping[str, Any]) -> None:
+    """One band per probability, the narrow ones darker and on top."""
+    for prob, table in tables.items():
+        bounds = [_dataset(table, bound).assign_coords(ci_bound=bound) for bound in ("lower", "upper")]
+        look = {"color": "C0", "alpha": 0.25 if prob == max(tables) else 0.45} | dict(style)
+        canvas.map(_draw_band, f"band_{prob:g}", data=xr.concat(bounds, dim="ci_bound"), **look)
+
+
+def _references(canvas: PlotCollection, fit: "Fit", mean: xr.Dataset, style: Mapping[str, Any]) -> None:
+    """Zero lines, and the start of treatment."""
     if style["zero"] is not None:
-        look = {"color": colour, "width": 0.8, "alpha": 0.6} | style["zero"]
-        canvas.map(
-            lambda da, target, **kw: backend_from_object(target).hline(0, target, **kw), "zero", data=below, **look
-        )
+        look = {"color": "B1", "width": 0.8, "alpha": 0.6} | style["zero"]
+        canvas.map(_draw_zero, "zero", data=mean[["effect", "cumulative"]], **look)
     if style["start"] is not None:
-        look = {"color": colour, "width": 1.2, "linestyle": "C1", "alpha": 0.8} | style["start"]
-        canvas.map(start_line, "start", data=draws.mean(), at=np.asarray(fit.panel.post[:1])[0], **look)
-    target = canvas.get_target("outcome", {})
-    backend_from_object(target).ylim(_limits(fit), target)
+        look = {"color": "B1", "width": 1.2, "linestyle": "C1", "alpha": 0.8} | style["start"]
+        canvas.map(_draw_start, "start", data=mean, at=fit.panel.post.to_numpy()[0], **look)
 
 
-def _limits(fit: "Fit") -> tuple[float, float]:
-    bounds = interval(fit.counterfactual, 0.95, "eti")
-    low = min(float(bounds.min()), float(fit.panel.treated_outcome.min()))
-    high = max(float(bounds.max()), float(fit.panel.treated_outcome.max()))
-    room = ROOM * (high - low)
-    return low - room, high + room
+def _limits(table: pd.DataFrame) -> tuple[float, float]:
+    """From the treated unit and its counterfactual alone: donors elsewhere would flatten both."""
+    shown = table[["observed", "counterfactual_lower", "counterfactual_upper"]].to_numpy()
+    room = ROOM * np.ptp(shown)
+    return float(shown.min() - room), float(shown.max() + room)
 
 
-def _words(
-    canvas: PlotCollection, fit: "Fit", style: dict[str, Any], ci_probs: Sequence[float], ci_kind: str, name: str
-) -> None:
-    """Titles, labels, and what the bands are."""
+def _words(canvas: PlotCollection, fit: "Fit", style: Mapping[str, Any], intervals: str) -> None:
+    """Titles and labels; what is what stands in the title, where every backend shows it in every theme."""
     panel = fit.panel
-    treated = panel.treated[0] if len(panel.treated) == 1 else f"mean of {len(panel.treated)} units"
-    bands = " and ".join(f"{prob:.0%}" for prob in sorted(ci_probs))
+    treated = panel.treated[0] if len(panel.treated) == 1 else f"Mean of {listed(panel.treated, 3)}"
     titles = {
-        "outcome": f"{treated}: observed (dark), counterfactual (blue, {bands} {ci_kind.upper()}), donors (grey)",
-        "effect": "Effect per period: observed minus counterfactual",
-        "cumulative": "Cumulative effect",
+        "outcome": f"{shortened(treated, 60)}\nobserved (bold), counterfactual (coloured: mean, {intervals}), donors (grey)",
+        "effect": f"Effect per period: observed minus counterfactual (mean, {intervals})",
+        "cumulative": f"Cumulative effect since the start (mean, {intervals})",
     }
     for variable, title in titles.items():
         target = canvas.get_target(variable, {})
         backend = backend_from_object(target)
-        if style["title"] is not None:
+        if variable == "outcome":
+            put_title(fit, title, target, style["title"])
+        elif style["title"] is not None:
             backend.title(title, target, **({"size": 11} | style["title"]))
         if style["ylabel"] is not None:
-            backend.ylabel(panel.outcome, target, **style["ylabel"])
+            backend.ylabel(shortened(panel.outcome), target, **style["ylabel"])
         if style["xlabel"] is not None and variable == "cumulative":
             backend.xlabel(panel.time, target, **style["xlabel"])
-        calendar(target, panel.times.to_numpy(), name)
-    if style["figure_title"] is not None and not fit.ok:
-        backend.set_figure_title(canvas.viz["figure"].item(), warned(fit, ""), **style["figure_title"])
+        time_axis(target, panel.times.to_numpy(), canvas.backend)
+
+
+def _draw_line(da: xr.DataArray, target: Any, **style: Any) -> Any:
+    da = da.dropna("time")
+    return backend_from_object(target).line(da["time"].to_numpy(), da.to_numpy(), target, **style)
+
+
+def _draw_band(da: xr.DataArray, target: Any, **style: Any) -> Any:
+    da = da.dropna("time")
+    low, high = (da.sel(ci_bound=bound).to_numpy() for bound in ("lower", "upper"))
+    return backend_from_object(target).fill_between_y(da["time"].to_numpy(), low, high, target, **style)
+
+
+def _draw_donors(da: xr.DataArray, target: Any, **style: Any) -> Any:
+    """All donors as one line that is lifted between them: hundreds of artists would be slow."""
+    times = da["time"].to_numpy()
+    x = np.tile(np.append(times, times[-1:]), da.sizes["donor"])
+    return backend_from_object(target).line(x, lifted(da.transpose("donor", "time").to_numpy()), target, **style)
+
+
+def _draw_zero(_: xr.DataArray, target: Any, **style: Any) -> Any:
+    return backend_from_object(target).hline(0, target, **style)
+
+
+def _draw_start(_: xr.DataArray, target: Any, *, at: Any, **style: Any) -> Any:
+    return backend_from_object(target).vline(at, target, **style)

@@ -1,14 +1,27 @@
 """Donor weights with their intervals, the heaviest on top."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.effects import IntervalKind
-from bayes_synth.plots.common import Visuals, chosen_backend, make_room, styles, warned
+from bayes_synth.effects import IntervalKind, probable
+from bayes_synth.errors import PriorError
+from bayes_synth.plots.common import (
+    Visuals,
+    chosen_backend,
+    figure_options,
+    lifted,
+    make_room,
+    per_cent,
+    put_title,
+    shortened,
+    styles,
+)
 
 if TYPE_CHECKING:
     from bayes_synth.fit import Fit
@@ -16,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["plot_weights"]
 
 PARTS = ("interval", "mean", "title", "xlabel", "yticks")
+# Filled against hollow, so that the two can be told apart without colour.
+COLOURS = {"core": {"color": "C0", "facecolor": "C0"}, "others": {"color": "gray", "facecolor": "B0"}}
 
 
 def plot_weights(
@@ -25,8 +40,9 @@ def plot_weights(
     ci_kind: IntervalKind = "eti",
     most: int = 15,
     backend: str | None = None,
+    plot_collection: PlotCollection | None = None,
     visuals: Visuals | None = None,
-    figure_kwargs: dict[str, Any] | None = None,
+    figure_kwargs: Mapping[str, Any] | None = None,
 ) -> PlotCollection:
     """Plot the posterior mean and interval of the heaviest weights.
 
@@ -38,57 +54,86 @@ def plot_weights(
         The interval's probability and kind.
     most
         How many donors to show; the title counts the others and their weight.
-    backend, visuals, figure_kwargs
-        As in :func:`plot_fit`; parts: interval, mean, title, xlabel, yticks.
+    backend, plot_collection, visuals, figure_kwargs
+        As in :func:`plot_fit`; parts: interval, mean, title, xlabel, yticks. A collection is made for the
+        variable weights.
 
     Returns
     -------
     arviz_plots.PlotCollection
-        Donors that hold 80 % of the weight together are drawn in colour, the others in grey.
+        Donors that hold 80 % of the weight together are coloured and filled, the others grey and hollow. The numbers
+        are those of :meth:`bayes_synth.Fit.weights`.
 
     Raises
     ------
     PriorError
-        O001 for unknown names, O004 for a probability outside (0, 1).
+        O001 for unknown names, O004 for a probability outside (0, 1), O010 unless ``most`` is at least 1.
     ResultError
         R006 when the backend is not installed.
     """
-    name, style = chosen_backend(backend), styles(visuals, PARTS)
+    if not isinstance(most, int) or most < 1:
+        raise PriorError("O010", f"most={most!r} must be a whole number of at least 1.")
+    name, style = chosen_backend(backend, plot_collection), styles(visuals, PARTS)
     table = fit.weights(ci_prob=ci_prob, ci_kind=ci_kind)
-    shown, rest = table.head(most), table.iloc[most:]
-    heights = np.arange(len(shown))[::-1]
-    canvas = PlotCollection.wrap(
+    shown = table.head(most).assign(height=np.arange(min(most, len(table)))[::-1])
+    canvas = plot_collection or PlotCollection.wrap(
         xr.Dataset({"weights": 0.0}),
         backend=name,
-        figure_kwargs={"figsize": (700, 140 + 30 * len(shown)), "figsize_units": "dots"} | (figure_kwargs or {}),
+        figure_kwargs=figure_options(700, 160 + 28 * len(shown), figure_kwargs),
     )
-    target = canvas.get_target("weights", {})
-    backend_module = backend_from_object(target)
-    for (_, row), height in zip(shown.iterrows(), heights, strict=True):
-        colour = "C0" if row["core"] else "gray"
-        if style["interval"] is not None:
-            look = {"color": colour, "width": 2} | style["interval"]
-            backend_module.line(np.array([row["lower"], row["upper"]]), np.array([height, height]), target, **look)
-        if style["mean"] is not None:
-            look = {"color": colour, "facecolor": colour, "size": 45} | style["mean"]
-            backend_module.scatter(np.array([row["mean"]]), np.array([height]), target, **look)
-    if style["yticks"] is not None:
-        backend_module.yticks(heights, [_shortened(label) for label in shown.index], target, **style["yticks"])
-    if style["xlabel"] is not None:
-        backend_module.xlabel(f"weight: mean and {ci_prob:.0%} {ci_kind.upper()}", target, **style["xlabel"])
-    if style["title"] is not None:
-        backend_module.title(
-            warned(fit, _title(rest["mean"].sum(), len(rest))), target, **({"size": 11} | style["title"])
-        )
-    backend_module.xlim((-0.02, max(0.1, 1.05 * float(shown["upper"].max()))), target)
-    make_room(canvas, name)
+    for group, rows in {"core": shown[shown["core"]], "others": shown[~shown["core"]]}.items():
+        _draw_group(canvas, group, rows, style)
+    _words(canvas, fit, style, table, shown)
+    make_room(canvas)
     return canvas
 
 
-def _title(weight: float, others: int) -> str:
-    more = f"; {others} more donors share {weight:.2f}" if others else ""
-    return f"Weights (blue: together 80 %){more}"
+def _draw_group(canvas: PlotCollection, group: str, rows: pd.DataFrame, style: Mapping[str, Any]) -> None:
+    """Intervals and means of the donors of one colour."""
+    if rows.empty:
+        return
+    columns = ["mean", "lower", "upper", "height"]
+    numbers = xr.DataArray(
+        rows[columns].to_numpy(float), dims=("donor", "column"), coords={"donor": rows.index.array, "column": columns}
+    ).to_dataset(name="weights")
+    if style["interval"] is not None:
+        look = {"color": COLOURS[group]["color"], "width": 2} | style["interval"]
+        canvas.map(_draw_intervals, f"interval_{group}", data=numbers, **look)
+    if style["mean"] is not None:
+        canvas.map(_draw_means, f"mean_{group}", data=numbers, **(COLOURS[group] | {"size": 45} | style["mean"]))
 
 
-def _shortened(label: str, most: int = 28) -> str:
-    return label if len(label) <= most else label[: most - 1] + "…"
+def _draw_intervals(da: xr.DataArray, target: Any, **style: Any) -> Any:
+    ends, heights = da.sel(column=["lower", "upper"]).to_numpy(), da.sel(column=["height", "height"]).to_numpy()
+    return backend_from_object(target).line(lifted(ends), lifted(heights), target, **style)
+
+
+def _draw_means(da: xr.DataArray, target: Any, **style: Any) -> Any:
+    mean, height = (da.sel(column=name).to_numpy() for name in ("mean", "height"))
+    return backend_from_object(target).scatter(mean, height, target, **style)
+
+
+def _words(
+    canvas: PlotCollection, fit: "Fit", style: Mapping[str, Any], table: pd.DataFrame, shown: pd.DataFrame
+) -> None:
+    """Donors on the vertical axis, weights from 0 on the horizontal one, and what is not shown."""
+    target = canvas.get_target("weights", {})
+    backend = backend_from_object(target)
+    if style["yticks"] is not None:
+        labels = [shortened(label) for label in shown.index]
+        backend.yticks(shown["height"].to_numpy(), labels, target, **style["yticks"])
+    if style["xlabel"] is not None:
+        interval = f"{per_cent(table.attrs['ci_prob'])} {table.attrs['ci_kind'].upper()}"
+        backend.xlabel(f"weight (mean and {interval})", target, **style["xlabel"])
+    put_title(fit, _title(table, len(shown)), target, style["title"])
+    high = float(shown["upper"].max())
+    # A sliver left of 0, so that the points of very light donors are not cut in half.
+    backend.xlim((-0.015 * high, 1.05 * high), target)
+
+
+def _title(table: pd.DataFrame, shown: int) -> str:
+    core, rest = int(table["core"].sum()), table["mean"].iloc[shown:]
+    probability = probable(table.attrs["core_probability"])
+    holders = f"{core} of {len(table)} donors (filled) hold" if core > 1 else "One donor (filled) holds"
+    others = f"\nand {len(rest)} more donors with {rest.sum():.2g} of the weight" if len(rest) else ""
+    return f"{holders} 80% of the weight (probability {probability}){others}"

@@ -1,54 +1,66 @@
-"""One fresh process of CausalPy 0.9: import, first fit, refits; prints one JSON line. Runs in an environment of its own."""
+"""CausalPy's side of ``vs_causalpy.py``: one process, two fits. Runs in CausalPy's own environment."""
 
-import json
-import sys
 import time
-import warnings
+from typing import Any
+
+from common import answer, job
 
 
-def main(data: str, refits: int) -> dict[str, object]:
-    began = time.perf_counter()
-    import causalpy as cp
-
-    imported = time.perf_counter()
-    import arviz as az
-    import numpy as np
+def main() -> None:
+    """Import, fit, fit again; the second fit's draws go into a file."""
     import pandas as pd
 
-    frame = pd.read_csv(data, index_col=0)
-    donors = [column for column in frame.columns if column != "California"]
+    task, clock = job(), time.perf_counter()
+    import causalpy as cp
 
-    def fit(seed: int):
-        sampling = {"random_seed": seed, "progressbar": False}
-        model = cp.pymc_models.WeightedSumFitter(sample_kwargs=sampling)
-        return cp.SyntheticControl(frame.copy(), 1989, control_units=donors, treated_units=["California"], model=model)
+    imported = time.perf_counter() - clock
+    wide = pd.read_csv(task["data"], index_col=0)
+    donors = [unit for unit in wide if unit != task["treated"]]
 
-    ready = time.perf_counter()
-    result = fit(1)
-    first = time.perf_counter()
-    times, ess = [], []
-    for seed in range(2, 2 + refits):
-        start = time.perf_counter()
-        result = fit(seed)
-        times.append(time.perf_counter() - start)
-        ess.append(float(az.ess(result.idata, var_names=["beta"])["beta"].min()))
-    posterior = result.idata.posterior
+    def fit(seed: int) -> tuple[Any, float]:
+        began = time.perf_counter()
+        sample_kwargs = {"progressbar": False, "random_seed": seed}
+        result = cp.SyntheticControl(
+            wide.copy(),
+            task["start"],
+            control_units=donors,
+            treated_units=[task["treated"]],
+            model=cp.pymc_models.WeightedSumFitter(sample_kwargs=sample_kwargs),
+        )
+        return result, time.perf_counter() - began
+
+    _, first = fit(task["seed"])
+    fresh = time.time() - task["began"]
+    result, again = fit(task["seed"] + 1)
+    report(task, result, times={"import": imported, "fresh": fresh, "first": first, "refit": again})
+
+
+def report(task: dict[str, Any], result: Any, *, times: dict[str, float]) -> None:
+    """Draws as arrays ``(chain, draw, quantity)``, everything else as JSON."""
     from importlib.metadata import version
 
-    return {
-        "import": imported - began,
-        "warm first fit": first - ready,
-        "fresh process": first - began,
-        "refit": float(np.median(times)),
-        "ESS": float(np.median(ess)),
-        "R-hat": float(az.rhat(result.idata, var_names=["beta"])["beta"].max()),
-        "divergences": int(result.idata.sample_stats["diverging"].sum()),
-        "chains": int(posterior.sizes["chain"]),
-        "draws": int(posterior.sizes["draw"]),
-        "versions": {f"{name} (theirs)": version(name) for name in ("causalpy", "pymc", "numpy")},
-    }
+    import numpy as np
+    import pytensor
+
+    posterior = result.idata.posterior
+    average = result.post_impact.isel(treated_units=0).mean("obs_ind").transpose("chain", "draw")
+    np.savez(
+        task["out"],
+        weights=posterior["beta"].isel(treated_units=0).transpose("chain", "draw", ...).to_numpy(),
+        noise=posterior["y_hat_sigma"].transpose("chain", "draw", ...).to_numpy(),
+        average=average.to_numpy()[..., None],
+    )
+    sizes = {name: posterior.sizes[name] for name in ("chain", "draw")}
+    answer(
+        times=times,
+        divergences=int(result.idata.sample_stats["diverging"].sum()),
+        chains=sizes["chain"],
+        draws=sizes["draw"],
+        tune=int(posterior.attrs["tuning_steps"]),
+        versions={name: version(name) for name in ("causalpy", "pymc", "pytensor", "numpy")},
+        compiler=bool(pytensor.config.cxx),
+    )
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    print(json.dumps(main(sys.argv[1], int(sys.argv[2]))))
+    main()

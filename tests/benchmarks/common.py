@@ -1,51 +1,103 @@
-"""What the benchmarks share: running a worker that prints one JSON line, and writing a table into a page."""
+"""What the benchmarks share: worker processes, Markdown tables, sections of a page. Standard library only."""
 
 import json
 import os
-import re
+import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("bayes_synth", "pymc", "nutpie", "pytensor", "arviz", "numpy")
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
 
 
-def run_worker(python: str | Path, script: str, *arguments: str, limit: float | None = None) -> dict[str, Any]:
-    """The JSON line that a script prints last when run by ``python``; its errors are shown and raised."""
-    command = [str(python), str(Path(__file__).parent / script), *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit)
-    if run.returncode:
-        raise RuntimeError(f"{script} {' '.join(arguments)} failed:\n{run.stderr[-3000:]}")
-    return json.loads(run.stdout.strip().splitlines()[-1])
+class WorkerError(RuntimeError):
+    """A worker died, or took too long; the message is one line."""
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as a Markdown table."""
-    columns = list(rows[0])
-    lines = [columns, ["---"] * len(columns), *([str(row[c]) for c in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def run_worker(
+    python: str | Path,
+    script: str,
+    job: Mapping[str, Any],
+    *,
+    env: Mapping[str, str] | None = None,
+    limit: float | None = None,
+) -> dict[str, Any]:
+    """Run ``script`` with ``job`` as JSON in a process of its own; its last line of output is its answer, also JSON.
+
+    Workers are told when they were started (``began``), so that a time can include the start of the interpreter.
+    """
+    argument = json.dumps({**job, "began": time.time()})
+    try:
+        done = subprocess.run(
+            [str(python), str(HERE / script), argument],
+            env={**os.environ, **(env or {})},
+            cwd=HERE,
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise WorkerError(f"over {limit:.0f} s") from error
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise WorkerError(f"failed with exit code {done.returncode}: {last}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def footer(command: str, versions: Mapping[str, str] | None = None) -> str:
-    """Command, versions, machine and date under a table."""
-    known = {name: version(name) for name in PACKAGES} | dict(versions or {})
-    listed = ", ".join(f"{name} {number}" for name, number in known.items())
-    python = ".".join(map(str, sys.version_info[:3]))
-    cores = len(os.sched_getaffinity(0))
-    return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {cores} cores, Python {python}; {listed}."
+def job() -> dict[str, Any]:
+    """The job that this worker was given."""
+    return json.loads(sys.argv[1])
 
 
-def write_between(page: str, name: str, text: str) -> None:
-    """Replace what stands between the markers ``name:start`` and ``name:end`` of a page in ``docs``."""
-    path = ROOT / "docs" / page
-    pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
-    old = path.read_text()
-    if not pattern.search(old):
-        raise RuntimeError(f"docs/{page} has no markers for {name}.")
-    path.write_text(pattern.sub(lambda found: f"{found[1]}{text}\n{found[2]}", old))
-    print(text)
+def answer(**facts: Any) -> None:
+    """What this worker found out, for :func:`run_worker`."""
+    print(json.dumps(facts))
+
+
+def caches(folder: Path) -> dict[str, str]:
+    """Environment in which PyTensor and numba keep their compiled code in ``folder``."""
+    flags = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), f"base_compiledir={folder}"]))
+    return {"PYTENSOR_FLAGS": flags, "NUMBA_CACHE_DIR": str(folder / "numba")}
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def facts(command: str, versions: Iterable[str], load: float) -> str:
+    """Command, machine, versions and date, and whether other work makes the numbers worthless."""
+    machine = f"{cores()} cores, {platform.system()} {platform.machine()}"
+    lines = [f"`{command}`, {date.today().isoformat()}, {machine}, load {load:.1f} at the start.", *versions]
+    if load > 0.25 * cores():
+        lines.append("**The machine was busy: these are not numbers to quote.**")
+    return "\n".join(lines)
+
+
+def load() -> float:
+    """Average number of busy cores over the last minute."""
+    return os.getloadavg()[0]
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, the first column to the left and the others to the right."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
+
+
+def write_section(name: str, text: str, page: Path = PAGE) -> None:
+    """Put ``text`` between the markers ``<!-- name:start -->`` and ``<!-- name:end -->`` of the page."""
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(start)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{page.name} lacks the markers {start} and {end}.")
+    page.write_text(f"{before}{start}\n{text.strip()}\n{end}{after}", encoding="utf-8")

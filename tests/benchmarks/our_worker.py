@@ -1,50 +1,71 @@
-"""One fresh process of ours: import, first fit, fit after the import, refits; prints one JSON line."""
+"""Our side of ``vs_causalpy.py``: one process, two fits."""
 
-import json
-import sys
 import time
-import warnings
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from common import answer, job
 
-
-def main(kind: str, refits: int) -> dict[str, object]:
-    began = time.perf_counter()
+if TYPE_CHECKING:
     import bayes_synth as bs
 
-    imported = time.perf_counter()
-    panel = bs.load_dataset("prop99")
-    same = bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=1.0), noise=bs.noise.IID(intercept=False))
-    model = same if kind == "same" else bs.SyntheticControl()
-    # What CausalPy imports on import, so that "warm" starts from the same point.
+
+def main() -> None:
+    """Import, import what the first fit would import, fit, fit again; the second fit's draws go into a file."""
+    task, clock = job(), time.perf_counter()
+    import bayes_synth as bs
+
+    _ = bs.SyntheticControl, bs.Panel, bs.load_dataset
+    imported = time.perf_counter() - clock
     import nutpie  # noqa: F401
     import pymc  # noqa: F401
 
-    ready = time.perf_counter()
-    fit = model.fit(panel, random_seed=1, progressbar=False)
-    first = time.perf_counter()
-    times, ess = [], []
-    for seed in range(2, 2 + refits):
-        start = time.perf_counter()
-        fit = model.fit(panel, random_seed=seed, progressbar=False)
-        times.append(time.perf_counter() - start)
-        ess.append(least_ess(fit))
-    return {
-        "import": imported - began,
-        "warm first fit": first - ready,
-        "fresh process": first - began,
-        "refit": float(np.median(times)),
-        "ESS": float(np.median(ess)),
-        "R-hat": float(fit.diagnostics()["r_hat"].max()),
-        "divergences": fit.diagnostics().attrs["divergences"],
-    }
+    _ = bs.Fit
+    panel = bs.load_dataset("prop99")
+    model = same_model(panel) if task["model"] == "same" else bs.SyntheticControl()
+
+    def fit(seed: int) -> tuple["bs.Fit", float]:
+        began = time.perf_counter()
+        result = model.fit(panel, random_seed=seed, progressbar=False, **task["sampling"])
+        return result, time.perf_counter() - began
+
+    _, first = fit(task["seed"])
+    fresh = time.time() - task["began"]
+    result, again = fit(task["seed"] + 1)
+    report(task, result, times={"import": imported, "fresh": fresh, "first": first, "refit": again})
 
 
-def least_ess(fit) -> float:
-    table = fit.diagnostics()
-    return float(table.loc[table.index.str.startswith("weights"), "ess_bulk"].min())
+def same_model(panel: "bs.Panel") -> "bs.SyntheticControl":
+    """CausalPy's model to the letter: flat prior, no intercept, noise ~ HalfNormal(1) in the outcome's units."""
+    import bayes_synth as bs
+    from bayes_synth.model import robust_scale
+
+    scale = robust_scale(panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy())
+    noise = bs.noise.IID(bs.priors.HalfNormal(1 / scale), intercept=False)
+    return bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=1.0), noise=noise)
+
+
+def report(task: dict[str, Any], fit: "bs.Fit", *, times: dict[str, float]) -> None:
+    """Draws as arrays ``(chain, draw, quantity)``, everything else as JSON."""
+    from importlib.metadata import version
+
+    import numpy as np
+
+    posterior = fit.idata["posterior"].to_dataset()
+    np.savez(
+        task["out"],
+        weights=posterior["weights"].transpose("chain", "draw", "donor").to_numpy(),
+        noise=np.stack([posterior[name].to_numpy() for name in fit.model.noise.parameters], axis=-1),
+        average=fit.effect("average").draws.to_numpy()[..., None],
+    )
+    answer(
+        times=times,
+        divergences=int(fit.idata["sample_stats"]["diverging"].sum()),
+        chains=posterior.sizes["chain"],
+        draws=posterior.sizes["draw"],
+        tune=task["sampling"]["tune"],
+        versions={name: version(name) for name in ("bayes_synth", "pymc", "pytensor", "nutpie", "numpy")},
+    )
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    print(json.dumps(main(sys.argv[1], int(sys.argv[2]))))
+    main()

@@ -1,45 +1,71 @@
-"""Time, memory and effective draws of the default model by number of donors J and of pre-periods T.
+"""Time, memory and mixing of the default model by panel size: ``uv run python tests/benchmarks/scaling.py``.
 
-``uv run python tests/benchmarks/scaling.py [--full] [--limit 600]``: J of 10, 50, 200 and 1000 at T = 100 and T of 20, 100, 500
-and 2000 at J = 50, or every combination; each in a fresh process.
+Every cell is a process of its own, so that peaks of memory do not mix. A cell that fails or takes too long is
+reported as such.
 """
 
 import argparse
-import subprocess
 import sys
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from itertools import product
-from typing import Any
 
-from common import footer, run_worker, table, write_between
+from common import WorkerError, facts, load, run_worker, table, write_section
 
-DONORS, PERIODS = (10, 50, 200, 1000), (20, 100, 500, 2000)
+DONORS = (10, 50, 200, 1000)
+PERIODS = (20, 100, 500, 2000)
+MIDDLE = {"donors": 50, "pre": 100}
+POST = 20
+SAMPLING = {"draws": 1000, "tune": 1000, "chains": 4}
+COLUMNS = {
+    "compile": ("compile, s", ".1f"),
+    "sample": ("sample and label, s", ".2f"),
+    "peak": ("peak memory, MB", ".0f"),
+    "before": ("of which imports and data, MB", ".0f"),
+    "ess": ("min bulk ESS, weights", ".0f"),
+    "r_hat": ("max R-hat, weights", ".3f"),
+    "effect_ess": ("bulk ESS, average effect", ".0f"),
+    "effect_r_hat": ("R-hat, average effect", ".3f"),
+    "divergences": ("divergences", ".0f"),
+}
+HEADER = ("donors x pre-periods", *(label for label, _ in COLUMNS.values()))
 
 
-def sizes(full: bool) -> list[tuple[int, int]]:
-    """Pairs of J and T."""
-    cross = [(j, 100) for j in DONORS] + [(50, t) for t in PERIODS if t != 100]
-    return list(product(DONORS, PERIODS)) if full else cross
+def cells(donors: Sequence[int], periods: Sequence[int], *, full: bool) -> Iterable[tuple[int, int]]:
+    """The whole grid, or its two lines through the middle."""
+    grid = product(sorted(donors), sorted(periods))
+    return [(j, t) for j, t in grid if full or j == MIDDLE["donors"] or t == MIDDLE["pre"]]
 
 
-def cell(donors: int, pre: int, limit: float) -> dict[str, Any]:
-    """One row; a size that takes too long is a row that says so."""
-    print(f"J = {donors}, T = {pre}", file=sys.stderr)
+def measure(donors: int, pre: int, limit: float) -> list[str]:
+    """One row of the table."""
+    job = {"donors": donors, "pre": pre, "post": POST, "seed": 1, "sampling": SAMPLING}
+    label = f"{donors} x {pre}"
     try:
-        return run_worker(sys.executable, "scaling_worker.py", str(donors), str(pre), limit=limit)
-    except subprocess.TimeoutExpired:
-        return {"J": donors, "T": pre, "fit, s": f"over {limit:.0f}"}
+        found = run_worker(sys.executable, "scaling_worker.py", job, limit=limit)
+    except WorkerError as error:
+        return [label, f"**{error}**", *["-"] * (len(COLUMNS) - 1)]
+    return [label, *(format(found[name], form) for name, (_, form) in COLUMNS.items())]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--limit", type=float, default=600)
-    options = parser.parse_args()
-    found = [cell(j, t, options.limit) for j, t in sizes(options.full)]
-    columns = max(found, key=len)
-    rows = [{column: row.get(column, "") for column in columns} for row in found]
-    command = "uv run python tests/benchmarks/scaling.py" + (" --full" if options.full else "")
-    write_between("benchmarks.md", "scaling", f"{table(rows)}\n\n{footer(command)}")
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="every combination of donors and periods")
+    parser.add_argument("--limit", type=float, default=300, help="seconds that a cell may take, imports included")
+    parser.add_argument("--donors", type=int, nargs="+", default=DONORS)
+    parser.add_argument("--periods", type=int, nargs="+", default=PERIODS)
+    options, busy, rows = parser.parse_args(), load(), []
+    for donors, pre in cells(options.donors, options.periods, full=options.full):
+        rows.append(measure(donors, pre, options.limit))
+        print(" | ".join(rows[-1]), flush=True)
+    command = " ".join(["uv run python tests/benchmarks/scaling.py", *sys.argv[1:]])
+    packages = ", ".join(f"{name} {version(name)}" for name in ("bayes_synth", "pymc", "pytensor", "nutpie", "numpy"))
+    words = (
+        f"Default model, {SAMPLING['chains']} x ({SAMPLING['tune']} + {SAMPLING['draws']}) draws, factor panels from "
+        f"`bs.simulate` with {POST} post-periods; at most {options.limit:.0f} s per cell; {packages}."
+    )
+    write_section("scaling", f"{facts(command, [words], busy)}\n\n{table(HEADER, rows)}")
 
 
 if __name__ == "__main__":

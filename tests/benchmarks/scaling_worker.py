@@ -1,42 +1,47 @@
-"""One size in one fresh process: time, memory and effective draws; prints one JSON line."""
+"""One cell of ``scaling.py``: a simulated panel, one fit of the default model, in a process of its own."""
 
 import json
 import resource
 import sys
 import time
-import warnings
 
-import bayes_synth as bs
+from common import answer, job
 
 
-def main(donors: int, pre: int) -> dict[str, object]:
+def main() -> None:
+    """Import everything first, so that the times are those of the fit and the memory before it is known."""
+    task = job()
     import nutpie  # noqa: F401
     import pymc  # noqa: F401
 
-    panel = bs.simulate(donors=donors, pre=pre, post=20, noise=1.0, drift=0.3, random_seed=1).panel
-    model = bs.SyntheticControl()
-    start = time.perf_counter()
-    model.fit(panel, draws=50, tune=50, chains=1, random_seed=1, progressbar=False)
-    compiled = time.perf_counter()
-    fit = model.fit(panel, random_seed=1, progressbar=False)
-    done = time.perf_counter()
+    import bayes_synth as bs
+
+    _ = bs.Fit
+    panel = bs.simulate(donors=task["donors"], pre=task["pre"], post=task["post"], random_seed=task["seed"]).panel
+    before, began = peak(), time.perf_counter()
+    fit = bs.SyntheticControl().fit(panel, random_seed=task["seed"], progressbar=False, **task["sampling"])
+    seconds = time.perf_counter() - began
+    compiling = json.loads(fit.idata.attrs["bayes_synth"])["sampling"]["compile_seconds"]
+    after = peak()
     checks = fit.diagnostics()
-    weights = checks[checks.index.str.startswith("weights")]
-    return {
-        "J": donors,
-        "T": pre,
-        "compile and tiny fit, s": f"{compiled - start:.1f}",
-        "fit, s": f"{done - compiled:.2f}",
-        "memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "ESS of the average effect": f"{checks.loc['average effect', 'ess_bulk']:.0f}",
-        "least ESS of s, q": f"{checks.loc[['s', 'q'], 'ess_bulk'].min():.0f}",
-        "least ESS of the weights": f"{weights['ess_bulk'].min():.0f}",
-        "largest R-hat": f"{checks['r_hat'].max():.3f}",
-        "divergences": checks.attrs["divergences"],
-        "ok": fit.ok,
-    }
+    weights = checks[checks.index.str.startswith("weights[")]
+    answer(
+        compile=compiling,
+        sample=seconds - compiling,
+        before=before,
+        peak=after,
+        ess=float(weights["ess_bulk"].min()),
+        r_hat=float(weights["r_hat"].max()),
+        effect_ess=float(checks.loc["average effect", "ess_bulk"]),
+        effect_r_hat=float(checks.loc["average effect", "r_hat"]),
+        divergences=int(fit.idata["sample_stats"]["diverging"].sum()),
+    )
+
+
+def peak() -> float:
+    """Largest resident memory of this process so far, in MB (Linux counts in kB, macOS in bytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    print(json.dumps(main(int(sys.argv[1]), int(sys.argv[2]))))
+    main()
