@@ -14,7 +14,7 @@ import xarray as xr
 from bayes_synth.errors import PriorError, ResultError, suggestion
 from bayes_synth.panel import short
 
-__all__ = ["Effect", "Estimand", "IntervalKind", "average", "cumulative", "effect_draws", "pointwise", "relative"]
+__all__ = ["Effect", "Estimand", "IntervalKind", "effect_draws", "estimate", "pointwise"]
 
 Estimand = Literal["pointwise", "average", "cumulative", "relative"]
 IntervalKind = Literal["eti", "hdi"]
@@ -167,17 +167,17 @@ def pointwise(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataAr
     return (observed - counterfactual).transpose(*SAMPLE_DIMS, "time")
 
 
-def average(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Mean effect per period; dims ``(chain, draw)``."""
-    return pointwise(observed, counterfactual).mean("time")
+def average(gap: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+    """Mean of the pointwise effect; dims ``(chain, draw)``."""
+    return gap.mean("time")
 
 
-def cumulative(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Sum of the effects; dims ``(chain, draw)``."""
-    return pointwise(observed, counterfactual).sum("time")
+def cumulative(gap: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+    """Sum of the pointwise effect; dims ``(chain, draw)``."""
+    return gap.sum("time")
 
 
-def relative(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+def relative(gap: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
     """Cumulative effect over cumulative counterfactual, draw by draw; dims ``(chain, draw)``.
 
     Raises
@@ -192,7 +192,7 @@ def relative(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArr
             f"the counterfactual total is positive in some draws and negative in others ({share:.1%} of them), "
             "so a ratio to it means nothing.\n  Use the average or the cumulative effect.",
         )
-    return cumulative(observed, counterfactual) / counterfactual.sum("time")
+    return gap.sum("time") / counterfactual.sum("time")
 
 
 def sign_changes(counterfactual: xr.DataArray) -> float:
@@ -201,13 +201,20 @@ def sign_changes(counterfactual: xr.DataArray) -> float:
     return min(float((total <= 0).mean()), float((total >= 0).mean()))
 
 
-ESTIMANDS = {"pointwise": pointwise, "average": average, "cumulative": cumulative, "relative": relative}
+ESTIMANDS = {"pointwise": lambda gap, _: gap, "average": average, "cumulative": cumulative, "relative": relative}
+
+
+def estimate(estimand: str, observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+    """Draws of one estimand."""
+    draws: xr.DataArray = ESTIMANDS[estimand](pointwise(observed, counterfactual), counterfactual)
+    return draws.rename(estimand)
 
 
 def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dataset:
     """Draws of every estimand that these data allow, by name."""
+    gap = pointwise(observed, counterfactual)
     names = [name for name in ESTIMANDS if name != "relative" or sign_changes(counterfactual) <= SIGN_CHANGES]
-    return xr.Dataset({name: ESTIMANDS[name](observed, counterfactual) for name in names})
+    return xr.Dataset({name: ESTIMANDS[name](gap, counterfactual) for name in names})
 
 
 def _number(value: xr.DataArray) -> Any:

@@ -84,8 +84,7 @@ class Fit:
         keep = self._window(window)
         observed = self._draws("predictions_constant_data", "outcome").sel(time=keep)
         counterfactual = self._draws("predictions", "counterfactual").sel(time=keep)
-        draws = estimands.ESTIMANDS[estimand](observed, counterfactual).rename(estimand)
-        return Effect(draws, estimand, unit)
+        return Effect(estimands.estimate(estimand, observed, counterfactual), estimand, unit)
 
     def summary(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
         """Average, cumulative and relative effect, one row each, all numbers.

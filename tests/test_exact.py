@@ -168,8 +168,8 @@ def log_posterior(noise, draws, residual) -> np.ndarray:
     """Log density over the grid of weights at one value of the noise's parameters, up to a constant."""
     weighted = noise.contrast_precision(draws, residual)
     periods = residual.shape[1]
-    _, _, _, information = noise._level_terms(draws, np.zeros((1, periods)))
-    steps = noise.precision(draws, np.eye(periods))[0]
+    _, _, information = noise._level_terms(draws, np.zeros((1, periods)))
+    steps = noise.precision(draws, np.eye(periods))
     log_determinant = -np.linalg.slogdet(steps)[1]
     squares = (residual * weighted).sum(1)
     prior = sum(density[0] for density in noise.log_prior(draws).values())

@@ -68,15 +68,19 @@ class AR1(AbstractNoise):
 
         return whitened, spectrum.shape[0] * pt.log(sd) - pt.log(first)
 
-    def precision(self, draws: Draws, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
         """The tridiagonal inverse covariance."""
         rho, variance = draws["rho"][:, None], floored(draws["s"]) ** 2
-        diagonal = np.repeat(1 + rho**2, residual.shape[1], axis=1)
-        diagonal[:, [0, -1]] = 1
-        product = diagonal * residual
+        product = self.precision_diagonal(draws, residual.shape[1]) * variance * residual
         product[:, 1:] -= rho * residual[:, :-1]
         product[:, :-1] -= rho * residual[:, 1:]
-        return product / variance, diagonal / variance
+        return np.asarray(product / variance)
+
+    def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
+        """Of the tridiagonal inverse covariance."""
+        diagonal = np.repeat(1 + draws["rho"][:, None] ** 2, periods, axis=1)
+        diagonal[:, [0, -1]] = 1
+        return np.asarray(diagonal / floored(draws["s"]) ** 2)
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
         """A stationary path."""

@@ -79,8 +79,12 @@ class AbstractNoise(ABC):
         """The symbolic map ``x -> K^(-1/2) x`` and half the log determinant of ``K``."""
 
     @abstractmethod
-    def precision(self, draws: Draws, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """``K^-1 residual`` and the diagonal of ``K^-1``, each of shape ``(draws, time)``."""
+    def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
+        """``K^-1 residual``, shape ``(draws, time)``."""
+
+    @abstractmethod
+    def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
+        """The diagonal of ``K^-1``, shape ``(draws, time)``."""
 
     @abstractmethod
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
@@ -170,14 +174,14 @@ class AbstractNoise(ABC):
         ----------
         Sundararajan and Keerthi (2001), Neural Computation 13(5), eq. 3.7, for Gaussian vectors.
         """
-        scaled = self.contrast_precision(draws, residual)
-        _, diagonal, loading, information = self._level_terms(draws, residual)
-        precision = diagonal - loading**2 / information
+        weighted, loading, information = self._level_terms(draws, residual)
+        scaled = weighted - loading * weighted.sum(1, keepdims=True) / information
+        precision = self.precision_diagonal(draws, residual.shape[1]) - loading**2 / information
         return np.asarray(0.5 * np.log(precision / (2 * np.pi)) - 0.5 * scaled**2 / precision)
 
     def continue_path(self, draws: Draws, residual: np.ndarray, periods: int, rng: np.random.Generator) -> Continuation:
         """The pre-period seen again and its continuation, jointly, given the residual."""
-        weighted, _, _, information = self._level_terms(draws, residual)
+        weighted, _, information = self._level_terms(draws, residual)
         mean = weighted.sum(1, keepdims=True) / information
         level = self._has_level * (mean + rng.standard_normal((len(residual), 1)) / np.sqrt(information))
         persistent, again, future = self.paths(draws, residual - level, periods, rng)
@@ -189,19 +193,17 @@ class AbstractNoise(ABC):
 
     def contrast_precision(self, draws: Draws, series: np.ndarray) -> np.ndarray:
         """Precision of what the level leaves, applied to rows of ``series``: ``K^-1 - K^-1 1 1' K^-1 / h``."""
-        weighted, _, loading, information = self._level_terms(draws, series)
-        return np.asarray(weighted - loading * weighted.sum(1, keepdims=True) * self._has_level / information)
+        weighted, loading, information = self._level_terms(draws, series)
+        return np.asarray(weighted - loading * weighted.sum(1, keepdims=True) / information)
 
     @property
     def _has_level(self) -> float:
         return float(self.level_sd != 0)
 
     def _level_terms(self, draws: Draws, residual: np.ndarray) -> tuple[np.ndarray, ...]:
-        """``K^-1 r`` and ``K^-1 1``, the diagonal of ``K^-1``, and the level's posterior precision."""
-        weighted, diagonal = self.precision(draws, residual)
-        loading, _ = self.precision(draws, np.ones((1, residual.shape[1])))
-        loading = self._has_level * loading
-        return weighted, diagonal, loading, self.level_precision + loading.sum(1, keepdims=True)
+        """``K^-1 r``, ``K^-1 1`` (zero without a level), and the level's posterior precision."""
+        loading = self._has_level * self.precision(draws, np.ones((1, residual.shape[1])))
+        return self.precision(draws, residual), loading, self.level_precision + loading.sum(1, keepdims=True)
 
 
 def _prior_draws(prior: Any, name: str, draws: int, rng: np.random.Generator) -> np.ndarray:

@@ -52,10 +52,13 @@ class IID(AbstractNoise):
         variance = parameters["s"] ** 2 + FLOOR**2
         return (lambda x: x / pm.math.sqrt(variance)), 0.5 * spectrum.shape[0] * pm.math.log(variance)
 
-    def precision(self, draws: Draws, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
         """Divide by the variance."""
-        variance = floored(draws["s"]) ** 2
-        return residual / variance, np.broadcast_to(1 / variance, (len(variance), residual.shape[1]))
+        return np.asarray(residual / floored(draws["s"]) ** 2)
+
+    def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
+        """One over the variance."""
+        return np.repeat(1 / floored(draws["s"]) ** 2, periods, axis=1)
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
         """White noise."""

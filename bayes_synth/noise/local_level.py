@@ -79,11 +79,15 @@ class LocalLevel(AbstractNoise):
         root = pm.math.sqrt(variance)
         return (lambda x: x / root), 0.5 * pm.math.log(variance).sum()
 
-    def precision(self, draws: Draws, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
         """Through the sine basis."""
         basis = sine_basis(residual.shape[1])
         _, variance = self._variances(draws, residual.shape[1])
-        return (residual @ basis.T / variance) @ basis, (1 / variance) @ basis**2
+        return np.asarray((residual @ basis.T / variance) @ basis)
+
+    def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
+        """Through the sine basis."""
+        return np.asarray((1 / self._variances(draws, periods)[1]) @ sine_basis(periods) ** 2)
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
         """A random walk plus white noise."""

@@ -2,18 +2,19 @@
 
 import json
 import os
-import platform
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PAGE = ROOT / "docs" / "benchmarks.md"
+PACKAGES = ("bayes_synth", "pymc", "nutpie", "pytensor", "arviz", "numpy")
 
 
 class WorkerError(RuntimeError):
@@ -68,36 +69,39 @@ def caches(folder: Path) -> dict[str, str]:
     return {"PYTENSOR_FLAGS": flags, "NUMBA_CACHE_DIR": str(folder / "numba")}
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def facts(command: str, versions: Iterable[str], load: float) -> str:
-    """Command, machine, versions and date, and whether other work makes the numbers worthless."""
-    machine = f"{cores()} cores, {platform.system()} {platform.machine()}"
-    lines = [f"`{command}`, {date.today().isoformat()}, {machine}, load {load:.1f} at the start.", *versions]
-    if load > 0.25 * cores():
-        lines.append("**The machine was busy: these are not numbers to quote.**")
-    return "\n".join(lines)
-
-
 def load() -> float:
     """Average number of busy cores over the last minute."""
     return os.getloadavg()[0]
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table, the first column to the left and the others to the right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
+def caution(busy: float) -> str:
+    """Says so when other work made the numbers worthless; empty on a quiet machine."""
+    noisy = busy > 0.25 * len(os.sched_getaffinity(0))
+    return f"**Load {busy:.1f} before the start, the machine was busy: not numbers to quote.**\n\n" if noisy else ""
 
 
-def write_section(name: str, text: str, page: Path = PAGE) -> None:
-    """Put ``text`` between the markers ``<!-- name:start -->`` and ``<!-- name:end -->`` of the page."""
-    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
-    before, found, rest = page.read_text(encoding="utf-8").partition(start)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        raise ValueError(f"{page.name} lacks the markers {start} and {end}.")
-    page.write_text(f"{before}{start}\n{text.strip()}\n{end}{after}", encoding="utf-8")
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as a Markdown table."""
+    columns = list(rows[0])
+    lines = [columns, ["---"] * len(columns), *([str(row[c]) for c in columns] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def footer(command: str, versions: Mapping[str, str] | None = None) -> str:
+    """Command, versions, machine and date under a table."""
+    known = {name: version(name) for name in PACKAGES} | dict(versions or {})
+    listed = ", ".join(f"{name} {number}" for name, number in known.items())
+    python = ".".join(map(str, sys.version_info[:3]))
+    cores = len(os.sched_getaffinity(0))
+    return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {cores} cores, Python {python}; {listed}."
+
+
+def write_between(page: str, name: str, text: str) -> None:
+    """Replace what stands between the markers ``name:start`` and ``name:end`` of a page in ``docs``."""
+    path = ROOT / "docs" / page
+    pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+    old = path.read_text()
+    if not pattern.search(old):
+        raise RuntimeError(f"docs/{page} has no markers for {name}.")
+    path.write_text(pattern.sub(lambda found: f"{found[1]}{text}\n{found[2]}", old))
+    print(text)

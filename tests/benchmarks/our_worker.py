@@ -46,8 +46,6 @@ def same_model(panel: "bs.Panel") -> "bs.SyntheticControl":
 
 def report(task: dict[str, Any], fit: "bs.Fit", *, times: dict[str, float]) -> None:
     """Draws as arrays ``(chain, draw, quantity)``, everything else as JSON."""
-    from importlib.metadata import version
-
     import numpy as np
 
     posterior = fit.idata["posterior"].to_dataset()
@@ -63,7 +61,6 @@ def report(task: dict[str, Any], fit: "bs.Fit", *, times: dict[str, float]) -> N
         chains=posterior.sizes["chain"],
         draws=posterior.sizes["draw"],
         tune=task["sampling"]["tune"],
-        versions={name: version(name) for name in ("bayes_synth", "pymc", "pytensor", "nutpie", "numpy")},
     )
 
 

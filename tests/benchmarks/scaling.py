@@ -7,10 +7,9 @@ reported as such.
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
 from itertools import product
 
-from common import WorkerError, facts, load, run_worker, table, write_section
+from common import WorkerError, caution, footer, load, run_worker, table, write_between
 
 DONORS = (10, 50, 200, 1000)
 PERIODS = (20, 100, 500, 2000)
@@ -24,9 +23,11 @@ COLUMNS = {
     "before": ("of which imports and data, MB", ".0f"),
     "ess": ("min bulk ESS, weights", ".0f"),
     "r_hat": ("max R-hat, weights", ".3f"),
+    "noise_ess": ("min bulk ESS, s and q", ".0f"),
     "effect_ess": ("bulk ESS, average effect", ".0f"),
     "effect_r_hat": ("R-hat, average effect", ".3f"),
     "divergences": ("divergences", ".0f"),
+    "ok": ("ok", ""),
 }
 HEADER = ("donors x pre-periods", *(label for label, _ in COLUMNS.values()))
 
@@ -60,12 +61,12 @@ def main() -> None:
         rows.append(measure(donors, pre, options.limit))
         print(" | ".join(rows[-1]), flush=True)
     command = " ".join(["uv run python tests/benchmarks/scaling.py", *sys.argv[1:]])
-    packages = ", ".join(f"{name} {version(name)}" for name in ("bayes_synth", "pymc", "pytensor", "nutpie", "numpy"))
     words = (
-        f"Default model, {SAMPLING['chains']} x ({SAMPLING['tune']} + {SAMPLING['draws']}) draws, factor panels from "
-        f"`bs.simulate` with {POST} post-periods; at most {options.limit:.0f} s per cell; {packages}."
+        f"Default model, {SAMPLING['chains']} x ({SAMPLING['tune']} + {SAMPLING['draws']}) draws, panels from "
+        f"`bs.simulate` with {POST} post-periods and a drift of 0.3; at most {options.limit:.0f} s per cell."
     )
-    write_section("scaling", f"{facts(command, [words], busy)}\n\n{table(HEADER, rows)}")
+    shown = table([dict(zip(HEADER, row, strict=True)) for row in rows])
+    write_between("benchmarks.md", "scaling", f"{caution(busy)}{words}\n\n{shown}\n\n{footer(command)}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ def main() -> None:
     import bayes_synth as bs
 
     _ = bs.Fit
-    panel = bs.simulate(donors=task["donors"], pre=task["pre"], post=task["post"], random_seed=task["seed"]).panel
+    size = {name: task[name] for name in ("donors", "pre", "post")}
+    panel = bs.simulate(**size, noise=1.0, drift=0.3, random_seed=task["seed"]).panel
     before, began = peak(), time.perf_counter()
     fit = bs.SyntheticControl().fit(panel, random_seed=task["seed"], progressbar=False, **task["sampling"])
     seconds = time.perf_counter() - began
@@ -32,9 +33,11 @@ def main() -> None:
         peak=after,
         ess=float(weights["ess_bulk"].min()),
         r_hat=float(weights["r_hat"].max()),
+        noise_ess=float(checks.loc[list(fit.model.noise.parameters), "ess_bulk"].min()),
         effect_ess=float(checks.loc["average effect", "ess_bulk"]),
         effect_r_hat=float(checks.loc["average effect", "r_hat"]),
         divergences=int(fit.idata["sample_stats"]["diverging"].sum()),
+        ok=str(fit.ok),
     )
 
 

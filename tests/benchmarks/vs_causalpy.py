@@ -17,14 +17,14 @@ from typing import Any
 import arviz_stats
 import numpy as np
 import xarray as xr
-from common import caches, facts, load, run_worker, table, write_section
+from common import caches, caution, footer, load, run_worker, table, write_between
 
 import bayes_synth as bs
 
 REQUIREMENTS = ("causalpy==0.9.*", "pymc<6", "numpy<2.4")
 PYTHON = "3.13"
 ENVIRONMENT = Path.home() / ".cache" / "bayes_synth" / "causalpy-0.9"
-DEFAULT = {"draws": 1000, "tune": 1000, "chains": 4}
+SAMPLING = {"draws": 1000, "tune": 1000, "chains": 4}
 ROWS = {"causalpy": "CausalPy", "same": "same model", "default": "default model"}
 
 Measured = dict[str, float]
@@ -64,7 +64,7 @@ def measure(row: str, python: Path, seed: int, folder: Path, sampling: Mapping[s
 
 def judged(draws: Mapping[str, np.ndarray], seconds: float) -> Measured:
     """What the second fit's draws, arrays of ``(chain, draw, quantity)``, were worth."""
-    data = xr.Dataset({name: (("chain", "draw", name), values) for name, values in draws.items()})
+    data = xr.Dataset({name: (("chain", "draw", f"{name}_quantity"), values) for name, values in draws.items()})
     ess = float(arviz_stats.ess(data[["weights"]], method="bulk")["weights"].min())
     rhat = arviz_stats.rhat(data[["weights", "noise"]])
     return {
@@ -82,7 +82,7 @@ def rounds(python: Path, repeats: int, folder: Path) -> list[dict[str, dict[str,
     for number in range(repeats + 1):
         done: dict[str, dict[str, Any]] = {}
         for row in ROWS:
-            sampling = {name: done["causalpy"][name] for name in DEFAULT} if row == "same" else DEFAULT
+            sampling = {name: done["causalpy"][name] for name in SAMPLING} if row == "same" else SAMPLING
             done[row] = measure(row, python, 100 * number, folder, sampling)
             print(number, row, {name: round(value, 3) for name, value in done[row]["measured"].items()}, flush=True)
         answers.append(done)
@@ -102,27 +102,26 @@ def section(answers: list[dict[str, dict[str, Any]]], command: str, busy: float)
     def worst(row: str, name: str) -> float:
         return max(done[row][name] for done in warm)
 
-    return "\n\n".join(
+    header = ("", *ROWS.values(), "CausalPy / same", "CausalPy / default")
+    theirs = {f"{name} (CausalPy's)": number for name, number in answers[-1]["causalpy"]["versions"].items()}
+    return caution(busy) + "\n\n".join(
         [
-            facts(command, versions(answers[-1]), busy),
-            rounds_in_words(len(warm)),
-            table(["", *ROWS.values(), "CausalPy / same", "CausalPy / default"], results(middle, first, worst)),
-            table(["target", "measured", "met"], targets(middle, first, worst)),
+            f"{rounds_in_words(len(warm))} {settings(answers[-1])}",
+            table([dict(zip(header, row, strict=True)) for row in results(middle, first, worst)]),
+            table(
+                [dict(zip(("target", "measured", "met"), row, strict=True)) for row in targets(middle, first, worst)]
+            ),
+            footer(command, theirs),
         ]
     )
 
 
-def versions(done: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Versions and settings of every row, in words."""
-    lines = []
-    for row in ROWS:
-        found = done[row]
-        packages = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-        draws = f"{found['chains']} x ({found['tune']} + {found['draws']}) draws"
-        lines.append(f"- {ROWS[row]}: {draws}; {packages}")
-    if not done["causalpy"]["compiler"]:
-        lines.append("**CausalPy found no C compiler and ran in Python: these are not numbers to quote.**")
-    return ["", *lines]
+def settings(done: Mapping[str, Mapping[str, Any]]) -> str:
+    """Chains and draws of every row, in words."""
+    draws = [f"{ROWS[row]} {a['chains']} x ({a['tune']} + {a['draws']})" for row, a in done.items()]
+    compiler = done["causalpy"]["compiler"]
+    warning = "" if compiler else " **CausalPy found no C compiler and ran in Python: not numbers to quote.**"
+    return f"Chains x (tuning + draws): {', '.join(draws)}.{warning}"
 
 
 def rounds_in_words(repeats: int) -> str:
@@ -199,7 +198,7 @@ def main() -> None:
         bs.load_dataset("prop99").outcomes.to_pandas().to_csv(folder / "wide.csv")
         answers = rounds(python, options.repeats, folder)
     command = f"uv run python tests/benchmarks/vs_causalpy.py --repeats {options.repeats}"
-    write_section("vs_causalpy", section(answers, command, busy))
+    write_between("benchmarks.md", "vs_causalpy", section(answers, command, busy))
 
 
 if __name__ == "__main__":
