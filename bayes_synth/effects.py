@@ -128,7 +128,7 @@ def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti
     mean = float(effect.draws.mean())
     value = " ".join(filter(None, [as_text(effect, mean), effect.unit]))
     sign, mass = ("<", effect.probability(below=0)) if mean < 0 else (">", effect.probability(above=0))
-    return f"{value} [{low}, {high}] ({ci_prob:.0%} {ci_kind.upper()}), P(effect {sign} 0) {probable(mass)}"
+    return f"{value} [{low}, {high}] ({per_cent(ci_prob)} {ci_kind.upper()}), P(effect {sign} 0) {probable(mass)}"
 
 
 def as_text(effect: Effect, value: float) -> str:
@@ -138,6 +138,11 @@ def as_text(effect: Effect, value: float) -> str:
     spread = float(effect.draws.std()) or 1.0
     digits = max(0, 1 - int(np.floor(np.log10(spread))))
     return f"{value:+,.{digits}f}"
+
+
+def per_cent(share: float) -> str:
+    """An interval's probability, never rounded to certainty: 99.5%, not 100%."""
+    return f"{100 * share:.6g}%"
 
 
 def probable(mass: float) -> str:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bayes_synth.effects import describe
+from bayes_synth.effects import describe, probable
 from bayes_synth.panel import short
 
 if TYPE_CHECKING:
@@ -39,6 +39,6 @@ def weights_sentence(fit: "Fit") -> str:
     listed = ", ".join(f"{donor} {mean:.2f}" for donor, mean in core["mean"].head(6).items())
     more = f" and {len(core) - 6} more" if len(core) > 6 else ""
     return (
-        f"{listed}{more} hold 80 % (probability {table.attrs['core_probability']:.2f}); "
+        f"{listed}{more} hold 80% of the weight (probability {probable(table.attrs['core_probability'])}); "
         f"{int((table['projected'] > 0).sum())} donors come within {table.attrs['projection_loss']:.2g} {fit.panel.outcome}"
     )

@@ -308,7 +308,7 @@ def test_plotly_is_given_dates(dated):
 
 
 def test_years_have_no_fractions_on_matplotlib():
-    canvas = plot_fit(fake_fit(panel=fake_panel(pre=5, post=3)), backend="matplotlib")
+    canvas = plot_fit(fake_fit(panel=fake_panel(pre=4, post=1)), backend="matplotlib")
     ticks = canvas.get_target("cumulative", {}).get_xticks()
     np.testing.assert_array_equal(ticks, ticks.round())
 

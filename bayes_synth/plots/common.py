@@ -21,7 +21,6 @@ __all__ = [
     "figure_options",
     "lifted",
     "make_room",
-    "per_cent",
     "put_title",
     "shortened",
     "styles",
@@ -126,11 +125,6 @@ def lifted(lines: np.ndarray) -> np.ndarray:
     """Lines of equal length as one, which is lifted between them; dims of the input are line and point."""
     gap = np.full((len(lines), 1), np.nan)
     return np.concatenate([lines, gap], axis=1).ravel()
-
-
-def per_cent(share: float) -> str:
-    """A probability that is never rounded to certainty: 99.5%, not 100%."""
-    return f"{100 * share:.6g}%"
 
 
 def shortened(label: str, most: int = 28) -> str:

@@ -9,7 +9,7 @@ import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.effects import IntervalKind, check_interval
+from bayes_synth.effects import IntervalKind, check_interval, per_cent
 from bayes_synth.errors import PriorError, listed
 from bayes_synth.plots.common import (
     Visuals,
@@ -17,7 +17,6 @@ from bayes_synth.plots.common import (
     figure_options,
     lifted,
     make_room,
-    per_cent,
     put_title,
     shortened,
     styles,

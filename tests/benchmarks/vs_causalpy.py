@@ -100,7 +100,7 @@ def section(answers: list[dict[str, dict[str, Any]]], command: str, busy: float)
         return cold[row][name]
 
     def worst(row: str, name: str) -> float:
-        return max(done[row][name] for done in warm)
+        return max(done[row][name] for done in [cold, *warm])
 
     header = ("", *ROWS.values(), "CausalPy / same", "CausalPy / default")
     theirs = {f"{name} (CausalPy's)": number for name, number in answers[-1]["causalpy"]["versions"].items()}
@@ -126,9 +126,8 @@ def settings(done: Mapping[str, Mapping[str, Any]]) -> str:
 
 def rounds_in_words(repeats: int) -> str:
     """How often everything was measured, and whether that is enough."""
-    words = (
-        f"Medians of {repeats} rounds; divergences and R-hat are the worst of them." if repeats > 1 else "One round."
-    )
+    timed = f"Medians of {repeats} rounds." if repeats > 1 else "One round."
+    words = f"{timed} Divergences and R-hat are the worst of all rounds, the first with empty caches included."
     return words if repeats > 2 else f"{words} **Too few to quote.**"
 
 
