@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import bayes_synth as bs
@@ -63,7 +64,10 @@ def _run(options: argparse.Namespace) -> int:
 def _read(options: argparse.Namespace) -> tuple[str, bs.Panel]:
     if not options.data.is_file():
         raise bs.errors.PanelError("P001", f"{options.data} is no file.")
-    table = pd.read_csv(options.data)
+    try:
+        table = pd.read_csv(options.data)
+    except ValueError as error:
+        raise bs.errors.PanelError("P001", f"{options.data} is no CSV file: {error}") from error
     panel = bs.Panel.from_long(
         table,
         unit=options.unit,
@@ -72,7 +76,7 @@ def _read(options: argparse.Namespace) -> tuple[str, bs.Panel]:
         treated=options.treated,
         start=options.start,
     )
-    return options.data.stem, panel
+    return f"{options.data.stem}_fit", panel
 
 
 def _show(fit: bs.Fit) -> None:
@@ -83,7 +87,7 @@ def _show(fit: bs.Fit) -> None:
 
 
 def _effects(fit: bs.Fit) -> Table:
-    table = Table(title=f"Effects of the treatment, {fit.panel.outcome} (95 % equal-tailed credible intervals)")
+    table = Table(title=escape(f"Effects of the treatment, {fit.panel.outcome} (95 % equal-tailed credible intervals)"))
     for column in ("effect", "mean", "lower", "upper", "P(< 0)", "P(> 0)", "ESS", "R-hat"):
         table.add_column(column, justify="left" if column == "effect" else "right", no_wrap=True)
     for name, row in fit.summary().iterrows():
@@ -100,9 +104,9 @@ def _weights(fit: bs.Fit) -> Table:
     for column in ("donor", "mean", "lower", "upper", "P(above 1 %)"):
         table.add_column(column, justify="left" if column == "donor" else "right")
     for donor, row in weights.head(LARGEST_WEIGHTS).iterrows():
-        table.add_row(str(donor), *(f"{row[c]:.3f}" for c in ("mean", "lower", "upper", "p_above_1_percent")))
+        table.add_row(escape(str(donor)), *(f"{row[c]:.3f}" for c in ("mean", "lower", "upper", "p_above_1_percent")))
     if len(rest):
-        table.add_row(f"{len(rest)} others: {listed(rest.index, 3)}", f"{rest['mean'].sum():.3f}", "", "", "")
+        table.add_row(escape(f"{len(rest)} others: {listed(rest.index, 3)}"), f"{rest['mean'].sum():.3f}", "", "", "")
     return table
 
 

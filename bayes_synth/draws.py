@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_synth.effects import effect_draws
+from bayes_synth.errors import PriorError
 from bayes_synth.model import Inputs, SyntheticControl, scaled
 from bayes_synth.panel import Panel
 from bayes_synth.priors import as_weights_prior
@@ -38,6 +39,10 @@ def posterior_groups(
     """
     inputs, shape = scaled(panel), posterior["weights"].shape[:2]
     weights = posterior["weights"].to_numpy()[..., : len(panel.donors)].reshape(-1, len(panel.donors))
+    if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
+        raise PriorError(
+            "O006", "the weights prior is not one on the simplex: its draws are negative or do not sum to one."
+        )
     noise = {name: posterior[name].to_numpy().reshape(-1) for name in model.noise.parameters}
     weighted = weights @ inputs.donor_outcomes.T
     residual = inputs.outcome - weighted[:, : inputs.periods]

@@ -11,8 +11,8 @@ import arviz_stats
 import numpy as np
 import xarray as xr
 
+from bayes_synth.design import short
 from bayes_synth.errors import PriorError, ResultError, suggestion
-from bayes_synth.panel import short
 
 __all__ = ["Effect", "Estimand", "IntervalKind", "effect_draws", "estimate", "pointwise"]
 
@@ -172,18 +172,18 @@ def pointwise(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataAr
     return (observed - counterfactual).transpose(*SAMPLE_DIMS, "time")
 
 
-def average(gap: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+def average(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
     """Mean of the pointwise effect; dims ``(chain, draw)``."""
-    return gap.mean("time")
+    return effect.mean("time")
 
 
-def cumulative(gap: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+def cumulative(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
     """Sum of the pointwise effect; dims ``(chain, draw)``."""
-    return gap.sum("time")
+    return effect.sum("time")
 
 
-def relative(gap: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Cumulative effect over cumulative counterfactual, draw by draw; dims ``(chain, draw)``.
+def relative(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+    """Cumulative effect over the size of the cumulative counterfactual, draw by draw; dims ``(chain, draw)``.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def relative(gap: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
             f"the counterfactual total is positive in some draws and negative in others ({share:.1%} of them), "
             "so a ratio to it means nothing.\n  Use the average or the cumulative effect.",
         )
-    return gap.sum("time") / counterfactual.sum("time")
+    return effect.sum("time") / np.abs(counterfactual.sum("time"))
 
 
 def sign_changes(counterfactual: xr.DataArray) -> float:
@@ -206,7 +206,7 @@ def sign_changes(counterfactual: xr.DataArray) -> float:
     return min(float((total <= 0).mean()), float((total >= 0).mean()))
 
 
-ESTIMANDS = {"pointwise": lambda gap, _: gap, "average": average, "cumulative": cumulative, "relative": relative}
+ESTIMANDS = {"pointwise": lambda effect, _: effect, "average": average, "cumulative": cumulative, "relative": relative}
 
 
 def estimate(estimand: str, observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
@@ -217,9 +217,9 @@ def estimate(estimand: str, observed: xr.DataArray, counterfactual: xr.DataArray
 
 def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dataset:
     """Draws of every estimand that these data allow, by name."""
-    gap = pointwise(observed, counterfactual)
+    effect = pointwise(observed, counterfactual)
     names = [name for name in ESTIMANDS if name != "relative" or sign_changes(counterfactual) <= SIGN_CHANGES]
-    return xr.Dataset({name: ESTIMANDS[name](gap, counterfactual) for name in names})
+    return xr.Dataset({name: ESTIMANDS[name](effect, counterfactual) for name in names})
 
 
 def _number(value: xr.DataArray) -> Any:

@@ -16,13 +16,14 @@ import xarray as xr
 
 from bayes_synth import effects as estimands
 from bayes_synth.convergence import Convergence, check_convergence, diagnose, diagnose_weights
+from bayes_synth.design import short, span
 from bayes_synth.draws import posterior_groups, prior_groups, tree
 from bayes_synth.effects import Effect, Estimand, IntervalKind, check_interval, interval
 from bayes_synth.errors import ConvergenceWarning, PriorError, ResultError, suggestion
 from bayes_synth.holdout import FitVerdict, fit_verdict
 from bayes_synth.intake import time_label
 from bayes_synth.model import SyntheticControl, build_graph, data_arrays, scaled, structure
-from bayes_synth.panel import Panel, short, span
+from bayes_synth.panel import Panel
 from bayes_synth.provenance import provenance
 from bayes_synth.sampling import Sampled, Settings, Task, sample
 from bayes_synth.simplex import core_donors, project
@@ -65,7 +66,7 @@ class Fit:
         ----------
         estimand
             ``"pointwise"`` per period, ``"average"`` per period over the window, ``"cumulative"`` over it, or
-            ``"relative"``: cumulative effect over cumulative counterfactual.
+            ``"relative"``: cumulative effect over the size of the cumulative counterfactual.
         window
             Part of the post-period by label, ends included, such as ``slice(1990, 1995)``. Default: all.
 
@@ -230,9 +231,9 @@ class Fit:
             effect is observed minus replicate.
         """
         observed, counterfactual = self.panel.treated_outcome, self.counterfactual
-        gap = estimands.pointwise(observed, counterfactual)
-        running = gap.sel(time=self.panel.post.to_numpy()).cumsum("time")
-        bands = {"counterfactual": counterfactual, "effect": gap, "cumulative": running}
+        effect = estimands.pointwise(observed, counterfactual)
+        running = effect.sel(time=self.panel.post.to_numpy()).cumsum("time")
+        bands = {"counterfactual": counterfactual, "effect": effect, "cumulative": running}
         period = np.where(self.panel.times < self.panel.start, "pre", "post")
         table = pd.DataFrame({"period": period, "observed": observed.to_numpy()}, index=self.panel.times)
         table["synthetic"] = self.synthetic.mean(("chain", "draw")).to_numpy()
@@ -303,7 +304,12 @@ class Fit:
         low, high = (
             None if end is None else time_label(end, post, what="window") for end in (window.start, window.stop)
         )
-        times = post[post.slice_indexer(low, high)]
+        # Text on a calendar means all of it: "2024-02" ends with February.
+        ends = [
+            end if isinstance(end, str) and isinstance(post, pd.DatetimeIndex) else label
+            for end, label in ((window.start, low), (window.stop, high))
+        ]
+        times = post[post.slice_indexer(*ends)]
         if not len(times):
             raise ResultError("R002", f"the window has none of the post-period's {span(post)}.")
         if (low is not None and low < post[0]) or (high is not None and high > post[-1]):

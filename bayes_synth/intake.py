@@ -105,7 +105,9 @@ def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
         raise wrong from error
     if pd.isna(stamp):
         raise wrong
-    return stamp if stamp.tzinfo is None else _without_zone(pd.DatetimeIndex([stamp]))[0]
+    calendar = pd.DatetimeIndex(times)
+    days = stamp == stamp.normalize() and bool((calendar == calendar.normalize()).all())
+    return stamp if stamp.tzinfo is None else _without_zone(pd.DatetimeIndex([stamp]), days=days)[0]
 
 
 def _as_number(value: Any) -> Any:
@@ -194,7 +196,7 @@ def _is_missing(value: object) -> bool:
 
 
 def _times(column: Any, name: str) -> pd.Index:
-    """Times as int64, float64 or naive datetimes (UTC when the data carry a zone)."""
+    """Times as int64, float64 or naive datetimes: days as they are where they are, clock times with a zone in UTC."""
     index = pd.Index(_instants(column) if isinstance(column, nw.Series) else column, name="time")
     missing = int(np.sum(index.isna()))
     if missing:
@@ -241,6 +243,9 @@ def _parsed_times(index: pd.Index, name: str) -> pd.Index:
     try:
         parsed = pd.to_datetime(index, format="ISO8601", utc=False)
     except ValueError as error:
+        if "Mixed timezones" in str(error):
+            hint = "Convert it first with pandas.to_datetime(..., utc=True)."
+            raise PanelError("P030", f"{name!r} mixes UTC offsets. {hint}") from error
         bad = _first_failing(index, lambda value: pd.to_datetime(value, format="ISO8601"))
         raise PanelError(
             "P032",
@@ -256,7 +261,8 @@ def _kind(value: object) -> str:
     if isinstance(value, (dt.date, np.datetime64)):
         zone = getattr(value, "tzinfo", None)
         return "dates" if zone is None else "dates with a time zone"
-    return "numbers" if isinstance(value, (int, float, np.number)) else type(value).__name__
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    return "numbers" if number else type(value).__name__
 
 
 def _first_failing(values: pd.Index, convert: Callable[[Any], Any]) -> object:
@@ -269,17 +275,17 @@ def _first_failing(values: pd.Index, convert: Callable[[Any], Any]) -> object:
 
 
 def _naive(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    naive = index if index.tz is None else _without_zone(index)
+    days = index.tz is not None and bool((index.tz_localize(None).normalize() == index.tz_localize(None)).all())
+    naive = index if index.tz is None else _without_zone(index, days=days)
     try:
         return naive.as_unit("ns").rename("time")
     except ValueError as error:
         raise PanelError("P032", f"dates must lie between 1678 and 2261, found {_short(naive.min())}.") from error
 
 
-def _without_zone(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
+def _without_zone(index: pd.DatetimeIndex, *, days: bool) -> pd.DatetimeIndex:
     """Days stay the days they are where they are; clock times become UTC."""
-    local = index.tz_localize(None)
-    return local if (local == local.normalize()).all() else index.tz_convert("UTC").tz_localize(None)
+    return index.tz_localize(None) if days else index.tz_convert("UTC").tz_localize(None)
 
 
 def _numbers(column: nw.Series[Any], name: object) -> np.ndarray:
@@ -292,7 +298,14 @@ def _numbers(column: nw.Series[Any], name: object) -> np.ndarray:
     values = column.to_list()
     if any(isinstance(value, complex) for value in values):
         raise PanelError("P011", f"column {str(name)!r} holds complex numbers.")
-    bad = [value for value in values if not (_is_missing(value) or isinstance(value, (numbers.Real, Decimal)))]
+    bad = [
+        value
+        for value in values
+        if not (
+            _is_missing(value)
+            or (isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, (bool, np.bool_)))
+        )
+    ]
     if bad:
         raise PanelError(
             "P009",

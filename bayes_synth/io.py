@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.errors import LoadError
+from bayes_synth.errors import BayesSynthError, LoadError
 from bayes_synth.fit import Fit
 from bayes_synth.intake import time_label
 from bayes_synth.panel import Panel, locked
@@ -36,9 +36,18 @@ def save(fit: Fit, path: str | os.PathLike[str], *, overwrite: bool = False) -> 
     Raises
     ------
     LoadError
-        L004 when the file exists, L005 for another suffix.
+        L001 when the folder does not exist, L003 when the model uses a prior of your own, L004 when the file
+        exists, L005 for another suffix.
     """
     target = _checked(path)
+    if not target.parent.is_dir():
+        raise LoadError("L001", f"the folder {target.parent} does not exist.")
+    if '"type": "foreign"' in fit.idata.attrs["bayes_synth"]:
+        raise LoadError(
+            "L003",
+            "the model uses a prior of your own, which a file cannot hold: the fit could not be read back.\n"
+            "  Write its draws alone with fit.idata.to_netcdf(path).",
+        )
     if target.exists() and not overwrite:
         raise LoadError("L004", f"{target} exists; pass overwrite=True to replace it.")
     handle, name = tempfile.mkstemp(suffix=SUFFIX, dir=target.parent)
@@ -61,7 +70,7 @@ def load(path: str | os.PathLike[str]) -> Fit:
     Raises
     ------
     LoadError
-        L001 when the file does not exist, is not ours, is damaged or was changed; L002 when a newer
+        L001 when the file does not exist, is not ours, is damaged, or holds other data than were fitted; L002 when a newer
         version wrote it; L003 when its model cannot be rebuilt; L005 for another suffix.
     """
     source = _checked(path)
@@ -76,7 +85,9 @@ def load(path: str | os.PathLike[str]) -> Fit:
     try:
         panel = _panel(idata, facts["panel"])
         model = from_spec(facts["model"])
-    except (KeyError, TypeError) as error:
+    except LoadError:
+        raise
+    except (KeyError, TypeError, BayesSynthError) as error:
         raise LoadError("L001", f"{source} lacks parts of a fit: {error}.") from error
     if fingerprint(panel) != facts["panel"]["sha256"]:
         raise LoadError("L001", f"the data in {source} are not those that were fitted: the file was changed.")

@@ -11,13 +11,14 @@ import numpy as np
 import xarray as xr
 
 from bayes_synth.errors import PriorError
-from bayes_synth.noise import AbstractNoise, LocalLevel
-from bayes_synth.panel import Panel
+from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel
+from bayes_synth.noise.ar1 import Autocorrelation
+from bayes_synth.panel import ROUNDING, Panel
 from bayes_synth.priors import (
     AbstractWeightsPrior,
     CustomWeights,
     Dirichlet,
-    KnownPrior,
+    HalfNormal,
     VariableFactory,
     as_weights_prior,
 )
@@ -119,8 +120,10 @@ class SyntheticControl:
             observed pre-period mean.
         """
         from bayes_synth.draws import prior_groups, tree
+        from bayes_synth.sampling import check_count, entropy
 
-        return tree(prior_groups(self, panel, draws, np.random.default_rng(random_seed)))
+        check_count("draws", draws, 1)
+        return tree(prior_groups(self, panel, draws, np.random.default_rng(entropy(random_seed))))
 
     def fit(
         self,
@@ -210,14 +213,23 @@ class SyntheticControl:
 def structure(model: SyntheticControl, arrays: Mapping[str, np.ndarray]) -> tuple[object, ...]:
     """What decides the compiled code: types, foreign priors, and shapes other than the number of periods."""
     parts = [_identity(part) for part in (model.weights, *model.noise.priors().values())]
-    return (type(model.noise), *parts, arrays["donor_outcomes"].shape[1], arrays.get("concentration", np.zeros(0)).ndim)
+    return (
+        _identity(model.noise),
+        *parts,
+        arrays["donor_outcomes"].shape[1],
+        arrays.get("concentration", np.zeros(0)).ndim,
+    )
+
+
+OURS = (Dirichlet, HalfNormal, Autocorrelation, LocalLevel, IID, AR1)
+"""Specifications whose every number enters the graph as data, so that their type decides the compiled code."""
 
 
 def _identity(prior: Any) -> object:
     """Equal for priors that make the same graph: our own by type, foreign ones only with themselves."""
     if isinstance(prior, CustomWeights):
         return id(prior.factory)
-    return type(prior) if isinstance(prior, KnownPrior | AbstractWeightsPrior) else id(prior)
+    return type(prior) if type(prior) in OURS else id(prior)
 
 
 def data_arrays(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -258,4 +270,6 @@ def robust_scale(series: np.ndarray) -> float:
     """Scale of a series: robust sd of its first differences, else their sd, else the sd of its levels."""
     steps = np.diff(series)
     candidates = (1.4826 * np.median(np.abs(steps - np.median(steps))), steps.std(), series.std())
-    return float(next(value for value in candidates if value > 0))
+    # Steps of 0.1 differ by rounding alone: that is no scale.
+    least = ROUNDING * np.abs(series).max()
+    return float(next(value for value in candidates if value > least))

@@ -5,22 +5,23 @@ Imports :mod:`bayes_synth.intake` for containers and :mod:`bayes_synth.errors`, 
 
 import html
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.design import HERE, check_numbers, check_treated, one_start, short, span, texts, warn_of_skipped
 from bayes_synth.errors import DesignError, DesignWarning, PanelError, listed, suggestion
 from bayes_synth.intake import read_long, read_wide, read_xarray, time_label
 
 __all__ = ["Panel"]
 
 MIN_PRE = 3
-HERE = (str(Path(__file__).parent),)
+ROUNDING = 1e-9
+"""Differences below this share of a series are rounding, not variation."""
 
 
 @final
@@ -61,6 +62,8 @@ class Panel:
     outcome: str = "outcome"
 
     def __post_init__(self) -> None:
+        check_numbers(self.outcomes)
+        object.__setattr__(self, "outcomes", locked(self.outcomes))
         _check_design(self)
 
     @classmethod
@@ -253,7 +256,7 @@ class Panel:
         return replace(self, outcomes=locked(self.outcomes.sel(time=self.pre.to_numpy())), start=early)
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
-        labels = _texts(donors)
+        labels = texts(donors)
         for label in labels:
             if label in self.treated:
                 raise DesignError("D008", f"{label!r} is treated, so it is no donor.")
@@ -295,48 +298,16 @@ class Panel:
         return f"<strong>Panel</strong><table>{rows}</table>"
 
 
-def short(time: Hashable) -> str:
-    """A time as a person writes it: midnight is not spelled out."""
-    return str(time).removesuffix(" 00:00:00")
-
-
-def span(times: pd.Index) -> str:
-    """How many periods, and from when to when."""
-    return f"{len(times)} periods, {short(times[0])} to {short(times[-1])}"
-
-
 def _panel(table: pd.DataFrame, treated: Any, start: Any, **names: str) -> Panel:
-    chosen = tuple(sorted(_texts(treated)))
+    chosen = tuple(sorted(texts(treated)))
     table.index.name, table.columns.name = "time", "unit"
     if table.shape[1] < 2:
         raise PanelError("P037", f"the data hold a single unit ({listed(table.columns)}): no donors to weight.")
-    _check_treated(chosen, [str(label) for label in table.columns])
-    first = _first_treated(_one_start(start), pd.Index(table.index))
+    check_treated(chosen, [str(label) for label in table.columns])
+    times = pd.Index(table.index)
+    warn_of_skipped(times)
+    first = _first_treated(one_start(start, chosen), times)
     return Panel(locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first, **names)
-
-
-def _texts(labels: Any) -> list[str]:
-    """One label or several, as text, each once."""
-    several = labels if pd.api.types.is_list_like(labels) else [] if labels is None else [labels]
-    return list(dict.fromkeys(str(label) for label in several))
-
-
-def _check_treated(treated: Sequence[str], units: Sequence[str]) -> None:
-    if not treated:
-        raise DesignError("D014", "nobody is treated: name at least one unit with treated=...")
-    for label in treated:
-        if label not in units:
-            raise DesignError("D007", f"the treated unit {label!r} is not in the data. {suggestion(label, units)}")
-
-
-def _one_start(start: Any) -> Any:
-    """The common start when one is given per unit."""
-    if not isinstance(start, Mapping):
-        return start
-    if len(set(start.values())) == 1:
-        return next(iter(start.values()))
-    dates = listed(f"{unit}: {date}" for unit, date in start.items())
-    raise DesignError("D021", f"the treated units start at different times ({dates}). Fit one panel per start for now.")
 
 
 def _first_treated(start: Any, times: pd.Index) -> Any:
@@ -359,7 +330,7 @@ def _first_treated(start: Any, times: pd.Index) -> Any:
 
 
 def _check_design(panel: Panel) -> None:
-    _check_treated(panel.treated, panel.outcomes["unit"].values.tolist())
+    check_treated(panel.treated, panel.outcomes["unit"].values.tolist())
     if not panel.donors:
         raise DesignError("D014", "no donors are left: synthetic control needs at least one untreated unit.")
     if len(panel.pre) < MIN_PRE:
@@ -370,7 +341,7 @@ def _check_design(panel: Panel) -> None:
     if not len(panel.post):
         raise DesignError("D006", f"no periods from start={short(panel.start)} on: there is no effect to measure.")
     pre = panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy()
-    if np.ptp(pre) == 0:
+    if np.ptp(pre) <= ROUNDING * np.abs(pre).max():
         raise DesignError("V004", f"the treated series is constant ({pre[0]:g}) before start: nothing to match.")
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from bayes_synth.design import short
 from bayes_synth.errors import LoadError
 from bayes_synth.model import SyntheticControl
 from bayes_synth.noise import AR1, IID, LocalLevel
-from bayes_synth.panel import Panel, short
+from bayes_synth.panel import Panel
 from bayes_synth.priors import Dirichlet, HalfNormal
 from bayes_synth.sampling import Sampled, Settings
 

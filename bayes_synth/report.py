@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from bayes_synth.design import short
 from bayes_synth.effects import describe, probable
-from bayes_synth.panel import short
 
 if TYPE_CHECKING:
     from bayes_synth.fit import Fit
@@ -14,6 +14,10 @@ __all__ = ["headline", "weights_sentence"]
 def headline(fit: "Fit") -> str:
     """The effect, its interval, and the verdicts; a fit that has not converged says so first."""
     warning = [] if fit.ok else [f"NOT CONVERGED: do not use this fit. {'; '.join(fit._convergence.problems)}."]
+    if fit._fit_verdict.word == "poor":
+        warning.append(
+            "POOR FIT: before treatment these donors forecast the treated unit no better than its own past does."
+        )
     shares = ", ".join(f"{name} {share:.0%}" for name, share in fit._fit_verdict.noise_share.items())
     lines = {
         "effect": f"{describe(fit.effect('average'))}",
@@ -38,7 +42,9 @@ def weights_sentence(fit: "Fit") -> str:
     core = table[table["core"]]
     listed = ", ".join(f"{donor} {mean:.2f}" for donor, mean in core["mean"].head(6).items())
     more = f" and {len(core) - 6} more" if len(core) > 6 else ""
+    sure = probable(table.attrs["core_probability"])
+    few, loss = int((table["projected"] > 0).sum()), f"{table.attrs['projection_loss']:.2g} {fit.panel.outcome}"
     return (
-        f"{listed}{more} hold 80% of the weight (probability {probable(table.attrs['core_probability'])}); "
-        f"{int((table['projected'] > 0).sum())} donors come within {table.attrs['projection_loss']:.2g} {fit.panel.outcome}"
+        f"{listed}{more} hold 80% of the weight on average (at least that with probability {sure}); "
+        f"{few} donors come within {loss}"
     )

@@ -1,4 +1,4 @@
-"""The only place that compiles and samples, and that says whether the draws can be trusted.
+"""The only place that compiles and samples.
 
 PyMC and nutpie are imported inside the functions that need them.
 """
@@ -71,9 +71,9 @@ class Settings:
     def checked(cls, *, random_seed: Any, cores: int | None, **options: Any) -> "Settings":
         """Settings with their defaults filled in, or a :class:`PriorError` that says what is wrong."""
         for name, least in {"draws": 4, "tune": 1, "chains": 1}.items():
-            _check_count(name, options[name], least)
+            check_count(name, options[name], least)
         if cores is not None:
-            _check_count("cores", cores, 1)
+            check_count("cores", cores, 1)
         if options["sampler"] not in SAMPLERS:
             raise PriorError("O001", f"sampler={options['sampler']!r} is unknown; choose one of {SAMPLERS}.")
         if not 0 < options["target_accept"] < 1:
@@ -87,7 +87,8 @@ class Settings:
         return int(sampler.generate_state(1)[0]), np.random.default_rng(predictive)
 
 
-def _check_count(name: str, value: Any, least: int) -> None:
+def check_count(name: str, value: Any, least: int) -> None:
+    """Refuse what is no whole number, or too small a one."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise PriorError("O010", f"{name}={value!r} must be a whole number of at least {least}.")
 

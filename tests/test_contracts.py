@@ -17,7 +17,7 @@ from bayes_synth.panel import Panel
 
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
-    "errors", "intake", "panel", "datasets", "simulation", "priors", "noise", "simplex", "effects", "convergence",
+    "errors", "intake", "design", "panel", "datasets", "simulation", "priors", "noise", "simplex", "effects", "convergence",
     "holdout", "model", "sampling", "draws", "provenance", "fit", "plots", "report", "io", "testing", "__init__", "__main__",
 ]  # fmt: skip
 FIT = {

@@ -77,6 +77,19 @@ def test_a_creeping_chain_has_too_small_a_sample():
     assert (verdict.ok, verdict.ess < 400) == (False, True)
 
 
+def test_a_large_r_hat_alone_is_enough():
+    """Forty chains that disagree a little still hold a large sample together."""
+    row = diagnose(dataset(x=draws(chains=40, size=500) + 0.2 * draws(chains=40, size=1, seed=2))).loc["x"]
+    assert (row["r_hat"] > 1.01, row["ess_bulk"] > 400, row["ess_tail"] > 400, row["ok"]) == (True, True, True, False)
+
+
+def test_a_small_sample_in_the_tails_alone_is_enough():
+    """Bursts of spread leave centre and halves alike but visit the tails rarely."""
+    burst = np.where(np.arange(1000) % 500 < 60, 30.0, 1.0)
+    row = diagnose(dataset(x=draws() * burst)).loc["x"]
+    assert (row["r_hat"] <= 1.01, row["ess_bulk"] > 400, row["ess_tail"] < 400, row["ok"]) == (True, True, True, False)
+
+
 def test_too_few_draws_have_not_converged():
     few = dataset(x=draws(size=90))
     assert not check_convergence(few, stats().isel(draw=slice(90))).ok

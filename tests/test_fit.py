@@ -5,11 +5,15 @@ import json
 import arviz as az
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 import xarray as xr
 
 import bayes_synth as bs
+from bayes_synth.draws import posterior_groups
 from bayes_synth.errors import ConvergenceWarning, PriorError, ResultError
+from bayes_synth.model import scaled, structure
+from bayes_synth.noise import IID
 from bayes_synth.testing import fake_fit, fake_panel
 
 GROUPS = {
@@ -240,3 +244,66 @@ def test_the_default_model_on_proposition_99(real):
     assert real.ok
     assert -27 < float(real.effect("average").draws.mean()) < -11
     assert isinstance(real.effect("average").draws, xr.DataArray)
+
+
+def test_the_built_model_is_plain_pymc(prop99):
+    model = bs.SyntheticControl().build(prop99)
+    assert {v.name for v in model.free_RVs} == {"gamma", "exponential", "s_unit", "q_unit"}
+    assert np.isfinite(sum(model.point_logps().values()))
+
+
+def test_a_relative_effect_has_the_sign_of_the_effect():
+    panel = fake_panel(effect=5.0)
+    negative = bs.Panel.from_wide((panel.outcomes - 1000).to_pandas(), treated="treated", start=panel.start)
+    assert float(fake_fit(panel=negative).effect("relative").draws.mean()) > 0
+
+
+def test_text_on_a_calendar_means_all_of_it(dated):
+    assert dated.effect("pointwise", window=slice("2024-01-21", "2024-01")).draws.sizes["time"] == 8
+
+
+def test_a_series_that_rises_by_equal_steps_has_a_scale():
+    panel = fake_panel()
+    table = panel.outcomes.to_pandas().assign(treated=0.1 * np.arange(28))
+    even = bs.Panel.from_wide(table, treated="treated", start=panel.start)
+    assert scaled(even).scale == pytest.approx(float((0.1 * np.arange(20)).std()))
+
+
+def test_weights_off_the_simplex_are_refused(panel):
+    draws = {"weights": np.full((2, 5, 6), 0.2), "s": np.ones((2, 5)), "q": np.ones((2, 5))}
+    dims = {"weights": ("chain", "draw", "donor")}
+    posterior = xr.Dataset({name: (dims.get(name, ("chain", "draw")), value) for name, value in draws.items()})
+    with pytest.raises(PriorError, match=r"O006.*not one on the simplex"):
+        posterior_groups(bs.SyntheticControl(), panel, posterior, np.random.default_rng(1))
+
+
+def test_priors_of_ones_own_never_share_a_compiled_model():
+    arrays = {"donor_outcomes": np.zeros((3, 8))}
+    foreign = [bs.SyntheticControl(noise=IID(s=Own(sd))) for sd in (1.0, 0.01)]
+    ours = [bs.SyntheticControl(noise=IID(s=bs.priors.HalfNormal(sd))) for sd in (1.0, 0.01)]
+    assert structure(foreign[0], arrays) != structure(foreign[1], arrays)
+    assert structure(ours[0], arrays) == structure(ours[1], arrays)
+
+
+class Own:
+    """A prior that numpy knows and that is not ours."""
+
+    def __init__(self, sd):
+        self.sd = sd
+
+    def create_variable(self, name):
+        return pm.HalfNormal(name, self.sd)
+
+    def sample(self, draws, rng):
+        return np.abs(rng.standard_normal(draws)) * self.sd
+
+    def log_density(self, value):
+        return np.zeros_like(value)
+
+
+def test_a_poor_fit_says_so_in_its_first_line():
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(100 + 50 * rng.standard_normal((28, 5)), columns=list("abcde"))
+    table["treated"] = 100 + 0.01 * np.cumsum(rng.standard_normal(28))
+    fit = fake_fit(panel=bs.Panel.from_wide(table, treated="treated", start=20))
+    assert repr(fit).startswith("POOR FIT: before treatment")

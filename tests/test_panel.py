@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import xarray as xr
 
-from bayes_synth.errors import BayesSynthError, DesignError, DesignWarning, PanelError
+from bayes_synth.errors import BayesSynthError, DesignError, DesignWarning, PanelError, PanelWarning
 from bayes_synth.panel import Panel
 
 ROLES = {"unit": "state", "time": "year", "outcome": "packs"}
@@ -216,7 +216,7 @@ def test_an_array_without_the_named_dimensions_says_which_it_has(wide):
 
 
 def test_equal_starts_per_unit_are_one_start(long):
-    assert built(long, start={"Ca": 2004, "Ut": 2004}) == built(long)
+    assert built(long, treated=["Ca", "Ut"], start={"Ca": 2004, "Ut": 2004}) == built(long, treated=["Ca", "Ut"])
 
 
 def test_a_named_index_may_be_asked_for_as_the_times(wide):
@@ -387,3 +387,39 @@ def test_days_in_a_time_zone_stay_the_days_they_are(wide, start, convert):
     frame = convert(wide.set_axis(days, axis=0).reset_index())
     panel = Panel.from_wide(frame, time="day", treated="Ca", start=start)
     assert panel.post[0] == pd.Timestamp("2024-01-05")
+
+
+def test_a_skipped_period_is_noticed(long):
+    with pytest.warns(PanelWarning, match=r"\[P029\].*after 2000 comes 2002"):
+        built(long[long["year"] != 2001])
+
+
+def test_months_are_evenly_spaced(wide):
+    months = pd.date_range("2024-01-31", periods=8, freq="ME")
+    assert len(Panel.from_wide(wide.set_axis(months, axis=0), treated="Ca", start="2024-05-31").pre) == 4
+
+
+def test_hours_in_a_time_zone_and_a_start_in_it_agree(wide):
+    hours = pd.date_range("2024-05-01", periods=8, freq="h", tz="Europe/Berlin")
+    panel = Panel.from_wide(wide.set_axis(hours, axis=0), treated="Ca", start=hours[4])
+    assert (len(panel.pre), len(panel.post)) == (4, 4)
+
+
+def test_a_panel_made_by_hand_is_checked_and_locked(long):
+    panel = built(long)
+    with pytest.raises(PanelError, match=r"P025"):
+        Panel(panel.outcomes * np.nan, panel.treated, panel.start)
+    with pytest.raises(PanelError, match=r"P021"):
+        Panel(panel.outcomes[::-1], panel.treated, panel.start)
+    copy = Panel(panel.outcomes.copy(), panel.treated, panel.start, "state", "year", "packs")
+    assert not copy.outcomes.to_numpy().flags.writeable
+
+
+def test_booleans_among_objects_are_no_numbers(long):
+    with pytest.raises(PanelError, match=r"P009"):
+        built(long.assign(packs=pd.Series([True, 1.0] * 16, dtype=object)))
+
+
+def test_starts_of_units_that_are_not_treated_are_refused(long):
+    with pytest.raises(DesignError, match=r"D021.*start names Ut"):
+        built(long, start={"Ut": 2004})

@@ -27,7 +27,7 @@ class AR1(AbstractNoise):
 
     Notes
     -----
-    ``(rho + 1) / 2 ~ Beta(3, 1.5)``: mean 0.33, standard deviation 0.4. In-sample residuals understate ``rho``, and drift beyond the
+    ``(rho + 1) / 2 ~ Beta(3, 1.5)``: mean 0.33, sd 0.4. In-sample residuals understate ``rho``, and drift beyond the
     pre-period with it; :class:`LocalLevel` does better on annual panels.
 
     References
