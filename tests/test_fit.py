@@ -307,3 +307,16 @@ def test_a_poor_fit_says_so_in_its_first_line():
     table["treated"] = 100 + 0.01 * np.cumsum(rng.standard_normal(28))
     fit = fake_fit(panel=bs.Panel.from_wide(table, treated="treated", start=20))
     assert repr(fit).startswith("POOR FIT: before treatment")
+
+
+@pytest.mark.slow
+def test_proposition_99_converges_for_ten_seeds(prop99):
+    fits = [bs.SyntheticControl().fit(prop99, random_seed=seed, progressbar=False) for seed in range(1, 11)]
+    tables = [fit.diagnostics() for fit in fits]
+    watched = [table.loc[["average effect", "s", "q"]] for table in tables]
+    assert all(table["r_hat"].max() < 1.01 for table in watched)
+    assert all(table[["ess_bulk", "ess_tail"]].min().min() > 400 for table in watched)
+    divergences = [table.attrs["divergences"] for table in tables]
+    assert max(divergences) <= 1
+    assert divergences.count(0) >= 8
+    assert all(-27 < float(fit.effect("average").draws.mean()) < -11 for fit in fits)

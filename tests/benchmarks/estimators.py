@@ -16,8 +16,7 @@ MODELS = {
 
 def main() -> None:
     fits = {
-        name: model.fit(bs.load_dataset("prop99"), random_seed=1, target_accept=0.99, progressbar=False)
-        for name, model in MODELS.items()
+        name: model.fit(bs.load_dataset("prop99"), random_seed=1, progressbar=False) for name, model in MODELS.items()
     }
     weights = {name: fit.weights()["mean"] for name, fit in fits.items()}
     donors = sorted(fits["default: `LocalLevel()`"].panel.donors, key=lambda d: -max(w[d] for w in weights.values()))

@@ -1,5 +1,6 @@
-"""Our side of ``vs_causalpy.py``: one process, two fits."""
+"""Our side of ``vs_causalpy.py``: one process, a first fit and refits."""
 
+import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,15 @@ if TYPE_CHECKING:
     import bayes_synth as bs
 
 
+REFITS = 5
+"""Refits are short, so their median is taken."""
+
+
 def main() -> None:
-    """Import, import what the first fit would import, fit, fit again; the second fit's draws go into a file."""
+    """Import, import what the first fit would import, fit, refit; the first refit's draws go into a file."""
     task, clock = job(), time.perf_counter()
     import bayes_synth as bs
 
-    _ = bs.SyntheticControl, bs.Panel, bs.load_dataset
     imported = time.perf_counter() - clock
     import nutpie  # noqa: F401
     import pymc  # noqa: F401
@@ -30,8 +34,9 @@ def main() -> None:
 
     _, first = fit(task["seed"])
     fresh = time.time() - task["began"]
-    result, again = fit(task["seed"] + 1)
-    report(task, result, times={"import": imported, "fresh": fresh, "first": first, "refit": again})
+    refits = [fit(task["seed"] + i) for i in range(1, REFITS + 1)]
+    again = statistics.median(seconds for _, seconds in refits)
+    report(task, refits[0][0], times={"import": imported, "fresh": fresh, "first": first, "refit": again})
 
 
 def same_model(panel: "bs.Panel") -> "bs.SyntheticControl":
