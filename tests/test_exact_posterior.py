@@ -63,7 +63,7 @@ def sampled(case: Case) -> xr.Dataset:
     return xr.Dataset({**weights, **{n: posterior[n] for n in case.noise.parameters}, "effect": fit.effect().draws})
 
 
-def rule(nodes: int = 32) -> tuple[np.ndarray, np.ndarray]:
+def rule(nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre on (0, 1)."""
     x, weight = np.polynomial.legendre.leggauss(nodes)
     return (x + 1) / 2, weight / 2
@@ -77,7 +77,7 @@ def product(*axes: tuple[np.ndarray, np.ndarray]) -> tuple[list[np.ndarray], np.
 
 def prior_weights(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """Nodes on the simplex by breaking a stick at beta quantiles, with their prior mass."""
-    unit, mass = product(*[rule()] * (case.donors - 1))
+    unit, mass = product(*[rule(200 if case.donors == 2 else 48)] * (case.donors - 1))
     left, columns = np.ones_like(mass), []
     for j, u in enumerate(unit):
         piece = stats.beta(case.concentration, case.concentration * (case.donors - 1 - j)).ppf(u)
@@ -94,7 +94,7 @@ def exact(case: Case) -> dict[str, tuple[float, float]]:
     steps = np.diff(treated[:PRE])
     scale = 1.4826 * np.median(np.abs(steps - np.median(steps)))
     weights, weights_mass = prior_weights(case)
-    units, noise_mass = product(*[rule()] * (2 if case.walk else 1))
+    units, noise_mass = product(*[rule(48)] * 2 if case.walk else [rule(200)])
     s = scale * stats.halfnorm.ppf(units[0])
     q = scale * stats.halfnorm(scale=case.walk).ppf(units[1]) if case.walk else 0 * s
 
