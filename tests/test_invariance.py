@@ -96,6 +96,7 @@ def fresh_process():
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", FRESH], **pipes) as process:
         yield process
+        process.kill()
 
 
 @pytest.fixture(scope="module")
