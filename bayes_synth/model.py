@@ -252,12 +252,8 @@ def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]
         outcome = pm.Data("outcome", arrays["outcome"])
         donor_outcomes = pm.Data("donor_outcomes", arrays["donor_outcomes"])
         weights = as_weights_prior(model.weights).build(arrays, width)
-        model.noise.build(outcome - donor_outcomes @ weights, _noise_arrays(model, inputs))
+        model.noise.build(outcome - donor_outcomes @ weights, model.noise.inputs(inputs.periods))
     return graph
-
-
-def _noise_arrays(model: SyntheticControl, inputs: Inputs) -> Mapping[str, Any]:
-    return model.noise.inputs(inputs.periods)
 
 
 def scaled(panel: Panel) -> Inputs:
