@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bayes_synth import errors as errors
     from bayes_synth import noise as noise
     from bayes_synth import priors as priors
+    from bayes_synth.calibration import Calibration
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.effects import Effect
     from bayes_synth.fit import Fit
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = version("bayes_synth")
 
 _HOMES = {
+    "Calibration": "calibration",
     "Effect": "effects",
     "Fit": "fit",
     "Panel": "panel",
@@ -35,6 +37,7 @@ _HOMES = {
 _MODULES = ("errors", "noise", "priors", "testing")
 
 __all__ = [
+    "Calibration",
     "Effect",
     "Fit",
     "Panel",

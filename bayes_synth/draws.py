@@ -4,9 +4,12 @@ Everything after sampling happens here once: pre-period replicates, the counterf
 log likelihood. Imports the specification (model, priors, noise) and no PyMC.
 """
 
+import json
+
 import numpy as np
 import xarray as xr
 
+from bayes_synth.calibration import Calibration, Placebos, spread
 from bayes_synth.effects import effect_draws
 from bayes_synth.errors import PriorError
 from bayes_synth.model import Inputs, SyntheticControl, scaled
@@ -37,17 +40,11 @@ def posterior_groups(
     rng
         Randomness of the predictive draws.
     """
-    inputs, shape = scaled(panel), posterior["weights"].shape[:2]
-    weights = posterior["weights"].to_numpy()[..., : len(panel.donors)].reshape(-1, len(panel.donors))
-    if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
-        raise PriorError(
-            "O006", "the weights prior is not one on the simplex: its draws are negative or do not sum to one."
-        )
-    noise = {name: posterior[name].to_numpy().reshape(-1) for name in model.noise.parameters}
+    inputs, lay = scaled(panel), _Layout(posterior["weights"].shape[:2], panel, scaled(panel))
+    weights, noise = _flat(model, panel, posterior)
     weighted = weights @ inputs.donor_outcomes.T
     residual = inputs.outcome - weighted[:, : inputs.periods]
     path = model.noise.continue_path(noise, residual, len(panel.post), rng)
-    lay = _Layout(shape, panel, inputs)
 
     predictions = lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")
     observed = _observed(panel)
@@ -63,6 +60,47 @@ def posterior_groups(
         "log_likelihood": xr.Dataset({"outcome": lay.timed(log_likelihood, "pre")}),
         "log_prior": _log_prior(model, panel, weights, noise, lay),
         **observed,
+    }
+
+
+def predicted(
+    model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator
+) -> xr.DataArray:
+    """The counterfactual alone, dims ``(chain, draw, time)``, in outcome units."""
+    inputs, lay = scaled(panel), _Layout(posterior["weights"].shape[:2], panel, scaled(panel))
+    weights, noise = _flat(model, panel, posterior)
+    weighted = weights @ inputs.donor_outcomes.T
+    path = model.noise.continue_path(noise, inputs.outcome - weighted[:, : inputs.periods], len(panel.post), rng)
+    return lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")["counterfactual"]
+
+
+def _flat(
+    model: SyntheticControl, panel: Panel, posterior: xr.Dataset
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Weights ``(draws, donor)`` without their padding, and the noise's parameters ``(draws,)``."""
+    weights = posterior["weights"].to_numpy()[..., : len(panel.donors)].reshape(-1, len(panel.donors))
+    if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
+        raise PriorError(
+            "O006", "the weights prior is not one on the simplex: its draws are negative or do not sum to one."
+        )
+    return weights, {name: posterior[name].to_numpy().reshape(-1) for name in model.noise.parameters}
+
+
+def calibrated_groups(
+    groups: dict[str, xr.Dataset], found: Placebos, plan: Calibration, rng: np.random.Generator
+) -> dict[str, xr.Dataset]:
+    """Predictions and effects spread by what the donors say, and the group ``calibration`` that says it."""
+    path = groups["predictions"]["counterfactual"]
+    draws = plan.draw(found.table["z"].to_numpy(), path.shape[:2], rng)
+    coords = {dim: path[dim] for dim in SAMPLE_DIMS}
+    kappa, lam = (xr.DataArray(values, dims=SAMPLE_DIMS, coords=coords) for values in draws)
+    counterfactual = spread(path, kappa, lam)
+    evidence = found.table.rename_axis("placebo").to_xarray().assign(kappa=kappa, **{"lambda": lam})
+    return {
+        "predictions": counterfactual.to_dataset(name="counterfactual"),
+        "predictions_uncalibrated": groups["predictions"],
+        "effects": effect_draws(groups["predictions_constant_data"]["outcome"], counterfactual),
+        "calibration": evidence.assign_attrs(skipped=json.dumps(found.skipped)),
     }
 
 

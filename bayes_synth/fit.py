@@ -4,9 +4,10 @@ Nothing here samples except :func:`fit_panel`; a fit read from a file answers wi
 """
 
 import html
+import json
 import warnings
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, final, get_args
 
@@ -15,17 +16,19 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth import effects as estimands
+from bayes_synth.calibration import COLUMNS, Calibrated, Placebos
 from bayes_synth.convergence import Convergence, check_convergence, diagnose, diagnose_weights
 from bayes_synth.design import short, span
-from bayes_synth.draws import posterior_groups, prior_groups, tree
+from bayes_synth.draws import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.effects import Effect, Estimand, IntervalKind, check_interval, interval
 from bayes_synth.errors import ConvergenceWarning, PriorError, ResultError, suggestion
 from bayes_synth.holdout import FitVerdict, fit_verdict
 from bayes_synth.intake import time_label
-from bayes_synth.model import SyntheticControl, build_graph, data_arrays, scaled, structure
+from bayes_synth.model import SyntheticControl, scaled, task_for
 from bayes_synth.panel import Panel
+from bayes_synth.placebos import placebos
 from bayes_synth.provenance import provenance
-from bayes_synth.sampling import Sampled, Settings, Task, sample
+from bayes_synth.sampling import Sampled, Settings, sample
 from bayes_synth.simplex import core_donors, project
 
 if TYPE_CHECKING:
@@ -171,6 +174,20 @@ class Fit:
         return self._convergence.ok
 
     @property
+    def calibration(self) -> Calibrated:
+        """What the donors' own synthetic controls say about the forecast error: kappa, z-scores, who was set aside."""
+        plan = self.model.calibration
+        if plan is None:
+            return Calibrated(pd.DataFrame(columns=COLUMNS), reason="calibrate=False")
+        if "calibration" not in self.idata.children:
+            reason = f"no placebo can be made of {len(self.panel.donors)} donors for {len(self.panel.treated)} treated"
+            return Calibrated(pd.DataFrame(columns=COLUMNS), excluded=plan.exclude, reason=reason)
+        group = self.idata["calibration"].to_dataset()
+        table = group[list(COLUMNS)].to_dataframe().rename_axis("donor")
+        skipped = tuple(json.loads(group.attrs["skipped"]))
+        return Calibrated(table, group["kappa"], plan.exclude, skipped, plan.kappa_sd)
+
+    @property
     def weights_ok(self) -> bool:
         """Whether every weight has R-hat at most 1.01 and both effective sample sizes at least 400."""
         return bool(self._weight_diagnostics["ok"].all())
@@ -185,7 +202,7 @@ class Fit:
         """Whether the donors forecast the treated unit in its own past; see :class:`FitVerdict`."""
         inputs, post = scaled(self.panel), self.idata["posterior"]
         unit = {n: 1.0 if n in self.model.noise.unitless else inputs.scale for n in self.model.noise.parameters}
-        average = self.idata["effects"]["average"]
+        average = self._uncalibrated_average
         return fit_verdict(
             self.model.noise,
             {name: post[name].to_numpy().reshape(-1) / unit[name] for name in unit},
@@ -280,7 +297,13 @@ class Fit:
     def _watched(self) -> xr.Dataset:
         """What convergence is judged by: the average effect and the noise's parameters."""
         noise = self.idata["posterior"].to_dataset()[list(self.model.noise.parameters)]
-        return xr.Dataset({"average effect": self.idata["effects"]["average"]}).merge(noise)
+        return xr.Dataset({"average effect": self._uncalibrated_average}).merge(noise)
+
+    @property
+    def _uncalibrated_average(self) -> xr.DataArray:
+        """The sampler's own: the spread of the calibration would hide how well its draws mix."""
+        group = "predictions_uncalibrated" if "predictions_uncalibrated" in self.idata.children else "predictions"
+        return self._draws("predictions_constant_data", "outcome").mean("time") - self._draws(group, "counterfactual").mean("time")
 
     @cached_property
     def _weight_diagnostics(self) -> pd.DataFrame:
@@ -323,25 +346,28 @@ def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings) -> Fit:
         raise PriorError(
             "O001", f"fit() takes a bs.Panel, got {type(panel).__name__}; build one with bs.Panel.from_long(...)."
         )
-    inputs, (seed, rng) = scaled(panel), settings.streams()
-    arrays = data_arrays(model, inputs, panel.donors)
-    task = Task(
-        partial(build_graph, model, inputs, panel.donors),
-        arrays,
-        ("weights", *model.noise.parameters),
-        structure(model, arrays),
-    )
-    fit = assemble(model, panel, settings, sample(task, settings, seed), rng)
+    seed, rng = settings.streams()
+    sampled = sample(task_for(model, panel, like=panel), settings, seed)
+    plan = model.calibration
+    found = placebos(model, panel, plan, settings) if plan else None
+    fit = assemble(model, panel, settings, sampled, rng, found)
     if not fit.ok:
         warnings.warn(f"[S003] {fit._convergence}", ConvergenceWarning, stacklevel=3)
     return fit
 
 
 def assemble(
-    model: SyntheticControl, panel: Panel, settings: Settings, sampled: Sampled, rng: np.random.Generator
+    model: SyntheticControl,
+    panel: Panel,
+    settings: Settings,
+    sampled: Sampled,
+    rng: np.random.Generator,
+    found: Placebos | None = None,
 ) -> Fit:
-    """A fit from the sampler's draws: labelled, in outcome units, with its provenance."""
+    """A fit from the sampler's draws: labelled, in outcome units, calibrated, with its provenance."""
     groups = posterior_groups(model, panel, sampled.posterior, rng)
+    if model.calibration and found is not None and len(found.table):
+        groups |= calibrated_groups(groups, found, model.calibration, settings.calibration_stream())
     groups |= {"sample_stats": sampled.sample_stats} | prior_groups(model, panel, settings.draws, rng)
     idata = tree(groups)
     idata.attrs["bayes_synth"] = provenance(model, panel, settings, sampled)

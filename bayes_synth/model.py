@@ -4,12 +4,14 @@ Imports priors, noise and panel; PyMC only inside the methods that build a graph
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
 import numpy as np
 import xarray as xr
 
+from bayes_synth.calibration import Calibration
 from bayes_synth.errors import PriorError
 from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel
 from bayes_synth.noise.ar1 import Autocorrelation
@@ -22,13 +24,14 @@ from bayes_synth.priors import (
     VariableFactory,
     as_weights_prior,
 )
+from bayes_synth.sampling import Settings, Task, check_count, entropy
 
 if TYPE_CHECKING:
     import pymc as pm
 
     from bayes_synth.fit import Fit
 
-__all__ = ["Inputs", "SyntheticControl"]
+__all__ = ["Inputs", "SyntheticControl", "task_for"]
 
 
 class Inputs(NamedTuple):
@@ -59,11 +62,14 @@ class SyntheticControl:
         Prior on the donor weights; also any object with pymc-extras' ``create_variable``.
     noise
         What is left: how it behaves before treatment and how uncertain the counterfactual is after.
+    calibrate
+        Whether to learn from every donor's own synthetic control how far such forecasts drift; a
+        :class:`bayes_synth.Calibration` says how. False: intervals rest on the model alone.
 
     Raises
     ------
     PriorError
-        O006 for an object that is no prior or no noise process.
+        O006 for an object that is no prior or no noise process, O001 for another ``calibrate``.
 
     References
     ----------
@@ -73,11 +79,14 @@ class SyntheticControl:
 
     weights: AbstractWeightsPrior | VariableFactory = Dirichlet()
     noise: AbstractNoise = LocalLevel()
+    calibrate: bool | Calibration = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", as_weights_prior(self.weights))
         if not isinstance(self.noise, AbstractNoise):
             raise PriorError("O006", f"noise={self.noise!r} is no noise process; write noise=bs.noise.LocalLevel().")
+        if not isinstance(self.calibrate, (bool, Calibration)):
+            raise PriorError("O001", f"calibrate={self.calibrate!r} must be True, False or a bs.Calibration(...).")
 
     def build(self, panel: Panel) -> "pm.Model":
         """The PyMC model of the panel's pre-period; nothing is sampled.
@@ -98,7 +107,8 @@ class SyntheticControl:
         PriorError
             O015, O002 when the prior does not fit this number of donors.
         """
-        return build_graph(self, scaled(panel), panel.donors)
+        width = as_weights_prior(self.weights).width(panel.donors)
+        return build_graph(self, scaled(panel), panel.donors, width)
 
     def prior_predictive(self, panel: Panel, *, draws: int = 1000, random_seed: int | None = None) -> xr.DataTree:
         """Draws from the prior and of the pre-period that it implies.
@@ -120,7 +130,6 @@ class SyntheticControl:
             observed pre-period mean.
         """
         from bayes_synth.draws import prior_groups, tree
-        from bayes_synth.sampling import check_count, entropy
 
         check_count("draws", draws, 1)
         return tree(prior_groups(self, panel, draws, np.random.default_rng(entropy(random_seed))))
@@ -178,7 +187,6 @@ class SyntheticControl:
             When the draws of the effect or of the noise have not converged.
         """
         from bayes_synth.fit import fit_panel
-        from bayes_synth.sampling import Settings
 
         settings = Settings.checked(
             draws=draws,
@@ -204,7 +212,15 @@ class SyntheticControl:
         unit = f"x {scale:.4g} {panel.outcome}"
         noise = self.noise.priors().items()
         rows = {n: f"{p}" if n in self.noise.unitless else f"{p} {unit}" for n, p in noise}
-        return {"weights": as_weights_prior(self.weights).describe(panel.donors), **rows, "level": self._level(unit)}
+        weights = as_weights_prior(self.weights).describe(panel.donors)
+        return {"weights": weights, **rows, "level": self._level(unit), "kappa": str(self.calibration or "none")}
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The plan that ``calibrate`` stands for; None when it is False."""
+        if isinstance(self.calibrate, Calibration):
+            return self.calibrate
+        return Calibration() if self.calibrate else None
 
     def _level(self, unit: str) -> str:
         sd = self.noise.level_sd
@@ -233,20 +249,21 @@ def _identity(prior: Any) -> object:
     return type(prior) if type(prior) in OURS else id(prior)
 
 
-def data_arrays(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]) -> dict[str, np.ndarray]:
+def data_arrays(
+    model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...], width: int
+) -> dict[str, np.ndarray]:
     """Every array of the graph by name; equal names and donor widths share one compiled model."""
     prior, pre = as_weights_prior(model.weights), inputs.donor_outcomes[: inputs.periods]
-    padded = np.pad(pre, ((0, 0), (0, prior.width(donors) - len(donors))))
+    padded = np.pad(pre, ((0, 0), (0, width - len(donors))))
     series = {"outcome": model.noise.rotate(inputs.outcome), "donor_outcomes": model.noise.rotate(padded)}
-    return {**series, **prior.inputs(donors), **model.noise.inputs(inputs.periods)}
+    return {**series, **prior.inputs(donors, width), **model.noise.inputs(inputs.periods)}
 
 
-def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]) -> "pm.Model":
+def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...], width: int) -> "pm.Model":
     """The graph and nothing else."""
     import pymc as pm
 
-    arrays = data_arrays(model, inputs, donors)
-    width = arrays["donor_outcomes"].shape[1]
+    arrays = data_arrays(model, inputs, donors, width)
     labels = [*donors, *(f"(padding {i})" for i in range(width - len(donors)))]
     with pm.Model(coords={"donor": labels}) as graph:
         outcome = pm.Data("outcome", arrays["outcome"])
@@ -254,6 +271,19 @@ def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]
         weights = as_weights_prior(model.weights).build(arrays, width)
         model.noise.build(outcome - donor_outcomes @ weights, model.noise.inputs(inputs.periods))
     return graph
+
+
+def task_for(model: SyntheticControl, panel: Panel, *, like: Panel) -> Task:
+    """What to sample for this panel, on the compiled model of the panel ``like``, whose donors include its own."""
+    prior = as_weights_prior(model.weights)
+    if panel.donors != like.donors:
+        prior = prior.restricted(like.donors, panel.donors)
+        model = replace(model, weights=prior)
+    width = prior.width(panel.donors, like.donors)
+    inputs = scaled(panel)
+    arrays = data_arrays(model, inputs, panel.donors, width)
+    build = partial(build_graph, model, inputs, panel.donors, width)
+    return Task(build, arrays, ("weights", *model.noise.parameters), structure(model, arrays))
 
 
 def scaled(panel: Panel) -> Inputs:

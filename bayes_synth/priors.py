@@ -83,12 +83,16 @@ class AbstractWeightsPrior(ABC):
     and the same prior in numpy (:meth:`sample`, :meth:`log_density`).
     """
 
-    def width(self, donors: Sequence[str]) -> int:
-        """Length of the graph's ``donor`` dim: the donors, and padding if the prior can have some."""
+    def width(self, donors: Sequence[str], like: Sequence[str] = ()) -> int:
+        """Length of the graph's ``donor`` dim: the donors, padded as those of ``like`` if the prior can be."""
         return len(donors)
 
+    def restricted(self, donors: Sequence[str], kept: Sequence[str]) -> "AbstractWeightsPrior":
+        """The prior on ``donors``, for a pool that lost some of them; the same object unless it names donors."""
+        return self
+
     @abstractmethod
-    def inputs(self, donors: Sequence[str]) -> dict[str, np.ndarray]:
+    def inputs(self, donors: Sequence[str], width: int) -> dict[str, np.ndarray]:
         """Arrays that enter the graph as data; equal shapes share one compiled model."""
 
     @abstractmethod
@@ -180,13 +184,19 @@ class Dirichlet(AbstractWeightsPrior):
             raise PriorError("O002", f"concentration names {unknown[0]!r}. {suggestion(unknown[0], donors)}")
         return np.array([float(concentration[donor]) for donor in donors])
 
-    def width(self, donors: Sequence[str]) -> int:
+    def width(self, donors: Sequence[str], like: Sequence[str] = ()) -> int:
         """The next multiple of eight, so that panels of similar size share one compiled model."""
-        return -(-len(donors) // BLOCK) * BLOCK
+        return -(-max(len(donors), len(like)) // BLOCK) * BLOCK
 
-    def inputs(self, donors: Sequence[str]) -> dict[str, np.ndarray]:
+    def restricted(self, donors: Sequence[str], kept: Sequence[str]) -> "Dirichlet":
+        """The same concentration for the donors kept."""
+        alpha = self.alpha(donors)
+        if np.isscalar(alpha):
+            return Dirichlet(concentration=float(alpha))
+        return Dirichlet(concentration={d: float(a) for d, a in zip(donors, alpha, strict=True) if d in kept})
+
+    def inputs(self, donors: Sequence[str], width: int) -> dict[str, np.ndarray]:
         """Concentration and the padding mask, as arrays."""
-        width = self.width(donors)
         alpha = self.alpha(donors)
         padded = alpha if np.isscalar(alpha) else np.append(alpha, np.ones(width - len(donors)))
         mask = np.where(np.arange(width) < len(donors), 0.0, NO_WEIGHT)
@@ -238,7 +248,7 @@ class CustomWeights(AbstractWeightsPrior):
 
     factory: VariableFactory
 
-    def inputs(self, donors: Sequence[str]) -> dict[str, np.ndarray]:
+    def inputs(self, donors: Sequence[str], width: int) -> dict[str, np.ndarray]:
         """Nothing: the user's variable brings its own numbers."""
         return {}
 

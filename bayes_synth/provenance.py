@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bayes_synth.calibration import Calibration
 from bayes_synth.design import short
 from bayes_synth.errors import LoadError
 from bayes_synth.model import SyntheticControl
@@ -23,7 +24,7 @@ from bayes_synth.sampling import Sampled, Settings
 __all__ = ["SCHEMA", "from_spec", "provenance", "to_spec"]
 
 SCHEMA = 1
-TYPES = {cls.__name__: cls for cls in (SyntheticControl, Dirichlet, HalfNormal, LocalLevel, AR1, IID)}
+TYPES = {cls.__name__: cls for cls in (SyntheticControl, Calibration, Dirichlet, HalfNormal, LocalLevel, AR1, IID)}
 PACKAGES = ("bayes_synth", "pymc", "nutpie", "arviz", "numpy", "xarray")
 
 
@@ -60,6 +61,8 @@ def to_spec(value: Any) -> Any:
         return {"type": type(value).__name__} | {f.name: to_spec(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {"type": "mapping", "items": {str(key): to_spec(item) for key, item in value.items()}}
+    if isinstance(value, tuple):
+        return {"type": "tuple", "items": [to_spec(item) for item in value]}
     if isinstance(value, (np.integer, np.floating)):
         return to_spec(value.item())
     if isinstance(value, float) and not np.isfinite(value):
@@ -75,6 +78,8 @@ def from_spec(spec: Any) -> Any:
     rest = {key: item for key, item in spec.items() if key != "type"}
     if kind == "mapping":
         return {key: from_spec(item) for key, item in rest["items"].items()}
+    if kind == "tuple":
+        return tuple(from_spec(item) for item in rest["items"])
     if kind == "number":
         return float(rest["value"])
     if kind not in TYPES:

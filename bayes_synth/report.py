@@ -27,7 +27,7 @@ def headline(fit: "Fit") -> str:
         + ("" if fit.weights_ok else "; single weights have not mixed (similar donors)"),
         "fit": str(fit._fit_verdict),
         "variance": f"of the average counterfactual: {shares}, the rest weights and level",
-        "interval": "not calibrated on the donors",
+        "interval": str(fit.calibration),
         "weights": weights_sentence(fit),
     }
     panel = fit.panel

@@ -86,6 +86,10 @@ class Settings:
         sampler, predictive = np.random.SeedSequence(self.random_seed).spawn(2)
         return int(sampler.generate_state(1)[0]), np.random.default_rng(predictive)
 
+    def calibration_stream(self) -> np.random.Generator:
+        """Randomness of kappa, independent of both: it depends on nothing that was drawn for the treated unit."""
+        return np.random.default_rng(np.random.SeedSequence(self.random_seed).spawn(3)[2])
+
 
 def check_count(name: str, value: Any, least: int) -> None:
     """Refuse what is no whole number, or too small a one."""

@@ -18,10 +18,10 @@ from bayes_synth.panel import Panel
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
     "errors", "intake", "design", "panel", "datasets", "simulation", "priors", "noise", "simplex", "effects", "convergence",
-    "holdout", "model", "sampling", "draws", "provenance", "fit", "plots", "report", "io", "testing", "__init__", "__main__",
+    "holdout", "calibration", "sampling", "model", "draws", "placebos", "provenance", "fit", "plots", "report", "io", "testing", "__init__", "__main__",
 ]  # fmt: skip
 FIT = {
-    "panel", "model", "idata", "effect", "summary", "weights", "diagnostics", "ok", "weights_ok", "synthetic",
+    "panel", "model", "idata", "calibration", "effect", "summary", "weights", "diagnostics", "ok", "weights_ok", "synthetic",
     "counterfactual", "to_frame", "plot", "plot_effect", "plot_weights", "save",
 }  # fmt: skip
 PUBLIC = [Panel, SyntheticControl, Fit, Effect]
@@ -57,7 +57,7 @@ def test_files_stay_small():
 
 def test_the_public_names_are_those_of_the_design():
     assert sorted(bs.__all__) == [
-        "Effect", "Fit", "Panel", "SyntheticControl", "errors", "fetch_dataset", "load", "load_dataset", "noise", "priors",
+        "Calibration", "Effect", "Fit", "Panel", "SyntheticControl", "errors", "fetch_dataset", "load", "load_dataset", "noise", "priors",
         "simulate", "testing",
     ]  # fmt: skip
 

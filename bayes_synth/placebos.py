@@ -1,0 +1,102 @@
+"""Every donor in turn as if treated: the refits that calibrate the intervals.
+
+The treated unit never serves as a donor here, and nothing of it enters. All refits share the compiled model of
+the fit itself: their smaller pools are padded to its width.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import arviz_stats
+import numpy as np
+import pandas as pd
+import xarray as xr
+from rich.progress import track
+
+from bayes_synth.calibration import COLUMNS, Calibration, Placebos, check_excluded
+from bayes_synth.draws import predicted
+from bayes_synth.errors import DesignError
+from bayes_synth.model import SyntheticControl, task_for
+from bayes_synth.panel import Panel
+from bayes_synth.sampling import Settings, sample
+
+__all__ = ["placebos"]
+
+R_HAT = 1.05
+"""Looser than the fit's: a z-score needs a mean and a standard deviation to a tenth."""
+
+
+def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings: Settings) -> Placebos:
+    """Refit every donor as if treated and compare its average gap with what was predicted.
+
+    Parameters
+    ----------
+    model, panel
+        What is being calibrated.
+    plan
+        Which donors, how many, and the size of the refits.
+    settings
+        Those of the fit; its seed decides the refits'.
+    """
+    check_excluded(plan.exclude, panel.donors)
+    choice, *seeds = np.random.SeedSequence([settings.random_seed, 1]).spawn(1 + len(panel.donors))
+    groups = _groups(panel, plan, np.random.default_rng(choice))
+    rows: dict[str, dict[str, float]] = {}
+    skipped: list[str] = []
+    shown = track(groups, "Calibrating on the donors", disable=not settings.progressbar, transient=True)
+    for donors, seed in zip(shown, seeds, strict=False):
+        label = " + ".join(donors)
+        try:
+            placebo = panel.as_if_treated(donors)
+        except DesignError as error:
+            skipped.append(f"{label} ({error.code})")
+            continue
+        rows[label] = _settled(model, panel, placebo, plan, replace(settings, random_seed=_seed(seed)))
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).rename_axis("donor")
+    return Placebos(table, tuple(skipped))
+
+
+def _groups(panel: Panel, plan: Calibration, rng: np.random.Generator) -> list[tuple[str, ...]]:
+    """Disjoint sets of as many donors as units are treated, in donor order, at most ``plan.most``."""
+    size = len(panel.treated)
+    usable = [donor for donor in panel.donors if donor not in plan.exclude]
+    if len(panel.donors) <= size:
+        return []
+    if size > 1 or len(usable) > plan.most:
+        usable = list(rng.permutation(np.array(usable, dtype=object)))[: plan.most * size]
+    sets: Iterator[tuple[str, ...]] = (tuple(sorted(usable[i : i + size])) for i in range(0, len(usable), size))
+    return sorted(group for group in sets if len(group) == size)
+
+
+def _settled(
+    model: SyntheticControl, panel: Panel, placebo: Panel, plan: Calibration, settings: Settings
+) -> dict[str, float]:
+    """One placebo's row; a refit that has not settled is run once more, three times as long."""
+    row = _row(model, panel, placebo, plan, settings, times=1)
+    return row if row["ok"] else _row(model, panel, placebo, plan, settings, times=3)
+
+
+def _row(
+    model: SyntheticControl, panel: Panel, placebo: Panel, plan: Calibration, settings: Settings, *, times: int
+) -> dict[str, float]:
+    smaller = replace(
+        settings,
+        draws=times * plan.draws,
+        tune=times * plan.tune,
+        chains=plan.chains,
+        cores=min(settings.cores, plan.chains),
+        progressbar=False,
+    )
+    seed, rng = smaller.streams()
+    sampled = sample(task_for(model, placebo, like=panel), smaller, seed)
+    path = predicted(model, placebo, sampled.posterior, rng)
+    average, realised = path.mean("time"), placebo.treated_outcome.sel(time=placebo.post.to_numpy()).mean()
+    error, sd = float(realised - average.mean()), float(average.std(ddof=1))
+    divergences = int(sampled.sample_stats["diverging"].sum())
+    r_hat = float(arviz_stats.rhat(xr.Dataset({"average": average}))["average"])
+    settled = bool(r_hat <= R_HAT and divergences <= 0.01 * average.size)
+    return {"error": error, "sd": sd, "z": error / sd, "divergences": divergences, "ok": settled}
+
+
+def _seed(sequence: np.random.SeedSequence) -> int:
+    return int(sequence.generate_state(2, dtype=np.uint64)[0] >> 1)
