@@ -148,6 +148,13 @@ class Calibrated:
         """Posterior over prior variance of log kappa: near 0 the donors decide, near 1 the prior does."""
         return np.nan if self.kappa is None else float(np.log(self.kappa).var() / self.prior_sd**2)
 
+    @property
+    def short(self) -> str:
+        """For titles: on how many donors, and the mean of kappa."""
+        if self.kappa is None:
+            return "not calibrated"
+        return f"calibrated on {len(self.table)} donors (kappa {float(self.kappa.mean()):.2g})"
+
     def interval(self, ci_prob: float = 0.95) -> np.ndarray:
         """Credible interval of kappa: lower, upper."""
         if self.kappa is None:

@@ -102,14 +102,16 @@ class Fit:
         -------
         pandas.DataFrame
             Columns mean, median, sd, lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, ess_bulk, ess_tail,
-            r_hat, mcse. The relative effect is a fraction, and left out when a ratio means nothing (R004).
+            r_hat, mcse; ``attrs["calibration"]`` says what the intervals rest on. The relative effect is a fraction, and left out when a ratio means nothing (R004).
         """
         check_interval(ci_prob, ci_kind)
         names = [name for name in SUMMARY if name in self.idata["effects"]]
         rows = {name: _summary_row(self.effect(name), ci_prob, ci_kind) for name in names}  # type: ignore[arg-type]
         checks = diagnose(self.idata["effects"].to_dataset()[names]).drop(columns="ok")
         table = pd.DataFrame(rows).T.infer_objects().rename_axis("effect")
-        return table.join(checks[["ess_bulk", "ess_tail", "r_hat", "mcse"]])
+        table.attrs = {"calibration": str(self.calibration)}
+        columns = checks[["ess_bulk", "ess_tail", "r_hat", "mcse"]]
+        return table.assign(**{name: columns[name] for name in columns})
 
     def weights(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
         """Donor weights, the heaviest first.

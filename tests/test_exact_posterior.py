@@ -56,7 +56,7 @@ def small_panel(donors: int) -> Panel:
 
 @cache
 def sampled(case: Case) -> xr.Dataset:
-    model = bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=case.concentration), noise=case.noise)
+    model = bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=case.concentration), noise=case.noise, calibrate=False)
     fit = model.fit(small_panel(case.donors), draws=2500, random_seed=3, progressbar=False)
     posterior = fit.idata["posterior"].to_dataset()
     weights = {f"w{j}": posterior["weights"].isel(donor=j, drop=True) for j in range(case.donors)}
@@ -157,7 +157,7 @@ def test_a_long_pre_period_recovers_the_weights():
     treated = series @ truth + rng.standard_normal(2005)
     table = pd.DataFrame(series, columns=list("abcd")).assign(treated=treated)
     panel = Panel.from_wide(table, treated="treated", start=2000)
-    model = bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=1.0), noise=IID())
+    model = bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=1.0), noise=IID(), calibrate=False)
     fit = model.fit(panel, draws=150, tune=250, chains=2, random_seed=1, progressbar=False)
     # An unconstrained regression weight has standard error 1 / (5 sqrt(2000)) = 0.0045.
     np.testing.assert_allclose(fit.weights()["mean"][list("abcd")], truth, atol=4 * 0.0045)

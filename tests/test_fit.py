@@ -162,7 +162,7 @@ def test_a_fit_that_has_not_converged_says_so_in_its_first_line():
 
 def test_a_short_run_warns_and_is_not_ok(prop99):
     with pytest.warns(ConvergenceWarning, match="S003"):
-        fit = bs.SyntheticControl().fit(prop99, draws=50, tune=100, chains=2, random_seed=1, progressbar=False)
+        fit = bs.SyntheticControl(calibrate=False).fit(prop99, draws=50, tune=100, chains=2, random_seed=1, progressbar=False)
     assert not fit.ok
 
 
@@ -279,8 +279,8 @@ def test_weights_off_the_simplex_are_refused(panel):
 
 def test_priors_of_ones_own_never_share_a_compiled_model():
     arrays = {"donor_outcomes": np.zeros((3, 8))}
-    foreign = [bs.SyntheticControl(noise=IID(s=Own(sd))) for sd in (1.0, 0.01)]
-    ours = [bs.SyntheticControl(noise=IID(s=bs.priors.HalfNormal(sd))) for sd in (1.0, 0.01)]
+    foreign = [bs.SyntheticControl(noise=IID(s=Own(sd)), calibrate=False) for sd in (1.0, 0.01)]
+    ours = [bs.SyntheticControl(noise=IID(s=bs.priors.HalfNormal(sd)), calibrate=False) for sd in (1.0, 0.01)]
     assert structure(foreign[0], arrays) != structure(foreign[1], arrays)
     assert structure(ours[0], arrays) == structure(ours[1], arrays)
 

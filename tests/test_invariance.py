@@ -102,7 +102,7 @@ def fresh_process():
 @pytest.fixture(scope="module")
 def other(fresh_process) -> Fit:
     """Another number of periods and donors, another prior: compiles the structure when nothing has before."""
-    return short(fake_panel(donors=3, pre=31, random_seed=9), bs.SyntheticControl(Dirichlet(concentration=3.0)))
+    return short(fake_panel(donors=3, pre=31, random_seed=9), bs.SyntheticControl(Dirichlet(concentration=3.0), calibrate=False))
 
 
 @pytest.fixture(scope="module")
@@ -186,18 +186,18 @@ def test_chains_of_one_fit_differ(base):
 
 @pytest.mark.parametrize("concentration", [0.05, 40.0])
 def test_a_fit_with_another_prior_in_between_does_not_matter(base, concentration):
-    short(base.panel, bs.SyntheticControl(weights=Dirichlet(concentration=concentration)))
+    short(base.panel, bs.SyntheticControl(weights=Dirichlet(concentration=concentration), calibrate=False))
     assert identical(short(base.panel), base)
 
 
 def test_a_fit_of_another_panel_in_between_does_not_matter(base):
-    short(fake_panel(donors=8, pre=50, random_seed=4), bs.SyntheticControl(Dirichlet(effective_donors=2)))
+    short(fake_panel(donors=8, pre=50, random_seed=4), bs.SyntheticControl(Dirichlet(effective_donors=2), calibrate=False))
     assert identical(short(base.panel), base)
 
 
 def test_other_scales_in_between_do_not_matter(base):
     noise = bs.noise.LocalLevel(s=bs.priors.HalfNormal(5.0), q=bs.priors.HalfNormal(0.01), initial_level=2.0)
-    short(base.panel, bs.SyntheticControl(noise=noise))
+    short(base.panel, bs.SyntheticControl(noise=noise, calibrate=False))
     assert identical(short(base.panel), base)
 
 

@@ -62,7 +62,7 @@ def from_graph(request):
     """Draws of the non-centred form in the graph, padding included."""
     prior, alpha = PRIORS[request.param]
     with pm.Model(coords={"donor": range(16)}):
-        weights = prior.build(prior.inputs(DONORS), prior.width(DONORS))
+        weights = prior.build(prior.inputs(DONORS, prior.width(DONORS)), prior.width(DONORS))
         return pm.draw(weights, draws=SIZE, random_seed=1), alpha
 
 
@@ -106,7 +106,8 @@ def test_weights_of_the_graph_sum_to_one(from_graph):
 
 @pytest.mark.parametrize(("donors", "width"), [(1, 8), (8, 8), (9, 16), (38, 40)])
 def test_donors_are_padded_to_the_next_multiple_of_eight(donors, width):
-    assert Dirichlet().inputs(range(donors))["padding"].size == width
+    assert Dirichlet().width(range(donors)) == width
+    assert Dirichlet().inputs(range(donors), width)["padding"].size == width
 
 
 @BY_PRIOR
@@ -234,7 +235,7 @@ def test_a_foreign_variable_of_the_wrong_length_is_refused(panel):
 @pytest.mark.filterwarnings("ignore::bayes_synth.errors.ConvergenceWarning")
 def test_a_fit_with_a_foreign_variable_agrees_with_the_same_prior_of_ours(panel):
     options = {"draws": 300, "tune": 500, "chains": 2, "random_seed": 1, "progressbar": False}
-    models = [bs.SyntheticControl(weights=prior) for prior in (Foreign(6), Dirichlet(concentration=3.0))]
+    models = [bs.SyntheticControl(weights=prior, calibrate=False) for prior in (Foreign(6), Dirichlet(concentration=3.0))]
     foreign, ours = (model.fit(panel, **options).idata["posterior"]["weights"] for model in models)
     error = np.hypot(foreign.std(("chain", "draw")), ours.std(("chain", "draw"))) / np.sqrt(100)
     assert (np.abs(foreign.mean(("chain", "draw")) - ours.mean(("chain", "draw"))) < 4 * error).all()

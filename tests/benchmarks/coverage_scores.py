@@ -1,0 +1,82 @@
+"""What one fit of a unit without effect (or with a known one) contributes to the scoreboard: numbers only."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from real_panels import sdid_effect, simplex_effect
+
+import bayes_synth as bs
+
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+NEGATIVE = "iid, not calibrated, halved"
+HALF_NORMAL, LOCAL_LEVEL = bs.priors.HalfNormal, bs.noise.LocalLevel
+MODELS: dict[str, bs.SyntheticControl] = {
+    "default": bs.SyntheticControl(),
+    "q prior x 0.5": bs.SyntheticControl(noise=LOCAL_LEVEL(q=HALF_NORMAL(0.25))),
+    "q prior x 0.25": bs.SyntheticControl(noise=LOCAL_LEVEL(q=HALF_NORMAL(0.125))),
+    "initial level sd 5": bs.SyntheticControl(noise=LOCAL_LEVEL(initial_level=5.0)),
+    NEGATIVE: bs.SyntheticControl(noise=bs.noise.IID(), calibrate=False),
+}
+
+
+def score_fit(panel: bs.Panel, model: str, *, truth: float, seed: int, draws: int = 1000) -> dict[str, Any]:
+    """Fit through the public API and score against the true average effect, in outcome units."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.errors.ConvergenceWarning)  # recorded below as ``ok``
+        fit = MODELS[model].fit(
+            panel, draws=draws, tune=draws, chains=4 if draws >= 1000 else 2, cores=1, random_seed=seed, progressbar=False
+        )
+    average = fit.effect("average").draws.to_numpy().ravel()
+    if model == NEGATIVE:
+        average = average.mean() + 0.5 * (average - average.mean())
+    pre, outcome = len(panel.pre), panel.treated_outcome.to_numpy()
+    donors = panel.donor_outcomes.to_numpy()
+    return {
+        "mean": float(average.mean()),
+        "truth": truth,
+        "crps": crps(average, truth),
+        "bounds": {str(level): quantiles(average, level) for level in LEVELS},
+        "uncalibrated": uncalibrated(fit),
+        "pointwise": pointwise(fit.effect("pointwise").draws, truth),
+        "kappa": None if fit.calibration.kappa is None else float(fit.calibration.kappa.mean()),
+        "ok": fit.ok,
+        "fit_ratio": fit._fit_verdict.ratio,
+        "simplex": simplex_effect(outcome, donors, pre),
+        "sdid": sdid_effect(outcome, donors, pre),
+        "pre_sd": float(outcome[:pre].std(ddof=1)),
+        "pre_mean": float(outcome[:pre].mean()),
+        "trend": float(np.polyfit(np.arange(pre), outcome[:pre], 1)[0]),
+    }
+
+
+def quantiles(draws: np.ndarray, level: float) -> list[float]:
+    """Equal-tailed interval."""
+    return np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist()
+
+
+def crps(draws: np.ndarray, truth: float) -> float:
+    """Continuous ranked probability score of the draws (Gneiting and Raftery 2007, eq. 21)."""
+    ordered, n = np.sort(draws), len(draws)
+    spread = (2 * np.arange(1, n + 1) - n - 1) @ ordered / n**2
+    return float(np.abs(draws - truth).mean() - spread)
+
+
+def pointwise(effect: xr.DataArray, truth: float) -> dict[str, float]:
+    """Share of post-periods whose interval holds the truth; the effect is constant over them."""
+    paths = effect.to_numpy().reshape(-1, effect.sizes["time"])
+    covered = {}
+    for level in LEVELS:
+        low, high = np.quantile(paths, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        covered[str(level)] = float(((low <= truth) & (truth <= high)).mean())
+    return covered
+
+
+def uncalibrated(fit: bs.Fit) -> list[float] | None:
+    """The 95 % interval without calibration."""
+    if "predictions_uncalibrated" not in fit.idata.children:
+        return None
+    observed = fit.idata["predictions_constant_data"]["outcome"].mean("time")
+    raw = observed - fit.idata["predictions_uncalibrated"]["counterfactual"].mean("time")
+    return quantiles(raw.to_numpy().ravel(), 0.95)

@@ -1,0 +1,68 @@
+"""The public panels of the coverage scoreboard, and the two classical estimators that it compares with."""
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from common import ROOT
+
+import bayes_synth as bs
+from bayes_synth.simplex import direction, simplex_least_squares
+
+DATA = os.environ.get("BAYES_SYNTH_DATA", str(ROOT.parent / "shared" / "data"))
+
+
+def _germany() -> bs.Panel:
+    table = pd.read_csv(f"{DATA}/germany.csv")
+    return bs.Panel.from_long(
+        table, unit="country", time="year", outcome="gdp", treated="West Germany", start=1990
+    )
+
+
+def _basque(start: int) -> bs.Panel:
+    table = pd.read_csv(f"{DATA}/basque.csv").query("regionname != 'Spain (Espana)'")
+    treated = "Basque Country (Pais Vasco)"
+    return bs.Panel.from_long(table, unit="regionname", time="year", outcome="gdpcap", treated=treated, start=start)
+
+
+def _geolift() -> bs.Panel:
+    table = pd.read_csv(f"{DATA}/geolift_test.csv").query("location != 'portland'")
+    return bs.Panel.from_long(
+        table, unit="location", time="date", outcome="Y", treated="chicago", start="2021-04-01"
+    )
+
+
+PANELS: dict[str, Callable[[], bs.Panel]] = {
+    "Prop 99": lambda: bs.load_dataset("prop99"),
+    "Germany": _germany,
+    "Basque 1970": lambda: _basque(1970),
+    "Basque 1975": lambda: _basque(1975),
+    "GeoLift": _geolift,
+    "Texas": lambda: bs.load_dataset("texas"),
+}
+
+
+def simplex_effect(outcome: np.ndarray, donors: np.ndarray, pre: int) -> float:
+    """Average gap after ``pre`` periods of outcome-only simplex least squares."""
+    weights = simplex_least_squares(donors[:pre], outcome[:pre])
+    return float((outcome - donors @ weights)[pre:].mean())
+
+
+def sdid_effect(outcome: np.ndarray, donors: np.ndarray, pre: int) -> float:
+    """Synthetic difference-in-differences for one treated unit.
+
+    Arkhangelsky et al. (2021), American Economic Review 111(12), algorithm 1, with its penalty
+    ``zeta = (treated periods)^(1/4) * sd of the donors' first differences``.
+    """
+    zeta = (len(outcome) - pre) ** 0.25 * np.diff(donors[:pre], axis=0).std(ddof=1)
+    units = _ridge(donors[:pre], outcome[:pre], zeta * np.sqrt(pre))
+    times = _ridge(donors[:pre].T, donors[pre:].mean(0), 1e-6 * zeta * np.sqrt(donors.shape[1]))
+    gap = outcome - donors @ units
+    return float(gap[pre:].mean() - times @ gap[:pre])
+
+
+def _ridge(columns: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray:
+    """Least squares over the simplex with an intercept and a ridge penalty."""
+    gaps = columns - target[:, None]
+    return direction(np.vstack([gaps - gaps.mean(0), penalty * np.eye(gaps.shape[1])]))
