@@ -13,7 +13,7 @@ import xarray as xr
 
 from bayes_synth.calibration import Calibration
 from bayes_synth.errors import PriorError
-from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel
+from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.ar1 import Autocorrelation
 from bayes_synth.panel import ROUNDING, Panel
 from bayes_synth.priors import (
@@ -238,7 +238,7 @@ def structure(model: SyntheticControl, arrays: Mapping[str, np.ndarray]) -> tupl
     )
 
 
-OURS = (Dirichlet, HalfNormal, Autocorrelation, LocalLevel, IID, AR1)
+OURS = (Dirichlet, HalfNormal, Autocorrelation, LocalLevel, LocalLinearTrend, IID, AR1)
 """Specifications whose every number enters the graph as data, so that their type decides the compiled code."""
 
 

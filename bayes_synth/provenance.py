@@ -16,7 +16,7 @@ from bayes_synth.calibration import Calibration
 from bayes_synth.design import short
 from bayes_synth.errors import LoadError
 from bayes_synth.model import SyntheticControl
-from bayes_synth.noise import AR1, IID, LocalLevel
+from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
 from bayes_synth.panel import Panel
 from bayes_synth.priors import Dirichlet, HalfNormal
 from bayes_synth.sampling import Sampled, Settings
@@ -24,7 +24,10 @@ from bayes_synth.sampling import Sampled, Settings
 __all__ = ["SCHEMA", "from_spec", "provenance", "to_spec"]
 
 SCHEMA = 1
-TYPES = {cls.__name__: cls for cls in (SyntheticControl, Calibration, Dirichlet, HalfNormal, LocalLevel, AR1, IID)}
+TYPES = {
+    cls.__name__: cls
+    for cls in (SyntheticControl, Calibration, Dirichlet, HalfNormal, LocalLevel, LocalLinearTrend, AR1, IID)
+}
 PACKAGES = ("bayes_synth", "pymc", "nutpie", "arviz", "numpy", "xarray")
 
 

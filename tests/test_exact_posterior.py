@@ -12,7 +12,7 @@ from arviz_stats import mcse
 from scipy import stats
 
 import bayes_synth as bs
-from bayes_synth.noise import IID, LocalLevel
+from bayes_synth.noise import IID, LocalLevel, LocalLinearTrend
 from bayes_synth.panel import Panel
 
 PRE, POST, FLOOR = 12, 4, 1e-3
@@ -27,12 +27,14 @@ class Case:
     noise: Any
     level_sd: float
     walk: float | None = None
+    drift: float = 0.0
 
 
 CASES = {
     "2 donors, local level": Case(2, 1.0, LocalLevel(), np.inf, 0.5),
     "3 donors, local level": Case(3, 0.5, LocalLevel(), np.inf, 0.5),
     "3 donors, local level, proper start": Case(3, 2.0, LocalLevel(initial_level=3.0), 3.0, 0.5),
+    "2 donors, local linear trend": Case(2, 1.0, LocalLinearTrend(), np.inf, 0.5, 0.25),
     "2 donors, iid": Case(2, 0.5, IID(), np.inf),
     "3 donors, iid": Case(3, 1.0, IID(), np.inf),
     "3 donors, iid, no intercept": Case(3, 1.0, IID(intercept=False), 0.0),
@@ -100,7 +102,7 @@ def exact(case: Case) -> dict[str, tuple[float, float]]:
 
     t = np.arange(1, PRE + POST + 1)
     dense = (s**2 + (FLOOR * scale) ** 2)[:, None, None] * np.eye(PRE + POST)
-    dense = dense + q[:, None, None] ** 2 * np.minimum.outer(t, t)
+    dense = dense + q[:, None, None] ** 2 * np.minimum.outer(t, t) + (case.drift * scale) ** 2 * np.outer(t, t)
     inverse = np.linalg.inv(dense[:, :PRE, :PRE])
     cross, ahead = dense[:, PRE:, :PRE].mean(1), dense[:, PRE:, PRE:].mean((1, 2))
     gain = np.einsum("btu,bu->bt", inverse, cross)

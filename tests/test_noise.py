@@ -6,13 +6,16 @@ import pytest
 from scipy.linalg import block_diag
 from scipy.stats import multivariate_normal
 
+import bayes_synth as bs
 from bayes_synth.errors import PriorError
-from bayes_synth.noise import AR1, IID, LocalLevel
+from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.base import FLOOR, AbstractNoise
 
 NOISES = {
     "local level, free": LocalLevel(),
     "local level, proper": LocalLevel(initial_level=4.0),
+    "local linear trend, free": LocalLinearTrend(),
+    "local linear trend, proper": LocalLinearTrend(drift=1.5, initial_level=4.0),
     "iid, intercept": IID(),
     "iid, no intercept": IID(intercept=False),
     "AR(1), intercept": AR1(),
@@ -20,6 +23,7 @@ NOISES = {
 }
 POINTS = [{"s": 0.7, "q": 0.4, "rho": 0.6}, {"s": 0.0, "q": 1.3, "rho": -0.5}, {"s": 2.5, "q": 1e-6, "rho": 0.97}]
 PAST, AHEAD = 19, 7
+WANDERING = LocalLevel | LocalLinearTrend
 
 
 def parameters(noise: AbstractNoise, point: dict[str, float]) -> dict[str, np.ndarray]:
@@ -30,8 +34,9 @@ def covariance(noise: AbstractNoise, point: dict[str, float], periods: int) -> n
     """Dense covariance of the noise without its level, for as many periods as one likes."""
     t = np.arange(1, periods + 1)
     variance = point["s"] ** 2 + FLOOR**2
-    if isinstance(noise, LocalLevel):
-        return variance * np.eye(periods) + point["q"] ** 2 * np.minimum.outer(t, t)
+    if isinstance(noise, WANDERING):
+        drift = noise.drift if isinstance(noise, LocalLinearTrend) else 0.0
+        return variance * np.eye(periods) + point["q"] ** 2 * np.minimum.outer(t, t) + drift**2 * np.outer(t, t)
     if isinstance(noise, AR1):
         return variance / (1 - point["rho"] ** 2) * point["rho"] ** np.abs(np.subtract.outer(t, t))
     return variance * np.eye(periods)
@@ -93,14 +98,17 @@ def test_the_graph_has_the_dense_likelihood(noise, residuals):
             assert actual == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-def test_local_level_has_statsmodels_likelihood_up_to_a_constant(residuals):
+@pytest.mark.parametrize(
+    ("noise", "theirs"), [(LocalLevel(), "llevel"), (LocalLinearTrend(drift=1e4), "lldtrend")], ids=["level", "trend"]
+)
+def test_statsmodels_has_the_same_likelihood_up_to_a_constant(noise, theirs, residuals):
     from statsmodels.tsa.statespace.structural import UnobservedComponents
 
     residual = residuals[60]
-    theirs = UnobservedComponents(residual, "llevel")
+    theirs = UnobservedComponents(residual, theirs)
     theirs.ssm.initialize_diffuse()
     theirs.ssm.tolerance = 0  # never replace the filter by its steady state
-    ours = graph_log_density(LocalLevel(), residual)
+    ours = graph_log_density(noise, residual)
     gaps = [ours(s, q) - theirs.loglike([s**2 + FLOOR**2, q**2]) for s, q in [(0.5, 0.2), (1.0, 1.0), (2.0, 0.1)]]
     assert np.ptp(gaps) < 1e-8
 
@@ -111,7 +119,7 @@ PARTS = {"level": slice(0, 1), "replicate": slice(1, 1 + PAST), "future": slice(
 def joint(noise, point):
     """Dense covariances of past, and of level, replicate and future, without the constant level that all share."""
     whole, white = covariance(noise, point, PAST + AHEAD), point["s"] ** 2 + FLOOR**2
-    wanders = isinstance(noise, LocalLevel)
+    wanders = isinstance(noise, WANDERING)
     inherited = whole - white * np.eye(PAST + AHEAD) if wanders else whole
     anew = [white * np.eye(PAST), white * np.eye(AHEAD)] if wanders else [whole[:PAST, :PAST], np.zeros((AHEAD, AHEAD))]
     pick = np.zeros((1 + PAST + AHEAD, PAST + AHEAD))
@@ -223,7 +231,7 @@ def test_pointwise_log_density_is_the_dense_leave_one_out_density(noise, residua
 def test_simulated_paths_have_the_dense_covariance(noise):
     point, periods = POINTS[0], 6
     draws = parameters(noise, point)
-    shocks = np.array([noise.simulate(draws, periods, Impulse(k))[0] for k in range(2 * periods)])
+    shocks = np.array([noise.simulate(draws, periods, Impulse(k))[0] for k in range(1 + 2 * periods)])
     np.testing.assert_allclose(shocks.T @ shocks, covariance(noise, point, periods), atol=1e-12)
 
 
@@ -232,7 +240,8 @@ def test_variance_of_an_average_adds_up_from_its_parts(noise):
     point, periods = POINTS[0], 5
     parts = noise.average_variance(parameters(noise, point), periods)
     last = np.zeros((1, 1))
-    shocks = [noise.paths(parameters(noise, point), last, periods, Impulse(k))[2].mean() for k in range(1, 20)]
+    state = 1 + isinstance(noise, LocalLinearTrend)  # shocks of what the past leaves unknown: level and slope
+    shocks = [noise.paths(parameters(noise, point), last, periods, Impulse(k))[2].mean() for k in range(state, 20)]
     assert sum(part[0] for part in parts.values()) == pytest.approx(np.square(shocks).sum(), rel=1e-5)
 
 
@@ -254,3 +263,44 @@ def test_a_number_where_a_prior_is_wanted_says_how_to_write_it():
 def test_an_initial_level_without_spread_is_refused():
     with pytest.raises(PriorError, match="O007"):
         LocalLevel(initial_level=0.0)
+
+
+@pytest.mark.parametrize("drift", [0.0, -0.25, np.inf, np.nan, bs.priors.HalfNormal(0.25)], ids=str)
+def test_a_drift_that_is_no_positive_number_is_refused(drift):
+    with pytest.raises(
+        PriorError, match=r"\[O007\] drift=.* must be a positive number; without a drift: bs.noise.LocalLevel"
+    ):
+        LocalLinearTrend(drift=drift)
+
+
+def test_a_trend_refuses_what_its_level_refuses():
+    with pytest.raises(PriorError, match=r"\[O006\] q=0.5 is no prior"):
+        LocalLinearTrend(q=0.5)
+
+
+def test_a_trend_has_the_priors_and_the_level_that_it_is_given():
+    s, q = bs.priors.HalfNormal(2.0), bs.priors.HalfNormal(3.0)
+    noise = LocalLinearTrend(s, q, initial_level=4.0)
+    assert (noise.priors(), noise.level_sd) == ({"s": s, "q": q}, 4.0)
+
+
+def test_the_compiled_graph_serves_another_drift_and_another_number_of_periods(residuals):
+    noise, other = LocalLinearTrend(drift=0.1), LocalLinearTrend(drift=2.0, initial_level=3.0)
+    with pm.Model() as model:
+        noise.build(pm.Data("residual", noise.rotate(residuals[5])), noise.inputs(5))
+    log_density = model.compile_fn(model["log_likelihood"], inputs=[model["s"], model["q"]], point_fn=False)
+    pm.set_data({"residual": other.rotate(residuals[19]), **other.inputs(19)}, model=model)
+    expected = dense_log_density(other, POINTS[0], residuals[19])
+    assert float(log_density(0.7, 0.4)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_long_past_shows_the_slope_and_the_forecast_follows_it():
+    t = np.arange(1.0, 66.0)
+    noise, line = LocalLinearTrend(), 3 + 0.5 * t[None]
+    path = noise.expected_path({"s": np.array([1e-3]), "q": np.array([1e-3])}, line[:, :60], 5)
+    np.testing.assert_allclose(path, line[:, 60:], rtol=1e-5)
+
+
+def test_the_description_has_the_drift():
+    text = "local linear trend: a level that wanders around a line, drift ~ Normal(0, 0.1 x scale)"
+    assert LocalLinearTrend(drift=0.1).describe() == text

@@ -90,7 +90,7 @@ def plot_effect(
     if style["xlabel"] is not None:
         label = f"{estimand} effect ({effect.unit or 'per cent of the counterfactual'})"
         backend_module.xlabel(label, target, **style["xlabel"])
-    put_title(fit, title, target, style["title"])
+    put_title(fit, f"{title}\n{fit.calibration.short}", target, style["title"])
     make_room(canvas)
     return canvas
 

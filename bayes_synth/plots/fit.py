@@ -158,7 +158,7 @@ def _words(canvas: PlotCollection, fit: "Fit", style: Mapping[str, Any], interva
     treated = panel.treated[0] if len(panel.treated) == 1 else f"Mean of {listed(panel.treated, 3)}"
     titles = {
         "outcome": f"{shortened(treated, 60)}\nobserved (bold), counterfactual (coloured: mean, {intervals}), donors (grey)",
-        "effect": f"Effect per period: observed minus counterfactual (mean, {intervals})",
+        "effect": f"Effect per period: observed minus counterfactual (mean, {intervals})\n{fit.calibration.short}",
         "cumulative": f"Cumulative effect since the start (mean, {intervals})",
     }
     for variable, title in titles.items():

@@ -14,7 +14,25 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+ENVIRONMENTS = Path.home() / ".cache" / "bayes_synth"
+PYTHON = "3.13"
 PACKAGES = ("bayes_synth", "pymc", "nutpie", "pytensor", "arviz", "numpy")
+
+
+def environment(folder: Path, requirements: Sequence[str]) -> Path:
+    """Python of another library's environment, made now unless it is there."""
+    python, stamp = folder / "bin" / "python", folder / "requirements.txt"
+    wanted = "\n".join((PYTHON, *requirements))
+    if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
+        folder.mkdir(parents=True, exist_ok=True)
+        # From another folder than this repository, whose own pins uv would apply.
+        for command in (
+            ["uv", "venv", "--quiet", "--clear", "--python", PYTHON, str(folder)],
+            ["uv", "pip", "install", "--quiet", "--python", str(python), *requirements],
+        ):
+            subprocess.run(command, cwd=folder.parent, check=True)
+        stamp.write_text(wanted)
+    return python
 
 
 class WorkerError(RuntimeError):

@@ -7,7 +7,6 @@ medians are over the rounds that follow. Both libraries' draws are judged by the
 
 import argparse
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -17,33 +16,16 @@ from typing import Any
 import arviz_stats
 import numpy as np
 import xarray as xr
-from common import caches, caution, footer, load, run_worker, table, write_between
+from common import caches, caution, environment, footer, load, run_worker, table, write_between
+from peers import PEERS
 
 import bayes_synth as bs
 
-REQUIREMENTS = ("causalpy==0.9.*", "pymc<6", "numpy<2.4")
-PYTHON = "3.13"
-ENVIRONMENT = Path.home() / ".cache" / "bayes_synth" / "causalpy-0.9"
+CAUSALPY = PEERS["causalpy"]
 SAMPLING = {"draws": 1000, "tune": 1000, "chains": 4}
 ROWS = {"causalpy": "CausalPy", "same": "same model", "default": "default model"}
 
 Measured = dict[str, float]
-
-
-def environment(folder: Path) -> Path:
-    """Python of CausalPy's environment, made now unless it is there."""
-    python, stamp = folder / "bin" / "python", folder / "requirements.txt"
-    wanted = "\n".join((PYTHON, *REQUIREMENTS))
-    if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
-        folder.mkdir(parents=True, exist_ok=True)
-        # From another folder than this repository, whose own pins uv would apply.
-        for command in (
-            ["uv", "venv", "--quiet", "--clear", "--python", PYTHON, str(folder)],
-            ["uv", "pip", "install", "--quiet", "--python", str(python), *REQUIREMENTS],
-        ):
-            subprocess.run(command, cwd=folder.parent, check=True)
-        stamp.write_text(wanted)
-    return python
 
 
 def measure(row: str, python: Path, seed: int, folder: Path, sampling: Mapping[str, int]) -> dict[str, Any]:
@@ -187,11 +169,11 @@ def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3, help="rounds after the first")
-    parser.add_argument("--env", type=Path, default=ENVIRONMENT, help="folder of CausalPy's environment")
+    parser.add_argument("--env", type=Path, default=CAUSALPY.folder, help="folder of CausalPy's environment")
     options = parser.parse_args()
     if options.repeats < 1:
         parser.error("--repeats must be at least 1")
-    python, busy = environment(options.env.expanduser().absolute()), load()
+    python, busy = environment(options.env.expanduser().absolute(), CAUSALPY.requirements), load()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         bs.load_dataset("prop99").outcomes.to_pandas().to_csv(folder / "wide.csv")

@@ -1,0 +1,141 @@
+"""Local level with a drift: a random walk around a straight line whose slope is integrated out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, final
+
+import numpy as np
+
+from bayes_synth.errors import PriorError
+from bayes_synth.noise.base import AbstractNoise, Draws, Scale, check_scales
+from bayes_synth.noise.local_level import LocalLevel
+from bayes_synth.priors import HalfNormal
+
+__all__ = ["LocalLinearTrend"]
+
+
+@final
+@dataclass(frozen=True)
+class LocalLinearTrend(AbstractNoise):
+    """A level that wanders around a straight line: ``u_t = u_(t-1) + d + h_t``, ``r_t = u_t + e_t``.
+
+    Parameters
+    ----------
+    s, q
+        As in :class:`LocalLevel`.
+    drift
+        Prior standard deviation of the constant drift, ``d ~ N(0, drift^2)``, in units of the panel's
+        scale per period. Small values are :class:`LocalLevel`.
+    initial_level
+        As in :class:`LocalLevel`: of ``u_0``, where the line starts.
+
+    Raises
+    ------
+    PriorError
+        O007 unless ``drift`` is positive and finite; O006, O007 as :class:`LocalLevel`.
+
+    Notes
+    -----
+    ``d`` is integrated out exactly and drawn again for the forecast, so it is no parameter of the sampler.
+    With ``K`` the covariance of :class:`LocalLevel` and ``b_t = drift t`` counted from the first period,
+    the noise has covariance ``K + b b'``: the sine basis keeps the likelihood diagonal up to rank one.
+    The forecast goes on along the line for good, so its variance grows with the square of the horizon.
+
+    References
+    ----------
+    Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3, with a fixed slope.
+    Sherman and Morrison (1950), Annals of Mathematical Statistics 21(1), for the inverse.
+    """
+
+    s: Scale = HalfNormal(1.0)
+    q: Scale = HalfNormal(0.5)
+    drift: float = 0.25
+    initial_level: float = np.inf
+
+    def __post_init__(self) -> None:
+        check_scales(self)
+        if not (isinstance(self.drift, Real) and 0 < self.drift < np.inf):
+            raise PriorError(
+                "O007", f"drift={self.drift!r} must be a positive number; without a drift: bs.noise.LocalLevel()."
+            )
+
+    @property
+    def level_sd(self) -> float:
+        """As given by ``initial_level``."""
+        return self._walk.level_sd
+
+    def priors(self) -> dict[str, Any]:
+        """Priors of ``s`` and ``q``."""
+        return self._walk.priors()
+
+    def describe(self) -> str:
+        """A level, and a drift with its prior per period."""
+        return f"local linear trend: a level that wanders around a line, drift ~ Normal(0, {self.drift:g} x scale)"
+
+    def rotation(self, periods: int) -> np.ndarray:
+        """Sine basis of the random walk."""
+        return self._walk.rotation(periods)
+
+    def spectrum(self, periods: int) -> np.ndarray:
+        """Eigenvalues of the random walk, and the line ``b`` in its basis; shape ``(2, periods)``."""
+        return np.stack([self._walk.spectrum(periods), self.rotate(self._line(periods))])
+
+    def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
+        """That of the local level, then ``(I + c c')^(-1/2)`` with ``c`` the whitened line."""
+        import pymc as pm
+
+        whitened, half_log_determinant = self._walk.whiten(parameters, spectrum[0])
+        line = whitened(spectrum[1])
+        root = pm.math.sqrt(1 + (line**2).sum())
+
+        def corrected(x: Any) -> Any:
+            white = whitened(x)
+            return white - line * (line * white).sum() / (root * (1 + root))
+
+        return corrected, half_log_determinant + pm.math.log(root)
+
+    def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
+        """That of the local level, less what the line explains."""
+        line, weighted, information = self._drift_terms(draws, residual.shape[1])
+        product = self._walk.precision(draws, residual)
+        return np.asarray(product - weighted * (product @ line)[:, None] / information)
+
+    def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
+        """That of the local level, less what the line explains."""
+        _, weighted, information = self._drift_terms(draws, periods)
+        return np.asarray(self._walk.precision_diagonal(draws, periods) - weighted**2 / information)
+
+    def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
+        """A line with a slope from its prior, plus a local level."""
+        slope = rng.standard_normal((len(draws["s"]), 1))
+        return np.asarray(slope * self._line(periods) + self._walk.simulate(draws, periods, rng))
+
+    def paths(
+        self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A draw of the slope given the past, and the local level around its line."""
+        _, weighted, information = self._drift_terms(draws, past.shape[1])
+        mean = (weighted * past).sum(1, keepdims=True) / information
+        slope = mean + rng.standard_normal((len(past), 1)) / np.sqrt(information)
+        before, after = np.split(slope * self._line(past.shape[1] + periods), [past.shape[1]], axis=1)
+        level, again, future = self._walk.paths(draws, past - before, periods, rng)
+        return before + level, again, after + future
+
+    def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
+        """That of the local level; what is unknown of the slope counts with the level, as neither is a parameter."""
+        return self._walk.average_variance(draws, periods)
+
+    @property
+    def _walk(self) -> LocalLevel:
+        return LocalLevel(self.s, self.q, self.initial_level)
+
+    def _line(self, periods: int) -> np.ndarray:
+        """``b``: the drift's path for a slope of one prior standard deviation."""
+        return np.asarray(self.drift * np.arange(1, periods + 1))
+
+    def _drift_terms(self, draws: Draws, periods: int) -> tuple[np.ndarray, ...]:
+        """``b``, ``K^-1 b``, and the posterior precision ``1 + b' K^-1 b`` of the slope in prior units."""
+        line = self._line(periods)
+        weighted = self._walk.precision(draws, line[None])
+        return line, weighted, 1 + (weighted @ line)[:, None]
