@@ -63,9 +63,7 @@ def posterior_groups(
     }
 
 
-def predicted(
-    model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator
-) -> xr.DataArray:
+def predicted(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
     """The counterfactual alone, dims ``(chain, draw, time)``, in outcome units."""
     inputs, lay = scaled(panel), _Layout(posterior["weights"].shape[:2], panel, scaled(panel))
     weights, noise = _flat(model, panel, posterior)
@@ -74,9 +72,7 @@ def predicted(
     return lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")["counterfactual"]
 
 
-def _flat(
-    model: SyntheticControl, panel: Panel, posterior: xr.Dataset
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _flat(model: SyntheticControl, panel: Panel, posterior: xr.Dataset) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Weights ``(draws, donor)`` without their padding, and the noise's parameters ``(draws,)``."""
     weights = posterior["weights"].to_numpy()[..., : len(panel.donors)].reshape(-1, len(panel.donors))
     if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
@@ -95,7 +91,7 @@ def calibrated_groups(
     coords = {dim: path[dim] for dim in SAMPLE_DIMS}
     kappa, lam = (xr.DataArray(values, dims=SAMPLE_DIMS, coords=coords) for values in draws)
     counterfactual = spread(path, kappa, lam)
-    evidence = found.table.rename_axis("placebo").to_xarray().assign(kappa=kappa, **{"lambda": lam})
+    evidence = found.table.rename_axis("placebo").to_xarray().assign({"kappa": kappa, "lambda": lam})
     return {
         "predictions": counterfactual.to_dataset(name="counterfactual"),
         "predictions_uncalibrated": groups["predictions"],

@@ -111,7 +111,7 @@ class Fit:
         table = pd.DataFrame(rows).T.infer_objects().rename_axis("effect")
         table.attrs = {"calibration": str(self.calibration)}
         columns = checks[["ess_bulk", "ess_tail", "r_hat", "mcse"]]
-        return table.assign(**{name: columns[name] for name in columns})
+        return pd.concat([table, columns], axis=1)
 
     def weights(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
         """Donor weights, the heaviest first.
@@ -305,7 +305,9 @@ class Fit:
     def _uncalibrated_average(self) -> xr.DataArray:
         """The sampler's own: the spread of the calibration would hide how well its draws mix."""
         group = "predictions_uncalibrated" if "predictions_uncalibrated" in self.idata.children else "predictions"
-        return self._draws("predictions_constant_data", "outcome").mean("time") - self._draws(group, "counterfactual").mean("time")
+        return self._draws("predictions_constant_data", "outcome").mean("time") - self._draws(
+            group, "counterfactual"
+        ).mean("time")
 
     @cached_property
     def _weight_diagnostics(self) -> pd.DataFrame:

@@ -249,9 +249,7 @@ def _identity(prior: Any) -> object:
     return type(prior) if type(prior) in OURS else id(prior)
 
 
-def data_arrays(
-    model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...], width: int
-) -> dict[str, np.ndarray]:
+def data_arrays(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...], width: int) -> dict[str, np.ndarray]:
     """Every array of the graph by name; equal names and donor widths share one compiled model."""
     prior, pre = as_weights_prior(model.weights), inputs.donor_outcomes[: inputs.periods]
     padded = np.pad(pre, ((0, 0), (0, width - len(donors))))

@@ -258,8 +258,9 @@ class CustomWeights(AbstractWeightsPrior):
         expected = (width,)
         if tuple(weights.type.shape) not in {expected, (None,)}:
             raise PriorError(
-                "O006", f"the weights prior has shape {weights.type.shape}, expected {expected}: one per donor.\n"
-                "  Calibration refits pools with a donor fewer: give it dims='donor', or use calibrate=False."
+                "O006",
+                f"the weights prior has shape {weights.type.shape}, expected {expected}: one per donor.\n"
+                "  Calibration refits pools with a donor fewer: give it dims='donor', or use calibrate=False.",
             )
         return weights
 

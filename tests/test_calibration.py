@@ -125,7 +125,9 @@ def test_estimands_come_from_the_same_calibrated_draws(base):
 def test_a_constant_effect_leaves_kappa_alone_and_shifts_every_effect(base):
     shifted = MODEL.fit(with_post(fake_panel(), 8.0), **SHORT)
     assert np.array_equal(base.calibration.kappa, shifted.calibration.kappa)
-    xr.testing.assert_allclose(shifted.effect("pointwise").draws, base.effect("pointwise").draws + 8.0, rtol=0, atol=1e-9)
+    xr.testing.assert_allclose(
+        shifted.effect("pointwise").draws, base.effect("pointwise").draws + 8.0, rtol=0, atol=1e-9
+    )
 
 
 def test_the_treated_units_past_leaves_kappa_alone(base):

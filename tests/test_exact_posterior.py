@@ -58,7 +58,9 @@ def small_panel(donors: int) -> Panel:
 
 @cache
 def sampled(case: Case) -> xr.Dataset:
-    model = bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=case.concentration), noise=case.noise, calibrate=False)
+    model = bs.SyntheticControl(
+        weights=bs.priors.Dirichlet(concentration=case.concentration), noise=case.noise, calibrate=False
+    )
     fit = model.fit(small_panel(case.donors), draws=2500, random_seed=3, progressbar=False)
     posterior = fit.idata["posterior"].to_dataset()
     weights = {f"w{j}": posterior["weights"].isel(donor=j, drop=True) for j in range(case.donors)}

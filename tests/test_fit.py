@@ -162,7 +162,9 @@ def test_a_fit_that_has_not_converged_says_so_in_its_first_line():
 
 def test_a_short_run_warns_and_is_not_ok(prop99):
     with pytest.warns(ConvergenceWarning, match="S003"):
-        fit = bs.SyntheticControl(calibrate=False).fit(prop99, draws=50, tune=100, chains=2, random_seed=1, progressbar=False)
+        fit = bs.SyntheticControl(calibrate=False).fit(
+            prop99, draws=50, tune=100, chains=2, random_seed=1, progressbar=False
+        )
     assert not fit.ok
 
 

@@ -102,7 +102,9 @@ def fresh_process():
 @pytest.fixture(scope="module")
 def other(fresh_process) -> Fit:
     """Another number of periods and donors, another prior: compiles the structure when nothing has before."""
-    return short(fake_panel(donors=3, pre=31, random_seed=9), bs.SyntheticControl(Dirichlet(concentration=3.0), calibrate=False))
+    return short(
+        fake_panel(donors=3, pre=31, random_seed=9), bs.SyntheticControl(Dirichlet(concentration=3.0), calibrate=False)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +193,9 @@ def test_a_fit_with_another_prior_in_between_does_not_matter(base, concentration
 
 
 def test_a_fit_of_another_panel_in_between_does_not_matter(base):
-    short(fake_panel(donors=8, pre=50, random_seed=4), bs.SyntheticControl(Dirichlet(effective_donors=2), calibrate=False))
+    short(
+        fake_panel(donors=8, pre=50, random_seed=4), bs.SyntheticControl(Dirichlet(effective_donors=2), calibrate=False)
+    )
     assert identical(short(base.panel), base)
 
 

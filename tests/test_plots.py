@@ -421,7 +421,7 @@ def test_the_point_is_the_mean_of_the_effect(fake):
 @pytest.mark.parametrize("estimand", ["average", "cumulative", "relative"])
 def test_the_title_is_the_description_of_the_effect(fake, estimand):
     title = words(plot_effect(fake, estimand, backend="none", ci_prob=0.8), estimand)
-    assert title == describe(fake.effect(estimand), 0.8)
+    assert title == f"{describe(fake.effect(estimand), 0.8)}\nnot calibrated"
 
 
 def test_a_window_narrows_the_effect(fake):

@@ -235,7 +235,9 @@ def test_a_foreign_variable_of_the_wrong_length_is_refused(panel):
 @pytest.mark.filterwarnings("ignore::bayes_synth.errors.ConvergenceWarning")
 def test_a_fit_with_a_foreign_variable_agrees_with_the_same_prior_of_ours(panel):
     options = {"draws": 300, "tune": 500, "chains": 2, "random_seed": 1, "progressbar": False}
-    models = [bs.SyntheticControl(weights=prior, calibrate=False) for prior in (Foreign(6), Dirichlet(concentration=3.0))]
+    models = [
+        bs.SyntheticControl(weights=prior, calibrate=False) for prior in (Foreign(6), Dirichlet(concentration=3.0))
+    ]
     foreign, ours = (model.fit(panel, **options).idata["posterior"]["weights"] for model in models)
     error = np.hypot(foreign.std(("chain", "draw")), ours.std(("chain", "draw"))) / np.sqrt(100)
     assert (np.abs(foreign.mean(("chain", "draw")) - ours.mean(("chain", "draw"))) < 4 * error).all()

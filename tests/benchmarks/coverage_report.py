@@ -30,7 +30,9 @@ def write(rows: Sequence[dict[str, Any]], store: Path) -> None:
     if len(simulated):
         write_between("calibration.md", "simulations", simulation_table(simulated))
     settled = default["ok"].astype(bool).mean() if len(default) else float("nan")
-    note = f"{footer('python tests/benchmarks/coverage.py --full')} Effect and noise converged in {settled:.1%} of fits."
+    note = (
+        f"{footer('python tests/benchmarks/coverage.py --full')} Effect and noise converged in {settled:.1%} of fits."
+    )
     write_between("calibration.md", "footer", note)
 
 
@@ -92,7 +94,11 @@ def bootstrap(values: pd.Series) -> np.ndarray:
 
 def estimator_table(fits: pd.DataFrame) -> str:
     """RMSE of the average effect against the two classical estimators."""
-    names = {"this library": "error mean", "synthetic difference-in-differences": "error sdid", "simplex": "error simplex"}
+    names = {
+        "this library": "error mean",
+        "synthetic difference-in-differences": "error sdid",
+        "simplex": "error simplex",
+    }
     parts = list(fits.groupby("source", sort=False))
     lines = [{"panel": name} | {n: f"{rms(part[c]):.3f}" for n, c in names.items()} for name, part in parts]
     mean = {n: f"{np.mean([rms(part[c]) for _, part in parts]):.3f}" for n, c in names.items()}
@@ -182,7 +188,9 @@ def picture(fits: pd.DataFrame, path: Path) -> None:
     mean = np.array([fits[f"covered {level}"].mean() for level in LEVELS])
     bands = np.array([bootstrap(fits[f"covered {level}"]) for level in LEVELS]).T
     error = np.abs(bands - mean)
-    axes.errorbar(LEVELS, mean, error, color="black", marker="s", capsize=4, linewidth=2, label="all (95% bootstrap band)")
+    axes.errorbar(
+        LEVELS, mean, error, color="black", marker="s", capsize=4, linewidth=2, label="all (95% bootstrap band)"
+    )
     axes.set(xlim=(0.4, 1.02), ylim=(0.3, 1.02), xlabel="Nominal probability of the interval")
     axes.set_ylabel("Share of placebos whose interval holds zero")
     axes.legend(frameon=False, fontsize=8, loc="lower right")

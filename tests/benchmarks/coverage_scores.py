@@ -26,7 +26,13 @@ def score_fit(panel: bs.Panel, model: str, *, truth: float, seed: int, draws: in
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.errors.ConvergenceWarning)  # recorded below as ``ok``
         fit = MODELS[model].fit(
-            panel, draws=draws, tune=draws, chains=4 if draws >= 1000 else 2, cores=1, random_seed=seed, progressbar=False
+            panel,
+            draws=draws,
+            tune=draws,
+            chains=4 if draws >= 1000 else 2,
+            cores=1,
+            random_seed=seed,
+            progressbar=False,
         )
     average = fit.effect("average").draws.to_numpy().ravel()
     if model == NEGATIVE:

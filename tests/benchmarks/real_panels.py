@@ -15,9 +15,7 @@ DATA = os.environ.get("BAYES_SYNTH_DATA", str(ROOT.parent / "shared" / "data"))
 
 def _germany() -> bs.Panel:
     table = pd.read_csv(f"{DATA}/germany.csv")
-    return bs.Panel.from_long(
-        table, unit="country", time="year", outcome="gdp", treated="West Germany", start=1990
-    )
+    return bs.Panel.from_long(table, unit="country", time="year", outcome="gdp", treated="West Germany", start=1990)
 
 
 def _basque(start: int) -> bs.Panel:
@@ -28,9 +26,7 @@ def _basque(start: int) -> bs.Panel:
 
 def _geolift() -> bs.Panel:
     table = pd.read_csv(f"{DATA}/geolift_test.csv").query("location != 'portland'")
-    return bs.Panel.from_long(
-        table, unit="location", time="date", outcome="Y", treated="chicago", start="2021-04-01"
-    )
+    return bs.Panel.from_long(table, unit="location", time="date", outcome="Y", treated="chicago", start="2021-04-01")
 
 
 PANELS: dict[str, Callable[[], bs.Panel]] = {
