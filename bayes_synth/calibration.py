@@ -5,6 +5,7 @@ standard deviations, is data on this panel's forecast error. The inflation ``kap
 prior and an exact posterior on a grid: one number needs no sampler. Imports no PyMC.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, final
@@ -17,7 +18,7 @@ from scipy import stats
 
 from bayes_synth.errors import PriorError, listed
 
-__all__ = ["COLUMNS", "Calibrated", "Calibration", "Placebos", "check_excluded", "spread"]
+__all__ = ["COLUMNS", "Calibrated", "Calibration", "Placebos", "check_excluded", "read_calibration", "spread"]
 
 SAMPLE_DIMS = ("chain", "draw")
 FEW = 8
@@ -183,6 +184,16 @@ def spread(path: xr.DataArray, kappa: xr.DataArray, lam: xr.DataArray) -> xr.Dat
     """
     mean = path.mean(SAMPLE_DIMS)
     return (mean + (kappa / np.sqrt(lam)) * (path - mean)).transpose(*path.dims)
+
+
+def read_calibration(group: xr.DataTree | None, plan: Calibration | None, sizes: tuple[int, int]) -> Calibrated:
+    """What the group ``calibration`` of a fit says, or why there is none; ``sizes`` are donors and treated units."""
+    if plan is None or group is None:
+        reason = "no placebo can be made of {} donors for {} treated".format(*sizes) if plan else "calibrate=False"
+        return Calibrated(pd.DataFrame(columns=COLUMNS), excluded=plan.exclude if plan else (), reason=reason)
+    found = group.to_dataset()
+    table = found[list(COLUMNS)].to_dataframe().rename_axis("donor")
+    return Calibrated(table, found["kappa"], plan.exclude, tuple(json.loads(found.attrs["skipped"])), plan.kappa_sd)
 
 
 def check_excluded(exclude: Sequence[str], donors: Sequence[str]) -> None:

@@ -4,7 +4,6 @@ Nothing here samples except :func:`fit_panel`; a fit read from a file answers wi
 """
 
 import html
-import json
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth import effects as estimands
-from bayes_synth.calibration import COLUMNS, Calibrated, Placebos
+from bayes_synth.calibration import Calibrated, Placebos, read_calibration
 from bayes_synth.convergence import Convergence, check_convergence, diagnose, diagnose_weights
 from bayes_synth.design import short, span
 from bayes_synth.draws import calibrated_groups, posterior_groups, prior_groups, tree
@@ -102,7 +101,8 @@ class Fit:
         -------
         pandas.DataFrame
             Columns mean, median, sd, lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, ess_bulk, ess_tail,
-            r_hat, mcse; ``attrs["calibration"]`` says what the intervals rest on. The relative effect is a fraction, and left out when a ratio means nothing (R004).
+            r_hat, mcse; ``attrs["calibration"]`` says what the intervals rest on. The relative effect
+            is a fraction, and left out when a ratio means nothing (R004).
         """
         check_interval(ci_prob, ci_kind)
         names = [name for name in SUMMARY if name in self.idata["effects"]]
@@ -178,16 +178,8 @@ class Fit:
     @property
     def calibration(self) -> Calibrated:
         """What the donors' own synthetic controls say about the forecast error: kappa, z-scores, who was set aside."""
-        plan = self.model.calibration
-        if plan is None:
-            return Calibrated(pd.DataFrame(columns=COLUMNS), reason="calibrate=False")
-        if "calibration" not in self.idata.children:
-            reason = f"no placebo can be made of {len(self.panel.donors)} donors for {len(self.panel.treated)} treated"
-            return Calibrated(pd.DataFrame(columns=COLUMNS), excluded=plan.exclude, reason=reason)
-        group = self.idata["calibration"].to_dataset()
-        table = group[list(COLUMNS)].to_dataframe().rename_axis("donor")
-        skipped = tuple(json.loads(group.attrs["skipped"]))
-        return Calibrated(table, group["kappa"], plan.exclude, skipped, plan.kappa_sd)
+        sizes = len(self.panel.donors), len(self.panel.treated)
+        return read_calibration(self.idata.children.get("calibration"), self.model.calibration, sizes)
 
     @property
     def weights_ok(self) -> bool:

@@ -18,7 +18,8 @@ from bayes_synth.panel import Panel
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
     "errors", "intake", "design", "panel", "datasets", "simulation", "priors", "noise", "simplex", "effects", "convergence",
-    "holdout", "calibration", "sampling", "model", "draws", "placebos", "provenance", "fit", "plots", "report", "io", "testing", "__init__", "__main__",
+    "holdout", "calibration", "sampling", "model", "draws", "placebos", "provenance", "fit", "plots", "report", "io", "testing",
+    "__init__", "__main__",
 ]  # fmt: skip
 FIT = {
     "panel", "model", "idata", "calibration", "effect", "summary", "weights", "diagnostics", "ok", "weights_ok", "synthetic",
@@ -57,8 +58,8 @@ def test_files_stay_small():
 
 def test_the_public_names_are_those_of_the_design():
     assert sorted(bs.__all__) == [
-        "Calibration", "Effect", "Fit", "Panel", "SyntheticControl", "errors", "fetch_dataset", "load", "load_dataset", "noise", "priors",
-        "simulate", "testing",
+        "Calibration", "Effect", "Fit", "Panel", "SyntheticControl", "errors", "fetch_dataset", "load", "load_dataset", "noise",
+        "priors", "simulate", "testing",
     ]  # fmt: skip
 
 
