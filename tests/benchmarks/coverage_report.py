@@ -30,7 +30,8 @@ def write(rows: Sequence[dict[str, Any]], store: Path) -> None:
     if len(simulated):
         write_between("calibration.md", "simulations", simulation_table(simulated))
     settled = default["ok"].astype(bool).mean() if len(default) else float("nan")
-    note = f"{footer('python tests/benchmarks/coverage.py --full')} Converged: {settled:.1%} of fits. Sections without figures have not run."
+    command = footer("python tests/benchmarks/coverage.py --full")
+    note = f"{command} Converged: {settled:.1%} of fits. Sections without figures have not run."
     write_between("calibration.md", "footer", note)
 
 
