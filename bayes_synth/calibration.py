@@ -16,11 +16,12 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from bayes_synth.effects import SAMPLE_DIMS
 from bayes_synth.errors import PriorError, listed
+from bayes_synth.sampling import check_count
 
 __all__ = ["COLUMNS", "Calibrated", "Calibration", "Placebos", "check_excluded", "read_calibration", "spread"]
 
-SAMPLE_DIMS = ("chain", "draw")
 FEW = 8
 """Below this many donors the prior on kappa dominates."""
 COLUMNS = ("error", "sd", "z", "divergences", "ok")
@@ -90,9 +91,7 @@ class Calibration:
         if not self.degrees_of_freedom > 0:
             raise PriorError("O007", f"degrees_of_freedom={self.degrees_of_freedom!r} must be positive.")
         for name, least in {"most": 1, "draws": 50, "tune": 50, "chains": 1}.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise PriorError("O010", f"{name}={value!r} must be a whole number of at least {least}.")
+            check_count(name, getattr(self, name), least)
 
     def posterior(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Posterior of kappa given the donors' z-scores: values on a grid and their probabilities."""
@@ -152,9 +151,10 @@ class Calibrated:
     @property
     def short(self) -> str:
         """For titles: on how many donors, and the mean of kappa."""
-        if self.kappa is None:
-            return "not calibrated"
-        return f"calibrated on {len(self.table)} donors (kappa {float(self.kappa.mean()):.2g})"
+        return "not calibrated" if self.kappa is None else self._sentence()
+
+    def _sentence(self, interval: str = "") -> str:
+        return f"calibrated on {len(self.table)} donors (kappa {float(self.kappa.mean()):.2g}{interval})"  # type: ignore[union-attr]
 
     def interval(self, ci_prob: float = 0.95) -> np.ndarray:
         """Credible interval of kappa: lower, upper."""
@@ -166,13 +166,12 @@ class Calibrated:
         if self.kappa is None:
             return f"not calibrated ({self.reason})"
         low, high = self.interval()
-        text = f"calibrated on {len(self.table)} donors (kappa {float(self.kappa.mean()):.2g} [{low:.2g}, {high:.2g}])"
         notes = [f"set aside: {listed(self.excluded, 3)}"] if self.excluded else []
         notes += [f"unusable: {listed(self.skipped, 3)}"] if self.skipped else []
         notes += [f"fewer than {FEW} donors, the prior on kappa carries the width"] if len(self.table) < FEW else []
         unsettled = int((~self.table["ok"].astype(bool)).sum())
         notes += [f"{unsettled} refits not settled"] if unsettled else []
-        return "; ".join([text, *notes])
+        return "; ".join([self._sentence(f" [{low:.2g}, {high:.2g}]"), *notes])
 
     __repr__ = __str__
 

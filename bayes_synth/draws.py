@@ -5,20 +5,20 @@ log likelihood. Imports the specification (model, priors, noise) and no PyMC.
 """
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from bayes_synth.calibration import Calibration, Placebos, spread
-from bayes_synth.effects import effect_draws
+from bayes_synth.effects import SAMPLE_DIMS, effect_draws
 from bayes_synth.errors import PriorError
 from bayes_synth.model import Inputs, SyntheticControl, scaled
+from bayes_synth.noise.base import Continuation
 from bayes_synth.panel import Panel
 from bayes_synth.priors import as_weights_prior
 
 __all__ = ["posterior_groups", "prior_groups", "tree"]
-
-SAMPLE_DIMS = ("chain", "draw")
 
 
 def tree(groups: dict[str, xr.Dataset]) -> xr.DataTree:
@@ -40,12 +40,8 @@ def posterior_groups(
     rng
         Randomness of the predictive draws.
     """
-    inputs, lay = scaled(panel), _Layout(posterior["weights"].shape[:2], panel, scaled(panel))
-    weights, noise = _flat(model, panel, posterior)
-    weighted = weights @ inputs.donor_outcomes.T
-    residual = inputs.outcome - weighted[:, : inputs.periods]
-    path = model.noise.continue_path(noise, residual, len(panel.post), rng)
-
+    lay, weights, noise, weighted, residual, path = _continued(model, panel, posterior, rng)
+    inputs = lay.inputs
     predictions = lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")
     observed = _observed(panel)
     sized = {name: value * _unit(model, name, inputs) for name, value in {**noise, "level": path.level}.items()}
@@ -65,21 +61,8 @@ def posterior_groups(
 
 def predicted(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
     """The counterfactual alone, dims ``(chain, draw, time)``, in outcome units."""
-    inputs, lay = scaled(panel), _Layout(posterior["weights"].shape[:2], panel, scaled(panel))
-    weights, noise = _flat(model, panel, posterior)
-    weighted = weights @ inputs.donor_outcomes.T
-    path = model.noise.continue_path(noise, inputs.outcome - weighted[:, : inputs.periods], len(panel.post), rng)
-    return lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")["counterfactual"]
-
-
-def _flat(model: SyntheticControl, panel: Panel, posterior: xr.Dataset) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Weights ``(draws, donor)`` without their padding, and the noise's parameters ``(draws,)``."""
-    weights = posterior["weights"].to_numpy()[..., : len(panel.donors)].reshape(-1, len(panel.donors))
-    if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
-        raise PriorError(
-            "O006", "the weights prior is not one on the simplex: its draws are negative or do not sum to one."
-        )
-    return weights, {name: posterior[name].to_numpy().reshape(-1) for name in model.noise.parameters}
+    lay, _, _, weighted, _, path = _continued(model, panel, posterior, rng)
+    return lay.post(weighted[:, lay.inputs.periods :] + path.future, "counterfactual")["counterfactual"]
 
 
 def calibrated_groups(
@@ -178,3 +161,28 @@ class _Layout:
 
     def post(self, values: np.ndarray, name: str) -> xr.Dataset:
         return xr.Dataset({name: self.timed(self.inputs.location + self.inputs.scale * values, "post")})
+
+
+class _Continued(NamedTuple):
+    """Draws one after the other: weights without their padding, noise, donors @ weights, residual, its continuation."""
+
+    lay: _Layout
+    weights: np.ndarray
+    noise: dict[str, np.ndarray]
+    weighted: np.ndarray
+    residual: np.ndarray
+    path: Continuation
+
+
+def _continued(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator) -> _Continued:
+    lay = _Layout(posterior["weights"].shape[:2], panel, scaled(panel))
+    weights = posterior["weights"].to_numpy()[..., : len(panel.donors)].reshape(-1, len(panel.donors))
+    if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
+        raise PriorError(
+            "O006", "the weights prior is not one on the simplex: its draws are negative or do not sum to one."
+        )
+    noise = {name: posterior[name].to_numpy().reshape(-1) for name in model.noise.parameters}
+    weighted = weights @ lay.inputs.donor_outcomes.T
+    residual = lay.inputs.outcome - weighted[:, : lay.inputs.periods]
+    path = model.noise.continue_path(noise, residual, len(panel.post), rng)
+    return _Continued(lay, weights, noise, weighted, residual, path)

@@ -14,7 +14,7 @@ import xarray as xr
 from bayes_synth.design import short
 from bayes_synth.errors import PriorError, ResultError, suggestion
 
-__all__ = ["Effect", "Estimand", "IntervalKind", "effect_draws", "estimate", "pointwise"]
+__all__ = ["SAMPLE_DIMS", "Effect", "Estimand", "IntervalKind", "effect_draws", "estimate", "pointwise"]
 
 Estimand = Literal["pointwise", "average", "cumulative", "relative"]
 IntervalKind = Literal["eti", "hdi"]

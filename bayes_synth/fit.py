@@ -54,7 +54,8 @@ class Fit:
         All draws in the ArviZ schema, in outcome units; ``az.summary``, ``az.loo`` and ArviZ's plots take it
         as it is. Groups: ``posterior``, ``sample_stats``, ``posterior_predictive`` (pre-period),
         ``predictions`` (``counterfactual``), ``effects``, ``log_likelihood``, ``log_prior``, ``prior``,
-        ``prior_predictive``, ``observed_data``, ``constant_data``, ``predictions_constant_data``.
+        ``prior_predictive``, ``predictions_uncalibrated`` and ``calibration`` (unless switched off),
+        ``observed_data``, ``constant_data``, ``predictions_constant_data``.
     """
 
     panel: Panel

@@ -18,7 +18,7 @@ from bayes_synth.draws import predicted
 from bayes_synth.errors import DesignError
 from bayes_synth.model import SyntheticControl, task_for
 from bayes_synth.panel import Panel
-from bayes_synth.sampling import Settings, sample
+from bayes_synth.sampling import Settings, entropy, sample
 
 __all__ = ["placebos"]
 
@@ -51,7 +51,7 @@ def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings:
         except DesignError as error:
             skipped.append(f"{label} ({error.code})")
             continue
-        rows[label] = _settled(model, panel, placebo, plan, replace(settings, random_seed=_seed(seed)))
+        rows[label] = _settled(model, panel, placebo, plan, replace(settings, random_seed=entropy(seed)))
     table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).rename_axis("donor")
     return Placebos(table, tuple(skipped))
 
@@ -96,7 +96,3 @@ def _row(
     r_hat = float(arviz_stats.rhat(xr.Dataset({"average": average}))["average"])
     settled = bool(r_hat <= R_HAT and divergences <= 0.01 * average.size)
     return {"error": error, "sd": sd, "z": error / sd, "divergences": divergences, "ok": settled}
-
-
-def _seed(sequence: np.random.SeedSequence) -> int:
-    return int(sequence.generate_state(2, dtype=np.uint64)[0] >> 1)

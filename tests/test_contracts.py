@@ -18,7 +18,7 @@ from bayes_synth.panel import Panel
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
     "errors", "intake", "design", "panel", "datasets", "simulation", "priors", "noise", "simplex", "effects", "convergence",
-    "holdout", "calibration", "sampling", "model", "draws", "placebos", "provenance", "fit", "plots", "report", "io", "testing",
+    "holdout", "sampling", "calibration", "model", "draws", "placebos", "provenance", "fit", "plots", "report", "io", "testing",
     "__init__", "__main__",
 ]  # fmt: skip
 FIT = {

@@ -1,7 +1,7 @@
 """Coverage scoreboard: do 95 % intervals hold the truth in 95 % of the units that had no effect?
 
 ``python tests/benchmarks/coverage.py`` runs the short mode (Germany, Basque and the negative control, under ten
-minutes); ``--full`` runs every panel, prior, design and peer. Each answer is one line of a file under ``--store``: a
+minutes); ``--full`` runs every panel, prior and design. Each answer is one line of a file under ``--store``: a
 run that was stopped goes on where it left off. ``--report`` only writes ``docs/calibration.md`` from the store.
 """
 
@@ -19,7 +19,7 @@ SHORT = ("Germany", "Basque 1970", "Basque 1975")
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="every panel, model, design and peer")
+    parser.add_argument("--full", action="store_true", help="every panel, model and design")
     parser.add_argument("--report", action="store_true", help="write the page from what is stored, run nothing")
     parser.add_argument("--store", type=Path, default=STORE)
     parser.add_argument("--panels", nargs="*", help="only these panels", choices=[*PANELS, "none"])
@@ -33,7 +33,7 @@ def main() -> None:
     designs = tuple(d for d in options.designs or (DESIGNS if options.full else ()) if d != "none")
     if not options.report:
         work(real_jobs(panels, models) + simulated_jobs(designs, options.replications), options.store, options.minutes)
-    write(list(stored(options.store)), options.store)
+    write(list(stored(options.store)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ LIFTS = (0.05, 0.10, 0.15, 0.20)
 BOOTSTRAPS = 2000
 
 
-def write(rows: Sequence[dict[str, Any]], store: Path) -> None:
+def write(rows: Sequence[dict[str, Any]]) -> None:
     """Every section of ``docs/calibration.md`` for which there are answers."""
     fits = scored(rows)
     real, simulated = fits[fits["real"]], fits[~fits["real"]]
@@ -31,7 +31,8 @@ def write(rows: Sequence[dict[str, Any]], store: Path) -> None:
         write_between("calibration.md", "simulations", simulation_table(simulated))
     settled = default["ok"].astype(bool).mean() if len(default) else float("nan")
     command = footer("python tests/benchmarks/coverage.py --full")
-    note = f"{command} Converged: {settled:.1%} of fits. Sections without figures have not run."
+    models = "; ".join(f"{name}: {size}" for name, size in real.groupby("model", sort=False).size().items())
+    note = f"{command} Placebos fitted so far: {models}. Converged: {settled:.1%} of the default model's."
     write_between("calibration.md", "footer", note)
 
 
@@ -46,8 +47,7 @@ def scored(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         fits[f"pointwise {level}"] = fits["pointwise"].map(lambda p, level=level: p[str(level)])
     fits["width"] = (fits["high 0.95"] - fits["low 0.95"]) / fits["pre_sd"]
     fits["score"] = interval_score(fits["low 0.95"], fits["high 0.95"], fits["truth"]) / fits["pre_sd"]
-    raw = fits["uncalibrated"].map(lambda b: b or [np.nan, np.nan])
-    fits["raw low"], fits["raw high"] = raw.str[0], raw.str[1]
+    fits["raw low"], fits["raw high"] = fits["uncalibrated"].str[0], fits["uncalibrated"].str[1]
     for name in ("mean", "simplex", "sdid"):
         fits[f"error {name}"] = (fits[name] - fits["truth"]) / fits["pre_sd"]
     return fits

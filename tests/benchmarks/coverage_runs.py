@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,9 +52,7 @@ def run(job: Job) -> dict[str, Any]:
             return {**job._asdict(), "reason": str(error)}
         scores = score_fit(panel, job.model, truth=0.0, seed=seed)
     else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", bs.errors.DesignWarning)
-            panel, truth = DESIGNS[job.source].draw(np.random.default_rng(seed))
+        panel, truth = DESIGNS[job.source].draw(np.random.default_rng(seed))
         scores = score_fit(panel, job.model, truth=truth, seed=seed, draws=SIMULATION_DRAWS)
     return {**job._asdict(), **scores, "seconds": time.perf_counter() - began}
 

@@ -44,7 +44,7 @@ def score_fit(panel: bs.Panel, model: str, *, truth: float, seed: int, draws: in
         "truth": truth,
         "crps": crps(average, truth),
         "bounds": {str(level): quantiles(average, level) for level in LEVELS},
-        "uncalibrated": uncalibrated(fit),
+        "uncalibrated": quantiles(fit._uncalibrated_average.to_numpy().ravel(), 0.95),
         "pointwise": pointwise(fit.effect("pointwise").draws, truth),
         "kappa": None if fit.calibration.kappa is None else float(fit.calibration.kappa.mean()),
         "ok": fit.ok,
@@ -77,12 +77,3 @@ def pointwise(effect: xr.DataArray, truth: float) -> dict[str, float]:
         low, high = np.quantile(paths, [(1 - level) / 2, (1 + level) / 2], axis=0)
         covered[str(level)] = float(((low <= truth) & (truth <= high)).mean())
     return covered
-
-
-def uncalibrated(fit: bs.Fit) -> list[float] | None:
-    """The 95 % interval without calibration."""
-    if "predictions_uncalibrated" not in fit.idata.children:
-        return None
-    observed = fit.idata["predictions_constant_data"]["outcome"].mean("time")
-    raw = observed - fit.idata["predictions_uncalibrated"]["counterfactual"].mean("time")
-    return quantiles(raw.to_numpy().ravel(), 0.95)

@@ -2,39 +2,34 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from common import ROOT
 
 import bayes_synth as bs
+from bayes_synth.datasets import FETCHED
 from bayes_synth.simplex import direction, simplex_least_squares
 
 DATA = os.environ.get("BAYES_SYNTH_DATA", str(ROOT.parent / "shared" / "data"))
 
 
-def _germany() -> bs.Panel:
-    table = pd.read_csv(f"{DATA}/germany.csv")
-    return bs.Panel.from_long(table, unit="country", time="year", outcome="gdp", treated="West Germany", start=1990)
-
-
-def _basque(start: int) -> bs.Panel:
-    table = pd.read_csv(f"{DATA}/basque.csv").query("regionname != 'Spain (Espana)'")
-    treated = "Basque Country (Pais Vasco)"
-    return bs.Panel.from_long(table, unit="regionname", time="year", outcome="gdpcap", treated=treated, start=start)
-
-
-def _geolift() -> bs.Panel:
-    table = pd.read_csv(f"{DATA}/geolift_test.csv").query("location != 'portland'")
-    return bs.Panel.from_long(table, unit="location", time="date", outcome="Y", treated="chicago", start="2021-04-01")
+def _local(name: str, file: str, *, leave_out: tuple[str, ...] | None = None, **changes: Any) -> bs.Panel:
+    """A dataset to fetch, from the copy in ``DATA``."""
+    remote = FETCHED[name]
+    out = remote.leave_out if leave_out is None else leave_out
+    chosen = replace(remote, design=replace(remote.design, **changes), leave_out=out)
+    return chosen.panel(pd.read_csv(f"{DATA}/{file}.csv"))
 
 
 PANELS: dict[str, Callable[[], bs.Panel]] = {
     "Prop 99": lambda: bs.load_dataset("prop99"),
-    "Germany": _germany,
-    "Basque 1970": lambda: _basque(1970),
-    "Basque 1975": lambda: _basque(1975),
-    "GeoLift": _geolift,
+    "Germany": lambda: _local("germany", "germany"),
+    "Basque 1970": lambda: _local("basque", "basque"),
+    "Basque 1975": lambda: _local("basque", "basque", start=1975),
+    "GeoLift": lambda: _local("geolift", "geolift_test", treated="chicago", leave_out=("portland",)),
     "Texas": lambda: bs.load_dataset("texas"),
 }
 
