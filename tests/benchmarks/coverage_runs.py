@@ -1,23 +1,19 @@
 """The fits of the coverage scoreboard, one line of a file each; imported by the worker processes too."""
 
 import json
-import sys
 import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# numba would take coverage.py, the command beside this file, for the package of that name.
-sys.modules.setdefault("coverage", None)  # type: ignore[arg-type]
+import joblib
+import numpy as np
+from coverage_scores import score_fit
+from designs import DESIGNS
+from real_panels import PANELS
 
-import joblib  # noqa: E402
-import numpy as np  # noqa: E402
-from coverage_scores import score_fit  # noqa: E402
-from designs import DESIGNS  # noqa: E402
-from real_panels import PANELS  # noqa: E402
-
-import bayes_synth as bs  # noqa: E402
+import bayes_synth as bs
 
 SIMULATION_DRAWS = 500
 """Draws and tuning draws per chain (two chains) of the fits to simulated panels; 4 x (1,000 + 1,000) on real ones."""

@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -10,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from common import answer, job
-
-# numba, which CausalPy imports, would take coverage.py beside this file for the package of that name.
-sys.modules.setdefault("coverage", None)  # type: ignore[arg-type]
 
 ALPHA = 0.05
 UNIT, TIME, OUTCOME, TREATED = "unit", "time", "outcome", "treated"
