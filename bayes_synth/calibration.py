@@ -8,7 +8,7 @@ prior and an exact posterior on a grid: one number needs no sampler. Imports no 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import arviz_stats
 import numpy as np
@@ -18,13 +18,13 @@ from scipy import stats
 
 from bayes_synth.effects import SAMPLE_DIMS
 from bayes_synth.errors import PriorError, listed
-from bayes_synth.sampling import check_count
+from bayes_synth.sampling import check_acceptance, check_count
 
 __all__ = ["COLUMNS", "Calibrated", "Calibration", "Placebos", "check_excluded", "read_calibration", "spread"]
 
 FEW = 8
 """Below this many donors the prior on kappa dominates."""
-COLUMNS = ("error", "sd", "z", "divergences", "ok")
+COLUMNS = ("error", "sd", "scale", "z", "divergences", "ok")
 REACH, NODES = 8.0, 2001
 """The grid of log kappa: its reach in prior standard deviations, and its size."""
 
@@ -52,21 +52,27 @@ class Calibration:
     degrees_of_freedom
         Of the Student-t likelihood of the donors' z-scores, so that a few contaminated donors do not dominate.
         Infinite: normal.
+    pooling
+        How far each unit's predictive standard deviation is drawn towards the donors' typical one, in units of the
+        unit's own scale: from 0 (its own) to 1 (the typical one). A short pre-period says little on how far one
+        series will wander; the other series say more.
     most
         Largest number of donors refitted; more are drawn by the fit's seed.
-    draws, tune, chains
+    draws, tune, chains, target_accept
         Of each refit: smaller than the fit's own, because only a mean and a standard deviation are read off.
 
     Raises
     ------
     PriorError
-        O007 for numbers that are not positive, O010 for counts that are too small.
+        O007 for numbers that are out of range, O010 for counts that are too small.
 
     Notes
     -----
-    ``z_j ~ t_nu(0, kappa)``, ``log kappa ~ N(0, kappa_sd^2)`` with ``z_j`` the realised average gap of donor j
-    minus its predictive mean, over its predictive standard deviation. The treated unit's predictive path is spread
-    about its mean by ``kappa / sqrt(lambda)``, ``lambda ~ Gamma(nu/2, nu/2)``, both drawn once per draw and
+    With ``v`` a unit's predictive standard deviation of the average gap, ``c`` its scale (robust sd of its first
+    differences before treatment) and ``r`` the median of ``v / c`` over the donors, the pooled one is
+    ``V = v^(1-p) (r c)^p``. ``z_j ~ t_nu(0, kappa)``, ``log kappa ~ N(0, kappa_sd^2)``, with ``z_j`` the realised
+    average gap of donor j minus its predictive mean, over ``V_j``. The treated unit's predictive path is spread about
+    its mean by ``kappa V / (v sqrt(lambda))``, ``lambda ~ Gamma(nu/2, nu/2)``, kappa and lambda drawn once per draw and
     independently of the path. Assumes that the treated unit is exchangeable with the donors in forecast error and
     that no donor was affected. The z-scores share donors and shocks, so their number overstates the evidence.
 
@@ -78,11 +84,13 @@ class Calibration:
 
     exclude: tuple[str, ...] = ()
     kappa_sd: float = 1.0
-    degrees_of_freedom: float = 4.0
+    degrees_of_freedom: float = 5.0
+    pooling: float = 0.5
     most: int = 40
     draws: int = 250
     tune: int = 400
     chains: int = 2
+    target_accept: float = 0.95
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "exclude", (self.exclude,) if isinstance(self.exclude, str) else tuple(self.exclude))
@@ -92,6 +100,18 @@ class Calibration:
             raise PriorError("O007", f"degrees_of_freedom={self.degrees_of_freedom!r} must be positive.")
         for name, least in {"most": 1, "draws": 50, "tune": 50, "chains": 1}.items():
             check_count(name, getattr(self, name), least)
+        if not 0 <= self.pooling <= 1:
+            raise PriorError("O007", f"pooling={self.pooling!r} must lie between 0 and 1.")
+        check_acceptance(self.target_accept)
+
+    def pooled(self, sd: Any, scale: Any, placebos: pd.DataFrame) -> Any:
+        """Predictive standard deviations drawn towards the placebos' typical one; units as ``sd`` and ``scale``."""
+        typical = np.exp(np.log(placebos["sd"] / placebos["scale"]).median())
+        return sd ** (1 - self.pooling) * (typical * scale) ** self.pooling
+
+    def scored(self, placebos: pd.DataFrame) -> pd.DataFrame:
+        """The placebos with their z-scores: errors over pooled standard deviations."""
+        return placebos.assign(z=placebos["error"] / self.pooled(placebos["sd"], placebos["scale"], placebos))
 
     def posterior(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Posterior of kappa given the donors' z-scores: values on a grid and their probabilities."""
@@ -122,10 +142,12 @@ class Calibrated:
     ----------
     table
         One row per refitted donor (several averaged ones joined by ``+``): ``error`` (realised minus predictive
-        mean of the average gap, outcome units), ``sd`` (predictive), ``z`` (error over sd), ``divergences``, ``ok``
-        (whether the refit was settled).
+        mean of the average gap, outcome units), ``sd`` (predictive), ``scale`` (of the donor as treated unit), ``z``
+        (error over pooled sd), ``divergences``, ``ok`` (whether the refit was settled).
     kappa
         Posterior draws, dims ``(chain, draw)``; None without calibration.
+    pooling
+        The treated unit's pooled over its own predictive standard deviation; its draws are spread by this times kappa.
     excluded
         Donors that the user set aside.
     skipped
@@ -138,6 +160,7 @@ class Calibrated:
 
     table: pd.DataFrame
     kappa: xr.DataArray | None = None
+    pooling: float = 1.0
     excluded: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     prior_sd: float = np.nan
@@ -166,7 +189,8 @@ class Calibrated:
         if self.kappa is None:
             return f"not calibrated ({self.reason})"
         low, high = self.interval()
-        notes = [f"set aside: {listed(self.excluded, 3)}"] if self.excluded else []
+        notes = [f"own forecast sd x {self.pooling:.2g} by pooling"]
+        notes += [f"set aside: {listed(self.excluded, 3)}"] if self.excluded else []
         notes += [f"unusable: {listed(self.skipped, 3)}"] if self.skipped else []
         notes += [f"fewer than {FEW} donors, the prior on kappa carries the width"] if len(self.table) < FEW else []
         unsettled = int((~self.table["ok"].astype(bool)).sum())
@@ -177,7 +201,7 @@ class Calibrated:
 
 
 def spread(path: xr.DataArray, kappa: xr.DataArray, lam: xr.DataArray) -> xr.DataArray:
-    """``m + kappa / sqrt(lambda) * (path - m)`` with ``m`` the mean over draws; dims as ``path``.
+    """``m + kappa / sqrt(lambda) * (path - m)`` with ``m`` the mean over draws, ``kappa`` pooled; dims as ``path``.
 
     The path keeps its mean up to Monte Carlo error, and its draws when kappa and lambda are 1.
     """
@@ -192,7 +216,8 @@ def read_calibration(group: xr.DataTree | None, plan: Calibration | None, sizes:
         return Calibrated(pd.DataFrame(columns=COLUMNS), excluded=plan.exclude if plan else (), reason=reason)
     found = group.to_dataset()
     table = found[list(COLUMNS)].to_dataframe().rename_axis("donor")
-    return Calibrated(table, found["kappa"], plan.exclude, tuple(json.loads(found.attrs["skipped"])), plan.kappa_sd)
+    skipped, pooling = tuple(json.loads(found.attrs["skipped"])), float(found.attrs["pooling"])
+    return Calibrated(table, found["kappa"], pooling, plan.exclude, skipped, plan.kappa_sd)
 
 
 def check_excluded(exclude: Sequence[str], donors: Sequence[str]) -> None:

@@ -66,20 +66,25 @@ def predicted(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng:
 
 
 def calibrated_groups(
-    groups: dict[str, xr.Dataset], found: Placebos, plan: Calibration, rng: np.random.Generator
+    groups: dict[str, xr.Dataset], found: Placebos, plan: Calibration, scale: float, rng: np.random.Generator
 ) -> dict[str, xr.Dataset]:
-    """Predictions and effects spread by what the donors say, and the group ``calibration`` that says it."""
+    """Predictions and effects spread by what the donors say, and the group ``calibration`` that says it.
+
+    ``scale`` is the treated unit's, in outcome units.
+    """
     path = groups["predictions"]["counterfactual"]
     draws = plan.draw(found.table["z"].to_numpy(), path.shape[:2], rng)
     coords = {dim: path[dim] for dim in SAMPLE_DIMS}
     kappa, lam = (xr.DataArray(values, dims=SAMPLE_DIMS, coords=coords) for values in draws)
-    counterfactual = spread(path, kappa, lam)
+    sd = float(path.mean("time").std(ddof=1))
+    pooling = plan.pooled(sd, scale, found.table) / sd
+    counterfactual = spread(path, pooling * kappa, lam)
     evidence = found.table.rename_axis("placebo").to_xarray().assign({"kappa": kappa, "lambda": lam})
     return {
         "predictions": counterfactual.to_dataset(name="counterfactual"),
         "predictions_uncalibrated": groups["predictions"],
         "effects": effect_draws(groups["predictions_constant_data"]["outcome"], counterfactual),
-        "calibration": evidence.assign_attrs(skipped=json.dumps(found.skipped)),
+        "calibration": evidence.assign_attrs(skipped=json.dumps(found.skipped), pooling=pooling),
     }
 
 

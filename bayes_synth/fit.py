@@ -364,7 +364,9 @@ def assemble(
     """A fit from the sampler's draws: labelled, in outcome units, calibrated, with its provenance."""
     groups = posterior_groups(model, panel, sampled.posterior, rng)
     if model.calibration and found is not None and len(found.table):
-        groups |= calibrated_groups(groups, found, model.calibration, settings.calibration_stream())
+        groups |= calibrated_groups(
+            groups, found, model.calibration, scaled(panel).scale, settings.calibration_stream()
+        )
     groups |= {"sample_stats": sampled.sample_stats} | prior_groups(model, panel, settings.draws, rng)
     idata = tree(groups)
     idata.attrs["bayes_synth"] = provenance(model, panel, settings, sampled)

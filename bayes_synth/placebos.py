@@ -6,22 +6,27 @@ the fit itself: their smaller pools are padded to its width.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import arviz_stats
+import joblib
 import numpy as np
 import pandas as pd
 import xarray as xr
 from rich.progress import track
+from threadpoolctl import threadpool_limits
 
 from bayes_synth.calibration import COLUMNS, Calibration, Placebos, check_excluded
 from bayes_synth.draws import predicted
 from bayes_synth.errors import DesignError
-from bayes_synth.model import SyntheticControl, task_for
+from bayes_synth.model import SyntheticControl, scaled, task_for
 from bayes_synth.panel import Panel
 from bayes_synth.sampling import Settings, entropy, sample
 
 __all__ = ["placebos"]
 
+RAW = tuple(name for name in COLUMNS if name != "z")
+"""What one refit says by itself; a z-score needs them all."""
 R_HAT = 1.05
 """Looser than the fit's: a z-score needs a mean and a standard deviation to a tenth."""
 
@@ -41,19 +46,30 @@ def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings:
     check_excluded(plan.exclude, panel.donors)
     choice, *seeds = np.random.SeedSequence([settings.random_seed, 1]).spawn(1 + len(panel.donors))
     groups = _groups(panel, plan, np.random.default_rng(choice))
-    rows: dict[str, dict[str, float]] = {}
-    skipped: list[str] = []
-    shown = track(groups, "Calibrating on the donors", disable=not settings.progressbar, transient=True)
-    for donors, seed in zip(shown, seeds, strict=False):
-        label = " + ".join(donors)
+    units, skipped = _as_if_treated(panel, groups)
+    pool = joblib.Parallel(n_jobs=settings.cores, backend="threading", return_as="generator")
+    refits = pool(
+        joblib.delayed(_settled)(model, panel, unit, plan, replace(settings, random_seed=entropy(seed)))
+        for unit, seed in zip(units.values(), seeds, strict=False)
+    )
+    shown = partial(track, description="Calibrating on the donors", total=len(units), transient=True)
+    # Around all refits: each limits the threads too, and would restore another's limit.
+    with threadpool_limits(1, user_api="blas"):
+        rows = dict(zip(units, shown(refits, disable=not settings.progressbar), strict=True))
+    table = plan.scored(pd.DataFrame.from_dict(rows, orient="index", columns=RAW))
+    return Placebos(table[list(COLUMNS)].rename_axis("donor"), skipped)
+
+
+def _as_if_treated(panel: Panel, groups: list[tuple[str, ...]]) -> tuple[dict[str, Panel], tuple[str, ...]]:
+    """A panel per group of donors by label, and the groups that cannot be treated, with the error's code."""
+    units: dict[str, Panel] = {}
+    skipped = []
+    for donors in groups:
         try:
-            placebo = panel.as_if_treated(donors)
+            units[" + ".join(donors)] = panel.as_if_treated(donors)
         except DesignError as error:
-            skipped.append(f"{label} ({error.code})")
-            continue
-        rows[label] = _settled(model, panel, placebo, plan, replace(settings, random_seed=entropy(seed)))
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).rename_axis("donor")
-    return Placebos(table, tuple(skipped))
+            skipped.append(f"{' + '.join(donors)} ({error.code})")
+    return units, tuple(skipped)
 
 
 def _groups(panel: Panel, plan: Calibration, rng: np.random.Generator) -> list[tuple[str, ...]]:
@@ -84,7 +100,8 @@ def _row(
         draws=times * plan.draws,
         tune=times * plan.tune,
         chains=plan.chains,
-        cores=min(settings.cores, plan.chains),
+        target_accept=plan.target_accept,
+        cores=1,
         progressbar=False,
     )
     seed, rng = smaller.streams()
@@ -95,4 +112,4 @@ def _row(
     divergences = int(sampled.sample_stats["diverging"].sum())
     r_hat = float(arviz_stats.rhat(xr.Dataset({"average": average}))["average"])
     settled = bool(r_hat <= R_HAT and divergences <= 0.01 * average.size)
-    return {"error": error, "sd": sd, "z": error / sd, "divergences": divergences, "ok": settled}
+    return {"error": error, "sd": sd, "scale": scaled(placebo).scale, "divergences": divergences, "ok": settled}

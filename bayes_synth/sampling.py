@@ -76,8 +76,7 @@ class Settings:
             check_count("cores", cores, 1)
         if options["sampler"] not in SAMPLERS:
             raise PriorError("O001", f"sampler={options['sampler']!r} is unknown; choose one of {SAMPLERS}.")
-        if not 0 < options["target_accept"] < 1:
-            raise PriorError("O010", f"target_accept={options['target_accept']!r} must lie between 0 and 1.")
+        check_acceptance(options["target_accept"])
         available = joblib.cpu_count()
         return cls(random_seed=entropy(random_seed), cores=min(cores or available, options["chains"]), **options)
 
@@ -95,6 +94,12 @@ def check_count(name: str, value: Any, least: int) -> None:
     """Refuse what is no whole number, or too small a one."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise PriorError("O010", f"{name}={value!r} must be a whole number of at least {least}.")
+
+
+def check_acceptance(target_accept: float) -> None:
+    """Refuse what is no acceptance rate."""
+    if not 0 < target_accept < 1:
+        raise PriorError("O010", f"target_accept={target_accept!r} must lie between 0 and 1.")
 
 
 def entropy(seed: Any) -> int:

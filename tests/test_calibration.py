@@ -9,8 +9,9 @@ from scipy import integrate, stats
 import bayes_synth as bs
 from bayes_synth.calibration import COLUMNS, Calibrated, Calibration, Placebos, spread
 from bayes_synth.errors import PriorError
+from bayes_synth.model import robust_scale
 from bayes_synth.panel import Panel
-from bayes_synth.placebos import placebos
+from bayes_synth.placebos import RAW, placebos
 from bayes_synth.sampling import Settings
 from bayes_synth.testing import fake_panel
 
@@ -54,7 +55,7 @@ def test_draws_of_kappa_follow_its_posterior():
     kappa, lam = plan.draw(Z, (4, 5000), np.random.default_rng(1))
     values, mass = plan.posterior(Z)
     assert stats.kstest(kappa.ravel(), lambda x: np.interp(x, values, np.cumsum(mass))).pvalue > 1e-3
-    assert stats.kstest(lam.ravel(), stats.gamma(2, scale=0.5).cdf).pvalue > 1e-3
+    assert stats.kstest(lam.ravel(), stats.gamma(2.5, scale=0.4).cdf).pvalue > 1e-3
 
 
 def test_without_donors_kappas_posterior_is_its_prior():
@@ -104,7 +105,7 @@ def test_the_spread_grows_with_kappa_and_keeps_the_mean():
 def test_a_calibrated_fit_is_the_uncalibrated_one_spread(base):
     raw = base.idata["predictions_uncalibrated"]["counterfactual"]
     group = base.idata["calibration"]
-    expected = spread(raw, group["kappa"], group["lambda"])
+    expected = spread(raw, group.attrs["pooling"] * group["kappa"], group["lambda"])
     xr.testing.assert_allclose(base.idata["predictions"]["counterfactual"], expected)
 
 
@@ -147,7 +148,32 @@ def test_a_donors_miss_is_its_realised_gap_minus_its_prediction(base):
     row = base.calibration.table.loc[donor]
     assert row["error"] == pytest.approx(float(effect.mean()), abs=0.5 * float(effect.std()))
     assert row["sd"] == pytest.approx(float(effect.std()), rel=0.5)
-    assert row["z"] == row["error"] / row["sd"]
+    pre = fit.panel.treated_outcome.sel(time=fit.panel.pre.to_numpy()).to_numpy()
+    assert row["scale"] == robust_scale(pre)
+
+
+TABLE = pd.DataFrame({"error": [1.0, -2.0, 3.0], "sd": [1.0, 2.0, 8.0], "scale": [1.0, 1.0, 2.0]})
+"""Predictive sd over scale: 1, 2, 4; the typical one is 2."""
+
+
+def test_pooling_is_a_geometric_mean_of_the_own_and_the_typical_sd():
+    assert Calibration(pooling=0).pooled(3.0, 5.0, TABLE) == 3.0
+    assert Calibration(pooling=1).pooled(3.0, 5.0, TABLE) == pytest.approx(10.0)
+    assert Calibration(pooling=0.5).pooled(3.0, 5.0, TABLE) == pytest.approx(np.sqrt(30.0))
+
+
+def test_a_z_score_is_the_error_over_the_pooled_sd():
+    np.testing.assert_allclose(Calibration(pooling=0).scored(TABLE)["z"], [1, -1, 3 / 8])
+    np.testing.assert_allclose(Calibration(pooling=0.5).scored(TABLE)["z"], [1 / np.sqrt(2), -1, 3 / np.sqrt(32)])
+
+
+def test_the_treated_units_spread_is_pooled_as_the_donors_are(base):
+    """Its pooled over its own sd, from the public table alone."""
+    table, raw = base.calibration.table, base.idata["predictions_uncalibrated"]["counterfactual"]
+    own = float(raw.mean("time").std(ddof=1))
+    scale = robust_scale(base.panel.treated_outcome.sel(time=base.panel.pre.to_numpy()).to_numpy())
+    expected = np.sqrt(own * scale * np.exp(np.log(table["sd"] / table["scale"]).median())) / own
+    assert base.calibration.pooling == pytest.approx(expected)
 
 
 def test_cores_change_nothing(base):
@@ -170,7 +196,7 @@ def test_the_headline_says_how_many_donors_and_kappa(base):
 
 def rows(monkeypatch, panel: Panel, plan: Calibration, *, row=None) -> Placebos:
     """Placebos without sampling."""
-    settled = dict(zip(COLUMNS, (1.0, 1.0, 1.0, 0, True), strict=True))
+    settled = dict(zip(RAW, (1.0, 1.0, 1.0, 0, True), strict=True))
     monkeypatch.setattr("bayes_synth.placebos._row", row or (lambda *_, **__: settled))
     settings = Settings.checked(
         draws=10, tune=1, chains=1, target_accept=0.9, sampler="nutpie", cores=1, random_seed=1, progressbar=False
@@ -216,7 +242,7 @@ def test_an_unsettled_refit_is_run_again_three_times_as_long(monkeypatch):
 
     def row(*_, times):
         asked.append(times)
-        return dict(zip(COLUMNS, (1.0, 1.0, 1.0, 0, times == 3), strict=True))
+        return dict(zip(RAW, (1.0, 1.0, 1.0, 0, times == 3), strict=True))
 
     assert rows(monkeypatch, fake_panel(donors=2), PLAN, row=row).table["ok"].all()
     assert asked == [1, 3, 1, 3]
@@ -232,6 +258,8 @@ def test_one_donor_cannot_calibrate():
     ("options", "text"),
     [
         ({"kappa_sd": 0.0}, r"\[O007\] kappa_sd=0.0 must be a positive number"),
+        ({"pooling": 1.5}, r"\[O007\] pooling=1.5 must lie between 0 and 1"),
+        ({"target_accept": 1.0}, r"\[O010\] target_accept=1.0 must lie between 0 and 1"),
         ({"degrees_of_freedom": -1}, r"\[O007\] degrees_of_freedom=-1 must be positive"),
         ({"draws": 10}, r"\[O010\] draws=10 must be a whole number of at least 50"),
         ({"most": True}, r"\[O010\] most=True"),
@@ -248,11 +276,11 @@ def test_calibrate_takes_a_plan_or_a_boolean():
 
 
 def test_notes_of_a_calibration():
-    table = pd.DataFrame([[1.0, 1.0, 1.0, 0, False]] * 9, columns=COLUMNS)
+    table = pd.DataFrame([[1.0, 1.0, 1.0, 1.0, 0, False]] * 9, columns=COLUMNS)
     kappa = xr.DataArray(np.full((1, 10), 1.4), dims=("chain", "draw"))
-    found = Calibrated(table, kappa, excluded=("a",), skipped=("b (V004)",), prior_sd=1.0)
+    found = Calibrated(table, kappa, 0.8, excluded=("a",), skipped=("b (V004)",), prior_sd=1.0)
     assert str(found) == (
-        "calibrated on 9 donors (kappa 1.4 [1.4, 1.4]); set aside: a; unusable: b (V004); 9 refits not settled"
+        "calibrated on 9 donors (kappa 1.4 [1.4, 1.4]); own forecast sd x 0.8 by pooling; set aside: a; unusable: b (V004); 9 refits not settled"
     )
 
 

@@ -27,8 +27,8 @@ class LocalLevel(AbstractNoise):
         Prior on the standard deviation of the level's steps ``h``. It carries the interval's width when
         the pre-period is short or noisy. ``q = 0`` is iid noise with an intercept.
     initial_level
-        Prior standard deviation of the level before the first period, in units of the scale.
-        The default leaves it free, as an intercept does.
+        Prior standard deviation of the level before the first period, in units of the scale: how far the treated
+        unit may lie from its donors. Infinite leaves it free, as an intercept does.
 
     Notes
     -----
@@ -43,7 +43,7 @@ class LocalLevel(AbstractNoise):
 
     s: Scale = HalfNormal(1.0)
     q: Scale = HalfNormal(0.5)
-    initial_level: float = np.inf
+    initial_level: float = 4.0
 
     def __post_init__(self) -> None:
         check_scales(self)

@@ -50,8 +50,8 @@ class LocalLinearTrend(AbstractNoise):
 
     s: Scale = HalfNormal(1.0)
     q: Scale = HalfNormal(0.5)
-    drift: float = 0.25
-    initial_level: float = np.inf
+    drift: float = 0.05
+    initial_level: float = 4.0
 
     def __post_init__(self) -> None:
         check_scales(self)

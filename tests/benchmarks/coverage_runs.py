@@ -55,7 +55,11 @@ def run(job: Job) -> dict[str, Any]:
 
 def stored(store: Path) -> Iterator[dict[str, Any]]:
     """Every answer so far; a line cut off by a kill is left out and run again."""
-    path = store / "fits.jsonl"
+    yield from stored_lines(store / "fits.jsonl")
+
+
+def stored_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a file of answers, if there is one."""
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
             yield json.loads(line)
