@@ -106,8 +106,9 @@ class Calibration:
 
     def pooled(self, sd: Any, scale: Any, placebos: pd.DataFrame) -> Any:
         """Predictive standard deviations drawn towards the placebos' typical one; units as ``sd`` and ``scale``."""
-        typical = np.exp(np.log(placebos["sd"] / placebos["scale"]).median())
-        return sd ** (1 - self.pooling) * (typical * scale) ** self.pooling
+        typical = (placebos["sd"] / placebos["scale"]).median()
+        # A power of a ratio: exact whatever the units.
+        return sd * (typical * scale / sd) ** self.pooling
 
     def scored(self, placebos: pd.DataFrame) -> pd.DataFrame:
         """The placebos with their z-scores: errors over pooled standard deviations."""

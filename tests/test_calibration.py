@@ -172,7 +172,7 @@ def test_the_treated_units_spread_is_pooled_as_the_donors_are(base):
     table, raw = base.calibration.table, base.idata["predictions_uncalibrated"]["counterfactual"]
     own = float(raw.mean("time").std(ddof=1))
     scale = robust_scale(base.panel.treated_outcome.sel(time=base.panel.pre.to_numpy()).to_numpy())
-    expected = np.sqrt(own * scale * np.exp(np.log(table["sd"] / table["scale"]).median())) / own
+    expected = np.sqrt(own * scale * (table["sd"] / table["scale"]).median()) / own
     assert base.calibration.pooling == pytest.approx(expected)
 
 
@@ -280,7 +280,8 @@ def test_notes_of_a_calibration():
     kappa = xr.DataArray(np.full((1, 10), 1.4), dims=("chain", "draw"))
     found = Calibrated(table, kappa, 0.8, excluded=("a",), skipped=("b (V004)",), prior_sd=1.0)
     assert str(found) == (
-        "calibrated on 9 donors (kappa 1.4 [1.4, 1.4]); own forecast sd x 0.8 by pooling; set aside: a; unusable: b (V004); 9 refits not settled"
+        "calibrated on 9 donors (kappa 1.4 [1.4, 1.4]); "
+        "own forecast sd x 0.8 by pooling; set aside: a; unusable: b (V004); 9 refits not settled"
     )
 
 

@@ -31,10 +31,10 @@ class Case:
 
 
 CASES = {
-    "2 donors, local level": Case(2, 1.0, LocalLevel(), np.inf, 0.5),
-    "3 donors, local level": Case(3, 0.5, LocalLevel(), np.inf, 0.5),
+    "2 donors, local level": Case(2, 1.0, LocalLevel(initial_level=np.inf), np.inf, 0.5),
+    "3 donors, local level": Case(3, 0.5, LocalLevel(initial_level=np.inf), np.inf, 0.5),
     "3 donors, local level, proper start": Case(3, 2.0, LocalLevel(initial_level=3.0), 3.0, 0.5),
-    "2 donors, local linear trend": Case(2, 1.0, LocalLinearTrend(), np.inf, 0.5, 0.25),
+    "2 donors, local linear trend": Case(2, 1.0, LocalLinearTrend(drift=0.25, initial_level=np.inf), np.inf, 0.5, 0.25),
     "2 donors, iid": Case(2, 0.5, IID(), np.inf),
     "3 donors, iid": Case(3, 1.0, IID(), np.inf),
     "3 donors, iid, no intercept": Case(3, 1.0, IID(intercept=False), 0.0),

@@ -204,7 +204,8 @@ def test_the_record_has_everything_to_repeat_the_fit(fake):
 
 
 def test_prior_predictive_is_centred_on_the_observed_mean_when_the_level_is_free(panel):
-    prior = bs.SyntheticControl().prior_predictive(panel, draws=200, random_seed=1)
+    model = bs.SyntheticControl(noise=bs.noise.LocalLevel(initial_level=np.inf))
+    prior = model.prior_predictive(panel, draws=200, random_seed=1)
     assert set(prior.children) == {"prior", "prior_predictive", "observed_data"}
     means = prior["prior_predictive"]["outcome"].mean("time")
     np.testing.assert_allclose(means, float(prior["observed_data"]["outcome"].mean()))
@@ -214,7 +215,7 @@ def test_effective_priors_are_told_in_outcome_units(panel):
     priors = bs.SyntheticControl(weights=bs.priors.Dirichlet(effective_donors=2)).priors(panel)
     assert priors["weights"] == "Dirichlet(0.25), expects 2 effective donors of 6"
     assert priors["q"].startswith("HalfNormal(0.5) x ")
-    assert priors["level"] == "free"
+    assert priors["level"].startswith("Normal(0, 4) x ")
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.base import FLOOR, AbstractNoise
 
 NOISES = {
-    "local level, free": LocalLevel(),
+    "local level, free": LocalLevel(initial_level=np.inf),
     "local level, proper": LocalLevel(initial_level=4.0),
-    "local linear trend, free": LocalLinearTrend(),
+    "local linear trend, free": LocalLinearTrend(initial_level=np.inf),
     "local linear trend, proper": LocalLinearTrend(drift=1.5, initial_level=4.0),
     "iid, intercept": IID(),
     "iid, no intercept": IID(intercept=False),
@@ -99,7 +99,9 @@ def test_the_graph_has_the_dense_likelihood(noise, residuals):
 
 
 @pytest.mark.parametrize(
-    ("noise", "theirs"), [(LocalLevel(), "llevel"), (LocalLinearTrend(drift=1e4), "lldtrend")], ids=["level", "trend"]
+    ("noise", "theirs"),
+    [(LocalLevel(initial_level=np.inf), "llevel"), (LocalLinearTrend(drift=1e4, initial_level=np.inf), "lldtrend")],
+    ids=["level", "trend"],
 )
 def test_statsmodels_has_the_same_likelihood_up_to_a_constant(noise, theirs, residuals):
     from statsmodels.tsa.statespace.structural import UnobservedComponents
@@ -302,5 +304,8 @@ def test_a_long_past_shows_the_slope_and_the_forecast_follows_it():
 
 
 def test_the_description_has_the_drift():
-    text = "local linear trend: a level that wanders around a line, drift ~ Normal(0, 0.1 x scale)"
+    text = (
+        "local linear trend: an offset from the donors that wanders around a line, "
+        "its start ~ Normal(0, 4 x scale), drift ~ Normal(0, 0.1 x scale)"
+    )
     assert LocalLinearTrend(drift=0.1).describe() == text

@@ -16,7 +16,17 @@ import numpy as np
 from bayes_synth.errors import PriorError
 from bayes_synth.priors import HalfNormal, KnownPrior, VariableFactory
 
-__all__ = ["FLOOR", "AbstractNoise", "Continuation", "Draws", "Scale", "check_scales", "estimator", "floored"]
+__all__ = [
+    "FLOOR",
+    "AbstractNoise",
+    "Continuation",
+    "Draws",
+    "Scale",
+    "check_scales",
+    "estimator",
+    "floored",
+    "initial",
+]
 
 FLOOR = 1e-3
 """Smallest standard deviation of the observation noise, in units of the scale (J > T, twin donors)."""
@@ -230,6 +240,11 @@ def check_scales(noise: AbstractNoise) -> None:
 def estimator(intercept: bool) -> str:
     """Name of the estimator with or without a free level."""
     return "demeaned (free intercept)" if intercept else "levels matched (no intercept, the classical estimator)"
+
+
+def initial(level_sd: float) -> str:
+    """How the level starts, in words."""
+    return "its start free" if np.isinf(level_sd) else f"its start ~ Normal(0, {level_sd:g} x scale)"
 
 
 def floored(s: np.ndarray) -> np.ndarray:

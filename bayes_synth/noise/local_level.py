@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from bayes_synth.errors import PriorError
-from bayes_synth.noise.base import FLOOR, AbstractNoise, Draws, Scale, check_scales, floored
+from bayes_synth.noise.base import FLOOR, AbstractNoise, Draws, Scale, check_scales, floored, initial
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["LocalLevel"]
@@ -60,8 +60,8 @@ class LocalLevel(AbstractNoise):
         return {"s": self.s, "q": self.q}
 
     def describe(self) -> str:
-        """A free level that drifts."""
-        return "local level: a level that drifts, fitted with the weights"
+        """Where the level starts, and that it drifts."""
+        return f"local level: an offset from the donors that drifts, {initial(self.initial_level)}"
 
     def rotation(self, periods: int) -> np.ndarray:
         """Sine basis of the random walk."""

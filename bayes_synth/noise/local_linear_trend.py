@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from bayes_synth.errors import PriorError
-from bayes_synth.noise.base import AbstractNoise, Draws, Scale, check_scales
+from bayes_synth.noise.base import AbstractNoise, Draws, Scale, check_scales, initial
 from bayes_synth.noise.local_level import LocalLevel
 from bayes_synth.priors import HalfNormal
 
@@ -70,8 +70,11 @@ class LocalLinearTrend(AbstractNoise):
         return self._walk.priors()
 
     def describe(self) -> str:
-        """A level, and a drift with its prior per period."""
-        return f"local linear trend: a level that wanders around a line, drift ~ Normal(0, {self.drift:g} x scale)"
+        """Where the level starts, and its drift's prior per period."""
+        return (
+            f"local linear trend: an offset from the donors that wanders around a line, {initial(self.initial_level)}, "
+            f"drift ~ Normal(0, {self.drift:g} x scale)"
+        )
 
     def rotation(self, periods: int) -> np.ndarray:
         """Sine basis of the random walk."""
