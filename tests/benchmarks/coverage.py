@@ -8,8 +8,9 @@ run that was stopped goes on where it left off. ``--report`` only writes ``docs/
 import argparse
 from pathlib import Path
 
+from coverage_peers import FILE, PEERS, work_peers
 from coverage_report import write
-from coverage_runs import DESIGNS, PANELS, real_jobs, simulated_jobs, stored, work
+from coverage_runs import DESIGNS, FITS, PANELS, read, real_jobs, simulated_jobs, work
 from coverage_scores import MODELS, NEGATIVE
 
 STORE = Path.home() / ".cache" / "bayes_synth" / "coverage"
@@ -25,15 +26,19 @@ def main() -> None:
     parser.add_argument("--panels", nargs="*", help="only these panels", choices=[*PANELS, "none"])
     parser.add_argument("--models", nargs="*", help="only these models", choices=list(MODELS))
     parser.add_argument("--designs", nargs="*", help="only these designs", choices=[*DESIGNS, "none"])
+    parser.add_argument("--peers", nargs="*", help="only these other libraries", choices=[*PEERS, "none"])
+    parser.add_argument("--peer-units", type=int, help="at most so many placebos per panel for each of them")
     parser.add_argument("--replications", type=int, help="of every design, instead of its own number")
     parser.add_argument("--minutes", type=float, default=300, help="start no fit after so many")
     options = parser.parse_args()
     panels = tuple(p for p in options.panels or (PANELS if options.full else SHORT) if p != "none")
     models = tuple(options.models or (MODELS if options.full else ("default", NEGATIVE)))
     designs = tuple(d for d in options.designs or (DESIGNS if options.full else ()) if d != "none")
+    peers = tuple(p for p in options.peers or (PEERS if options.full else ()) if p != "none")
     if not options.report:
         work(real_jobs(panels, models) + simulated_jobs(designs, options.replications), options.store, options.minutes)
-    write(list(stored(options.store)))
+        work_peers(panels, peers, options.store, options.minutes, options.peer_units)
+    write(list(read(options.store / FITS)), list(read(options.store / FILE)))
 
 
 if __name__ == "__main__":

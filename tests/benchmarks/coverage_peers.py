@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 from common import WorkerError, table
-from coverage_runs import PANELS, stored_lines
+from coverage_runs import PANELS, read
+from coverage_scores import interval_score
 from peers import PEERS, intervals
 
 import bayes_synth as bs
 
 FILE = "peers.jsonl"
+RIVALS = ("causalimpact", "causalpy")
 CHUNK = 8
 """Placebos per process of a peer: a run that was stopped loses no more."""
 
@@ -26,11 +29,13 @@ def placebo_job(source: str, unit: str) -> dict[str, Any]:
     return {**series, "pre": len(panel.pre)}
 
 
-def work_peers(panels: tuple[str, ...], peers: tuple[str, ...], store: Path, minutes: float) -> None:
-    """Ask every peer for what is not stored yet, on every core, until the time is over."""
+def work_peers(
+    panels: tuple[str, ...], peers: tuple[str, ...], store: Path, minutes: float, most: int | None = None
+) -> None:
+    """Ask every peer for what is not stored yet, on every core, until the time is over; ``most`` units per panel."""
     store.mkdir(parents=True, exist_ok=True)
-    done = {(row["peer"], row["source"], row["unit"]) for row in stored_lines(store / FILE)}
-    todo = [chunk for panel in panels for peer in peers for chunk in _chunks(peer, panel, done)]
+    done = {(row["peer"], row["source"], row["unit"]) for row in read(store / FILE)}
+    todo = [chunk for panel in panels for peer in peers for chunk in _chunks(peer, panel, done, most)]
     for peer in sorted({chunk[0][0] for chunk in todo}):
         intervals(peer, [])  # makes its environment, once
     end = time.monotonic() + 60 * minutes
@@ -42,8 +47,10 @@ def work_peers(panels: tuple[str, ...], peers: tuple[str, ...], store: Path, min
             file.flush()
 
 
-def _chunks(peer: str, source: str, done: set[tuple[str, str, str]]) -> Iterator[list[tuple[str, str, str]]]:
-    todo = [(peer, source, unit) for unit in PANELS[source]().donors if (peer, source, unit) not in done]
+def _chunks(
+    peer: str, source: str, done: set[tuple[str, str, str]], most: int | None
+) -> Iterator[list[tuple[str, str, str]]]:
+    todo = [(peer, source, unit) for unit in PANELS[source]().donors[:most] if (peer, source, unit) not in done]
     yield from (todo[i : i + CHUNK] for i in range(0, len(todo), CHUNK))
 
 
@@ -68,18 +75,20 @@ def _ask(chunk: list[tuple[str, str, str]], end: float) -> list[dict[str, Any]]:
 
 def peer_table(fits: pd.DataFrame, answers: list[dict[str, Any]]) -> str:
     """Coverage and score by panel, of every peer on the placebos that it answered, and ours on the same ones."""
-    from coverage_report import interval_score
-
     asked = pd.DataFrame(answers).reindex(columns=["peer", "source", "unit", "mean", "lower", "upper", "reason"])
     ours = fits[["source", "unit", "pre_sd", "truth", "covered 0.95", "score"]]
     both = asked.merge(ours, on=["source", "unit"])
     both["theirs"] = interval_score(both["lower"], both["upper"], both["truth"]) / both["pre_sd"]
     both["held"] = (both["lower"] <= both["truth"]) & (both["truth"] <= both["upper"])
-    lines = []
+    lines, ratios = [], []
     for source, part in fits.groupby("source", sort=False):
-        row = {"panel": source, "this library": f"{part['covered 0.95'].mean():.2f} / {part['score'].mean():.2f}"}
-        lines.append(row | {peer: _cell(both[(both["source"] == source) & (both["peer"] == peer)]) for peer in PEERS})
-    return table(lines) + "\n\n" + "\n".join(_reasons(asked))
+        theirs = {peer: both[(both["source"] == source) & (both["peer"] == peer)] for peer in PEERS}
+        ratios.append(part["score"].mean() / min(theirs[peer]["theirs"].mean() for peer in RIVALS))
+        ours = f"{part['covered 0.95'].mean():.2f} / {part['score'].mean():.2f}"
+        cells = {peer: _cell(answers) for peer, answers in theirs.items()}
+        lines.append({"panel": source, "this library": ours, **cells, "ratio": f"{ratios[-1]:.2f}"})
+    note = f"Ratio: our score over the better of {' and '.join(RIVALS)}; mean over panels {np.mean(ratios):.2f}."
+    return "\n\n".join([table(lines), note, "\n".join(_reasons(asked))])
 
 
 def _cell(part: pd.DataFrame) -> str:

@@ -8,14 +8,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from common import ROOT, footer, table, write_between
-from coverage_scores import LEVELS, NEGATIVE
+from coverage_peers import peer_table
+from coverage_scores import LEVELS, NEGATIVE, interval_score
 
 EFFECTS = (0.5, 1.0, 2.0)
 LIFTS = (0.05, 0.10, 0.15, 0.20)
 BOOTSTRAPS = 2000
 
 
-def write(rows: Sequence[dict[str, Any]]) -> None:
+def write(rows: Sequence[dict[str, Any]], answers: Sequence[dict[str, Any]]) -> None:
     """Every section of ``docs/calibration.md`` for which there are answers."""
     fits = scored(rows)
     real, simulated = fits[fits["real"]], fits[~fits["real"]]
@@ -26,6 +27,8 @@ def write(rows: Sequence[dict[str, Any]]) -> None:
         write_between("calibration.md", "power", power_table(default))
         write_between("calibration.md", "selected", selected_table(default))
         write_between("calibration.md", "models", model_table(real))
+        if answers:
+            write_between("calibration.md", "peers", peer_table(default, answers))
         picture(default, ROOT / "docs" / "calibration.png")
     if len(simulated):
         write_between("calibration.md", "simulations", simulation_table(simulated))
@@ -51,11 +54,6 @@ def scored(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     for name in ("mean", "simplex", "sdid"):
         fits[f"error {name}"] = (fits[name] - fits["truth"]) / fits["pre_sd"]
     return fits
-
-
-def interval_score(low: Any, high: Any, truth: Any, alpha: float = 0.05) -> Any:
-    """Winkler's score of a central interval: width plus a penalty for missing (Gneiting and Raftery 2007, eq. 43)."""
-    return high - low + 2 / alpha * (np.maximum(low - truth, 0) + np.maximum(truth - high, 0))
 
 
 def rms(errors: pd.Series) -> float:

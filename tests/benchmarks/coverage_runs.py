@@ -15,6 +15,7 @@ from real_panels import PANELS
 
 import bayes_synth as bs
 
+FITS = "fits.jsonl"
 SIMULATION_DRAWS = 500
 """Draws and tuning draws per chain (two chains) of the fits to simulated panels; 4 x (1,000 + 1,000) on real ones."""
 
@@ -53,13 +54,8 @@ def run(job: Job) -> dict[str, Any]:
     return {**job._asdict(), **scores, "seconds": time.perf_counter() - began}
 
 
-def stored(store: Path) -> Iterator[dict[str, Any]]:
-    """Every answer so far; a line cut off by a kill is left out and run again."""
-    yield from stored_lines(store / "fits.jsonl")
-
-
-def stored_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a file of answers, if there is one."""
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """Every answer so far in a file, if it is there; a line cut off by a kill is left out and run again."""
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
             yield json.loads(line)
@@ -70,10 +66,10 @@ def stored_lines(path: Path) -> Iterator[dict[str, Any]]:
 def work(jobs: list[Job], store: Path, minutes: float) -> None:
     """Run what is not stored yet, on every core, until the time is over."""
     store.mkdir(parents=True, exist_ok=True)
-    done = {Job(row["source"], row["model"], row["unit"]) for row in stored(store)}
+    done = {Job(row["source"], row["model"], row["unit"]) for row in read(store / FITS)}
     todo, began = [job for job in jobs if job not in done], time.monotonic()
     print(f"{len(jobs) - len(todo)} of {len(jobs)} fits are stored, {len(todo)} to go", flush=True)
-    with (store / "fits.jsonl").open("a") as file:
+    with (store / FITS).open("a") as file:
         file.write("\n" if done else "")
         pool = joblib.Parallel(n_jobs=joblib.cpu_count(), return_as="generator_unordered", pre_dispatch="n_jobs")
         for count, row in enumerate(pool(joblib.delayed(run)(job) for job in _until(todo, began + 60 * minutes)), 1):

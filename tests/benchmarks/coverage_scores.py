@@ -69,6 +69,11 @@ def crps(draws: np.ndarray, truth: float) -> float:
     return float(np.abs(draws - truth).mean() - spread)
 
 
+def interval_score(low: Any, high: Any, truth: Any, alpha: float = 0.05) -> Any:
+    """Winkler's score of a central interval: width plus a penalty for missing (Gneiting and Raftery 2007, eq. 43)."""
+    return high - low + 2 / alpha * (np.maximum(low - truth, 0) + np.maximum(truth - high, 0))
+
+
 def pointwise(effect: xr.DataArray, truth: float) -> dict[str, float]:
     """Share of post-periods whose interval holds the truth; the effect is constant over them."""
     paths = effect.to_numpy().reshape(-1, effect.sizes["time"])
