@@ -88,10 +88,10 @@ def _show(fit: bs.Fit) -> None:
 
 def _effects(fit: bs.Fit) -> Table:
     table = Table(title=escape(f"Effects of the treatment, {fit.panel.outcome} (95 % equal-tailed credible intervals)"))
-    for column in ("effect", "mean", "lower", "upper", "P(< 0)", "P(> 0)", "ESS", "R-hat"):
+    for column in ("effect", "median", "lower", "upper", "P(< 0)", "P(> 0)", "ESS", "R-hat"):
         table.add_column(column, justify="left" if column == "effect" else "right", no_wrap=True)
     for name, row in fit.summary().iterrows():
-        values = [f"{row[c]:+.1%}" if name == "relative" else f"{row[c]:+,.2f}" for c in ("mean", "lower", "upper")]
+        values = [f"{row[c]:+.1%}" if name == "relative" else f"{row[c]:+,.2f}" for c in ("median", "lower", "upper")]
         masses = [f"{row[c]:.3f}" for c in ("p_below_0", "p_above_0")]
         table.add_row(str(name), *values, *masses, f"{row['ess_bulk']:.0f}", f"{row['r_hat']:.3f}")
     return table

@@ -45,7 +45,8 @@ def posterior_groups(
     predictions = lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")
     observed = _observed(panel)
     sized = {name: value * _unit(model, name, inputs) for name, value in {**noise, "level": path.level}.items()}
-    log_likelihood = model.noise.log_predictive(noise, residual) - np.log(inputs.scale)
+    seen = observed["observed_data"]["outcome"].to_numpy()
+    log_likelihood = model.noise.log_predictive(noise, residual) - np.log(inputs.scale) + inputs.measure.log_slope(seen)
     return {
         "posterior": xr.Dataset(
             {"weights": lay.donor(weights)} | {name: lay.scalar(value) for name, value in sized.items()}
@@ -66,19 +67,19 @@ def predicted(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng:
 
 
 def calibrated_groups(
-    groups: dict[str, xr.Dataset], found: Placebos, plan: Calibration, scale: float, rng: np.random.Generator
+    groups: dict[str, xr.Dataset], found: Placebos, plan: Calibration, inputs: Inputs, rng: np.random.Generator
 ) -> dict[str, xr.Dataset]:
     """Predictions and effects spread by what the donors say, and the group ``calibration`` that says it.
 
-    ``scale`` is the treated unit's, in outcome units.
+    ``inputs`` are the treated unit's: its scale, and the scale on which paths are spread.
     """
-    path = groups["predictions"]["counterfactual"]
+    path = inputs.measure.forward(groups["predictions"]["counterfactual"])
     draws = plan.draw(found.table["z"].to_numpy(), path.shape[:2], rng)
     coords = {dim: path[dim] for dim in SAMPLE_DIMS}
     kappa, lam = (xr.DataArray(values, dims=SAMPLE_DIMS, coords=coords) for values in draws)
     sd = float(path.mean("time").std(ddof=1))
-    pooling = plan.pooled(sd, scale, found.table) / sd
-    counterfactual = spread(path, pooling * kappa, lam)
+    pooling = plan.pooled(sd, inputs.scale, found.table) / sd
+    counterfactual = inputs.measure.back(spread(path, pooling * kappa, lam))
     evidence = found.table.rename_axis("placebo").to_xarray().assign({"kappa": kappa, "lambda": lam})
     return {
         "predictions": counterfactual.to_dataset(name="counterfactual"),
@@ -90,7 +91,7 @@ def calibrated_groups(
 
 def prior_groups(model: SyntheticControl, panel: Panel, draws: int, rng: np.random.Generator) -> dict[str, xr.Dataset]:
     """The groups ``prior``, ``prior_predictive`` and ``observed_data``, in outcome units."""
-    inputs = scaled(panel)
+    inputs = scaled(model, panel)
     lay = _Layout((1, draws), panel, inputs)
     weights = as_weights_prior(model.weights).sample(panel.donors, draws, rng)
     noise = model.noise.sample(draws, rng)
@@ -162,10 +163,10 @@ class _Layout:
         return xr.DataArray(values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "time"), coords=coords)
 
     def pre(self, values: np.ndarray, name: str) -> xr.Dataset:
-        return xr.Dataset({name: self.timed(self.inputs.location + self.inputs.scale * values, "pre")})
+        return xr.Dataset({name: self.timed(self.inputs.restore(values), "pre")})
 
     def post(self, values: np.ndarray, name: str) -> xr.Dataset:
-        return xr.Dataset({name: self.timed(self.inputs.location + self.inputs.scale * values, "post")})
+        return xr.Dataset({name: self.timed(self.inputs.restore(values), "post")})
 
 
 class _Continued(NamedTuple):
@@ -180,7 +181,7 @@ class _Continued(NamedTuple):
 
 
 def _continued(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator) -> _Continued:
-    lay = _Layout(posterior["weights"].shape[:2], panel, scaled(panel))
+    lay = _Layout(posterior["weights"].shape[:2], panel, scaled(model, panel))
     weights = posterior["weights"].to_numpy()[..., : len(panel.donors)].reshape(-1, len(panel.donors))
     if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
         raise PriorError(

@@ -16,7 +16,7 @@ from bayes_synth.errors import PriorError, ResultError, suggestion
 
 __all__ = ["SAMPLE_DIMS", "Effect", "Estimand", "IntervalKind", "effect_draws", "estimate", "pointwise"]
 
-Estimand = Literal["pointwise", "average", "cumulative", "relative"]
+Estimand = Literal["pointwise", "average", "cumulative", "relative", "log_ratio"]
 IntervalKind = Literal["eti", "hdi"]
 
 SAMPLE_DIMS = ("chain", "draw")
@@ -33,7 +33,7 @@ class Effect:
     ----------
     draws
         Dims ``(chain, draw)``, and ``time`` for the pointwise effect. Outcome units; the relative effect
-        is a fraction.
+        is a fraction, the log ratio a difference of logarithms.
     estimand
         What the draws are draws of.
     unit
@@ -123,12 +123,17 @@ class Effect:
 
 
 def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> str:
-    """Mean, interval with its probability and kind, and the probability of the sign that was found."""
+    """Centre, interval with its probability and kind, and the probability of the sign that was found."""
     low, high = (as_text(effect, float(bound)) for bound in effect.interval(ci_prob, ci_kind))
-    mean = float(effect.draws.mean())
-    value = " ".join(filter(None, [as_text(effect, mean), effect.unit]))
-    sign, mass = ("<", effect.probability(below=0)) if mean < 0 else (">", effect.probability(above=0))
+    middle = centre(effect)
+    value = " ".join(filter(None, [as_text(effect, middle), effect.unit]))
+    sign, mass = ("<", effect.probability(below=0)) if middle < 0 else (">", effect.probability(above=0))
     return f"{value} [{low}, {high}] ({per_cent(ci_prob)} {ci_kind.upper()}), P(effect {sign} 0) {probable(mass)}"
+
+
+def centre(effect: Effect) -> float:
+    """The mean; of a ratio, whose mean may not exist, the median."""
+    return float(effect.draws.median() if effect.estimand == "relative" else effect.draws.mean())
 
 
 def as_text(effect: Effect, value: float) -> str:
@@ -200,13 +205,44 @@ def relative(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray
     return effect.sum("time") / np.abs(counterfactual.sum("time"))
 
 
+def log_ratio(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+    """Log of the cumulative outcome over the cumulative counterfactual, draw by draw; dims ``(chain, draw)``.
+
+    Raises
+    ------
+    ResultError
+        R004 when a draw has totals of opposite signs.
+    """
+    if not log_ratio_exists(effect, counterfactual):
+        raise ResultError(
+            "R004",
+            "outcome and counterfactual total differ in sign in some draws, so their ratio has no logarithm.\n"
+            "  Use the average or the cumulative effect.",
+        )
+    total = counterfactual.sum("time")
+    ratio: xr.DataArray = xr.ufuncs.log((total + effect.sum("time")) / total)
+    return ratio
+
+
+def log_ratio_exists(effect: xr.DataArray, counterfactual: xr.DataArray) -> bool:
+    """Whether outcome and counterfactual have totals of the same sign in every draw."""
+    total = counterfactual.sum("time")
+    return bool(((total + effect.sum("time")) * total > 0).all())
+
+
 def sign_changes(counterfactual: xr.DataArray) -> float:
     """Share of draws whose cumulative counterfactual has the rarer sign, or is zero."""
     total = counterfactual.sum("time")
     return min(float((total <= 0).mean()), float((total >= 0).mean()))
 
 
-ESTIMANDS = {"pointwise": lambda effect, _: effect, "average": average, "cumulative": cumulative, "relative": relative}
+ESTIMANDS = {
+    "pointwise": lambda effect, _: effect,
+    "average": average,
+    "cumulative": cumulative,
+    "relative": relative,
+    "log_ratio": log_ratio,
+}
 
 
 def estimate(estimand: str, observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
@@ -218,7 +254,11 @@ def estimate(estimand: str, observed: xr.DataArray, counterfactual: xr.DataArray
 def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dataset:
     """Draws of every estimand that these data allow, by name."""
     effect = pointwise(observed, counterfactual)
-    names = [name for name in ESTIMANDS if name != "relative" or sign_changes(counterfactual) <= SIGN_CHANGES]
+    absent = {
+        "relative": sign_changes(counterfactual) > SIGN_CHANGES,
+        "log_ratio": not log_ratio_exists(effect, counterfactual),
+    }
+    names = [name for name in ESTIMANDS if not absent.get(name, False)]
     return xr.Dataset({name: ESTIMANDS[name](effect, counterfactual) for name in names})
 
 

@@ -4,7 +4,6 @@ Nothing here samples except :func:`fit_panel`; a fit read from a file answers wi
 """
 
 import html
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -15,28 +14,25 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth import effects as estimands
-from bayes_synth.calibration import Calibrated, Placebos, read_calibration
+from bayes_synth.calibration import Calibrated, read_calibration
 from bayes_synth.convergence import Convergence, check_convergence, diagnose, diagnose_weights
 from bayes_synth.design import short, span
-from bayes_synth.draws import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.effects import Effect, Estimand, IntervalKind, check_interval, interval
-from bayes_synth.errors import ConvergenceWarning, PriorError, ResultError, suggestion
+from bayes_synth.errors import ResultError, suggestion
 from bayes_synth.holdout import FitVerdict, fit_verdict
 from bayes_synth.intake import time_label
-from bayes_synth.model import SyntheticControl, scaled, task_for
+from bayes_synth.model import SyntheticControl, scaled
+from bayes_synth.outcome_scale import outcome_scale
 from bayes_synth.panel import Panel
-from bayes_synth.placebos import placebos
-from bayes_synth.provenance import provenance
-from bayes_synth.sampling import Sampled, Settings, sample
 from bayes_synth.simplex import core_donors, project
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
-__all__ = ["Fit", "fit_panel"]
+__all__ = ["Fit"]
 
 PROJECTED = 5
-SUMMARY = ("average", "cumulative", "relative")
+SUMMARY = ("average", "cumulative", "relative", "log_ratio")
 
 
 @final
@@ -68,8 +64,9 @@ class Fit:
         Parameters
         ----------
         estimand
-            ``"pointwise"`` per period, ``"average"`` per period over the window, ``"cumulative"`` over it, or
-            ``"relative"``: cumulative effect over the size of the cumulative counterfactual.
+            ``"pointwise"`` per period, ``"average"`` per period over the window, ``"cumulative"`` over it,
+            ``"relative"``: cumulative effect over the size of the cumulative counterfactual, or ``"log_ratio"``: log
+            of the cumulative outcome over the cumulative counterfactual, which treats gains and losses alike.
         window
             Part of the post-period by label, ends included, such as ``slice(1990, 1995)``. Default: all.
 
@@ -81,7 +78,7 @@ class Fit:
         """
         if estimand not in get_args(Estimand):
             raise ResultError("R005", f"no estimand {estimand!r}. {suggestion(estimand, get_args(Estimand))}")
-        units = {"relative": "", "cumulative": self.panel.outcome}
+        units = {"relative": "", "log_ratio": "", "cumulative": self.panel.outcome}
         unit = units.get(estimand, f"{self.panel.outcome} per period")
         if window is None and estimand in self.idata["effects"]:
             return Effect(self._draws("effects", estimand), estimand, unit)
@@ -91,7 +88,7 @@ class Fit:
         return Effect(estimands.estimate(estimand, observed, counterfactual), estimand, unit)
 
     def summary(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
-        """Average, cumulative and relative effect, one row each, all numbers.
+        """Average, cumulative and relative effect and log ratio, one row each, all numbers.
 
         Parameters
         ----------
@@ -103,7 +100,8 @@ class Fit:
         pandas.DataFrame
             Columns mean, median, sd, lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, ess_bulk, ess_tail,
             r_hat, mcse; ``attrs["calibration"]`` says what the intervals rest on. The relative effect
-            is a fraction, and left out when a ratio means nothing (R004).
+            is a fraction. It and the log ratio are left out when they mean nothing (R004). Of the relative
+            effect read the median: a ratio's mean may not exist.
         """
         check_interval(ci_prob, ci_kind)
         names = [name for name in SUMMARY if name in self.idata["effects"]]
@@ -129,7 +127,7 @@ class Fit:
             exceeds 1 %), ``core`` (member of the smallest set of donors that holds 80 % of the weight) and
             ``projected`` (weights of the closest counterfactual on at most five donors). ``attrs`` has
             ``core_probability`` (that the set does hold 80 %), ``projection_loss`` (root mean square distance
-            between the two counterfactuals, outcome units), ``ci_prob`` and ``ci_kind``.
+            between the two counterfactuals, units of the model's scale), ``ci_prob`` and ``ci_kind``.
 
         Notes
         -----
@@ -195,9 +193,9 @@ class Fit:
     @cached_property
     def _fit_verdict(self) -> FitVerdict:
         """Whether the donors forecast the treated unit in its own past; see :class:`FitVerdict`."""
-        inputs, post = scaled(self.panel), self.idata["posterior"]
+        inputs, post = scaled(self.model, self.panel), self.idata["posterior"]
         unit = {n: 1.0 if n in self.model.noise.unitless else inputs.scale for n in self.model.noise.parameters}
-        average = self._uncalibrated_average
+        average = inputs.measure.forward(self._uncalibrated).mean("time")
         return fit_verdict(
             self.model.noise,
             {name: post[name].to_numpy().reshape(-1) / unit[name] for name in unit},
@@ -215,8 +213,10 @@ class Fit:
         Dims ``(chain, draw, time)``, outcome units.
         """
         weights, level = self._draws("posterior", "weights"), self._draws("posterior", "level")
-        weighted: xr.DataArray = xr.dot(self.panel.donor_outcomes, weights, dim="donor")
-        return (weighted + level).transpose("chain", "draw", "time").rename("synthetic")
+        measure = outcome_scale(self.model.scale)
+        weighted: xr.DataArray = xr.dot(measure.forward(self.panel.donor_outcomes), weights, dim="donor")
+        synthetic: xr.DataArray = measure.back(weighted + level)
+        return synthetic.transpose("chain", "draw", "time").rename("synthetic")
 
     @property
     def counterfactual(self) -> xr.DataArray:
@@ -297,10 +297,13 @@ class Fit:
     @property
     def _uncalibrated_average(self) -> xr.DataArray:
         """The sampler's own: the spread of the calibration would hide how well its draws mix."""
+        observed = self._draws("predictions_constant_data", "outcome")
+        return observed.mean("time") - self._uncalibrated.mean("time")
+
+    @property
+    def _uncalibrated(self) -> xr.DataArray:
         group = "predictions_uncalibrated" if "predictions_uncalibrated" in self.idata.children else "predictions"
-        return self._draws("predictions_constant_data", "outcome").mean("time") - self._draws(
-            group, "counterfactual"
-        ).mean("time")
+        return self._draws(group, "counterfactual")
 
     @cached_property
     def _weight_diagnostics(self) -> pd.DataFrame:
@@ -312,7 +315,7 @@ class Fit:
         return self.idata[group].to_dataset()[name]
 
     def _projection(self, weights: np.ndarray) -> Any:
-        donors = self.panel.donor_outcomes.to_numpy()
+        donors = outcome_scale(self.model.scale).forward(self.panel.donor_outcomes).to_numpy()
         return project(donors, donors @ weights, most=PROJECTED, level=self.model.noise.level_sd > 0)
 
     def _window(self, window: slice | None) -> np.ndarray:
@@ -335,42 +338,6 @@ class Fit:
         if (low is not None and low < post[0]) or (high is not None and high > post[-1]):
             raise ResultError("R002", f"the window goes beyond the post-period, {short(post[0])} to {short(post[-1])}.")
         return np.asarray(times)
-
-
-def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings) -> Fit:
-    """Sample, label, judge; see :meth:`SyntheticControl.fit`."""
-    if not isinstance(panel, Panel):
-        raise PriorError(
-            "O001", f"fit() takes a bs.Panel, got {type(panel).__name__}; build one with bs.Panel.from_long(...)."
-        )
-    seed, rng = settings.streams()
-    sampled = sample(task_for(model, panel, like=panel), settings, seed)
-    plan = model.calibration
-    found = placebos(model, panel, plan, settings) if plan else None
-    fit = assemble(model, panel, settings, sampled, rng, found)
-    if not fit.ok:
-        warnings.warn(f"[S003] {fit._convergence}", ConvergenceWarning, stacklevel=3)
-    return fit
-
-
-def assemble(
-    model: SyntheticControl,
-    panel: Panel,
-    settings: Settings,
-    sampled: Sampled,
-    rng: np.random.Generator,
-    found: Placebos | None = None,
-) -> Fit:
-    """A fit from the sampler's draws: labelled, in outcome units, calibrated, with its provenance."""
-    groups = posterior_groups(model, panel, sampled.posterior, rng)
-    if model.calibration and found is not None and len(found.table):
-        groups |= calibrated_groups(
-            groups, found, model.calibration, scaled(panel).scale, settings.calibration_stream()
-        )
-    groups |= {"sample_stats": sampled.sample_stats} | prior_groups(model, panel, settings.draws, rng)
-    idata = tree(groups)
-    idata.attrs["bayes_synth"] = provenance(model, panel, settings, sampled)
-    return Fit(panel, model, idata)
 
 
 def _summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bayes_synth.calibration import Calibration
 from bayes_synth.errors import PriorError
 from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.ar1 import Autocorrelation
+from bayes_synth.outcome_scale import OutcomeScale, outcome_scale
 from bayes_synth.panel import ROUNDING, Panel
 from bayes_synth.priors import (
     AbstractWeightsPrior,
@@ -35,11 +36,12 @@ __all__ = ["Inputs", "SyntheticControl", "task_for"]
 
 
 class Inputs(NamedTuple):
-    """A panel as the model sees it: one location and one scale for all series.
+    """A panel as the model sees it: one location and one scale for all series, on the scale ``measure``.
 
     ``outcome`` has dims ``(pre,)``, ``donor_outcomes`` ``(time, donor)`` over pre- and post-period.
     """
 
+    measure: OutcomeScale
     location: float
     scale: float
     outcome: np.ndarray
@@ -49,6 +51,10 @@ class Inputs(NamedTuple):
     def periods(self) -> int:
         """Number of pre-periods."""
         return len(self.outcome)
+
+    def restore(self, values: np.ndarray) -> np.ndarray:
+        """In outcome units again."""
+        return np.asarray(self.measure.back(self.location + self.scale * values))
 
 
 @final
@@ -65,11 +71,14 @@ class SyntheticControl:
     calibrate
         Whether to learn from every donor's own synthetic control how far such forecasts drift; a
         :class:`bayes_synth.Calibration` says how. False: intervals rest on the model alone.
+    scale
+        ``"linear"``, or ``"log"`` for outcomes that grow in proportion: the weights then average logarithms. Effects
+        are in outcome units (and, relative, in per cent) either way; ``s``, ``q`` and the level are in log units.
 
     Raises
     ------
     PriorError
-        O006 for an object that is no prior or no noise process, O001 for another ``calibrate``.
+        O006 for an object that is no prior or no noise process, O001 for another ``calibrate`` or ``scale``.
 
     References
     ----------
@@ -80,6 +89,7 @@ class SyntheticControl:
     weights: AbstractWeightsPrior | VariableFactory = Dirichlet()
     noise: AbstractNoise = LocalLevel()
     calibrate: bool | Calibration = True
+    scale: Literal["linear", "log"] = "linear"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", as_weights_prior(self.weights))
@@ -87,6 +97,7 @@ class SyntheticControl:
             raise PriorError("O006", f"noise={self.noise!r} is no noise process; write noise=bs.noise.LocalLevel().")
         if not isinstance(self.calibrate, (bool, Calibration)):
             raise PriorError("O001", f"calibrate={self.calibrate!r} must be True, False or a bs.Calibration(...).")
+        outcome_scale(self.scale)
 
     def build(self, panel: Panel) -> "pm.Model":
         """The PyMC model of the panel's pre-period; nothing is sampled.
@@ -108,7 +119,7 @@ class SyntheticControl:
             O015, O002 when the prior does not fit this number of donors.
         """
         width = as_weights_prior(self.weights).width(panel.donors)
-        return build_graph(self, scaled(panel), panel.donors, width)
+        return build_graph(self, scaled(self, panel), panel.donors, width)
 
     def prior_predictive(self, panel: Panel, *, draws: int = 1000, random_seed: int | None = None) -> xr.DataTree:
         """Draws from the prior and of the pre-period that it implies.
@@ -186,7 +197,7 @@ class SyntheticControl:
         ConvergenceWarning
             When the draws of the effect or of the noise have not converged.
         """
-        from bayes_synth.fit import fit_panel
+        from bayes_synth.fitting import fit_panel
 
         settings = Settings.checked(
             draws=draws,
@@ -208,8 +219,7 @@ class SyntheticControl:
         panel
             The data, whose scale and number of donors the priors depend on.
         """
-        scale = scaled(panel).scale
-        unit = f"x {scale:.4g} {panel.outcome}"
+        unit = f"x {scaled(self, panel).scale:.4g} {unit_of(self, panel)}"
         noise = self.noise.priors().items()
         rows = {n: f"{p}" if n in self.noise.unitless else f"{p} {unit}" for n, p in noise}
         weights = as_weights_prior(self.weights).describe(panel.donors)
@@ -278,17 +288,24 @@ def task_for(model: SyntheticControl, panel: Panel, *, like: Panel) -> Task:
         prior = prior.restricted(like.donors, panel.donors)
         model = replace(model, weights=prior)
     width = prior.width(panel.donors, like.donors)
-    inputs = scaled(panel)
+    inputs = scaled(model, panel)
     arrays = data_arrays(model, inputs, panel.donors, width)
     build = partial(build_graph, model, inputs, panel.donors, width)
     return Task(build, arrays, ("weights", *model.noise.parameters), structure(model, arrays))
 
 
-def scaled(panel: Panel) -> Inputs:
+def scaled(model: SyntheticControl, panel: Panel) -> Inputs:
     """The panel as the model sees it: one location and one scale, both from the treated unit's pre-period."""
-    pre = panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy()
+    measure = outcome_scale(model.scale)
+    treated, donors = measure.outcomes(panel)
+    pre = treated.sel(time=panel.pre.to_numpy()).to_numpy()
     location, scale = float(pre.mean()), robust_scale(pre)
-    return Inputs(location, scale, (pre - location) / scale, (panel.donor_outcomes.to_numpy() - location) / scale)
+    return Inputs(measure, location, scale, (pre - location) / scale, (donors.to_numpy() - location) / scale)
+
+
+def unit_of(model: SyntheticControl, panel: Panel) -> str:
+    """Name of the outcome on the scale on which it is modelled."""
+    return f"{outcome_scale(model.scale).prefix}{panel.outcome}"
 
 
 def robust_scale(series: np.ndarray) -> float:

@@ -20,6 +20,7 @@ from bayes_synth.calibration import COLUMNS, Calibration, Placebos, check_exclud
 from bayes_synth.draws import predicted
 from bayes_synth.errors import DesignError
 from bayes_synth.model import SyntheticControl, scaled, task_for
+from bayes_synth.outcome_scale import outcome_scale
 from bayes_synth.panel import Panel
 from bayes_synth.sampling import Settings, entropy, sample
 
@@ -106,10 +107,11 @@ def _row(
     )
     seed, rng = smaller.streams()
     sampled = sample(task_for(model, placebo, like=panel), smaller, seed)
-    path = predicted(model, placebo, sampled.posterior, rng)
-    average, realised = path.mean("time"), placebo.treated_outcome.sel(time=placebo.post.to_numpy()).mean()
+    forward = outcome_scale(model.scale).forward
+    path = forward(predicted(model, placebo, sampled.posterior, rng))
+    average, realised = path.mean("time"), forward(placebo.treated_outcome.sel(time=placebo.post.to_numpy())).mean()
     error, sd = float(realised - average.mean()), float(average.std(ddof=1))
     divergences = int(sampled.sample_stats["diverging"].sum())
     r_hat = float(arviz_stats.rhat(xr.Dataset({"average": average}))["average"])
     settled = bool(r_hat <= R_HAT and divergences <= 0.01 * average.size)
-    return {"error": error, "sd": sd, "scale": scaled(placebo).scale, "divergences": divergences, "ok": settled}
+    return {"error": error, "sd": sd, "scale": scaled(model, placebo).scale, "divergences": divergences, "ok": settled}

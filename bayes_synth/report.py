@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from bayes_synth.design import short
 from bayes_synth.effects import describe, probable
+from bayes_synth.model import unit_of
 
 if TYPE_CHECKING:
     from bayes_synth.fit import Fit
@@ -22,7 +23,7 @@ def headline(fit: "Fit") -> str:
     lines = {
         "effect": f"{describe(fit.effect('average'))}",
         "relative": describe(fit.effect("relative")) if "relative" in fit.idata["effects"] else "undefined (R004)",
-        "estimator": fit.model.noise.describe(),
+        "estimator": fit.model.noise.describe() + (", logarithms of outcomes" if fit.model.scale == "log" else ""),
         "sampler": str(fit._convergence)
         + ("" if fit.weights_ok else "; single weights have not mixed (similar donors)"),
         "fit": str(fit._fit_verdict),
@@ -43,7 +44,10 @@ def weights_sentence(fit: "Fit") -> str:
     listed = ", ".join(f"{donor} {mean:.2f}" for donor, mean in core["mean"].head(6).items())
     more = f" and {len(core) - 6} more" if len(core) > 6 else ""
     sure = probable(table.attrs["core_probability"])
-    few, loss = int((table["projected"] > 0).sum()), f"{table.attrs['projection_loss']:.2g} {fit.panel.outcome}"
+    few, loss = (
+        int((table["projected"] > 0).sum()),
+        f"{table.attrs['projection_loss']:.2g} {unit_of(fit.model, fit.panel)}",
+    )
     return (
         f"{listed}{more} hold 80% of the weight on average (at least that with probability {sure}); "
         f"{few} donors come within {loss}"

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.fit import Fit, assemble
+from bayes_synth.fit import Fit
+from bayes_synth.fitting import assemble
 from bayes_synth.model import SyntheticControl
 from bayes_synth.panel import Panel
 from bayes_synth.sampling import Sampled, Settings

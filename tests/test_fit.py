@@ -1,6 +1,7 @@
 """Questions asked of a fit: effects, weights, verdicts, tables, sentences."""
 
 import json
+import warnings
 
 import arviz as az
 import numpy as np
@@ -11,7 +12,7 @@ import xarray as xr
 
 import bayes_synth as bs
 from bayes_synth.draws import posterior_groups
-from bayes_synth.errors import ConvergenceWarning, PriorError, ResultError
+from bayes_synth.errors import ConvergenceWarning, PanelError, PriorError, ResultError
 from bayes_synth.model import scaled, structure
 from bayes_synth.noise import IID
 from bayes_synth.testing import fake_fit, fake_panel
@@ -118,7 +119,7 @@ def test_a_question_without_bounds_or_turned_round_is_refused(fake):
 def test_summary_is_numeric_with_the_promised_columns(fake):
     table = fake.summary()
     assert table.columns.tolist() == SUMMARY
-    assert table.index.tolist() == ["average", "cumulative", "relative"]
+    assert table.index.tolist() == ["average", "cumulative", "relative", "log_ratio"]
     assert all(pd.api.types.is_numeric_dtype(table[c]) for c in SUMMARY if c != "ci_kind")
 
 
@@ -269,7 +270,7 @@ def test_a_series_that_rises_by_equal_steps_has_a_scale():
     panel = fake_panel()
     table = panel.outcomes.to_pandas().assign(treated=0.1 * np.arange(28))
     even = bs.Panel.from_wide(table, treated="treated", start=panel.start)
-    assert scaled(even).scale == pytest.approx(float((0.1 * np.arange(20)).std()))
+    assert scaled(bs.SyntheticControl(), even).scale == pytest.approx(float((0.1 * np.arange(20)).std()))
 
 
 def test_weights_off_the_simplex_are_refused(panel):
@@ -323,3 +324,65 @@ def test_proposition_99_converges_for_ten_seeds(prop99):
     assert max(divergences) <= 1
     assert divergences.count(0) >= 8
     assert all(-27 < float(fit.effect("average").draws.mean()) < -11 for fit in fits)
+
+
+@pytest.fixture(scope="module")
+def logged() -> tuple[bs.Fit, bs.Fit]:
+    """A fit on the log scale, and one of the logarithms."""
+    panel, plan = fake_panel(), bs.Calibration(draws=60, tune=100)
+    logs = np.log(panel.outcomes.to_pandas())
+    other = bs.Panel.from_wide(logs, treated="treated", start=panel.start, outcome="log sales")
+    options = {"draws": 100, "tune": 100, "chains": 2, "progressbar": False, "random_seed": 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return (
+            bs.SyntheticControl(scale="log", calibrate=plan).fit(panel, **options),
+            bs.SyntheticControl(calibrate=plan).fit(other, **options),
+        )
+
+
+def test_the_log_scale_is_the_model_of_the_logarithms(logged):
+    ours, theirs = logged
+    for group, name in [("posterior", "weights"), ("posterior", "q"), ("calibration", "kappa")]:
+        np.testing.assert_array_equal(ours.idata[group][name], theirs.idata[group][name])
+    pd.testing.assert_frame_equal(ours.calibration.table, theirs.calibration.table)
+    for group, name in [
+        ("posterior_predictive", "outcome"), ("predictions", "counterfactual"),
+        ("predictions_uncalibrated", "counterfactual"), ("prior_predictive", "outcome"),
+    ]:  # fmt: skip
+        np.testing.assert_allclose(ours.idata[group][name], np.exp(theirs.idata[group][name]), rtol=1e-12)
+    np.testing.assert_allclose(ours.synthetic, np.exp(theirs.synthetic), rtol=1e-12)
+    observed = ours.idata["observed_data"]["outcome"]
+    np.testing.assert_allclose(
+        ours.idata["log_likelihood"]["outcome"], theirs.idata["log_likelihood"]["outcome"] - np.log(observed)
+    )
+    assert ours._fit_verdict == theirs._fit_verdict
+
+
+def test_effects_on_the_log_scale_are_in_outcome_units(logged):
+    fit, panel = logged[0], fake_panel()
+    observed = panel.treated_outcome.sel(time=panel.post.to_numpy())
+    expected = (observed - fit.idata["predictions"]["counterfactual"]).mean("time")
+    xr.testing.assert_allclose(fit.effect("average").draws, expected.rename("average"))
+    assert "logarithms of outcomes" in repr(fit)
+    assert fit.model.priors(panel)["s"].endswith(" log sales")
+
+
+def test_outcomes_without_a_logarithm_are_refused_by_name():
+    table = fake_panel().outcomes.to_pandas()
+    table.iloc[2, 1], table.iloc[3:5, 3] = 0.0, -1.0
+    panel = bs.Panel.from_wide(table, treated="treated", start=2020)
+    with pytest.raises(PanelError, match=r"\[V013\] 2 units .*: donor_01 \(1\), donor_03 \(2\)"):
+        bs.SyntheticControl(scale="log").build(panel)
+
+
+def test_an_unknown_scale_is_refused():
+    with pytest.raises(PriorError, match=r"\[O001\] scale='logs' is unknown. Did you mean 'log'"):
+        bs.SyntheticControl(scale="logs")
+
+
+def test_the_log_ratio_is_that_of_the_totals(fake):
+    total = fake.idata["predictions"]["counterfactual"].sum("time")
+    observed = float(fake.idata["predictions_constant_data"]["outcome"].sum())
+    np.testing.assert_allclose(fake.effect("log_ratio").draws, np.log(observed / total))
+    assert list(fake.summary().index) == ["average", "cumulative", "relative", "log_ratio"]

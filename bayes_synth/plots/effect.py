@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection, plot_dist
 from arviz_plots.plot_collection import backend_from_object
@@ -40,7 +41,7 @@ def plot_effect(
     fit
         The fit.
     estimand, window
-        As in :meth:`bayes_synth.Fit.effect`; ``"average"``, ``"cumulative"`` or ``"relative"``.
+        As in :meth:`bayes_synth.Fit.effect`; ``"average"``, ``"cumulative"``, ``"relative"`` or ``"log_ratio"``.
     ci_prob, ci_kind
         The interval's probability and kind.
     rope
@@ -72,7 +73,7 @@ def plot_effect(
     canvas = plot_dist(
         xr.DataTree.from_dict({"/posterior": (factor * effect.draws).to_dataset(name=estimand)}),
         kind="kde",
-        point_estimate="mean",
+        point_estimate="median" if estimand == "relative" else "mean",
         ci_kind=ci_kind,
         ci_prob=ci_prob,
         plot_collection=plot_collection,
@@ -88,11 +89,26 @@ def plot_effect(
     if style["zero"] is not None:
         backend_module.vline(0, target, **({"color": "B1", "width": 1, "linestyle": "C1"} | style["zero"]))
     if style["xlabel"] is not None:
-        label = f"{estimand} effect ({effect.unit or 'per cent of the counterfactual'})"
-        backend_module.xlabel(label, target, **style["xlabel"])
+        backend_module.xlabel(_label(effect), target, **style["xlabel"])
+    backend_module.xlim(_range(factor * effect.draws, factor * np.array(rope or (0, 0))), target)
     put_title(fit, f"{title}\n{fit.calibration.short}", target, style["title"])
     make_room(canvas)
     return canvas
+
+
+def _label(effect: Effect) -> str:
+    words = {
+        "relative": "relative effect (per cent of the counterfactual)",
+        "log_ratio": "log ratio to the counterfactual",
+    }
+    return words.get(effect.estimand, f"{effect.estimand} effect ({effect.unit})")
+
+
+def _range(draws: xr.DataArray, shown: np.ndarray) -> tuple[float, float]:
+    """All but the last thousandth of the draws on either side, zero and the region: calibrated tails are long."""
+    low, high = np.quantile(draws, [0.001, 0.999])
+    margin = 0.05 * (high - low)
+    return float(min(low, *shown) - margin), float(max(high, *shown) + margin)
 
 
 def _inside(effect: Effect, rope: tuple[float, float] | None) -> list[str]:

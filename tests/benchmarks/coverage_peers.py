@@ -83,7 +83,7 @@ def peer_table(fits: pd.DataFrame, answers: list[dict[str, Any]]) -> str:
     lines, ratios = [], []
     for source, part in fits.groupby("source", sort=False):
         theirs = {peer: both[(both["source"] == source) & (both["peer"] == peer)] for peer in PEERS}
-        ratios.append(part["score"].mean() / min(theirs[peer]["theirs"].mean() for peer in RIVALS))
+        ratios.append(part["score"].mean() / np.nanmin([theirs[peer]["theirs"].mean() for peer in RIVALS]))
         ours = f"{part['covered 0.95'].mean():.2f} / {part['score'].mean():.2f}"
         cells = {peer: _cell(answers) for peer, answers in theirs.items()}
         lines.append({"panel": source, "this library": ours, **cells, "ratio": f"{ratios[-1]:.2f}"})

@@ -1,0 +1,53 @@
+"""From a panel to a fit: sample, calibrate on the donors, label, judge."""
+
+import warnings
+
+import numpy as np
+
+from bayes_synth.calibration import Placebos
+from bayes_synth.draws import calibrated_groups, posterior_groups, prior_groups, tree
+from bayes_synth.errors import ConvergenceWarning, PriorError
+from bayes_synth.fit import Fit
+from bayes_synth.model import SyntheticControl, scaled, task_for
+from bayes_synth.panel import Panel
+from bayes_synth.placebos import placebos
+from bayes_synth.provenance import provenance
+from bayes_synth.sampling import Sampled, Settings, sample
+
+__all__ = ["assemble", "fit_panel"]
+
+
+def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings) -> Fit:
+    """Sample, label, judge; see :meth:`SyntheticControl.fit`."""
+    if not isinstance(panel, Panel):
+        raise PriorError(
+            "O001", f"fit() takes a bs.Panel, got {type(panel).__name__}; build one with bs.Panel.from_long(...)."
+        )
+    seed, rng = settings.streams()
+    sampled = sample(task_for(model, panel, like=panel), settings, seed)
+    plan = model.calibration
+    found = placebos(model, panel, plan, settings) if plan else None
+    fit = assemble(model, panel, settings, sampled, rng, found)
+    if not fit.ok:
+        warnings.warn(f"[S003] {fit._convergence}", ConvergenceWarning, stacklevel=3)
+    return fit
+
+
+def assemble(
+    model: SyntheticControl,
+    panel: Panel,
+    settings: Settings,
+    sampled: Sampled,
+    rng: np.random.Generator,
+    found: Placebos | None = None,
+) -> Fit:
+    """A fit from the sampler's draws: labelled, in outcome units, calibrated, with its provenance."""
+    groups = posterior_groups(model, panel, sampled.posterior, rng)
+    if model.calibration and found is not None and len(found.table):
+        groups |= calibrated_groups(
+            groups, found, model.calibration, scaled(model, panel), settings.calibration_stream()
+        )
+    groups |= {"sample_stats": sampled.sample_stats} | prior_groups(model, panel, settings.draws, rng)
+    idata = tree(groups)
+    idata.attrs["bayes_synth"] = provenance(model, panel, settings, sampled)
+    return Fit(panel, model, idata)

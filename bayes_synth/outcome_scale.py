@@ -1,0 +1,82 @@
+"""The scale on which outcomes are modelled: as they are, or their logarithms. Results are always in outcome units."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import xarray as xr
+
+from bayes_synth.errors import PanelError, PriorError, listed, suggestion
+from bayes_synth.panel import Panel
+
+__all__ = ["SCALES", "OutcomeScale", "outcome_scale"]
+
+
+@final
+@dataclass(frozen=True)
+class OutcomeScale:
+    """How outcomes enter the model and how its results come back.
+
+    Parameters
+    ----------
+    forward, back
+        From outcome units to the model's, and back; numpy and xarray arrays alike.
+    log_slope
+        Log of the derivative of ``forward``, which turns a log density on the model's scale into one of outcomes.
+    prefix
+        What stands before the outcome's name where numbers are on the model's scale.
+    least
+        Outcomes must lie above it.
+    """
+
+    forward: Callable[[Any], Any]
+    back: Callable[[Any], Any]
+    log_slope: Callable[[Any], Any]
+    prefix: str = ""
+    least: float = -np.inf
+
+    def outcomes(self, panel: Panel) -> tuple[xr.DataArray, xr.DataArray]:
+        """The treated unit's (several averaged first) and the donors' outcomes on the model's scale, by label.
+
+        Raises
+        ------
+        PanelError
+            V013 for outcomes that have no logarithm.
+        """
+        low = (panel.outcomes <= self.least).sum("time")
+        units = [
+            f"{unit} ({int(count)})"
+            for unit, count in zip(low["unit"].to_numpy(), low.to_numpy(), strict=True)
+            if count
+        ]
+        if units:
+            raise PanelError(
+                "V013",
+                f"{len(units)} units have outcomes of zero or less (periods in brackets), which have no logarithm: "
+                f"{listed(units)}.\n  Drop those donors with panel.drop([...]) or use scale='linear'.",
+            )
+        return self.forward(panel.treated_outcome), self.forward(panel.donor_outcomes)
+
+
+def _same(values: Any) -> Any:
+    return values
+
+
+SCALES = {
+    "linear": OutcomeScale(_same, _same, np.zeros_like),
+    "log": OutcomeScale(np.log, np.exp, lambda values: -np.log(values), "log ", 0.0),
+}
+
+
+def outcome_scale(name: str) -> OutcomeScale:
+    """The scale of this name.
+
+    Raises
+    ------
+    PriorError
+        O001 for an unknown one.
+    """
+    if name not in SCALES:
+        raise PriorError("O001", f"scale={name!r} is unknown. {suggestion(str(name), tuple(SCALES))}")
+    return SCALES[name]
