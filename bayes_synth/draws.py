@@ -44,13 +44,13 @@ def posterior_groups(
     inputs = lay.inputs
     predictions = lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")
     observed = _observed(panel)
-    sized = {name: value * _unit(model, name, inputs) for name, value in {**noise, "level": path.level}.items()}
+    plain = {**{name: noise[name] for name in model.noise.parameters}, "level": path.level}
+    sized = {name: lay.scalar(value * _unit(model, name, inputs)) for name, value in plain.items()}
+    sized |= {name: lay.timed(noise[name], "pre") for name in noise if name not in plain}
     seen = observed["observed_data"]["outcome"].to_numpy()
     log_likelihood = model.noise.log_predictive(noise, residual) - np.log(inputs.scale) + inputs.measure.log_slope(seen)
     return {
-        "posterior": xr.Dataset(
-            {"weights": lay.donor(weights)} | {name: lay.scalar(value) for name, value in sized.items()}
-        ),
+        "posterior": xr.Dataset({"weights": lay.donor(weights)} | sized),
         "posterior_predictive": lay.pre(weighted[:, : inputs.periods] + path.replicate, "outcome"),
         "predictions": predictions,
         "effects": effect_draws(observed["predictions_constant_data"]["outcome"], predictions["counterfactual"]),
@@ -118,8 +118,8 @@ def _unit(model: SyntheticControl, name: str, inputs: Inputs) -> float:
 def _log_prior(
     model: SyntheticControl, panel: Panel, weights: np.ndarray, noise: dict[str, np.ndarray], lay: "_Layout"
 ) -> xr.Dataset:
-    units = {name: np.log(_unit(model, name, lay.inputs)) for name in noise}
-    densities = {name: value - units[name] for name, value in model.noise.log_prior(noise).items()}
+    priors = model.noise.log_prior(noise).items()
+    densities = {name: value - np.log(_unit(model, name, lay.inputs)) for name, value in priors}
     densities["weights"] = as_weights_prior(model.weights).log_density(weights, panel.donors)
     return xr.Dataset({name: lay.scalar(value) for name, value in densities.items()})
 
@@ -187,7 +187,8 @@ def _continued(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng
         raise PriorError(
             "O006", "the weights prior is not one on the simplex: its draws are negative or do not sum to one."
         )
-    noise = {name: posterior[name].to_numpy().reshape(-1) for name in model.noise.parameters}
+    noise = {name: posterior[name].to_numpy().reshape(len(weights), -1) for name in model.noise.sampled}
+    noise |= {name: noise[name][:, 0] for name in model.noise.parameters}
     weighted = weights @ lay.inputs.donor_outcomes.T
     residual = lay.inputs.outcome - weighted[:, : lay.inputs.periods]
     path = model.noise.continue_path(noise, residual, len(panel.post), rng)

@@ -242,6 +242,8 @@ def structure(model: SyntheticControl, arrays: Mapping[str, np.ndarray]) -> tupl
     parts = [_identity(part) for part in (model.weights, *model.noise.priors().values())]
     return (
         _identity(model.noise),
+        # Student-t noise has one variable per period.
+        len(arrays["outcome"]) if model.noise.heavy else 0,
         *parts,
         arrays["donor_outcomes"].shape[1],
         arrays.get("concentration", np.zeros(0)).ndim,
@@ -291,7 +293,7 @@ def task_for(model: SyntheticControl, panel: Panel, *, like: Panel) -> Task:
     inputs = scaled(model, panel)
     arrays = data_arrays(model, inputs, panel.donors, width)
     build = partial(build_graph, model, inputs, panel.donors, width)
-    return Task(build, arrays, ("weights", *model.noise.parameters), structure(model, arrays))
+    return Task(build, arrays, ("weights", *model.noise.sampled), structure(model, arrays))
 
 
 def scaled(model: SyntheticControl, panel: Panel) -> Inputs:

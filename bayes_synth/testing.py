@@ -11,6 +11,7 @@ import xarray as xr
 from bayes_synth.fit import Fit
 from bayes_synth.fitting import assemble
 from bayes_synth.model import SyntheticControl
+from bayes_synth.noise.base import MIXING
 from bayes_synth.panel import Panel
 from bayes_synth.sampling import Sampled, Settings
 
@@ -92,6 +93,8 @@ def fake_fit(
     noise = {name: 0.3 + 0.1 * rng.random((chains, draws)) for name in model.noise.parameters}
     posterior = xr.Dataset({"weights": (("chain", "draw", "donor"), weights)}, coords=sample)
     posterior = posterior.assign({name: (("chain", "draw"), value) for name, value in noise.items()})
+    if model.noise.heavy:
+        posterior[MIXING] = (("chain", "draw", "pre"), np.ones((chains, draws, len(panel.pre))))
     diverging = (np.arange(chains * draws) < divergences).reshape(chains, draws)
     stats = xr.Dataset({"diverging": (("chain", "draw"), diverging)}, coords=sample)
     stats["energy"] = (("chain", "draw"), rng.standard_normal((chains, draws)))

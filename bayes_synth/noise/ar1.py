@@ -7,7 +7,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 from scipy import stats
 
-from bayes_synth.noise.base import FLOOR, AbstractNoise, Draws, Scale, check_scales, estimator, floored
+from bayes_synth.noise.base import AbstractNoise, Draws, Scale, check_scales, estimator, floored, variance
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["AR1"]
@@ -24,6 +24,8 @@ class AR1(AbstractNoise):
         Prior on the standard deviation of the innovations ``e``, in units of the panel's scale.
     intercept
         As in :class:`IID`.
+    degrees_of_freedom
+        Finite: Student-t innovations, for single periods that lie far out; 4 is a usual choice. Infinite: normal.
 
     Notes
     -----
@@ -39,6 +41,7 @@ class AR1(AbstractNoise):
 
     s: Scale = HalfNormal(1.0)
     intercept: bool = True
+    degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
         check_scales(self)
@@ -54,37 +57,37 @@ class AR1(AbstractNoise):
 
     def describe(self) -> str:
         """Whether levels are matched."""
-        return f"AR(1) noise: {estimator(self.intercept)}"
+        return f"AR(1) noise{self.tails_in_words}: {estimator(self.intercept)}"
 
     def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
         """Quasi-differences; the first period from the stationary law."""
         import pytensor.tensor as pt
 
-        rho, sd = parameters["rho"], pt.sqrt(parameters["s"] ** 2 + FLOOR**2)
+        rho, sd = parameters["rho"], pt.sqrt(variance(parameters) + 0 * spectrum)
         first = pt.sqrt(1 - rho**2)
 
         def whitened(x: Any) -> Any:
             return pt.concatenate([first * x[:1], x[1:] - rho * x[:-1]]) / sd
 
-        return whitened, spectrum.shape[0] * pt.log(sd) - pt.log(first)
+        return whitened, pt.log(sd).sum() - pt.log(first)
 
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
-        """The tridiagonal inverse covariance."""
-        rho, variance = draws["rho"][:, None], floored(draws["s"]) ** 2
-        product = self.precision_diagonal(draws, residual.shape[1]) * variance * residual
-        product[:, 1:] -= rho * residual[:, :-1]
-        product[:, :-1] -= rho * residual[:, 1:]
-        return np.asarray(product / variance)
+        """Quasi-differences, weighed and differenced back."""
+        rho = draws["rho"][:, None]
+        steps = np.hstack([np.sqrt(1 - rho**2) * residual[:, :1], residual[:, 1:] - rho * residual[:, :-1]])
+        product = steps / self.deviation(draws) ** 2
+        return np.asarray(np.hstack([np.sqrt(1 - rho**2) * product[:, :1], product[:, 1:]]) - rho * _ahead(product))
 
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
         """Of the tridiagonal inverse covariance."""
-        diagonal = np.repeat(1 + draws["rho"][:, None] ** 2, periods, axis=1)
-        diagonal[:, [0, -1]] = 1
-        return np.asarray(diagonal / floored(draws["s"]) ** 2)
+        rho = draws["rho"][:, None]
+        weight = np.broadcast_to(1 / self.deviation(draws) ** 2, (len(rho), periods))
+        return np.asarray(np.hstack([(1 - rho**2) * weight[:, :1], weight[:, 1:]]) + rho**2 * _ahead(weight))
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
         """A stationary path."""
         start = rng.standard_normal(len(draws["s"])) * floored(draws["s"])[:, 0] / np.sqrt(1 - draws["rho"] ** 2)
+        start /= self.tails(start.shape, rng)
         return self._onwards(draws, start, periods, rng)
 
     def paths(
@@ -98,14 +101,19 @@ class AR1(AbstractNoise):
         """Of the average of a path that starts from a known value."""
         ahead = periods - np.arange(periods)
         reach = (1 - draws["rho"][:, None] ** ahead) / (1 - draws["rho"][:, None])
-        return {"s": draws["s"] ** 2 * (reach**2).sum(1) / periods**2}
+        return {"s": self.tail_variance() * draws["s"] ** 2 * (reach**2).sum(1) / periods**2}
 
-    @staticmethod
-    def _onwards(draws: Draws, last: np.ndarray, periods: int, rng: np.random.Generator) -> np.ndarray:
-        path = floored(draws["s"]) * rng.standard_normal((len(last), periods))
+    def _onwards(self, draws: Draws, last: np.ndarray, periods: int, rng: np.random.Generator) -> np.ndarray:
+        shape = (len(last), periods)
+        path = np.asarray(floored(draws["s"]) * rng.standard_normal(shape) / self.tails(shape, rng))
         for t in range(periods):
             path[:, t] += draws["rho"] * (path[:, t - 1] if t else last)
         return path
+
+
+def _ahead(rows: np.ndarray) -> np.ndarray:
+    """Each period's successor; zero after the last."""
+    return np.hstack([rows[:, 1:], np.zeros_like(rows[:, :1])])
 
 
 @final

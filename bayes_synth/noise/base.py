@@ -18,6 +18,7 @@ from bayes_synth.priors import HalfNormal, KnownPrior, VariableFactory
 
 __all__ = [
     "FLOOR",
+    "MIXING",
     "AbstractNoise",
     "Continuation",
     "Draws",
@@ -26,13 +27,17 @@ __all__ = [
     "estimator",
     "floored",
     "initial",
+    "variance",
 ]
 
 FLOOR = 1e-3
 """Smallest standard deviation of the observation noise, in units of the scale (J > T, twin donors)."""
 
+MIXING = "mixing"
+"""Precisions of Student-t noise relative to normal noise, one per pre-period."""
+
 Draws = Mapping[str, np.ndarray]
-"""Parameters of the noise, each of shape ``(draws,)``, in units of the scale."""
+"""Parameters of the noise, each of shape ``(draws,)``, in units of the scale; ``mixing`` has shape ``(draws, pre)``."""
 
 Scale = HalfNormal | VariableFactory
 
@@ -56,6 +61,9 @@ class _Still:
     def standard_normal(self, size: Any) -> np.ndarray:
         return np.zeros(size)
 
+    def chisquare(self, df: float, size: Any) -> np.ndarray:
+        return np.full(size, df)
+
 
 STILL: Any = _Still()
 
@@ -70,6 +78,9 @@ class AbstractNoise(ABC):
 
     unitless: ClassVar[frozenset[str]] = frozenset()
     """Parameters that are not standard deviations, so never rescaled."""
+
+    degrees_of_freedom: float
+    """Of the noise that is independent from period to period; infinite: normal."""
 
     @property
     @abstractmethod
@@ -124,6 +135,16 @@ class AbstractNoise(ABC):
         return tuple(self.priors())
 
     @property
+    def heavy(self) -> bool:
+        """Whether the noise is Student-t, a normal with a precision of its own in every pre-period."""
+        return bool(np.isfinite(self.degrees_of_freedom))
+
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """Names of all that is sampled."""
+        return (*self.parameters, MIXING) if self.heavy else self.parameters
+
+    @property
     def level_precision(self) -> float:
         """Prior precision of the level; 1 without a level, whose loading is then zero."""
         return 1.0 if self.level_sd == 0 else 1 / self.level_sd**2
@@ -140,6 +161,7 @@ class AbstractNoise(ABC):
             "spectrum": self.spectrum(periods),
             "log_constant": np.asarray(constant),
             **scales,
+            **({"degrees_of_freedom": np.asarray(float(self.degrees_of_freedom))} if self.heavy else {}),
         }
 
     def rotate(self, series: np.ndarray) -> np.ndarray:
@@ -153,6 +175,9 @@ class AbstractNoise(ABC):
 
         data = {name: pm.Data(name, value) for name, value in inputs.items()}
         parameters = {name: self._variable(name, prior, data) for name, prior in self.priors().items()}
+        if self.heavy:
+            half = data["degrees_of_freedom"] / 2
+            parameters[MIXING] = pm.Gamma(MIXING, half, half, shape=len(inputs["level_loading"]))
         whitened, half_log_determinant = self.whiten(parameters, data["spectrum"])
         white, loading = whitened(residual), whitened(data["level_loading"])
         information = data["level_precision"] + (loading**2).sum()
@@ -206,6 +231,24 @@ class AbstractNoise(ABC):
         weighted, loading, information = self._level_terms(draws, series)
         return np.asarray(weighted - loading * weighted.sum(1, keepdims=True) / information)
 
+    def deviation(self, draws: Draws) -> np.ndarray:
+        """Standard deviation of the independent noise, with its floor; shape ``(draws, 1)`` or ``(draws, pre)``."""
+        return floored(draws["s"]) / np.sqrt(draws[MIXING]) if MIXING in draws else floored(draws["s"])
+
+    def tails(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray | float:
+        """What to divide standard normal shocks by to make them Student-t."""
+        nu = self.degrees_of_freedom
+        return np.sqrt(rng.chisquare(nu, shape) / nu) if self.heavy else 1.0
+
+    def tail_variance(self) -> float:
+        """Variance of such a shock."""
+        return self.degrees_of_freedom / (self.degrees_of_freedom - 2) if self.heavy else 1.0
+
+    @property
+    def tails_in_words(self) -> str:
+        """For :meth:`describe`."""
+        return f", Student-t with {self.degrees_of_freedom:g} degrees of freedom" if self.heavy else ""
+
     @property
     def _has_level(self) -> float:
         return float(self.level_sd != 0)
@@ -235,6 +278,10 @@ def check_scales(noise: AbstractNoise) -> None:
         if not isinstance(prior, VariableFactory | HalfNormal):
             hint = f"bs.priors.HalfNormal({prior!r})" if isinstance(prior, (int, float)) else "bs.priors.HalfNormal(1)"
             raise PriorError("O006", f"{name}={prior!r} is no prior; write {name}={hint}.")
+    if not noise.degrees_of_freedom > 2:
+        raise PriorError(
+            "O007", f"degrees_of_freedom={noise.degrees_of_freedom!r} must exceed 2 (infinite: normal noise)."
+        )
 
 
 def estimator(intercept: bool) -> str:
@@ -245,6 +292,12 @@ def estimator(intercept: bool) -> str:
 def initial(level_sd: float) -> str:
     """How the level starts, in words."""
     return "its start free" if np.isinf(level_sd) else f"its start ~ Normal(0, {level_sd:g} x scale)"
+
+
+def variance(parameters: Mapping[str, Any]) -> Any:
+    """Symbolic variance of the independent noise, with its floor: one, or one per period."""
+    whole = parameters["s"] ** 2 + FLOOR**2
+    return whole / parameters[MIXING] if MIXING in parameters else whole
 
 
 def floored(s: np.ndarray) -> np.ndarray:

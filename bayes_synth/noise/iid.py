@@ -6,7 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
-from bayes_synth.noise.base import FLOOR, AbstractNoise, Draws, Scale, check_scales, estimator, floored
+from bayes_synth.noise.base import AbstractNoise, Draws, Scale, check_scales, estimator, floored, variance
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["IID"]
@@ -24,10 +24,13 @@ class IID(AbstractNoise):
     intercept
         With a free intercept the estimator is demeaned synthetic control (Ferman and Pinto 2021);
         without, the classical one that matches levels (Abadie, Diamond and Hainmueller 2010).
+    degrees_of_freedom
+        Finite: Student-t noise, for single periods that lie far out; 4 is a usual choice. Infinite: normal.
     """
 
     s: Scale = HalfNormal(1.0)
     intercept: bool = True
+    degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
         check_scales(self)
@@ -43,26 +46,27 @@ class IID(AbstractNoise):
 
     def describe(self) -> str:
         """Whether levels are matched."""
-        return f"iid noise: {estimator(self.intercept)}"
+        return f"iid noise{self.tails_in_words}: {estimator(self.intercept)}"
 
     def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
         """Divide by the standard deviation."""
         import pymc as pm
 
-        variance = parameters["s"] ** 2 + FLOOR**2
-        return (lambda x: x / pm.math.sqrt(variance)), 0.5 * spectrum.shape[0] * pm.math.log(variance)
+        each = variance(parameters) + 0 * spectrum
+        return (lambda x: x / pm.math.sqrt(each)), 0.5 * pm.math.log(each).sum()
 
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
         """Divide by the variance."""
-        return np.asarray(residual / floored(draws["s"]) ** 2)
+        return np.asarray(residual / self.deviation(draws) ** 2)
 
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
         """One over the variance."""
-        return np.repeat(1 / floored(draws["s"]) ** 2, periods, axis=1)
+        return np.broadcast_to(1 / self.deviation(draws) ** 2, (len(draws["s"]), periods))
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
         """White noise."""
-        return floored(draws["s"]) * rng.standard_normal((len(draws["s"]), periods))
+        shape = (len(draws["s"]), periods)
+        return np.asarray(floored(draws["s"]) * rng.standard_normal(shape) / self.tails(shape, rng))
 
     def paths(
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
@@ -73,4 +77,4 @@ class IID(AbstractNoise):
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
         """Averages out."""
-        return {"s": draws["s"] ** 2 / periods}
+        return {"s": self.tail_variance() * draws["s"] ** 2 / periods}

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, final
 
 import numpy as np
 
 from bayes_synth.errors import PriorError
-from bayes_synth.noise.base import FLOOR, AbstractNoise, Draws, Scale, check_scales, floored, initial
+from bayes_synth.noise.base import AbstractNoise, Draws, Scale, check_scales, floored, initial, variance
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["LocalLevel"]
@@ -29,9 +29,14 @@ class LocalLevel(AbstractNoise):
     initial_level
         Prior standard deviation of the level before the first period, in units of the scale: how far the treated
         unit may lie from its donors. Infinite leaves it free, as an intercept does.
+    degrees_of_freedom
+        Finite: Student-t observation noise ``e``, for single periods that lie far out; 4 is a usual choice. Infinite: normal.
 
     Notes
     -----
+    Student-t noise is not Student-t in that basis: its likelihood is that of the dense normal given each period's
+    precision, whose cost grows with the cube of the pre-period.
+
     The random walk's covariance is diagonal in a sine basis (eigenvalues ``1 / (2 - 2 cos((2k-1) pi /
     (2T+1)))``), so data transformed once make the likelihood a diagonal regression: no Kalman filter,
     no T x T matrix in the sampler.
@@ -44,6 +49,7 @@ class LocalLevel(AbstractNoise):
     s: Scale = HalfNormal(1.0)
     q: Scale = HalfNormal(0.5)
     initial_level: float = 4.0
+    degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
         check_scales(self)
@@ -61,55 +67,84 @@ class LocalLevel(AbstractNoise):
 
     def describe(self) -> str:
         """Where the level starts, and that it drifts."""
-        return f"local level: an offset from the donors that drifts, {initial(self.initial_level)}"
+        return f"local level{self.tails_in_words}: an offset from the donors that drifts, {initial(self.initial_level)}"
 
-    def rotation(self, periods: int) -> np.ndarray:
-        """Sine basis of the random walk."""
-        return sine_basis(periods)
+    def rotation(self, periods: int) -> np.ndarray | None:
+        """Sine basis of the random walk; none for Student-t noise."""
+        return None if self.heavy else sine_basis(periods)
 
     def spectrum(self, periods: int) -> np.ndarray:
-        """Eigenvalues of the random walk's covariance ``min(i, j)``."""
-        return walk_eigenvalues(periods)
+        """Eigenvalues of the random walk's covariance ``min(i, j)``; all of it for Student-t noise."""
+        t = np.arange(1.0, periods + 1)
+        return np.minimum.outer(t, t) if self.heavy else walk_eigenvalues(periods)
 
     def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
-        """Divide by the standard deviation of each sine coordinate."""
-        import pymc as pm
+        """Divide by the standard deviation of each sine coordinate; Student-t: by the covariance's Cholesky factor."""
+        import pytensor.tensor as pt
 
-        variance = parameters["s"] ** 2 + FLOOR**2 + parameters["q"] ** 2 * spectrum
-        root = pm.math.sqrt(variance)
-        return (lambda x: x / root), 0.5 * pm.math.log(variance).sum()
+        if self.heavy:
+            factor = pt.linalg.cholesky(parameters["q"] ** 2 * spectrum + pt.diag(variance(parameters)))
+            solve = partial(pt.linalg.solve_triangular, factor, lower=True)
+            return solve, pt.log(pt.diag(factor)).sum()
+        each = variance(parameters) + parameters["q"] ** 2 * spectrum
+        root = pt.sqrt(each)
+        return (lambda x: x / root), 0.5 * pt.log(each).sum()
 
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
         """Through the sine basis."""
+        if self.heavy:
+            rows = np.broadcast_to(residual, (len(draws["s"]), residual.shape[1]))
+            return np.asarray(np.einsum("dij,dj->di", self._inverse(draws, residual.shape[1]), rows))
         basis = sine_basis(residual.shape[1])
         _, variance = self._variances(draws, residual.shape[1])
         return np.asarray((residual @ basis.T / variance) @ basis)
 
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
         """Through the sine basis."""
+        if self.heavy:
+            return np.asarray(np.einsum("dii->di", self._inverse(draws, periods)))
         return np.asarray((1 / self._variances(draws, periods)[1]) @ sine_basis(periods) ** 2)
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
         """A random walk plus white noise."""
         steps, shocks = rng.standard_normal((2, len(draws["s"]), periods))
-        return np.asarray(np.cumsum(draws["q"][:, None] * steps, axis=1) + floored(draws["s"]) * shocks)
+        walk = np.cumsum(draws["q"][:, None] * steps, axis=1)
+        return np.asarray(walk + floored(draws["s"]) * shocks / self.tails(shocks.shape, rng))
 
     def paths(
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """A draw of the level given the past, coordinate by coordinate, and its continuation."""
-        basis = sine_basis(past.shape[1])
-        walk, variance = self._variances(draws, past.shape[1])
-        share = walk / variance
-        spread = np.sqrt(share) * floored(draws["s"])
-        level = (share * (past @ basis.T) + spread * rng.standard_normal(past.shape)) @ basis
-        again = floored(draws["s"]) * rng.standard_normal(past.shape)
+        level = self._corrected_walk(draws, past, rng) if self.heavy else self._level(draws, past, rng)
+        again = floored(draws["s"]) * rng.standard_normal(past.shape) / self.tails(past.shape, rng)
         return level, again, level[:, -1:] + self.simulate(draws, periods, rng)
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
         """A random walk's average has variance ``q^2 (H+1)(2H+1) / (6H)``."""
         growth = (periods + 1) * (2 * periods + 1) / (6 * periods)
-        return {"s": draws["s"] ** 2 / periods, "q": draws["q"] ** 2 * growth}
+        return {"s": self.tail_variance() * draws["s"] ** 2 / periods, "q": draws["q"] ** 2 * growth}
+
+    def _level(self, draws: Draws, past: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        basis = sine_basis(past.shape[1])
+        walk, variance = self._variances(draws, past.shape[1])
+        share = walk / variance
+        spread = np.sqrt(share) * floored(draws["s"])
+        return np.asarray((share * (past @ basis.T) + spread * rng.standard_normal(past.shape)) @ basis)
+
+    def _corrected_walk(self, draws: Draws, past: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A walk and noise drawn blindly, the walk then moved by what it would take to make them the past.
+
+        Durbin and Koopman (2002), Biometrika 89(3), for state-space models; here with ``q^2 min(i, j)``.
+        """
+        q, (steps, shocks) = draws["q"][:, None], rng.standard_normal((2, *past.shape))
+        walk = np.cumsum(q * steps, axis=1)
+        missed = self.precision(draws, past - walk - self.deviation(draws) * shocks)
+        return np.asarray(walk + q**2 * np.cumsum(np.cumsum(missed[:, ::-1], axis=1)[:, ::-1], axis=1))
+
+    def _inverse(self, draws: Draws, periods: int) -> np.ndarray:
+        """Inverse covariance of Student-t noise given its mixing, shape ``(draws, periods, periods)``."""
+        noise = np.broadcast_to(self.deviation(draws) ** 2, (len(draws["s"]), periods))
+        return np.linalg.inv(draws["q"][:, None, None] ** 2 * self.spectrum(periods) + noise[:, None] * np.eye(periods))
 
     def _variances(self, draws: Draws, periods: int) -> tuple[np.ndarray, np.ndarray]:
         walk = draws["q"][:, None] ** 2 * walk_eigenvalues(periods)

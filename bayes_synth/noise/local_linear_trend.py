@@ -29,6 +29,8 @@ class LocalLinearTrend(AbstractNoise):
         scale per period. Small values are :class:`LocalLevel`.
     initial_level
         As in :class:`LocalLevel`: of ``u_0``, where the line starts.
+    degrees_of_freedom
+        As in :class:`LocalLevel`.
 
     Raises
     ------
@@ -52,6 +54,7 @@ class LocalLinearTrend(AbstractNoise):
     q: Scale = HalfNormal(0.5)
     drift: float = 0.05
     initial_level: float = 4.0
+    degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
         check_scales(self)
@@ -72,24 +75,24 @@ class LocalLinearTrend(AbstractNoise):
     def describe(self) -> str:
         """Where the level starts, and its drift's prior per period."""
         return (
-            f"local linear trend: an offset from the donors that wanders around a line, {initial(self.initial_level)}, "
-            f"drift ~ Normal(0, {self.drift:g} x scale)"
+            f"local linear trend{self.tails_in_words}: an offset from the donors that wanders around a line, "
+            f"{initial(self.initial_level)}, drift ~ Normal(0, {self.drift:g} x scale)"
         )
 
-    def rotation(self, periods: int) -> np.ndarray:
+    def rotation(self, periods: int) -> np.ndarray | None:
         """Sine basis of the random walk."""
         return self._walk.rotation(periods)
 
     def spectrum(self, periods: int) -> np.ndarray:
-        """Eigenvalues of the random walk, and the line ``b`` in its basis; shape ``(2, periods)``."""
-        return np.stack([self._walk.spectrum(periods), self.rotate(self._line(periods))])
+        """What the local level needs, and in the last row the line ``b`` in its basis."""
+        return np.vstack([self._walk.spectrum(periods), self.rotate(self._line(periods))])
 
     def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
         """That of the local level, then ``(I + c c')^(-1/2)`` with ``c`` the whitened line."""
         import pymc as pm
 
-        whitened, half_log_determinant = self._walk.whiten(parameters, spectrum[0])
-        line = whitened(spectrum[1])
+        whitened, half_log_determinant = self._walk.whiten(parameters, spectrum[:-1] if self.heavy else spectrum[0])
+        line = whitened(spectrum[-1])
         root = pm.math.sqrt(1 + (line**2).sum())
 
         def corrected(x: Any) -> Any:
@@ -131,7 +134,7 @@ class LocalLinearTrend(AbstractNoise):
 
     @property
     def _walk(self) -> LocalLevel:
-        return LocalLevel(self.s, self.q, self.initial_level)
+        return LocalLevel(self.s, self.q, self.initial_level, self.degrees_of_freedom)
 
     def _line(self, periods: int) -> np.ndarray:
         """``b``: the drift's path for a slope of one prior standard deviation."""
