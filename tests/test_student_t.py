@@ -142,7 +142,9 @@ def test_an_outlier_gets_a_small_precision_and_leaves_the_effect_alone(tmp_path)
     mixing = fit.idata["posterior"]["mixing"].mean(("chain", "draw"))
     assert mixing.to_series().idxmin() == 2008
     assert float(mixing.min()) < 0.2 < 0.5 < float(mixing.median())
-    assert float(fit.effect("average").draws.mean()) == pytest.approx(3.0, abs=0.5)
+    effect = fit.effect("average").draws  # none was planted; with normal noise its sd is 2
+    assert float(effect.mean()) == pytest.approx(0.0, abs=0.5)
+    assert float(effect.std()) < 0.5
     assert "Student-t with 4 degrees of freedom" in repr(fit)
     fit.save(tmp_path / "fit.nc")
     assert repr(bs.load(tmp_path / "fit.nc")) == repr(fit)
