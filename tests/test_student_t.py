@@ -117,6 +117,12 @@ def test_the_level_given_the_past_is_the_dense_normals(name, point, residual):
 
 
 @every
+def test_rows_share_the_parameters_of_one_draw(noise, residual):
+    rows, one = np.stack([residual, 2 * residual]), draws(noise, POINTS[0])
+    np.testing.assert_allclose(noise.precision(one, rows)[1], noise.precision(one, rows[1:])[0])
+
+
+@every
 def test_shocks_to_come_are_student_t(noise):
     point = {"s": np.ones(4000), "q": np.zeros(4000), "rho": np.zeros(4000)}
     path = noise.simulate({name: point[name] for name in noise.parameters}, 1, np.random.default_rng(1))[:, 0]

@@ -93,8 +93,7 @@ class LocalLevel(AbstractNoise):
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
         """Through the sine basis."""
         if self.heavy:
-            rows = np.broadcast_to(residual, (len(draws["s"]), residual.shape[1]))
-            return np.asarray(np.einsum("dij,dj->di", self._inverse(draws, residual.shape[1]), rows))
+            return np.asarray((self._inverse(draws, residual.shape[1]) @ residual[..., None])[..., 0])
         basis = sine_basis(residual.shape[1])
         _, variance = self._variances(draws, residual.shape[1])
         return np.asarray((residual @ basis.T / variance) @ basis)
