@@ -44,11 +44,13 @@ def posterior_groups(
     inputs = lay.inputs
     predictions = lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")
     observed = _observed(panel)
-    plain = {**{name: noise[name] for name in model.noise.parameters}, "level": path.level}
+    plain = {**{name: noise[name] for name in model.process.parameters}, "level": path.level}
     sized = {name: lay.scalar(value * _unit(model, name, inputs)) for name, value in plain.items()}
     sized |= {name: lay.timed(noise[name], "pre") for name in noise if name not in plain}
     seen = observed["observed_data"]["outcome"].to_numpy()
-    log_likelihood = model.noise.log_predictive(noise, residual) - np.log(inputs.scale) + inputs.measure.log_slope(seen)
+    log_likelihood = (
+        model.process.log_predictive(noise, residual) - np.log(inputs.scale) + inputs.measure.log_slope(seen)
+    )
     return {
         "posterior": xr.Dataset({"weights": lay.donor(weights)} | sized),
         "posterior_predictive": lay.pre(weighted[:, : inputs.periods] + path.replicate, "outcome"),
@@ -94,8 +96,8 @@ def prior_groups(model: SyntheticControl, panel: Panel, draws: int, rng: np.rand
     inputs = scaled(model, panel)
     lay = _Layout((1, draws), panel, inputs)
     weights = as_weights_prior(model.weights).sample(panel.donors, draws, rng)
-    noise = model.noise.sample(draws, rng)
-    path = weights @ inputs.donor_outcomes[: inputs.periods].T + model.noise.simulate(noise, inputs.periods, rng)
+    noise = model.process.sample(draws, rng)
+    path = weights @ inputs.donor_outcomes[: inputs.periods].T + model.process.simulate(noise, inputs.periods, rng)
     path += _prior_level(model, path, rng)
     sized = {name: lay.scalar(value * _unit(model, name, inputs)) for name, value in noise.items()}
     return {
@@ -107,18 +109,18 @@ def prior_groups(model: SyntheticControl, panel: Panel, draws: int, rng: np.rand
 
 def _prior_level(model: SyntheticControl, path: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A draw of the level; a free one puts each path on the observed mean, which is zero on this scale."""
-    sd = model.noise.level_sd
+    sd = model.process.level_sd
     return -path.mean(1, keepdims=True) if np.isinf(sd) else sd * rng.standard_normal((len(path), 1))
 
 
 def _unit(model: SyntheticControl, name: str, inputs: Inputs) -> float:
-    return 1.0 if name in model.noise.unitless else inputs.scale
+    return 1.0 if name in model.process.unitless else inputs.scale
 
 
 def _log_prior(
     model: SyntheticControl, panel: Panel, weights: np.ndarray, noise: dict[str, np.ndarray], lay: "_Layout"
 ) -> xr.Dataset:
-    priors = model.noise.log_prior(noise).items()
+    priors = model.process.log_prior(noise).items()
     densities = {name: value - np.log(_unit(model, name, lay.inputs)) for name, value in priors}
     densities["weights"] = as_weights_prior(model.weights).log_density(weights, panel.donors)
     return xr.Dataset({name: lay.scalar(value) for name, value in densities.items()})
@@ -187,9 +189,9 @@ def _continued(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng
         raise PriorError(
             "O006", "the weights prior is not one on the simplex: its draws are negative or do not sum to one."
         )
-    noise = {name: posterior[name].to_numpy().reshape(len(weights), -1) for name in model.noise.sampled}
-    noise |= {name: noise[name][:, 0] for name in model.noise.parameters}
+    noise = {name: posterior[name].to_numpy().reshape(len(weights), -1) for name in model.process.sampled}
+    noise |= {name: noise[name][:, 0] for name in model.process.parameters}
     weighted = weights @ lay.inputs.donor_outcomes.T
     residual = lay.inputs.outcome - weighted[:, : lay.inputs.periods]
-    path = model.noise.continue_path(noise, residual, len(panel.post), rng)
+    path = model.process.continue_path(noise, residual, len(panel.post), rng)
     return _Continued(lay, weights, noise, weighted, residual, path)

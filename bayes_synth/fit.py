@@ -194,10 +194,10 @@ class Fit:
     def _fit_verdict(self) -> FitVerdict:
         """Whether the donors forecast the treated unit in its own past; see :class:`FitVerdict`."""
         inputs, post = scaled(self.model, self.panel), self.idata["posterior"]
-        unit = {n: 1.0 if n in self.model.noise.unitless else inputs.scale for n in self.model.noise.parameters}
+        unit = {n: 1.0 if n in self.model.process.unitless else inputs.scale for n in self.model.process.parameters}
         average = inputs.measure.forward(self._uncalibrated).mean("time")
         return fit_verdict(
-            self.model.noise,
+            self.model.process,
             {name: post[name].to_numpy().reshape(-1) / unit[name] for name in unit},
             inputs.outcome,
             inputs.donor_outcomes[: inputs.periods],
@@ -291,7 +291,7 @@ class Fit:
     @property
     def _watched(self) -> xr.Dataset:
         """What convergence is judged by: the average effect and the noise's parameters."""
-        noise = self.idata["posterior"].to_dataset()[list(self.model.noise.parameters)]
+        noise = self.idata["posterior"].to_dataset()[list(self.model.process.parameters)]
         return xr.Dataset({"average effect": self._uncalibrated_average}).merge(noise)
 
     @property
@@ -316,7 +316,7 @@ class Fit:
 
     def _projection(self, weights: np.ndarray) -> Any:
         donors = outcome_scale(self.model.scale).forward(self.panel.donor_outcomes).to_numpy()
-        return project(donors, donors @ weights, most=PROJECTED, level=self.model.noise.level_sd > 0)
+        return project(donors, donors @ weights, most=PROJECTED, level=self.model.process.level_sd > 0)
 
     def _window(self, window: slice | None) -> np.ndarray:
         post = pd.Index(self.panel.post)

@@ -3,12 +3,14 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 
 from bayes_synth.calibration import Placebos
 from bayes_synth.draws import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.errors import ConvergenceWarning, PriorError
 from bayes_synth.fit import Fit
 from bayes_synth.model import SyntheticControl, scaled, task_for
+from bayes_synth.noise_choice import choose_noise
 from bayes_synth.panel import Panel
 from bayes_synth.placebos import placebos
 from bayes_synth.provenance import provenance
@@ -23,11 +25,12 @@ def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings) -> Fit:
         raise PriorError(
             "O001", f"fit() takes a bs.Panel, got {type(panel).__name__}; build one with bs.Panel.from_long(...)."
         )
+    model, scores = choose_noise(model, panel, settings)
     seed, rng = settings.streams()
     sampled = sample(task_for(model, panel, like=panel), settings, seed)
     plan = model.calibration
     found = placebos(model, panel, plan, settings) if plan else None
-    fit = assemble(model, panel, settings, sampled, rng, found)
+    fit = assemble(model, panel, settings, sampled, rng, found, scores)
     if not fit.ok:
         warnings.warn(f"[S003] {fit._convergence}", ConvergenceWarning, stacklevel=3)
     return fit
@@ -40,6 +43,7 @@ def assemble(
     sampled: Sampled,
     rng: np.random.Generator,
     found: Placebos | None = None,
+    scores: pd.DataFrame | None = None,
 ) -> Fit:
     """A fit from the sampler's draws: labelled, in outcome units, calibrated, with its provenance."""
     groups = posterior_groups(model, panel, sampled.posterior, rng)
@@ -48,6 +52,8 @@ def assemble(
             groups, found, model.calibration, scaled(model, panel), settings.calibration_stream()
         )
     groups |= {"sample_stats": sampled.sample_stats} | prior_groups(model, panel, settings.draws, rng)
+    if scores is not None:
+        groups["noise_scores"] = scores.to_xarray()
     idata = tree(groups)
     idata.attrs["bayes_synth"] = provenance(model, panel, settings, sampled)
     return Fit(panel, model, idata)

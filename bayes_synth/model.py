@@ -67,7 +67,9 @@ class SyntheticControl:
     weights
         Prior on the donor weights; also any object with pymc-extras' ``create_variable``.
     noise
-        What is left: how it behaves before treatment and how uncertain the counterfactual is after.
+        What is left: how it behaves before treatment and how uncertain the counterfactual is after. ``"auto"``: the
+        process that forecasts donors best in held-out periods before treatment is chosen when the model is fitted,
+        and the fit says so; that takes eight rounds of twelve refits.
     calibrate
         Whether to learn from every donor's own synthetic control how far such forecasts drift; a
         :class:`bayes_synth.Calibration` says how. False: intervals rest on the model alone.
@@ -87,13 +89,13 @@ class SyntheticControl:
     """
 
     weights: AbstractWeightsPrior | VariableFactory = Dirichlet()
-    noise: AbstractNoise = LocalLevel()
+    noise: AbstractNoise | Literal["auto"] = LocalLevel()
     calibrate: bool | Calibration = True
     scale: Literal["linear", "log"] = "linear"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", as_weights_prior(self.weights))
-        if not isinstance(self.noise, AbstractNoise):
+        if not isinstance(self.noise, AbstractNoise) and self.noise != "auto":
             raise PriorError("O006", f"noise={self.noise!r} is no noise process; write noise=bs.noise.LocalLevel().")
         if not isinstance(self.calibrate, (bool, Calibration)):
             raise PriorError("O001", f"calibrate={self.calibrate!r} must be True, False or a bs.Calibration(...).")
@@ -220,10 +222,26 @@ class SyntheticControl:
             The data, whose scale and number of donors the priors depend on.
         """
         unit = f"x {scaled(self, panel).scale:.4g} {unit_of(self, panel)}"
-        noise = self.noise.priors().items()
-        rows = {n: f"{p}" if n in self.noise.unitless else f"{p} {unit}" for n, p in noise}
+        noise = self.process.priors().items()
+        rows = {n: f"{p}" if n in self.process.unitless else f"{p} {unit}" for n, p in noise}
         weights = as_weights_prior(self.weights).describe(panel.donors)
-        return {"weights": weights, **rows, "level": self._level(unit), "kappa": str(self.calibration or "none")}
+        integrated = self.process.integrated(unit)
+        return {"weights": weights, **rows, **integrated, "kappa": str(self.calibration or "none")}
+
+    @property
+    def process(self) -> AbstractNoise:
+        """The noise process.
+
+        Raises
+        ------
+        PriorError
+            O006 while it is still to be chosen (``noise="auto"``): the model of a fit has it.
+        """
+        if isinstance(self.noise, AbstractNoise):
+            return self.noise
+        raise PriorError(
+            "O006", 'noise="auto" is chosen by fit(panel); fit.model then names it. Here, name a process yourself.'
+        )
 
     @property
     def calibration(self) -> Calibration | None:
@@ -232,18 +250,14 @@ class SyntheticControl:
             return self.calibrate
         return Calibration() if self.calibrate else None
 
-    def _level(self, unit: str) -> str:
-        sd = self.noise.level_sd
-        return "none" if sd == 0 else "free" if np.isinf(sd) else f"Normal(0, {sd:g}) {unit}"
-
 
 def structure(model: SyntheticControl, arrays: Mapping[str, np.ndarray]) -> tuple[object, ...]:
     """What decides the compiled code: types, foreign priors, and shapes other than the number of periods."""
-    parts = [_identity(part) for part in (model.weights, *model.noise.priors().values())]
+    parts = [_identity(part) for part in (model.weights, *model.process.priors().values())]
     return (
-        _identity(model.noise),
+        _identity(model.process),
         # Student-t noise has one variable per period.
-        len(arrays["outcome"]) if model.noise.heavy else 0,
+        len(arrays["outcome"]) if model.process.heavy else 0,
         *parts,
         arrays["donor_outcomes"].shape[1],
         arrays.get("concentration", np.zeros(0)).ndim,
@@ -265,8 +279,8 @@ def data_arrays(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]
     """Every array of the graph by name; equal names and donor widths share one compiled model."""
     prior, pre = as_weights_prior(model.weights), inputs.donor_outcomes[: inputs.periods]
     padded = np.pad(pre, ((0, 0), (0, width - len(donors))))
-    series = {"outcome": model.noise.rotate(inputs.outcome), "donor_outcomes": model.noise.rotate(padded)}
-    return {**series, **prior.inputs(donors, width), **model.noise.inputs(inputs.periods)}
+    series = {"outcome": model.process.rotate(inputs.outcome), "donor_outcomes": model.process.rotate(padded)}
+    return {**series, **prior.inputs(donors, width), **model.process.inputs(inputs.periods)}
 
 
 def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...], width: int) -> "pm.Model":
@@ -279,7 +293,7 @@ def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]
         outcome = pm.Data("outcome", arrays["outcome"])
         donor_outcomes = pm.Data("donor_outcomes", arrays["donor_outcomes"])
         weights = as_weights_prior(model.weights).build(arrays, width)
-        model.noise.build(outcome - donor_outcomes @ weights, model.noise.inputs(inputs.periods))
+        model.process.build(outcome - donor_outcomes @ weights, model.process.inputs(inputs.periods))
     return graph
 
 
@@ -293,7 +307,7 @@ def task_for(model: SyntheticControl, panel: Panel, *, like: Panel) -> Task:
     inputs = scaled(model, panel)
     arrays = data_arrays(model, inputs, panel.donors, width)
     build = partial(build_graph, model, inputs, panel.donors, width)
-    return Task(build, arrays, ("weights", *model.noise.sampled), structure(model, arrays))
+    return Task(build, arrays, ("weights", *model.process.sampled), structure(model, arrays))
 
 
 def scaled(model: SyntheticControl, panel: Panel) -> Inputs:

@@ -23,7 +23,7 @@ def headline(fit: "Fit") -> str:
     lines = {
         "effect": f"{describe(fit.effect('average'))}",
         "relative": describe(fit.effect("relative")) if "relative" in fit.idata["effects"] else "undefined (R004)",
-        "estimator": fit.model.noise.describe() + (", logarithms of outcomes" if fit.model.scale == "log" else ""),
+        "estimator": estimator_sentence(fit),
         "sampler": str(fit._convergence)
         + ("" if fit.weights_ok else "; single weights have not mixed (similar donors)"),
         "fit": str(fit._fit_verdict),
@@ -35,6 +35,15 @@ def headline(fit: "Fit") -> str:
     treated = ", ".join(panel.treated) if len(panel.treated) < 4 else f"{len(panel.treated)} treated units"
     title = f"Fit: {treated} from {short(panel.start)}, {len(panel.donors)} donors"
     return "\n".join([*warning, title, *(f"  {name:<10} {text}" for name, text in lines.items())])
+
+
+def estimator_sentence(fit: "Fit") -> str:
+    """Which estimator was used, on which scale, and whether it was chosen."""
+    logs = ", logarithms of outcomes" if fit.model.scale == "log" else ""
+    if "noise_scores" not in fit.idata.children:
+        return f"{fit.model.process.describe()}{logs}"
+    count = fit.idata["noise_scores"].sizes["noise"]
+    return f"{fit.model.process.describe()}{logs} (forecast donors best of {count} in held-out periods)"
 
 
 def weights_sentence(fit: "Fit") -> str:

@@ -90,10 +90,10 @@ def fake_fit(
     sample = {"chain": np.arange(chains), "draw": np.arange(draws)}
     centre = np.append(TRUTH, np.zeros(len(panel.donors)))[: len(panel.donors)]
     weights = rng.dirichlet(1e-3 + 200 * centre / centre.sum(), size=(chains, draws))
-    noise = {name: 0.3 + 0.1 * rng.random((chains, draws)) for name in model.noise.parameters}
+    noise = {name: 0.3 + 0.1 * rng.random((chains, draws)) for name in model.process.parameters}
     posterior = xr.Dataset({"weights": (("chain", "draw", "donor"), weights)}, coords=sample)
     posterior = posterior.assign({name: (("chain", "draw"), value) for name, value in noise.items()})
-    if model.noise.heavy:
+    if model.process.heavy:
         posterior[MIXING] = (("chain", "draw", "pre"), np.ones((chains, draws, len(panel.pre))))
     diverging = (np.arange(chains * draws) < divergences).reshape(chains, draws)
     stats = xr.Dataset({"diverging": (("chain", "draw"), diverging)}, coords=sample)

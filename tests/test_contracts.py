@@ -18,8 +18,8 @@ from bayes_synth.panel import Panel
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
     "errors", "intake", "design", "panel", "outcome_scale", "datasets", "simulation", "priors", "noise", "simplex", "effects",
-    "convergence", "holdout", "sampling", "calibration", "model", "draws", "placebos", "provenance", "fit", "fitting",
-    "plots", "report", "io", "testing",
+    "convergence", "holdout", "sampling", "calibration", "model", "draws", "placebos", "noise_choice", "provenance", "fit",
+    "fitting", "plots", "report", "io", "testing",
     "__init__", "__main__",
 ]  # fmt: skip
 FIT = {

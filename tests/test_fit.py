@@ -381,6 +381,12 @@ def test_an_unknown_scale_is_refused():
         bs.SyntheticControl(scale="logs")
 
 
+def test_the_drifts_prior_is_told_too(panel):
+    priors = bs.SyntheticControl(noise=bs.noise.LocalLinearTrend(drift=0.1)).priors(panel)
+    assert priors["drift"].startswith("Normal(0, 0.1) x ")
+    assert priors["drift"].endswith(" per period")
+
+
 def test_the_log_ratio_is_that_of_the_totals(fake):
     total = fake.idata["predictions"]["counterfactual"].sum("time")
     observed = float(fake.idata["predictions_constant_data"]["outcome"].sum())

@@ -129,6 +129,11 @@ class AbstractNoise(ABC):
         """Numbers per coordinate that :meth:`whiten` needs; none by default."""
         return np.zeros(periods)
 
+    def integrated(self, unit: str) -> dict[str, str]:
+        """Priors of what is integrated out, in words; ``unit`` says what one unit of the scale is."""
+        sd = self.level_sd
+        return {"level": "none" if sd == 0 else "free" if np.isinf(sd) else f"Normal(0, {sd:g}) {unit}"}
+
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters."""

@@ -79,6 +79,10 @@ class LocalLinearTrend(AbstractNoise):
             f"{initial(self.initial_level)}, drift ~ Normal(0, {self.drift:g} x scale)"
         )
 
+    def integrated(self, unit: str) -> dict[str, str]:
+        """Priors of the level and of the drift."""
+        return {**super().integrated(unit), "drift": f"Normal(0, {self.drift:g}) {unit} per period"}
+
     def rotation(self, periods: int) -> np.ndarray | None:
         """Sine basis of the random walk."""
         return self._walk.rotation(periods)
