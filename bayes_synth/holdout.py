@@ -56,8 +56,10 @@ class FitVerdict:
         return "good" if self.ratio <= GOOD else "fair" if self.ratio < FAIR else "poor"
 
     def __str__(self) -> str:
-        if self.word == "unknown":
+        if self.origins == 0:
             return "unknown (the pre-period is too short to hold periods out)"
+        if self.word == "unknown":
+            return "unknown (without donors nothing was missed, so there is nothing to compare with)"
         return (
             f"{self.word} (held-out error {self.error:.3g} with donors, {self.error_without:.3g} without, "
             f"{self.origins} rolling origins)"

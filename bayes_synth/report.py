@@ -20,6 +20,7 @@ def headline(fit: "Fit") -> str:
             "POOR FIT: before treatment these donors forecast the treated unit no better than its own past does."
         )
     shares = ", ".join(f"{name} {share:.0%}" for name, share in fit._fit_verdict.noise_share.items())
+    rest = ["weights", *(name for name, prior in fit.model.process.integrated("").items() if prior != "none")]
     lines = {
         "effect": f"{describe(fit.effect('average'))}",
         "relative": describe(fit.effect("relative")) if "relative" in fit.idata["effects"] else "undefined (R004)",
@@ -27,7 +28,7 @@ def headline(fit: "Fit") -> str:
         "sampler": str(fit._convergence)
         + ("" if fit.weights_ok else "; single weights have not mixed (similar donors)"),
         "fit": str(fit._fit_verdict),
-        "variance": f"of the average counterfactual: {shares}, the rest weights and level",
+        "variance": f"of the average counterfactual: {shares}, the rest {' and '.join(rest)}",
         "interval": str(fit.calibration),
         "weights": weights_sentence(fit),
     }

@@ -16,7 +16,7 @@ MODELS: dict[str, bs.SyntheticControl] = {
     "default": bs.SyntheticControl(),
     "q prior x 0.5": bs.SyntheticControl(noise=LOCAL_LEVEL(q=HALF_NORMAL(0.25))),
     "q prior x 0.25": bs.SyntheticControl(noise=LOCAL_LEVEL(q=HALF_NORMAL(0.125))),
-    "initial level sd 5": bs.SyntheticControl(noise=LOCAL_LEVEL(initial_level=5.0)),
+    "free initial level": bs.SyntheticControl(noise=LOCAL_LEVEL(initial_level=np.inf)),
     NEGATIVE: bs.SyntheticControl(noise=bs.noise.IID(), calibrate=False),
 }
 
