@@ -3,7 +3,6 @@
 Imports :mod:`bayes_synth.errors` only.
 """
 
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,23 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.errors import DesignError, PanelError, PanelWarning, listed, suggestion
+from bayes_synth.errors import DesignError, PanelError, listed, suggestion
 
-__all__ = ["check_numbers", "check_treated", "one_start", "short", "span", "texts", "warn_of_skipped"]
+__all__ = [
+    "ROUNDING",
+    "check_numbers",
+    "check_periods",
+    "check_treated",
+    "check_varies",
+    "one_start",
+    "short",
+    "span",
+    "texts",
+]
 
+MIN_PRE = 3
+ROUNDING = 1e-9
+"""Differences below this share of a series are rounding, not variation."""
 HERE = (str(Path(__file__).parent),)
 """Warnings point at the caller's line, not at ours."""
 
@@ -45,25 +57,22 @@ def check_treated(treated: Sequence[str], units: Sequence[str]) -> None:
             raise DesignError("D007", f"the treated unit {label!r} is not in the data. {suggestion(label, units)}")
 
 
-def warn_of_skipped(times: pd.Index) -> None:
-    """Warn of skipped periods: noise that wanders or remembers takes every step as one period."""
-    if not _evenly_spaced(times):
-        at = int(np.argmax(np.diff(times.to_numpy())))
-        warnings.warn(
-            f"[P029] times are not evenly spaced: after {short(times[at])} comes {short(times[at + 1])}. "
-            "The noise takes every step as one period.",
-            PanelWarning,
-            skip_file_prefixes=HERE,
+def check_periods(donors: int, pre: int, post: int, start: Any) -> None:
+    """Refuse a design without donors, with too short a past, or without a future."""
+    if not donors:
+        raise DesignError("D014", "no donors are left: synthetic control needs at least one untreated unit.")
+    if pre < MIN_PRE:
+        raise DesignError(
+            "D004", f"{pre} periods before start={short(start)}; at least {MIN_PRE} are needed to learn weights."
         )
+    if not post:
+        raise DesignError("D006", f"no periods from start={short(start)} on: there is no effect to measure.")
 
 
-def _evenly_spaced(times: pd.Index) -> bool:
-    """Equal steps; on a calendar also equal numbers of months or of working days."""
-    steps = [np.diff(times.to_numpy()).astype(float)]
-    if isinstance(times, pd.DatetimeIndex):
-        days = times.to_numpy().astype("datetime64[D]")
-        steps += [np.diff(times.year * 12 + times.month), np.busday_count(days[:-1], days[1:])]
-    return any(step.min() > 0 and np.ptp(step) <= 1e-9 * step.max() for step in steps)
+def check_varies(pre: np.ndarray) -> None:
+    """Refuse a treated series that is constant before ``start``."""
+    if np.ptp(pre) <= ROUNDING * np.abs(pre).max():
+        raise DesignError("V004", f"the treated series is constant ({pre[0]:g}) before start: nothing to match.")
 
 
 def one_start(start: Any, treated: Sequence[str]) -> Any:
@@ -92,3 +101,11 @@ def check_numbers(outcomes: xr.DataArray) -> None:
         raise PanelError(
             "P025", "every outcome must be a finite number; bs.Panel.from_wide names the ones that are not."
         )
+
+
+def locked(outcomes: xr.DataArray) -> xr.DataArray:
+    """A private copy whose numbers cannot be written to."""
+    values = np.array(outcomes.to_numpy(), dtype=float)
+    values.flags.writeable = False
+    coords = {"time": outcomes["time"].to_numpy(), "unit": np.array(outcomes["unit"].to_numpy(), dtype=object)}
+    return xr.DataArray(values, dims=("time", "unit"), coords=coords)

@@ -1,12 +1,12 @@
 """From whatever container the user has to one complete table of numbers, time by unit.
 
-The only place that looks at the type of outside data; imports only :mod:`bayes_synth.errors`.
+The only place that looks at the type of outside data. What it sorted or converted is noted.
 """
 
 import datetime as dt
 import numbers
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,30 +15,34 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.design import short
 from bayes_synth.errors import DesignError, PanelError, listed, suggestion
+from bayes_synth.remarks import Remark
 
+EXACT = 2**53
+MISSING = ("error", "drop_donors", "drop_times")
 WHOLE = re.compile(r"\s*-?[0-9]+\s*")
 
-__all__ = ["read_long", "read_wide", "read_xarray", "time_label"]
+__all__ = ["MISSING", "complete", "read_long", "read_wide", "read_xarray", "time_label"]
 
 
-def read_long(data: Any, *, unit: str, time: str, outcome: str) -> pd.DataFrame:
+def read_long(data: Any, *, unit: str, time: str, outcome: str, notes: list[Remark]) -> pd.DataFrame:
     """One row per unit and time, as a complete table: sorted times by sorted units."""
     roles = {"unit": unit, "time": time, "outcome": outcome}
     if len(set(roles.values())) < len(roles):
         raise PanelError("P004", f"unit, time and outcome must be three columns, got {roles}.")
-    frame = _columns(_frame(data, index=[unit, time]), list(roles.values()))
-    units, times = _labels(frame[unit], unit), _times(frame[time], time)
-    cells = pd.Series(_numbers(frame[outcome], outcome), index=[times, units])
+    frame = _columns(_frame(data, [unit, time], notes), list(roles.values()))
+    units, times = _labels(frame[unit], unit, notes), _times(frame[time], time, notes)
+    cells = pd.Series(_numbers(frame[outcome], outcome, notes), index=[times, units])
     _refuse_duplicates(cells.index)
-    return _complete(cells.unstack())
+    return _sorted(cells.unstack(sort=False), notes)
 
 
-def read_wide(data: Any, *, time: str | None) -> pd.DataFrame:
+def read_wide(data: Any, *, time: str | None, notes: list[Remark]) -> pd.DataFrame:
     """One column per unit, as a complete table: sorted times by sorted units."""
     if isinstance(data, pd.DataFrame):
-        data = data.set_axis(_labels(list(data.columns), "column names"), axis=1)
-    frame = _frame(data, index=[] if time is None else [time])
+        data = data.set_axis(_labels(list(data.columns), "column names", notes), axis=1)
+    frame = _frame(data, [] if time is None else [time], notes)
     native = nw.to_native(frame)
     if time is None and not isinstance(native, pd.DataFrame):
         raise PanelError(
@@ -48,15 +52,15 @@ def read_wide(data: Any, *, time: str | None) -> pd.DataFrame:
         )
     frame = frame if time is None else _columns(frame, [time, *(c for c in frame.columns if c != time)])
     raw = native.index if time is None else frame[time]
-    times = _times(raw, time or "index")
+    times = _times(raw, time or "index", notes)
     names = [c for c in frame.columns if c != time]
-    labels = _labels(names, "column names")
-    table = pd.DataFrame({label: _numbers(frame[name], name) for label, name in zip(labels, names, strict=True)})
+    labels = _labels(names, "column names", [])
+    table = pd.DataFrame({label: _numbers(frame[name], name, notes) for label, name in zip(labels, names, strict=True)})
     _refuse_duplicates(pd.MultiIndex.from_product([times, labels]))
-    return _complete(table.set_index(times))
+    return _sorted(table.set_index(times), notes)
 
 
-def read_xarray(data: Any, *, unit: str, time: str, outcome: str | None) -> pd.DataFrame:
+def read_xarray(data: Any, *, unit: str, time: str, outcome: str | None, notes: list[Remark]) -> pd.DataFrame:
     """A DataArray, or one variable of a Dataset, as a complete table: times by units."""
     array = _variable(data, outcome)
     missing = [name for name in (unit, time) if name not in array.dims]
@@ -75,7 +79,7 @@ def read_xarray(data: Any, *, unit: str, time: str, outcome: str | None) -> pd.D
         raise PanelError("P014", f"the dimensions {listed(absent)} have no labels: assign_coords(...) first.")
     array = array.transpose(time, unit)
     return read_wide(
-        pd.DataFrame(array.values, index=array[time].to_index(), columns=array[unit].to_index()), time=None
+        pd.DataFrame(array.values, index=array[time].to_index(), columns=array[unit].to_index()), time=None, notes=notes
     )
 
 
@@ -118,11 +122,13 @@ def _as_number(value: Any) -> Any:
         return value
 
 
-def _frame(data: Any, *, index: list[str]) -> nw.DataFrame[Any]:
+def _frame(data: Any, index: list[str], notes: list[Remark]) -> nw.DataFrame[Any]:
     """An eager frame; levels of a pandas index that are asked for by name become columns."""
     if isinstance(data, pd.DataFrame):
         levels = [n for n in data.index.names if n in index and n not in data.columns]
-        data = data.reset_index(levels) if levels else data
+        if levels:
+            notes.append(Remark("P006", "noted", f"{listed(levels)} taken from the row index."))
+            data = data.reset_index(levels)
     if isinstance(data, pd.DataFrame) and data.columns.has_duplicates:
         twice = data.columns[data.columns.duplicated()]
         raise PanelError("P005", f"{len(twice)} column names occur twice: {listed(twice)}. Rename or drop them.")
@@ -161,7 +167,7 @@ def _variable(data: Any, outcome: str | None) -> xr.DataArray:
     return data[outcome]
 
 
-def _labels(column: Any, name: str) -> pd.Index:
+def _labels(column: Any, name: str, notes: list[Remark]) -> pd.Index:
     """Unit labels as text; refuses missing, empty and look-alike ones."""
     raw = list(column)
     missing = sum(_is_missing(value) for value in raw)
@@ -176,6 +182,8 @@ def _labels(column: Any, name: str) -> pd.Index:
         raise PanelError(
             "P024", f"{name!r} mixes labels that look alike but have different types ({names}). Use one type."
         )
+    if kinds <= {int, np.int64, np.int32}:
+        notes.append(Remark("P039", "noted", f"the labels in {name!r} are whole numbers: kept as text, '{labels[0]}'."))
     _refuse_lookalikes(sorted(set(labels)), name)
     return pd.Index(labels, dtype=object, name="unit")
 
@@ -195,13 +203,14 @@ def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or bool(pd.isna(value))  # type: ignore[call-overload]
 
 
-def _times(column: Any, name: str) -> pd.Index:
+def _times(column: Any, name: str, notes: list[Remark]) -> pd.Index:
     """Times as int64, float64 or naive datetimes: days as they are where they are, clock times with a zone in UTC."""
     index = pd.Index(_instants(column) if isinstance(column, nw.Series) else column, name="time")
     missing = int(np.sum(index.isna()))
     if missing:
         raise PanelError("P022", f"{missing} of {len(index)} times in {name!r} are missing. Fill or drop those rows.")
     if isinstance(index, pd.PeriodIndex):
+        notes.append(Remark("P033", "noted", f"the periods in {name!r} stand as their first instants."))
         index = index.to_timestamp()
     if index.dtype.kind == "b":
         raise PanelError("P032", f"{name!r} holds booleans, not times.")
@@ -211,8 +220,8 @@ def _times(column: Any, name: str) -> pd.Index:
     if index.dtype.kind == "f":
         return _numeric_times(index, name)
     if isinstance(index, pd.DatetimeIndex):
-        return _naive(index)
-    return _parsed_times(index, name)
+        return _naive(index, name, notes)
+    return _parsed_times(index, name, notes)
 
 
 def _instants(column: nw.Series[Any]) -> Any:
@@ -230,12 +239,12 @@ def _numeric_times(index: pd.Index, name: str) -> pd.Index:
     return index.astype("int64") if whole else index
 
 
-def _parsed_times(index: pd.Index, name: str) -> pd.Index:
+def _parsed_times(index: pd.Index, name: str, notes: list[Remark]) -> pd.Index:
     kinds = {_kind(value) for value in index}
     if len(kinds) > 1:
         raise PanelError("P030", f"{name!r} mixes {listed(sorted(kinds))}. Use one type for all times.")
     if kinds == {"numbers"}:
-        return _times(pd.Index(index.astype("float64"), name="time"), name)
+        return _times(pd.Index(index.astype("float64"), name="time"), name, notes)
     if kinds == {"text"} and all(WHOLE.fullmatch(value) for value in index):
         return index.astype("int64")
     if not kinds <= {"text", "dates", "dates with a time zone"}:
@@ -252,7 +261,7 @@ def _parsed_times(index: pd.Index, name: str) -> pd.Index:
             f"{name!r} holds text that is not an ISO date, such as {bad!r}.\n"
             "  Convert it first, for example with pandas.to_datetime(..., format=...).",
         ) from error
-    return _naive(pd.DatetimeIndex(parsed, name="time"))
+    return _naive(pd.DatetimeIndex(parsed, name="time"), name, notes)
 
 
 def _kind(value: object) -> str:
@@ -274,13 +283,17 @@ def _first_failing(values: pd.Index, convert: Callable[[Any], Any]) -> object:
     return values[0]
 
 
-def _naive(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
+def _naive(index: pd.DatetimeIndex, name: str, notes: list[Remark]) -> pd.DatetimeIndex:
+    if index.tz is not None:
+        notes.append(
+            Remark("P031", "noted", f"{name!r} is in {index.tz}: days kept as they are there, clock times in UTC.")
+        )
     days = index.tz is not None and bool((index.tz_localize(None).normalize() == index.tz_localize(None)).all())
     naive = index if index.tz is None else _without_zone(index, days=days)
     try:
         return naive.as_unit("ns").rename("time")
     except ValueError as error:
-        raise PanelError("P032", f"dates must lie between 1678 and 2261, found {_short(naive.min())}.") from error
+        raise PanelError("P032", f"dates must lie between 1678 and 2261, found {short(naive.min())}.") from error
 
 
 def _without_zone(index: pd.DatetimeIndex, *, days: bool) -> pd.DatetimeIndex:
@@ -288,11 +301,17 @@ def _without_zone(index: pd.DatetimeIndex, *, days: bool) -> pd.DatetimeIndex:
     return index.tz_localize(None) if days else index.tz_convert("UTC").tz_localize(None)
 
 
-def _numbers(column: nw.Series[Any], name: object) -> np.ndarray:
+def _numbers(column: nw.Series[Any], name: object, notes: list[Remark]) -> np.ndarray:
     """Outcomes as float64; text, booleans, dates and complex numbers are refused."""
     kind = column.dtype
     if kind == nw.Boolean or kind.is_temporal():
         raise PanelError("P010", f"column {str(name)!r} holds {kind}, not numbers.")
+    if kind != nw.Float64 and not kind.is_integer():
+        notes.append(Remark("P008", "noted", f"{str(name)!r} came as {kind}: converted to 64-bit numbers."))
+    if kind.is_integer() and len(column) and max(abs(int(column.max() or 0)), abs(int(column.min() or 0))) > EXACT:
+        notes.append(
+            Remark("V017", "warned", f"{str(name)!r} has whole numbers over 2^53, which lose their last digits.")
+        )
     if kind.is_numeric():
         return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=float)
     values = column.to_list()
@@ -319,32 +338,56 @@ def _numbers(column: nw.Series[Any], name: object) -> np.ndarray:
 def _refuse_duplicates(keys: pd.Index) -> None:
     twice = keys[keys.duplicated()].unique()
     if len(twice):
-        cells = listed(f"{unit} at {_short(time)}" for time, unit in twice)
+        cells = listed(f"{unit} at {short(time)}" for time, unit in twice)
         raise PanelError(
             "P020",
             f"{len(twice)} cells occur more than once: {cells}.\n  Aggregate first, for example groupby([unit, time]).sum().",
         )
 
 
-def _complete(table: pd.DataFrame) -> pd.DataFrame:
-    """Sorted, with every cell finite; otherwise the gaps are named."""
+def _sorted(table: pd.DataFrame, notes: list[Remark]) -> pd.DataFrame:
+    """Times and units in order, outcomes finite or missing."""
+    if not table.index.is_monotonic_increasing:
+        notes.append(Remark("P021", "noted", "the times were not in order: sorted."))
     table = table.sort_index().sort_index(axis=1)
     infinite = np.isinf(table.to_numpy())
     if infinite.any():
-        cells = listed(f"{table.columns[j]} at {_short(table.index[i])}" for i, j in np.argwhere(infinite))
+        cells = listed(f"{table.columns[j]} at {short(table.index[i])}" for i, j in np.argwhere(infinite))
         raise PanelError("V001", f"{int(infinite.sum())} outcomes are infinite: {cells}. Correct or drop them.")
-    gaps = table.isna().sum()
-    gaps = gaps[gaps > 0]
-    if len(gaps):
-        names = listed(f"{unit} ({count} of {len(table)} times)" for unit, count in gaps.items())
-        raise PanelError(
-            "P025",
-            f"{len(gaps)} of {table.shape[1]} units have gaps: {names}.\n"
-            f"  Drop those units or times, or fill the gaps yourself, before building the panel.",
-        )
     return table
 
 
-def _short(time: Hashable) -> str:
-    text = str(time)
-    return text.removesuffix(" 00:00:00")
+def complete(table: pd.DataFrame, missing: str, treated: Sequence[str], notes: list[Remark]) -> pd.DataFrame:
+    """The table without gaps, as ``missing`` says; every drop is noted, nothing is filled.
+
+    Raises
+    ------
+    PanelError
+        P025 for gaps with ``missing="error"`` or when nothing is left without them, P027 for a treated unit's gaps
+        with ``"drop_donors"``, O001 for another word.
+    """
+    if missing not in MISSING:
+        raise PanelError("O001", f"missing={missing!r} is unknown. {suggestion(missing, MISSING)}")
+    gaps = table.isna().sum()[lambda count: count > 0]
+    if not len(gaps):
+        return table
+    names = listed(f"{unit} ({count} of {len(table)} times)" for unit, count in gaps.items())
+    if missing == "error":
+        raise PanelError(
+            "P025",
+            f"{len(gaps)} of {table.shape[1]} units have gaps: {names}.\n"
+            "  Drop the donors with missing='drop_donors', the times with missing='drop_times', or fill the gaps yourself.",
+        )
+    if missing == "drop_times":
+        kept = table.dropna(axis=0)
+        lost = table.index.difference(kept.index)
+        notes.append(Remark("P026", "warned", f"{len(lost)} times with gaps dropped: {listed(map(short, lost))}."))
+    else:
+        mine = [unit for unit in gaps.index if unit in treated]
+        if mine:
+            raise PanelError("P027", f"the treated unit has gaps itself: {listed(mine)}. Use missing='drop_times'.")
+        kept = table.drop(columns=gaps.index)
+        notes.append(Remark("P026", "warned", f"{len(gaps)} donors with gaps dropped: {names}."))
+    if kept.empty:
+        raise PanelError("P025", f"nothing is left without gaps ({names}): fill them yourself.")
+    return kept

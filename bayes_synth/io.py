@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.design import locked
 from bayes_synth.errors import BayesSynthError, LoadError
 from bayes_synth.fit import Fit
 from bayes_synth.intake import time_label
-from bayes_synth.panel import Panel, locked
+from bayes_synth.panel import Panel
 from bayes_synth.provenance import SCHEMA, fingerprint, from_spec
 
 __all__ = ["load", "save"]

@@ -12,11 +12,12 @@ import numpy as np
 import xarray as xr
 
 from bayes_synth.calibration import Calibration
+from bayes_synth.design import ROUNDING
 from bayes_synth.errors import PriorError
 from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.ar1 import Autocorrelation
 from bayes_synth.outcome_scale import OutcomeScale, outcome_scale
-from bayes_synth.panel import ROUNDING, Panel
+from bayes_synth.panel import Panel
 from bayes_synth.priors import (
     AbstractWeightsPrior,
     CustomWeights,

@@ -7,21 +7,30 @@ import html
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import Any, Literal, final
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.design import HERE, check_numbers, check_treated, one_start, short, span, texts, warn_of_skipped
-from bayes_synth.errors import DesignError, DesignWarning, PanelError, listed, suggestion
-from bayes_synth.intake import read_long, read_wide, read_xarray, time_label
+from bayes_synth.design import (
+    HERE,
+    check_numbers,
+    check_periods,
+    check_treated,
+    check_varies,
+    locked,
+    one_start,
+    short,
+    span,
+    texts,
+)
+from bayes_synth.errors import DesignError, DesignWarning, PanelError, PanelWarning, listed, suggestion
+from bayes_synth.intake import complete, read_long, read_wide, read_xarray, time_label
+from bayes_synth.remarks import Remark, Table, remarks, skipped
 
-__all__ = ["Panel"]
+__all__ = ["Panel", "assemble"]
 
-MIN_PRE = 3
-ROUNDING = 1e-9
-"""Differences below this share of a series are rounding, not variation."""
+Missing = Literal["error", "drop_donors", "drop_times"]
 
 
 @final
@@ -42,6 +51,8 @@ class Panel:
         Label of the first treated period.
     unit, time, outcome
         What the user calls them; used as axis labels.
+    remarks
+        What was noted or warned about when the panel was read; see :attr:`report`.
 
     Raises
     ------
@@ -60,15 +71,26 @@ class Panel:
     unit: str = "unit"
     time: str = "time"
     outcome: str = "outcome"
+    remarks: tuple[Remark, ...] = ()
 
     def __post_init__(self) -> None:
         check_numbers(self.outcomes)
         object.__setattr__(self, "outcomes", locked(self.outcomes))
-        _check_design(self)
+        check_treated(self.treated, self.outcomes["unit"].values.tolist())
+        check_periods(len(self.donors), len(self.pre), len(self.post), self.start)
+        check_varies(self.treated_outcome.sel(time=self.pre.to_numpy()).to_numpy())
 
     @classmethod
     def from_long(
-        cls, data: Any, *, unit: str, time: str, outcome: str, treated: str | Sequence[Any], start: Any
+        cls,
+        data: Any,
+        *,
+        unit: str,
+        time: str,
+        outcome: str,
+        treated: str | Sequence[Any],
+        start: Any,
+        missing: Missing = "error",
     ) -> "Panel":
         """Panel from one row per unit and time (pandas, polars or pyarrow).
 
@@ -82,6 +104,9 @@ class Panel:
             One label, or several units treated at the same time.
         start
             Label of the first treated period, of the same type as the times.
+        missing
+            What to do about gaps: ``"error"``, ``"drop_donors"`` that have any, or ``"drop_times"`` at which any unit has
+            one. What was dropped stands in :attr:`report`, with a warning; nothing is ever filled.
 
         Raises
         ------
@@ -90,8 +115,9 @@ class Panel:
         DesignError
             When treated units, donors or start do not form a design.
         """
-        table = read_long(data, unit=unit, time=time, outcome=outcome)
-        return _panel(table, treated, start, unit=unit, time=time, outcome=outcome)
+        notes: list[Remark] = []
+        table = read_long(data, unit=unit, time=time, outcome=outcome, notes=notes)
+        return assemble(table, treated, start, missing=missing, notes=notes, unit=unit, time=time, outcome=outcome)
 
     @classmethod
     def from_wide(
@@ -102,6 +128,7 @@ class Panel:
         start: Any,
         time: str | None = None,
         outcome: str = "outcome",
+        missing: Missing = "error",
     ) -> "Panel":
         """Panel from one column per unit.
 
@@ -115,14 +142,19 @@ class Panel:
             The column of times; required for frames without an index (polars, pyarrow).
         outcome
             What the numbers are, for axis labels.
+        missing
+            As in :meth:`from_long`.
 
         Raises
         ------
         PanelError, DesignError
             As in :meth:`from_long`.
         """
-        table = read_wide(data, time=time)
-        return _panel(table, treated, start, unit="unit", time=time or "time", outcome=outcome)
+        notes: list[Remark] = []
+        table = read_wide(data, time=time, notes=notes)
+        return assemble(
+            table, treated, start, missing=missing, notes=notes, unit="unit", time=time or "time", outcome=outcome
+        )
 
     @classmethod
     def from_xarray(
@@ -134,6 +166,7 @@ class Panel:
         unit: str = "unit",
         time: str = "time",
         outcome: str | None = None,
+        missing: Missing = "error",
     ) -> "Panel":
         """Panel from a labelled array.
 
@@ -147,15 +180,18 @@ class Panel:
             Names of the dimensions.
         outcome
             The variable, when ``data`` is a dataset with several.
+        missing
+            As in :meth:`from_long`.
 
         Raises
         ------
         PanelError, DesignError
             As in :meth:`from_long`.
         """
-        table = read_xarray(data, unit=unit, time=time, outcome=outcome)
+        notes: list[Remark] = []
+        table = read_xarray(data, unit=unit, time=time, outcome=outcome, notes=notes)
         name = outcome or (data.name if isinstance(data, xr.DataArray) else next(iter(data.data_vars))) or "outcome"
-        return _panel(table, treated, start, unit=unit, time=time, outcome=str(name))
+        return assemble(table, treated, start, missing=missing, notes=notes, unit=unit, time=time, outcome=str(name))
 
     @property
     def donors(self) -> tuple[str, ...]:
@@ -180,6 +216,18 @@ class Panel:
         """Times from ``start`` on."""
         after: pd.Index = self.times[self.times >= self.start]
         return after
+
+    @property
+    def report(self) -> pd.DataFrame:
+        """What was dropped, sorted, converted, or looked odd when the panel was read.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``code``, ``kind`` (``"warned"`` or ``"noted"``) and ``remark``; empty for a panel without any, and
+            for one that was built directly or loaded with a fit. The page *Errors* explains the codes.
+        """
+        return pd.DataFrame(list(self.remarks), columns=["code", "kind", "remark"])
 
     @property
     def treated_outcome(self) -> xr.DataArray:
@@ -298,16 +346,36 @@ class Panel:
         return f"<strong>Panel</strong><table>{rows}</table>"
 
 
-def _panel(table: pd.DataFrame, treated: Any, start: Any, **names: str) -> Panel:
+def assemble(
+    table: pd.DataFrame,
+    treated: Any,
+    start: Any,
+    *,
+    missing: str = "error",
+    notes: list[Remark],
+    quiet: bool = False,
+    unit: str = "unit",
+    time: str = "time",
+    outcome: str = "outcome",
+) -> Panel:
+    """A panel from a table of sorted times by sorted units; its remarks are warned about unless ``quiet``."""
     chosen = tuple(sorted(texts(treated)))
     table.index.name, table.columns.name = "time", "unit"
     if table.shape[1] < 2:
         raise PanelError("P037", f"the data hold a single unit ({listed(table.columns)}): no donors to weight.")
     check_treated(chosen, [str(label) for label in table.columns])
+    table = complete(table, missing, chosen, notes)
     times = pd.Index(table.index)
-    warn_of_skipped(times)
+    notes += skipped(times)
     first = _first_treated(one_start(start, chosen), times)
-    return Panel(locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first, **names)
+    panel = Panel(locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first, unit, time, outcome)
+    donors = table[list(panel.donors)]
+    notes += remarks(Table(panel.treated_outcome.to_series(), donors, len(panel.pre)))
+    for code, kind, text in [] if quiet else notes:
+        if kind == "warned":
+            category = DesignWarning if code.startswith("D") else PanelWarning
+            warnings.warn(f"[{code}] {text}", category, stacklevel=1, skip_file_prefixes=HERE)
+    return replace(panel, remarks=tuple(notes))
 
 
 def _first_treated(start: Any, times: pd.Index) -> Any:
@@ -327,27 +395,3 @@ def _first_treated(start: Any, times: pd.Index) -> Any:
             skip_file_prefixes=HERE,
         )
     return first
-
-
-def _check_design(panel: Panel) -> None:
-    check_treated(panel.treated, panel.outcomes["unit"].values.tolist())
-    if not panel.donors:
-        raise DesignError("D014", "no donors are left: synthetic control needs at least one untreated unit.")
-    if len(panel.pre) < MIN_PRE:
-        raise DesignError(
-            "D004",
-            f"{len(panel.pre)} periods before start={short(panel.start)}; at least {MIN_PRE} are needed to learn weights.",
-        )
-    if not len(panel.post):
-        raise DesignError("D006", f"no periods from start={short(panel.start)} on: there is no effect to measure.")
-    pre = panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy()
-    if np.ptp(pre) <= ROUNDING * np.abs(pre).max():
-        raise DesignError("V004", f"the treated series is constant ({pre[0]:g}) before start: nothing to match.")
-
-
-def locked(outcomes: xr.DataArray) -> xr.DataArray:
-    """A private copy whose numbers cannot be written to."""
-    values = np.array(outcomes.to_numpy(), dtype=float)
-    values.flags.writeable = False
-    coords = {"time": outcomes["time"].to_numpy(), "unit": np.array(outcomes["unit"].to_numpy(), dtype=object)}
-    return xr.DataArray(values, dims=("time", "unit"), coords=coords)

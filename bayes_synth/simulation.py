@@ -118,7 +118,8 @@ def _labelled(
     names = [f"donor_{j:0{max(2, len(str(donors)))}d}" for j in range(1, donors + 1)]
     treated = untreated + np.append(np.zeros(first), effect)
     table = pd.DataFrame(series, index=times, columns=names).assign(treated=treated)
-    panel = Panel.from_wide(table, treated="treated", start=times[first])
+    outcomes = xr.DataArray(table.sort_index(axis=1), dims=("time", "unit"))
+    panel = Panel(outcomes, ("treated",), times[first])
     return Simulation(
         panel,
         pd.Series(weights, index=pd.Index(names, name="donor"), name="weight"),

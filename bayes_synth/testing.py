@@ -50,7 +50,8 @@ def fake_panel(
     treated[pre:] += effect
     times = pd.date_range("2024-01-01", periods=pre + post) if dates else pd.RangeIndex(2000, 2000 + pre + post)
     table = pd.DataFrame(walks, index=times, columns=[f"donor_{j:02d}" for j in range(donors)])
-    return Panel.from_wide(table.assign(treated=treated), treated="treated", start=times[pre], outcome="sales")
+    table = table.assign(treated=treated).sort_index(axis=1)
+    return Panel(xr.DataArray(table, dims=("time", "unit")), ("treated",), times[pre], outcome="sales")
 
 
 def fake_fit(

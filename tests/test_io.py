@@ -40,6 +40,7 @@ def test_dates_and_fractional_times_come_back(fraction, tmp_path):
     assert bs.load(tmp_path / "fit.nc").panel == panel
 
 
+@pytest.mark.filterwarnings(r"ignore:\[V008\]")
 def test_several_treated_units_come_back(tmp_path):
     panel = fake_panel()
     both = bs.Panel.from_wide(panel.outcomes.to_pandas(), treated=["treated", "donor_05"], start=panel.start)

@@ -12,7 +12,9 @@ from typing import Any, final
 import pandas as pd
 
 from bayes_synth.errors import LoadError, PanelError, suggestion
-from bayes_synth.panel import Panel
+from bayes_synth.intake import read_long
+from bayes_synth.panel import Panel, assemble
+from bayes_synth.remarks import Remark
 
 __all__ = ["fetch_dataset", "load_dataset"]
 
@@ -34,9 +36,10 @@ class Design:
     def panel(self, table: pd.DataFrame) -> Panel:
         """The panel of this design."""
         treated = self.treated if isinstance(self.treated, str) else list(self.treated)
-        return Panel.from_long(
-            table, unit=self.unit, time=self.time, outcome=self.outcome, treated=treated, start=self.start
-        )
+        names = {"unit": self.unit, "time": self.time, "outcome": self.outcome}
+        notes: list[Remark] = []
+        # Quiet: what is odd about a known panel stands in its report.
+        return assemble(read_long(table, **names, notes=notes), treated, self.start, notes=notes, quiet=True, **names)
 
 
 SHIPPED = {
