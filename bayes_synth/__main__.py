@@ -17,6 +17,8 @@ __all__ = ["main"]
 
 LARGEST_WEIGHTS = 8
 
+FORMATS = {"relative": "+.1%", "log_ratio": "+.3f"}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when the fit converged, 1 when it did not, 2 when it could not be run."""
@@ -91,7 +93,7 @@ def _effects(fit: bs.Fit) -> Table:
     for column in ("effect", "median", "lower", "upper", "P(< 0)", "P(> 0)", "ESS", "R-hat"):
         table.add_column(column, justify="left" if column == "effect" else "right", no_wrap=True)
     for name, row in fit.summary().iterrows():
-        values = [f"{row[c]:+.1%}" if name == "relative" else f"{row[c]:+,.2f}" for c in ("median", "lower", "upper")]
+        values = [f"{row[c]:{FORMATS.get(str(name), '+,.2f')}}" for c in ("median", "lower", "upper")]
         masses = [f"{row[c]:.3f}" for c in ("p_below_0", "p_above_0")]
         table.add_row(str(name), *values, *masses, f"{row['ess_bulk']:.0f}", f"{row['r_hat']:.3f}")
     return table

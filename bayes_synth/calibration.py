@@ -16,14 +16,15 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from bayes_synth.design import texts
 from bayes_synth.effects import SAMPLE_DIMS
 from bayes_synth.errors import PriorError, listed
 from bayes_synth.sampling import check_acceptance, check_count
 
 __all__ = ["COLUMNS", "Calibrated", "Calibration", "Placebos", "check_excluded", "read_calibration", "spread"]
 
-FEW = 8
-"""Below this many donors the prior on kappa dominates."""
+FEW, INFLUENTIAL = 8, 0.25
+"""Below this many donors, or above this influence, it is said how much of kappa is its prior."""
 COLUMNS = ("error", "sd", "scale", "z", "divergences", "ok")
 REACH, NODES = 8.0, 2001
 """The grid of log kappa: its reach in prior standard deviations, and its size."""
@@ -93,12 +94,12 @@ class Calibration:
     target_accept: float = 0.95
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "exclude", (self.exclude,) if isinstance(self.exclude, str) else tuple(self.exclude))
+        object.__setattr__(self, "exclude", tuple(texts(self.exclude)))
         if not (np.isfinite(self.kappa_sd) and self.kappa_sd > 0):
             raise PriorError("O007", f"kappa_sd={self.kappa_sd!r} must be a positive number.")
         if not self.degrees_of_freedom > 0:
             raise PriorError("O007", f"degrees_of_freedom={self.degrees_of_freedom!r} must be positive.")
-        for name, least in {"most": 1, "draws": 50, "tune": 50, "chains": 1}.items():
+        for name, least in {"most": 1, "draws": 50, "tune": 50, "chains": 2}.items():
             check_count(name, getattr(self, name), least)
         if not 0 <= self.pooling <= 1:
             raise PriorError("O007", f"pooling={self.pooling!r} must lie between 0 and 1.")
@@ -142,9 +143,9 @@ class Calibrated:
     Parameters
     ----------
     table
-        One row per refitted donor (several averaged ones joined by ``+``): ``error`` (realised minus predictive
-        mean of the average gap, outcome units), ``sd`` (predictive), ``scale`` (of the donor as treated unit), ``z``
-        (error over pooled sd), ``divergences``, ``ok`` (whether the refit was settled).
+        One row per refitted donor (several averaged ones joined by ``+``): ``error`` (realised minus predictive mean of
+        the average gap, units of the model's scale), ``sd`` (predictive), ``scale`` (of the donor as treated unit),
+        ``z`` (error over pooled sd), ``divergences``, ``ok`` (whether the refit was settled).
     kappa
         Posterior draws, dims ``(chain, draw)``; None without calibration.
     pooling
@@ -178,7 +179,11 @@ class Calibrated:
         return "not calibrated" if self.kappa is None else self._sentence()
 
     def _sentence(self, interval: str = "") -> str:
-        return f"calibrated on {len(self.table)} donors (kappa {float(self.kappa.mean()):.2g}{interval})"  # type: ignore[union-attr]
+        size = str(self.table.index[0]).count(" + ") + 1 if len(self.table) else 1
+        who = "donors" if size == 1 else f"averages of {size} donors"
+        kappa = float(self.kappa.mean())  # type: ignore[union-attr]
+        total = f"model's spread x {kappa * self.pooling:.2g}"
+        return f"calibrated on {len(self.table)} {who} (kappa {kappa:.2g}{interval}; {total})"
 
     def interval(self, ci_prob: float = 0.95) -> np.ndarray:
         """Credible interval of kappa: lower, upper."""
@@ -190,10 +195,10 @@ class Calibrated:
         if self.kappa is None:
             return f"not calibrated ({self.reason})"
         low, high = self.interval()
-        notes = [f"own forecast sd x {self.pooling:.2g} by pooling"]
-        notes += [f"set aside: {listed(self.excluded, 3)}"] if self.excluded else []
+        notes = [f"set aside: {listed(self.excluded, 3)}"] if self.excluded else []
         notes += [f"unusable: {listed(self.skipped, 3)}"] if self.skipped else []
-        notes += [f"fewer than {FEW} donors, the prior on kappa carries the width"] if len(self.table) < FEW else []
+        few = len(self.table) < FEW or self.prior_influence > INFLUENTIAL
+        notes += [f"few donors: the prior keeps {self.prior_influence:.0%} of its variance of log kappa"] if few else []
         unsettled = int((~self.table["ok"].astype(bool)).sum())
         notes += [f"{unsettled} refits not settled"] if unsettled else []
         return "; ".join([self._sentence(f" [{low:.2g}, {high:.2g}]"), *notes])
@@ -213,7 +218,7 @@ def spread(path: xr.DataArray, kappa: xr.DataArray, lam: xr.DataArray) -> xr.Dat
 def read_calibration(group: xr.DataTree | None, plan: Calibration | None, sizes: tuple[int, int]) -> Calibrated:
     """What the group ``calibration`` of a fit says, or why there is none; ``sizes`` are donors and treated units."""
     if plan is None or group is None:
-        reason = "no placebo can be made of {} donors for {} treated".format(*sizes) if plan else "calibrate=False"
+        reason = "no placebo could be made of {} donors for {} treated".format(*sizes) if plan else "calibrate=False"
         return Calibrated(pd.DataFrame(columns=COLUMNS), excluded=plan.exclude if plan else (), reason=reason)
     found = group.to_dataset()
     table = found[list(COLUMNS)].to_dataframe().rename_axis("donor")

@@ -47,25 +47,38 @@ def posterior_groups(
     plain = {**{name: noise[name] for name in model.process.parameters}, "level": path.level}
     sized = {name: lay.scalar(value * _unit(model, name, inputs)) for name, value in plain.items()}
     sized |= {name: lay.timed(noise[name], "pre") for name in noise if name not in plain}
-    seen = observed["observed_data"]["outcome"].to_numpy()
-    log_likelihood = (
-        model.process.log_predictive(noise, residual) - np.log(inputs.scale) + inputs.measure.log_slope(seen)
-    )
+    groups = {} if model.process.heavy else {"log_likelihood": _log_likelihood(model, noise, residual, lay, observed)}
     return {
         "posterior": xr.Dataset({"weights": lay.donor(weights)} | sized),
         "posterior_predictive": lay.pre(weighted[:, : inputs.periods] + path.replicate, "outcome"),
         "predictions": predictions,
         "effects": effect_draws(observed["predictions_constant_data"]["outcome"], predictions["counterfactual"]),
-        "log_likelihood": xr.Dataset({"outcome": lay.timed(log_likelihood, "pre")}),
         "log_prior": _log_prior(model, panel, weights, noise, lay),
         **observed,
+        **groups,
     }
 
 
+def _log_likelihood(
+    model: SyntheticControl,
+    noise: dict[str, np.ndarray],
+    residual: np.ndarray,
+    lay: "_Layout",
+    observed: dict[str, xr.Dataset],
+) -> xr.Dataset:
+    """``log p(y_t | y_-t, parameters)`` in outcome units.
+
+    Not for Student-t noise: given each period's own precision it would be another density, and useless at outliers.
+    """
+    seen, inputs = observed["observed_data"]["outcome"].to_numpy(), lay.inputs
+    density = model.process.log_predictive(noise, residual) - np.log(inputs.scale) + inputs.measure.log_slope(seen)
+    return xr.Dataset({"outcome": lay.timed(density, "pre")})
+
+
 def predicted(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
-    """The counterfactual alone, dims ``(chain, draw, time)``, in outcome units."""
+    """The counterfactual alone, dims ``(chain, draw, time)``, on the model's scale in its own units."""
     lay, _, _, weighted, _, path = _continued(model, panel, posterior, rng)
-    return lay.post(weighted[:, lay.inputs.periods :] + path.future, "counterfactual")["counterfactual"]
+    return lay.timed(lay.inputs.location + lay.inputs.scale * (weighted[:, lay.inputs.periods :] + path.future), "post")
 
 
 def calibrated_groups(

@@ -132,8 +132,8 @@ def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti
 
 
 def centre(effect: Effect) -> float:
-    """The mean; of a ratio, whose mean may not exist, the median."""
-    return float(effect.draws.median() if effect.estimand == "relative" else effect.draws.mean())
+    """The median: of a ratio, and of the exponential of a Student-t, no mean exists."""
+    return float(effect.draws.median())
 
 
 def as_text(effect: Effect, value: float) -> str:

@@ -22,6 +22,7 @@ from bayes_synth.errors import ResultError, suggestion
 from bayes_synth.holdout import FitVerdict, fit_verdict
 from bayes_synth.intake import time_label
 from bayes_synth.model import SyntheticControl, scaled
+from bayes_synth.noise.base import MIXING
 from bayes_synth.outcome_scale import outcome_scale
 from bayes_synth.panel import Panel
 from bayes_synth.simplex import core_donors, project
@@ -101,16 +102,19 @@ class Fit:
             Columns mean, median, sd, lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, ess_bulk, ess_tail,
             r_hat, mcse; ``attrs["calibration"]`` says what the intervals rest on. The relative effect
             is a fraction. It and the log ratio are left out when they mean nothing (R004). Of the relative
-            effect read the median: a ratio's mean may not exist.
+            effect read the median: a ratio's mean may not exist. On the log scale mean, sd and mcse are missing:
+            the exponential of a Student-t has none.
         """
         check_interval(ci_prob, ci_kind)
         names = [name for name in SUMMARY if name in self.idata["effects"]]
         rows = {name: _summary_row(self.effect(name), ci_prob, ci_kind) for name in names}  # type: ignore[arg-type]
         checks = diagnose(self.idata["effects"].to_dataset()[names]).drop(columns="ok")
         table = pd.DataFrame(rows).T.infer_objects().rename_axis("effect")
+        table = pd.concat([table, checks[["ess_bulk", "ess_tail", "r_hat", "mcse"]]], axis=1)
+        if self.model.scale == "log":
+            table.loc[[name for name in names if name != "log_ratio"], ["mean", "sd", "mcse"]] = np.nan
         table.attrs = {"calibration": str(self.calibration)}
-        columns = checks[["ess_bulk", "ess_tail", "r_hat", "mcse"]]
-        return pd.concat([table, columns], axis=1)
+        return table
 
     def weights(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
         """Donor weights, the heaviest first.
@@ -201,6 +205,7 @@ class Fit:
             {name: post[name].to_numpy().reshape(-1) / unit[name] for name in unit},
             inputs.outcome,
             inputs.donor_outcomes[: inputs.periods],
+            mixing=post[MIXING].mean(("chain", "draw")).to_numpy() if MIXING in post else None,
             scale=inputs.scale,
             post=len(self.panel.post),
             variance=float(average.var()) / inputs.scale**2,
@@ -238,7 +243,7 @@ class Fit:
         Returns
         -------
         pandas.DataFrame
-            Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (mean), and mean, lower and
+            Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (median), and median, lower and
             upper of ``counterfactual``, ``effect`` and, from ``start`` on, ``cumulative``. Before ``start`` the
             effect is observed minus replicate.
         """
@@ -248,7 +253,7 @@ class Fit:
         bands = {"counterfactual": counterfactual, "effect": effect, "cumulative": running}
         period = np.where(self.panel.times < self.panel.start, "pre", "post")
         table = pd.DataFrame({"period": period, "observed": observed.to_numpy()}, index=self.panel.times)
-        table["synthetic"] = self.synthetic.mean(("chain", "draw")).to_numpy()
+        table["synthetic"] = self.synthetic.median(("chain", "draw")).to_numpy()
         for name, draws in bands.items():
             table = table.join(_band(draws, name, ci_prob, ci_kind))
         return table
@@ -357,7 +362,7 @@ def _summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[
 
 def _band(draws: xr.DataArray, name: str, ci_prob: float, ci_kind: IntervalKind) -> pd.DataFrame:
     bounds = interval(draws, ci_prob, ci_kind)
-    columns = {f"{name}_mean": draws.mean(("chain", "draw"))}
+    columns = {f"{name}_median": draws.median(("chain", "draw"))}
     columns |= {f"{name}_{bound}": bounds.sel(ci_bound=bound) for bound in ("lower", "upper")}
     return pd.DataFrame(
         {column: values.to_numpy() for column, values in columns.items()}, index=draws["time"].to_index()

@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 
 from bayes_synth.noise import AbstractNoise
-from bayes_synth.noise.base import Draws
+from bayes_synth.noise.base import MIXING, Draws
 from bayes_synth.noise.local_level import sine_basis, walk_eigenvalues
 from bayes_synth.simplex import direction
 
@@ -29,7 +29,8 @@ class FitVerdict:
     Parameters
     ----------
     error, error_without
-        Root mean square forecast error from rolling origins, in outcome units: with the donors, and of a
+        Root mean square forecast error from rolling origins, in units of the model's scale (outcome units, or log
+        units): with the donors, and of a
         local level without donors.
     origins
         Number of origins; 0 when the pre-period is too short to hold any period out.
@@ -72,6 +73,7 @@ def fit_verdict(
     outcome: np.ndarray,
     donors: np.ndarray,
     *,
+    mixing: np.ndarray | None = None,
     scale: float,
     post: int,
     variance: float,
@@ -82,6 +84,9 @@ def fit_verdict(
     ----------
     noise, draws
         The noise process and its posterior draws, in units of the scale.
+    mixing
+        Precision of each pre-period relative to the others, shape ``(time,)``: ones unless the noise is Student-t. A
+        period that lies far out counts as little here as it did in the fit.
     outcome, donors
         Pre-period series in units of the scale, shapes ``(time,)`` and ``(time, donor)``.
     scale
@@ -92,8 +97,8 @@ def fit_verdict(
         Predictive variance of the average counterfactual, in units of the scale.
     """
     typical = {name: np.array([value.mean()]) for name, value in draws.items()}
-    starts = _origins(len(outcome))
-    pairs = [_errors(noise, typical, outcome, donors, origin, post) for origin in starts]
+    starts, mixing = _origins(len(outcome)), np.ones(len(outcome)) if mixing is None else mixing
+    pairs = [_errors(noise, typical, mixing, outcome, donors, origin, post) for origin in starts]
     errors = [np.sqrt(np.mean(np.concatenate(side) ** 2)) * scale for side in zip(*pairs, strict=True)] or [np.nan] * 2
     shares = {name: float(v.mean() / variance) for name, v in noise.average_variance(draws, post).items()}
     return FitVerdict(float(errors[0]), float(errors[1]), len(starts), shares)
@@ -106,14 +111,21 @@ def _origins(periods: int) -> list[int]:
 
 
 def _errors(
-    noise: AbstractNoise, typical: Draws, outcome: np.ndarray, donors: np.ndarray, origin: int, post: int
+    noise: AbstractNoise,
+    typical: Draws,
+    mixing: np.ndarray,
+    outcome: np.ndarray,
+    donors: np.ndarray,
+    origin: int,
+    post: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Forecast errors from one origin, with and without donors."""
-    ahead = slice(origin, origin + post)
+    ahead, trust = slice(origin, origin + post), np.sqrt(mixing[origin : origin + post])
+    typical = {**typical, MIXING: mixing[None, :origin]} if noise.heavy else typical
     weights = _weights(noise, typical, donors[:origin] - outcome[:origin, None])
     residual = outcome - donors @ weights
     path = noise.expected_path(typical, residual[None, :origin], len(outcome[ahead]))
-    return residual[ahead] - path[0], outcome[ahead] - _local_level(outcome[:origin])
+    return trust * (residual[ahead] - path[0]), trust * (outcome[ahead] - _local_level(outcome[:origin]))
 
 
 def _weights(noise: AbstractNoise, typical: Draws, gaps: np.ndarray) -> np.ndarray:

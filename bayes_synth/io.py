@@ -114,6 +114,11 @@ def _facts(idata: xr.DataTree, source: Path) -> dict[str, Any]:
         raise LoadError("L001", f"{source} does not say which schema it follows.")
     if facts["schema"] > SCHEMA:
         raise LoadError("L002", f"{source} follows schema {facts['schema']}, newer than {SCHEMA}: update bayes_synth.")
+    if facts["schema"] < SCHEMA:
+        raise LoadError(
+            "L003",
+            f"{source} follows schema {facts['schema']}, from before the first release: fit again with schema {SCHEMA}.",
+        )
     return facts
 
 

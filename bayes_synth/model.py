@@ -315,7 +315,7 @@ def scaled(model: SyntheticControl, panel: Panel) -> Inputs:
     """The panel as the model sees it: one location and one scale, both from the treated unit's pre-period."""
     measure = outcome_scale(model.scale)
     treated, donors = measure.outcomes(panel)
-    pre = treated.sel(time=panel.pre.to_numpy()).to_numpy()
+    pre = treated.to_numpy()
     location, scale = float(pre.mean()), robust_scale(pre)
     return Inputs(measure, location, scale, (pre - location) / scale, (donors.to_numpy() - location) / scale)
 

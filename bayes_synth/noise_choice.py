@@ -1,7 +1,7 @@
 """noise="auto": which noise process forecast the donors best in the pre-period, calibrated as the fit will be.
 
 Every candidate is held to the same placebos: donors as if treated, on panels that end where the real treatment
-begins and start earlier. Nothing from ``start`` on, and nothing of the treated unit, is looked at.
+begins and start earlier. Nothing from ``start`` on is looked at, and the treated unit is not forecast.
 """
 
 from dataclasses import replace
@@ -35,8 +35,10 @@ def choose_noise(
     Returns
     -------
     tuple of SyntheticControl and pandas.DataFrame or None
-        One row per candidate, the best first: ``log_score`` (mean log predictive density of a held-out average gap,
-        per unit of the donor's scale), ``difference`` to the best and its standard error ``difference_se``.
+        One row per candidate: ``log_score`` (mean log predictive density of a held-out average gap, per unit of the
+        donor's scale), ``difference`` to the first, which is the default process, its standard error
+        ``difference_se`` over donors, and ``chosen`` (1 or 0). The default is left only for a process that is better by
+        more than one standard error; the best of those is taken.
 
     Raises
     ------
@@ -51,10 +53,12 @@ def choose_noise(
         return model, None
     panels = _earlier(panel)
     scores = {noise: _log_scores(replace(model, noise=noise), panels, settings) for noise in CANDIDATES}
-    best = max(scores, key=lambda noise: float(scores[noise].mean()))
-    rows = {noise.describe(): _row(scores[noise], scores[best]) for noise in CANDIDATES}
-    table = pd.DataFrame(rows).T.sort_values("log_score", ascending=False).rename_axis("noise")
-    return replace(model, noise=best), table
+    rows = {noise: _row(scores[noise], scores[CANDIDATES[0]]) for noise in CANDIDATES}
+    clear = [noise for noise, row in rows.items() if row["difference"] > row["difference_se"]]
+    chosen = max(clear, key=lambda noise: rows[noise]["log_score"], default=CANDIDATES[0])
+    table = pd.DataFrame({noise.describe(): row for noise, row in rows.items()}).T.rename_axis("noise")
+    table["chosen"] = [float(noise == chosen) for noise in rows]
+    return replace(model, noise=chosen), table
 
 
 def _earlier(panel: Panel) -> list[Panel]:
@@ -64,8 +68,9 @@ def _earlier(panel: Panel) -> list[Panel]:
     for start in dict.fromkeys(starts):
         try:
             panels.append(panel.backdate(start))
-        except DesignError:
-            continue
+        except DesignError as error:
+            if error.code != "D004":
+                raise
     if not panels:
         raise DesignError(
             "D004", f"{len(panel.pre)} pre-periods are too few to choose the noise by held-out periods: name one."
@@ -73,20 +78,25 @@ def _earlier(panel: Panel) -> list[Panel]:
     return panels
 
 
-def _log_scores(model: SyntheticControl, panels: list[Panel], settings: Settings) -> np.ndarray:
-    """Log predictive density of every held-out average gap, in units of the donor's scale."""
-    plan = replace(model.calibration or Calibration(), most=MOST)
-    tables = [placebos(model, panel, plan, settings).table for panel in panels]
+def _log_scores(model: SyntheticControl, panels: list[Panel], settings: Settings) -> pd.Series:
+    """Log predictive density of every held-out average gap, in units of the donor's scale, by donor."""
+    plan = model.calibration or Calibration()
+    plan = replace(plan, most=min(plan.most, MOST))
+    seeds = [replace(settings, random_seed=settings.random_seed + k) for k in range(len(panels))]
+    tables = [placebos(model, panel, plan, seed).table for panel, seed in zip(panels, seeds, strict=True)]
     if not all(len(table) > 1 for table in tables):
         raise PriorError("O006", 'noise="auto" needs at least two donors that can stand in for the treated unit.')
-    return np.concatenate([log_densities(table, plan, calibrated=model.calibration is not None) for table in tables])
+    scores: pd.Series = pd.concat(
+        [log_densities(table, plan, calibrated=model.calibration is not None) for table in tables]
+    )
+    return scores
 
 
-def log_densities(table: pd.DataFrame, plan: Calibration, *, calibrated: bool) -> np.ndarray:
+def log_densities(table: pd.DataFrame, plan: Calibration, *, calibrated: bool) -> pd.Series:
     """Each placebo's log density of its error over its scale; calibrated: with kappa as the other placebos say."""
     error, scale = table["error"].to_numpy(), table["scale"].to_numpy()
     if not calibrated:
-        return np.asarray(stats.norm.logpdf(error / scale, scale=table["sd"] / scale))
+        return pd.Series(stats.norm.logpdf(error / scale, scale=table["sd"] / scale), index=table.index)
     nu = plan.degrees_of_freedom
     law = stats.norm() if np.isinf(nu) else stats.t(nu)
     scores = []
@@ -95,13 +105,14 @@ def log_densities(table: pd.DataFrame, plan: Calibration, *, calibrated: bool) -
         kappa, mass = plan.posterior(others["z"].to_numpy())
         width = kappa * plan.pooled(table["sd"].iloc[j], scale[j], others) / scale[j]
         scores.append(np.log(mass @ (law.pdf(error[j] / scale[j] / width) / width)))
-    return np.array(scores)
+    return pd.Series(scores, index=table.index)
 
 
-def _row(scores: np.ndarray, best: np.ndarray) -> dict[str, float]:
-    gaps = scores - best
+def _row(scores: pd.Series, default: pd.Series) -> dict[str, float]:
+    """A donor held out twice counts once in the standard error."""
+    gaps = (scores - default).groupby(level=0).mean()
     return {
         "log_score": float(scores.mean()),
-        "difference": float(gaps.mean()),
+        "difference": float((scores - default).mean()),
         "difference_se": float(gaps.std(ddof=1) / np.sqrt(len(gaps))),
     }

@@ -37,26 +37,31 @@ class OutcomeScale:
     least: float = -np.inf
 
     def outcomes(self, panel: Panel) -> tuple[xr.DataArray, xr.DataArray]:
-        """The treated unit's (several averaged first) and the donors' outcomes on the model's scale, by label.
+        """The treated unit's pre-period (several averaged first) and the donors' outcomes, on the model's scale.
 
         Raises
         ------
         PanelError
             V013 for outcomes that have no logarithm.
         """
-        low = (panel.outcomes <= self.least).sum("time")
-        units = [
-            f"{unit} ({int(count)})"
-            for unit, count in zip(low["unit"].to_numpy(), low.to_numpy(), strict=True)
-            if count
-        ]
-        if units:
+        low = (panel.donor_outcomes <= self.least).sum("time")
+        donors = [f"{name} ({int(n)})" for name, n in zip(panel.donors, low.to_numpy(), strict=True) if n]
+        if donors:
             raise PanelError(
                 "V013",
-                f"{len(units)} units have outcomes of zero or less (periods in brackets), which have no logarithm: "
-                f"{listed(units)}.\n  Drop those donors with panel.drop([...]) or use scale='linear'.",
+                f"{len(donors)} donors have outcomes of zero or less (periods in brackets), which have no logarithm: "
+                f"{listed(donors)}.\n  Drop them with panel.drop([...]) or use scale='linear'.",
             )
-        return self.forward(panel.treated_outcome), self.forward(panel.donor_outcomes)
+        treated = panel.treated_outcome
+        before = int((treated.sel(time=panel.pre.to_numpy()) <= self.least).sum())
+        if before:
+            raise PanelError(
+                "V013",
+                f"the treated unit has outcomes of zero or less in {before} pre-periods, which have no logarithm: "
+                "use scale='linear'.",
+            )
+        # After ``start`` only the counterfactual is on the model's scale.
+        return self.forward(treated.sel(time=panel.pre.to_numpy())), self.forward(panel.donor_outcomes)
 
 
 def _same(values: Any) -> Any:

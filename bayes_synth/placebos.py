@@ -48,7 +48,9 @@ def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings:
     choice, *seeds = np.random.SeedSequence([settings.random_seed, 1]).spawn(1 + len(panel.donors))
     groups = _groups(panel, plan, np.random.default_rng(choice))
     units, skipped = _as_if_treated(panel, groups)
-    pool = joblib.Parallel(n_jobs=settings.cores, backend="threading", return_as="generator")
+    # PyMC's sampler compiles anew for each donor, which is not safe in threads.
+    threads = settings.cores if settings.sampler == "nutpie" else 1
+    pool = joblib.Parallel(n_jobs=threads, backend="threading", return_as="generator")
     refits = pool(
         joblib.delayed(_settled)(model, panel, unit, plan, replace(settings, random_seed=entropy(seed)))
         for unit, seed in zip(units.values(), seeds, strict=False)
@@ -57,7 +59,10 @@ def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings:
     # Around all refits: each limits the threads too, and would restore another's limit.
     with threadpool_limits(1, user_api="blas"):
         rows = dict(zip(units, shown(refits, disable=not settings.progressbar), strict=True))
-    table = plan.scored(pd.DataFrame.from_dict(rows, orient="index", columns=RAW))
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=RAW)
+    usable = np.isfinite(table["error"].astype(float)) & (table["sd"].astype(float) > 0)
+    skipped += tuple(f"{label} (no finite forecast)" for label in table.index[~usable])
+    table = plan.scored(table[usable])
     return Placebos(table[list(COLUMNS)].rename_axis("donor"), skipped)
 
 
@@ -108,7 +113,7 @@ def _row(
     seed, rng = smaller.streams()
     sampled = sample(task_for(model, placebo, like=panel), smaller, seed)
     forward = outcome_scale(model.scale).forward
-    path = forward(predicted(model, placebo, sampled.posterior, rng))
+    path = predicted(model, placebo, sampled.posterior, rng)
     average, realised = path.mean("time"), forward(placebo.treated_outcome.sel(time=placebo.post.to_numpy())).mean()
     error, sd = float(realised - average.mean()), float(average.std(ddof=1))
     divergences = int(sampled.sample_stats["diverging"].sum())

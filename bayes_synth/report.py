@@ -43,8 +43,11 @@ def estimator_sentence(fit: "Fit") -> str:
     logs = ", logarithms of outcomes" if fit.model.scale == "log" else ""
     if "noise_scores" not in fit.idata.children:
         return f"{fit.model.process.describe()}{logs}"
-    count = fit.idata["noise_scores"].sizes["noise"]
-    return f"{fit.model.process.describe()}{logs} (forecast donors best of {count} in held-out periods)"
+    scores = fit.idata["noise_scores"].to_dataset()
+    gap, error = (float(scores[name].where(scores["chosen"] == 1).max()) for name in ("difference", "difference_se"))
+    why = "no other of {} was clearly better" if gap == 0 else "better than the default by {gap:.2g} (se {error:.2g})"
+    why = why.format(scores.sizes["noise"], gap=gap, error=error)
+    return f"{fit.model.process.describe()}{logs} (chosen by held-out log score: {why})"
 
 
 def weights_sentence(fit: "Fit") -> str:

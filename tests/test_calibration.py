@@ -191,7 +191,7 @@ def test_a_saved_fit_keeps_its_calibration(base, tmp_path):
 
 def test_the_headline_says_how_many_donors_and_kappa(base):
     assert "calibrated on 6 donors (kappa " in repr(base)
-    assert "fewer than 8 donors" in repr(base)
+    assert "few donors: the prior keeps " in repr(base)
 
 
 def rows(monkeypatch, panel: Panel, plan: Calibration, *, row=None) -> Placebos:
@@ -251,7 +251,7 @@ def test_an_unsettled_refit_is_run_again_three_times_as_long(monkeypatch):
 def test_one_donor_cannot_calibrate():
     table = fake_panel(donors=2).outcomes.to_pandas().drop(columns="donor_01")
     fit = MODEL.fit(Panel.from_wide(table, treated="treated", start=2020), **SHORT)
-    assert "not calibrated (no placebo can be made of 1 donors" in repr(fit)
+    assert "not calibrated (no placebo could be made of 1 donors" in repr(fit)
 
 
 @pytest.mark.parametrize(
@@ -280,8 +280,8 @@ def test_notes_of_a_calibration():
     kappa = xr.DataArray(np.full((1, 10), 1.4), dims=("chain", "draw"))
     found = Calibrated(table, kappa, 0.8, excluded=("a",), skipped=("b (V004)",), prior_sd=1.0)
     assert str(found) == (
-        "calibrated on 9 donors (kappa 1.4 [1.4, 1.4]); "
-        "own forecast sd x 0.8 by pooling; set aside: a; unusable: b (V004); 9 refits not settled"
+        "calibrated on 9 donors (kappa 1.4 [1.4, 1.4]; model's spread x 1.1); "
+        "set aside: a; unusable: b (V004); 9 refits not settled"
     )
 
 
@@ -291,3 +291,30 @@ def test_a_concentration_per_donor_is_calibrated_too():
     assert prior.restricted(panel.donors, ("donor_00", "donor_02")).concentration == {"donor_00": 1.0, "donor_02": 3.0}
     fit = bs.SyntheticControl(weights=prior, calibrate=PLAN).fit(panel, **SHORT)
     assert len(fit.calibration.table) == 3
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_refit_without_a_finite_forecast_is_named_and_left_out(monkeypatch, bad):
+    values = iter([bad, 1.0, 1.0, 1.0, 1.0, 1.0])
+
+    def row(*_, **__):
+        return dict(zip(RAW, (next(values), 1.0, 1.0, 0, True), strict=True))
+
+    found = rows(monkeypatch, fake_panel(), PLAN, row=row)
+    assert found.skipped == ("donor_00 (no finite forecast)",)
+    assert len(found.table) == 5
+    assert np.isfinite(found.table["z"]).all()
+
+
+def test_the_summary_says_what_the_intervals_rest_on(base):
+    assert base.summary().attrs["calibration"] == str(base.calibration)
+
+
+def test_averages_of_donors_are_called_so():
+    table = pd.DataFrame([[1.0, 1.0, 1.0, 1.0, 0, True]] * 9, columns=COLUMNS, index=["a + b"] * 9)
+    found = Calibrated(table, xr.DataArray(np.full((1, 10), 1.5), dims=("chain", "draw")), 0.8, prior_sd=1.0)
+    assert found.short == "calibrated on 9 averages of 2 donors (kappa 1.5; model's spread x 1.2)"
+
+
+def test_whole_number_labels_may_be_excluded():
+    assert Calibration(exclude=(5, "a")).exclude == ("5", "a")

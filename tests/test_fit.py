@@ -135,8 +135,8 @@ def test_weights_are_sorted_and_name_core_and_projection(fake):
 def test_frames_have_one_row_per_time_and_split_at_start(dated):
     table = dated.to_frame()
     assert table.index.equals(dated.panel.times)
-    assert table["cumulative_mean"].isna().sum() == len(dated.panel.pre)
-    np.testing.assert_allclose(table["effect_mean"], table["observed"] - table["counterfactual_mean"])
+    assert table["cumulative_median"].isna().sum() == len(dated.panel.pre)
+    np.testing.assert_allclose(table["effect_median"], table["observed"] - table["counterfactual_median"])
 
 
 def test_synthetic_has_no_noise_and_counterfactual_has(fake):
@@ -372,7 +372,7 @@ def test_outcomes_without_a_logarithm_are_refused_by_name():
     table = fake_panel().outcomes.to_pandas()
     table.iloc[2, 1], table.iloc[3:5, 3] = 0.0, -1.0
     panel = bs.Panel.from_wide(table, treated="treated", start=2020)
-    with pytest.raises(PanelError, match=r"\[V013\] 2 units .*: donor_01 \(1\), donor_03 \(2\)"):
+    with pytest.raises(PanelError, match=r"\[V013\] 2 donors .*: donor_01 \(1\), donor_03 \(2\)"):
         bs.SyntheticControl(scale="log").build(panel)
 
 
@@ -392,3 +392,20 @@ def test_the_log_ratio_is_that_of_the_totals(fake):
     observed = float(fake.idata["predictions_constant_data"]["outcome"].sum())
     np.testing.assert_allclose(fake.effect("log_ratio").draws, np.log(observed / total))
     assert list(fake.summary().index) == ["average", "cumulative", "relative", "log_ratio"]
+
+
+def test_on_the_log_scale_no_mean_is_given(logged):
+    table = logged[0].summary()
+    assert table.loc[["average", "cumulative", "relative"], ["mean", "sd", "mcse"]].isna().all(axis=None)
+    assert table[["median", "lower", "upper"]].notna().all(axis=None)
+    assert table.loc["log_ratio"].notna().all()
+
+
+def test_what_the_treated_unit_did_after_the_start_may_have_no_logarithm():
+    table = fake_panel().outcomes.to_pandas()
+    table.loc[2022:, "treated"] = 0.0
+    panel = bs.Panel.from_wide(table, treated="treated", start=2020)
+    assert bs.SyntheticControl(scale="log").build(panel)["weights"] is not None
+    table.loc[2003, "treated"] = 0.0
+    with pytest.raises(PanelError, match=r"\[V013\] the treated unit has outcomes of zero or less in 1 pre-periods"):
+        bs.SyntheticControl(scale="log").build(bs.Panel.from_wide(table, treated="treated", start=2020))

@@ -40,7 +40,6 @@ def test_dates_and_fractional_times_come_back(fraction, tmp_path):
     assert bs.load(tmp_path / "fit.nc").panel == panel
 
 
-@pytest.mark.filterwarnings(r"ignore:\[V008\]")
 def test_several_treated_units_come_back(tmp_path):
     panel = fake_panel()
     both = bs.Panel.from_wide(panel.outcomes.to_pandas(), treated=["treated", "donor_05"], start=panel.start)
@@ -110,3 +109,13 @@ def test_changed_data_are_noticed(fake, tmp_path):
     tree.to_netcdf(tmp_path / "tampered.nc", engine="h5netcdf")
     with pytest.raises(LoadError, match=r"L001.*the file was changed"):
         bs.load(tmp_path / "tampered.nc")
+
+
+def test_a_file_from_before_the_first_release_is_refused(fake, tmp_path):
+    path = tmp_path / "fit.nc"
+    facts = json.loads(fake.idata.attrs["bayes_synth"]) | {"schema": 1}
+    tree = fake.idata.copy()
+    tree.attrs = {"bayes_synth": json.dumps(facts)}
+    tree.to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(LoadError, match=r"\[L003\] .* follows schema 1, from before the first release"):
+        bs.load(path)

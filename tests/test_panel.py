@@ -9,9 +9,6 @@ import xarray as xr
 from bayes_synth.errors import BayesSynthError, DesignError, DesignWarning, PanelError, PanelWarning
 from bayes_synth.panel import Panel
 
-# The panels here are as small as can be; what is remarked about them is tested in test_remarks.py.
-pytestmark = pytest.mark.filterwarnings(r"ignore:\[(D005|V008|V011|D019)\]")
-
 ROLES = {"unit": "state", "time": "year", "outcome": "packs"}
 DESIGN = {**ROLES, "treated": "Ca", "start": 2004}
 

@@ -199,9 +199,9 @@ def test_every_band_is_that_of_the_frame(either, prob, variable, source):
 @pytest.mark.parametrize(
     ("variable", "source"), [("outcome", "counterfactual"), ("effect", "effect"), ("cumulative", "cumulative")]
 )
-def test_every_mean_line_is_that_of_the_frame(either, variable, source):
-    line = element(plot_fit(either, backend="none"), "mean", variable)
-    np.testing.assert_array_equal(line["y"], either.to_frame()[f"{source}_mean"].dropna())
+def test_every_median_line_is_that_of_the_frame(either, variable, source):
+    line = element(plot_fit(either, backend="none"), "median", variable)
+    np.testing.assert_array_equal(line["y"], either.to_frame()[f"{source}_median"].dropna())
 
 
 def test_the_last_cumulative_band_is_the_interval_of_the_cumulative_effect(fake):
@@ -215,7 +215,7 @@ def test_the_observed_line_is_the_treated_outcome(either):
 
 
 def test_the_cumulative_effect_starts_with_the_treatment(either):
-    line = element(plot_fit(either, backend="none"), "mean", "cumulative")
+    line = element(plot_fit(either, backend="none"), "median", "cumulative")
     np.testing.assert_array_equal(line["x"], either.panel.post.to_numpy())
 
 
@@ -271,7 +271,7 @@ def test_the_time_axis_is_named_once(fake):
     assert named == ["", "", fake.panel.time]
 
 
-@pytest.mark.parametrize("part", ["donors", "mean", "observed", "zero", "start"])
+@pytest.mark.parametrize("part", ["donors", "median", "observed", "zero", "start"])
 def test_a_part_can_be_left_out(fake, part):
     assert part not in plot_fit(fake, backend="none", visuals={part: False}).viz.children
 
@@ -282,7 +282,10 @@ def test_the_bands_can_be_left_out(fake):
 
 
 def test_a_part_can_be_styled(fake):
-    assert element(plot_fit(fake, backend="none", visuals={"mean": {"color": "C4"}}), "mean", "effect")["color"] == "C4"
+    assert (
+        element(plot_fit(fake, backend="none", visuals={"median": {"color": "C4"}}), "median", "effect")["color"]
+        == "C4"
+    )
 
 
 @pytest.mark.parametrize("probs", [0.95, (), (0.5, 95), (0,)], ids=str)
@@ -413,9 +416,9 @@ def test_the_interval_is_that_of_the_effect(fake, estimand, factor, kind):
     np.testing.assert_allclose(drawn, factor * fake.effect(estimand).interval(0.8, kind), rtol=1e-12)
 
 
-def test_the_point_is_the_mean_of_the_effect(fake):
+def test_the_point_is_the_median_of_the_effect(fake):
     drawn = element(plot_effect(fake, backend="none"), "point_estimate", "average")["x"]
-    np.testing.assert_allclose(drawn, fake.effect("average").draws.mean())
+    np.testing.assert_allclose(drawn, fake.effect("average").draws.median())
 
 
 @pytest.mark.parametrize("estimand", ["average", "cumulative", "relative"])

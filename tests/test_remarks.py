@@ -140,7 +140,7 @@ def gaps() -> pd.DataFrame:
     return frame
 
 
-@pytest.mark.filterwarnings(r"ignore:\[(P029|V008)\]")
+@pytest.mark.filterwarnings(r"ignore:\[P029\]")
 @pytest.mark.parametrize("data", [gaps(), pl.from_pandas(gaps().reset_index())], ids=["pandas", "polars"])
 def test_gaps_are_refused_unless_one_says_what_to_drop(data):
     time = {} if isinstance(data, pd.DataFrame) else {"time": "index"}

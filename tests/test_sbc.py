@@ -20,6 +20,8 @@ MODELS = {
     "AR(1)": bs.SyntheticControl(noise=AR1()),
     "AR(1), no intercept": bs.SyntheticControl(noise=AR1(intercept=False)),
     "local level, Student-t": bs.SyntheticControl(noise=LocalLevel(degrees_of_freedom=4)),
+    "local linear trend, Student-t": bs.SyntheticControl(noise=LocalLinearTrend(drift=0.25, degrees_of_freedom=4)),
+    "AR(1), Student-t": bs.SyntheticControl(noise=AR1(degrees_of_freedom=4)),
     "iid, Student-t": bs.SyntheticControl(noise=IID(degrees_of_freedom=4)),
 }
 

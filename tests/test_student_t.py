@@ -7,7 +7,8 @@ from scipy import stats
 
 import bayes_synth as bs
 from bayes_synth.errors import PriorError
-from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
+from bayes_synth.model import task_for
+from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend, local_level
 from bayes_synth.noise.base import FLOOR, MIXING
 from bayes_synth.testing import fake_fit, fake_panel
 
@@ -122,12 +123,11 @@ def test_rows_share_the_parameters_of_one_draw(noise, residual):
     np.testing.assert_allclose(noise.precision(one, rows)[1], noise.precision(one, rows[1:])[0])
 
 
-@every
-def test_shocks_to_come_are_student_t(noise):
+@pytest.mark.parametrize("name", ["local level", "iid", "AR(1)"])
+def test_shocks_to_come_are_student_t(name):
+    noise = NOISES[name]
     point = {"s": np.ones(4000), "q": np.zeros(4000), "rho": np.zeros(4000)}
     path = noise.simulate({name: point[name] for name in noise.parameters}, 1, np.random.default_rng(1))[:, 0]
-    if isinstance(noise, LocalLinearTrend):
-        return  # its slope is normal and counts too
     assert stats.kstest(path, stats.t(NU).cdf).pvalue > 1e-3
     assert stats.kstest(path, stats.norm(scale=np.sqrt(2)).cdf).pvalue < 1e-3
 
@@ -152,6 +152,8 @@ def test_an_outlier_gets_a_small_precision_and_leaves_the_effect_alone(tmp_path)
     assert float(effect.mean()) == pytest.approx(0.0, abs=0.5)
     assert float(effect.std()) < 0.5
     assert "Student-t with 4 degrees of freedom" in repr(fit)
+    assert fit._fit_verdict.word == "good"
+    assert "log_likelihood" not in fit.idata.children
     fit.save(tmp_path / "fit.nc")
     assert repr(bs.load(tmp_path / "fit.nc")) == repr(fit)
 
@@ -165,3 +167,26 @@ def test_fake_fits_of_such_noise_answer_too(noise):
 def test_degrees_of_freedom_without_a_variance_are_refused(cls):
     with pytest.raises(PriorError, match=r"\[O007\] degrees_of_freedom=2 must exceed 2"):
         cls(degrees_of_freedom=2)
+
+
+def test_models_of_other_lengths_are_compiled_apart():
+    model = bs.SyntheticControl(noise=NOISES["iid"], calibrate=False)
+    keys = {task_for(model, panel, like=panel).structure for panel in (fake_panel(), fake_panel(pre=15))}
+    assert len(keys) == 2
+    plain = bs.SyntheticControl(noise=IID(), calibrate=False)
+    assert len({task_for(plain, panel, like=panel).structure for panel in (fake_panel(), fake_panel(pre=15))}) == 1
+
+
+def test_the_first_period_of_an_autoregression_has_the_stationary_law():
+    noise, count = NOISES["AR(1)"], 20000
+    draws = {"s": np.ones(count), "rho": np.full(count, 0.8)}
+    first = noise.simulate(draws, 2, np.random.default_rng(1))[:, 0] * np.sqrt(1 - 0.8**2)
+    assert stats.kstest(first, stats.t(NU).cdf).pvalue > 1e-3
+
+
+def test_blocks_of_draws_change_nothing(monkeypatch, residual):
+    noise, many = NOISES["local level"], {"s": np.linspace(0.1, 1, 7), "q": np.linspace(1, 0.1, 7)}
+    many[MIXING] = np.tile(LAMBDA, (7, 1))
+    whole = noise.precision(many, np.tile(residual, (7, 1)))
+    monkeypatch.setattr(local_level, "BLOCK", 2 * PAST**2)
+    np.testing.assert_array_equal(noise.precision(many, np.tile(residual, (7, 1))), whole)

@@ -86,9 +86,9 @@ class AR1(AbstractNoise):
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
         """A stationary path."""
-        start = rng.standard_normal(len(draws["s"])) * floored(draws["s"])[:, 0] / np.sqrt(1 - draws["rho"] ** 2)
-        start /= self.tails(start.shape, rng)
-        return self._onwards(draws, start, periods, rng)
+        first = rng.standard_normal(len(draws["s"])) * floored(draws["s"])[:, 0] / np.sqrt(1 - draws["rho"] ** 2)
+        first /= self.tails(first.shape, rng)
+        return np.column_stack([first, self._onwards(draws, first, periods - 1, rng)])
 
     def paths(
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator

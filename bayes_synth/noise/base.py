@@ -9,6 +9,7 @@ methods that build a graph.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -283,7 +284,7 @@ def check_scales(noise: AbstractNoise) -> None:
         if not isinstance(prior, VariableFactory | HalfNormal):
             hint = f"bs.priors.HalfNormal({prior!r})" if isinstance(prior, (int, float)) else "bs.priors.HalfNormal(1)"
             raise PriorError("O006", f"{name}={prior!r} is no prior; write {name}={hint}.")
-    if not noise.degrees_of_freedom > 2:
+    if not (isinstance(noise.degrees_of_freedom, Real) and noise.degrees_of_freedom > 2):
         raise PriorError(
             "O007", f"degrees_of_freedom={noise.degrees_of_freedom!r} must exceed 2 (infinite: normal noise)."
         )

@@ -13,6 +13,9 @@ from bayes_synth.priors import HalfNormal
 
 __all__ = ["LocalLevel"]
 
+BLOCK = 4_000_000
+"""Numbers of a block of dense matrices: 32 MB."""
+
 
 @final
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ class LocalLevel(AbstractNoise):
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
         """Through the sine basis."""
         if self.heavy:
-            return np.asarray((self._inverse(draws, residual.shape[1]) @ residual[..., None])[..., 0])
+            return self._by_inverse(
+                draws, residual.shape[1], lambda inverse, x: (inverse @ x[..., None])[..., 0], residual
+            )
         basis = sine_basis(residual.shape[1])
         _, variance = self._variances(draws, residual.shape[1])
         return np.asarray((residual @ basis.T / variance) @ basis)
@@ -101,7 +106,9 @@ class LocalLevel(AbstractNoise):
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
         """Through the sine basis."""
         if self.heavy:
-            return np.asarray(np.einsum("dii->di", self._inverse(draws, periods)))
+            return self._by_inverse(
+                draws, periods, lambda inverse, _: np.einsum("dii->di", inverse), np.zeros((1, periods))
+            )
         return np.asarray((1 / self._variances(draws, periods)[1]) @ sine_basis(periods) ** 2)
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
@@ -140,10 +147,19 @@ class LocalLevel(AbstractNoise):
         missed = self.precision(draws, past - walk - self.deviation(draws) * shocks)
         return np.asarray(walk + q**2 * np.cumsum(np.cumsum(missed[:, ::-1], axis=1)[:, ::-1], axis=1))
 
-    def _inverse(self, draws: Draws, periods: int) -> np.ndarray:
-        """Inverse covariance of Student-t noise given its mixing, shape ``(draws, periods, periods)``."""
-        noise = np.broadcast_to(self.deviation(draws) ** 2, (len(draws["s"]), periods))
-        return np.linalg.inv(draws["q"][:, None, None] ** 2 * self.spectrum(periods) + noise[:, None] * np.eye(periods))
+    def _by_inverse(
+        self, draws: Draws, periods: int, function: Callable[[np.ndarray, np.ndarray], np.ndarray], rows: np.ndarray
+    ) -> np.ndarray:
+        """``function`` of the inverse covariance of Student-t noise given its mixing, and of ``rows``, in blocks of draws."""
+        count = len(draws["s"])
+        noise = np.broadcast_to(self.deviation(draws) ** 2, (count, periods))
+        block = max(1, BLOCK // periods**2)
+        pieces = []
+        for first in range(0, count, block):
+            part = slice(first, first + block)
+            dense = draws["q"][part, None, None] ** 2 * self.spectrum(periods) + noise[part, None] * np.eye(periods)
+            pieces.append(function(np.linalg.inv(dense), rows if count == 1 or len(rows) == 1 else rows[part]))
+        return np.concatenate(pieces)
 
     def _variances(self, draws: Draws, periods: int) -> tuple[np.ndarray, np.ndarray]:
         walk = draws["q"][:, None] ** 2 * walk_eigenvalues(periods)

@@ -73,7 +73,7 @@ def plot_effect(
     canvas = plot_dist(
         xr.DataTree.from_dict({"/posterior": (factor * effect.draws).to_dataset(name=estimand)}),
         kind="kde",
-        point_estimate="median" if estimand == "relative" else "mean",
+        point_estimate="median",
         ci_kind=ci_kind,
         ci_prob=ci_prob,
         plot_collection=plot_collection,
@@ -120,6 +120,6 @@ def _inside(effect: Effect, rope: tuple[float, float] | None) -> list[str]:
 
 
 def _dist_visuals(style: Mapping[str, Any], wishes: Visuals | None) -> dict[str, Any]:
-    """ArviZ's own parts; the mean stands in the title unless it is asked for."""
+    """ArviZ's own parts; the median stands in the title unless it is asked for."""
     quiet = {} if "point_estimate_text" in (wishes or {}) else {"point_estimate_text": False}
     return {part: False if style[part] is None else style[part] for part in ARVIZ} | quiet | {"title": False}

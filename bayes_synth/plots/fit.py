@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_fit"]
 
-PARTS = ("donors", "bands", "mean", "observed", "zero", "start", "title", "ylabel", "xlabel")
+PARTS = ("donors", "bands", "median", "observed", "zero", "start", "title", "ylabel", "xlabel")
 PANELS = {"outcome": "counterfactual", "effect": "effect", "cumulative": "cumulative"}
 """What each panel shows, as columns of :meth:`bayes_synth.Fit.to_frame`."""
 SPACING = {"plotly": {"vertical_spacing": 0.08}}
@@ -60,7 +60,7 @@ def plot_fit(
         Draw on this collection, made for the variables outcome, effect and cumulative, with its backend.
     visuals
         Parts to leave out (False) or to style (a mapping such as ``{"color": "C1", "alpha": 0.2}``): donors, bands,
-        mean, observed, zero, start, title, ylabel, xlabel. A warning that the fit has not converged stays.
+        median, observed, zero, start, title, ylabel, xlabel. A warning that the fit has not converged stays.
     figure_kwargs
         Passed to the backend's figure, such as ``{"figsize": (9, 12)}``, in inches unless ``figsize_units`` is
         ``"dots"``.
@@ -80,9 +80,9 @@ def plot_fit(
     name, style = chosen_backend(backend, plot_collection), styles(visuals, PARTS)
     tables = {prob: fit.to_frame(ci_prob=prob, ci_kind=ci_kind) for prob in _widest_first(ci_probs, ci_kind)}
     widest = next(iter(tables.values()))
-    mean = _dataset(widest, "mean")
+    middle = _dataset(widest, "median")
     canvas = plot_collection or PlotCollection.wrap(
-        mean,
+        middle,
         cols=["__variable__"],
         col_wrap=1,
         backend=name,
@@ -93,12 +93,12 @@ def plot_fit(
         canvas.map(_draw_donors, "donors", data=_only_outcome(fit.panel.donor_outcomes), **look)
     if style["bands"] is not None:
         _bands(canvas, tables, style["bands"])
-    if style["mean"] is not None:
-        canvas.map(_draw_line, "mean", data=mean, **({"color": "C0", "width": 2} | style["mean"]))
+    if style["median"] is not None:
+        canvas.map(_draw_line, "median", data=middle, **({"color": "C0", "width": 2} | style["median"]))
     if style["observed"] is not None:
         look = {"color": "B1", "width": 2.5} | style["observed"]
         canvas.map(_draw_line, "observed", data=_only_outcome(fit.panel.treated_outcome), **look)
-    _references(canvas, fit, mean, style)
+    _references(canvas, fit, middle, style)
     backend_from_object(canvas.get_target("outcome", {})).ylim(_limits(widest), canvas.get_target("outcome", {}))
     _words(canvas, fit, style, _intervals(ci_probs, ci_kind))
     make_room(canvas)
@@ -135,14 +135,14 @@ def _bands(canvas: PlotCollection, tables: Mapping[float, pd.DataFrame], style: 
         canvas.map(_draw_band, f"band_{prob:g}", data=xr.concat(bounds, dim="ci_bound"), **look)
 
 
-def _references(canvas: PlotCollection, fit: "Fit", mean: xr.Dataset, style: Mapping[str, Any]) -> None:
+def _references(canvas: PlotCollection, fit: "Fit", middle: xr.Dataset, style: Mapping[str, Any]) -> None:
     """Zero lines, and the start of treatment."""
     if style["zero"] is not None:
         look = {"color": "B1", "width": 0.8, "alpha": 0.6} | style["zero"]
-        canvas.map(_draw_zero, "zero", data=mean[["effect", "cumulative"]], **look)
+        canvas.map(_draw_zero, "zero", data=middle[["effect", "cumulative"]], **look)
     if style["start"] is not None:
         look = {"color": "B1", "width": 1.2, "linestyle": "C1", "alpha": 0.8} | style["start"]
-        canvas.map(_draw_start, "start", data=mean, at=fit.panel.post.to_numpy()[0], **look)
+        canvas.map(_draw_start, "start", data=middle, at=fit.panel.post.to_numpy()[0], **look)
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
@@ -157,9 +157,9 @@ def _words(canvas: PlotCollection, fit: "Fit", style: Mapping[str, Any], interva
     panel = fit.panel
     treated = panel.treated[0] if len(panel.treated) == 1 else f"Mean of {listed(panel.treated, 3)}"
     titles = {
-        "outcome": f"{shortened(treated, 60)}\nobserved (bold), counterfactual (coloured: mean, {intervals}), donors (grey)",
-        "effect": f"Effect per period: observed minus counterfactual (mean, {intervals})\n{fit.calibration.short}",
-        "cumulative": f"Cumulative effect since the start (mean, {intervals})",
+        "outcome": f"{shortened(treated, 60)}\nobserved (bold), counterfactual (coloured: median, {intervals}), donors (grey)",
+        "effect": f"Effect per period: observed minus counterfactual (median, {intervals})\n{fit.calibration.short}",
+        "cumulative": f"Cumulative effect since the start (median, {intervals})",
     }
     for variable, title in titles.items():
         target = canvas.get_target(variable, {})
