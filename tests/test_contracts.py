@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import make_errors_page
 import pytest
 
 import bayes_synth as bs
@@ -109,3 +110,11 @@ def test_no_file_reaches_for_pickle_eval_or_attribute_guessing():
     for path in PACKAGE.rglob("*.py"):
         names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
         assert not names & (calls | {"pickle"}), path.name
+
+
+def test_the_page_of_errors_is_that_of_the_source():
+    assert make_errors_page.page() == make_errors_page.PAGE.read_text()
+
+
+def test_every_error_is_raised_with_a_sentence():
+    assert all(entry.text for entry in make_errors_page.entries())
