@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from coverage_peers import FILE, PEERS, work_peers
-from coverage_report import write
+from coverage_report import passes_that_must_fail, write
 from coverage_runs import DESIGNS, FITS, PANELS, read, real_jobs, simulated_jobs, work
 from coverage_scores import MODELS, NEGATIVE
 
@@ -38,7 +38,12 @@ def main() -> None:
     if not options.report:
         work(real_jobs(panels, models) + simulated_jobs(designs, options.replications), options.store, options.minutes)
         work_peers(panels, peers, options.store, options.minutes, options.peer_units)
-    write(list(read(options.store / FITS)), list(read(options.store / FILE)))
+    rows = list(read(options.store / FITS))
+    write(rows, list(read(options.store / FILE)))
+    if passes_that_must_fail(rows):
+        raise SystemExit(
+            f"The negative control ({NEGATIVE}) covers as well as a calibrated model: do not trust this board."
+        )
 
 
 if __name__ == "__main__":

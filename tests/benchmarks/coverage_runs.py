@@ -1,5 +1,6 @@
 """The fits of the coverage scoreboard, one line of a file each; imported by the worker processes too."""
 
+import hashlib
 import json
 import time
 import zlib
@@ -9,11 +10,12 @@ from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
-from coverage_scores import score_fit
+from coverage_scores import MODELS, score_fit
 from designs import DESIGNS
 from real_panels import PANELS
 
 import bayes_synth as bs
+from bayes_synth.provenance import to_spec
 
 FITS = "fits.jsonl"
 SIMULATION_DRAWS = 500
@@ -51,16 +53,23 @@ def run(job: Job) -> dict[str, Any]:
     else:
         panel, truth = DESIGNS[job.source].draw(np.random.default_rng(seed))
         scores = score_fit(panel, job.model, truth=truth, seed=seed, draws=SIMULATION_DRAWS)
-    return {**job._asdict(), **scores, "seconds": time.perf_counter() - began}
+    return {**job._asdict(), **scores, "spec": specification(job.model), "seconds": time.perf_counter() - began}
+
+
+def specification(model: str) -> str:
+    """Digest of a model's specification: answers of one that has been changed since are not counted."""
+    return hashlib.sha256(json.dumps(to_spec(MODELS[model]), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """Every answer so far in a file, if it is there; a line cut off by a kill is left out and run again."""
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
-            yield json.loads(line)
+            row = json.loads(line)
         except json.JSONDecodeError:
             continue
+        if row.get("spec") in (None, specification(row["model"]) if "model" in row else None):
+            yield row
 
 
 def work(jobs: list[Job], store: Path, minutes: float) -> None:
