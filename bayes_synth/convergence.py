@@ -35,12 +35,15 @@ class Convergence:
         Number of divergent transitions after tuning.
     r_hat, ess
         Worst R-hat, and worst bulk or tail effective sample size, among effect and noise parameters.
+    steps
+        Whether the sampler's own steps were in trouble (divergences, tree depth, E-BFMI), which smaller ones may mend.
     """
 
     problems: tuple[str, ...]
     divergences: int
     r_hat: float
     ess: float
+    steps: bool = False
 
     @property
     def ok(self) -> bool:
@@ -87,7 +90,8 @@ def check_convergence(draws: xr.Dataset, sample_stats: xr.Dataset) -> Convergenc
     worst, least = float(table["r_hat"].max()), float(table[["ess_bulk", "ess_tail"]].min().min())
     mixing = [f"{', '.join(bad)}: R-hat above {R_HAT} or ESS below {ESS}"] if len(bad) else []
     divergences = int(sample_stats["diverging"].sum())
-    return Convergence(tuple(mixing + _sampler_problems(sample_stats)), divergences, worst, least)
+    steps = _sampler_problems(sample_stats)
+    return Convergence(tuple(mixing + steps), divergences, worst, least, bool(steps))
 
 
 def _sampler_problems(stats: xr.Dataset) -> list[str]:

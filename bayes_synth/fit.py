@@ -4,6 +4,7 @@ Nothing here samples except :func:`fit_panel`; a fit read from a file answers wi
 """
 
 import html
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -292,6 +293,10 @@ class Fit:
 
         table = self.summary().to_html(float_format=lambda x: f"{x:.4g}")
         return f"<pre>{html.escape(headline(self))}</pre>{table}"
+
+    @property
+    def _attempts(self) -> int:
+        return int(json.loads(self.idata.attrs["bayes_synth"])["sampling"]["attempt"])
 
     @property
     def _watched(self) -> xr.Dataset:

@@ -160,6 +160,7 @@ class SyntheticControl:
         cores: int | None = None,
         random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
         progressbar: bool | str = True,
+        strict: bool = False,
     ) -> "Fit":
         """Sample the posterior of weights, counterfactual and effect.
 
@@ -182,6 +183,10 @@ class SyntheticControl:
             same draws bit for bit on one type of machine.
         progressbar
             As in :func:`pymc.sample`.
+        strict
+            Whether a fit that has not converged is an error instead of a warning and a mark. Either way a fit whose steps
+            were in trouble (divergences, tree depth, E-BFMI) is first sampled a second time, with smaller steps and twice
+            the tuning; the fit says so.
 
         Returns
         -------
@@ -193,7 +198,7 @@ class SyntheticControl:
         PriorError
             O009, O010 for options that make no sense.
         SamplingFailed
-            When the sampler gave no usable draws.
+            S001, S004 when the sampler gave no usable draws; S003 with ``strict`` when they have not converged.
 
         Warns
         -----
@@ -212,7 +217,7 @@ class SyntheticControl:
             random_seed=random_seed,
             progressbar=progressbar,
         )
-        return fit_panel(self, panel, settings)
+        return fit_panel(self, panel, settings, strict=strict)
 
     def priors(self, panel: Panel) -> dict[str, str]:
         """The priors in force, in words, by parameter.

@@ -26,6 +26,7 @@ def headline(fit: "Fit") -> str:
         "relative": describe(fit.effect("relative")) if "relative" in fit.idata["effects"] else "undefined (R004)",
         "estimator": estimator_sentence(fit),
         "sampler": str(fit._convergence)
+        + ("; second attempt, with smaller steps" if fit._attempts > 1 else "")
         + ("" if fit.weights_ok else "; single weights have not mixed (similar donors)"),
         "fit": str(fit._fit_verdict),
         "variance": f"of the average counterfactual: {shares}, the rest {' and '.join(rest)}",

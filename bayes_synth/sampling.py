@@ -66,6 +66,7 @@ class Settings:
     cores: int
     random_seed: int
     progressbar: bool | str
+    attempt: int = 1
 
     @classmethod
     def checked(cls, *, random_seed: Any, cores: int | None, **options: Any) -> "Settings":

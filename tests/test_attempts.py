@@ -1,0 +1,67 @@
+"""A second, stricter attempt where the sampler's steps were in trouble, and what is said when it fails too."""
+
+import numpy as np
+import pytest
+
+import bayes_synth as bs
+from bayes_synth import fitting
+from bayes_synth.errors import ConvergenceWarning, SamplingFailed
+from bayes_synth.sampling import Sampled
+from bayes_synth.testing import fake_fit, fake_panel
+
+MODEL = bs.SyntheticControl(calibrate=False)
+OPTIONS = {"draws": 250, "chains": 4, "tune": 30, "target_accept": 0.96, "random_seed": 1, "progressbar": False}
+
+
+@pytest.fixture
+def sampler(monkeypatch):
+    """Settings asked for; the n-th run has as many divergences as the n-th of ``divergences``."""
+    asked, divergences = [], []
+
+    def sample(task, settings, seed):
+        fit = fake_fit(model=MODEL, draws=settings.draws, divergences=divergences[len(asked)])
+        asked.append(settings)
+        posterior = fit.idata["posterior"].to_dataset().drop_vars("level")
+        scale = float(task.arrays["prior_s"]) if "prior_s" in task.arrays else 1.0
+        return Sampled(posterior.assign(s=posterior["s"] * scale), fit.idata["sample_stats"].to_dataset(), 0.0, 0.0)
+
+    monkeypatch.setattr(fitting, "sample", sample)
+    return asked, divergences
+
+
+def test_steps_without_trouble_are_taken_once(sampler):
+    asked, divergences = sampler
+    divergences += [0]
+    fit = MODEL.fit(fake_panel(), **OPTIONS)
+    assert len(asked) == 1
+    assert "second attempt" not in repr(fit)
+
+
+def test_trouble_is_met_with_smaller_steps_and_recorded(sampler):
+    asked, divergences = sampler
+    divergences += [50, 0]
+    fit = MODEL.fit(fake_panel(), **OPTIONS)
+    assert [run.target_accept for run in asked] == [0.96, pytest.approx(0.99)]
+    assert [run.tune for run in asked] == [30, 60]
+    assert fit.ok
+    assert "second attempt, with smaller steps" in repr(fit)
+
+
+def test_two_failures_are_a_warning_or_with_strict_an_error(sampler):
+    asked, divergences = sampler
+    divergences += [50, 50, 50, 50]
+    with pytest.warns(ConvergenceWarning, match=r"\[S003\] NOT CONVERGED: 5.0% of transitions diverged"):
+        fit = MODEL.fit(fake_panel(), **OPTIONS)
+    assert not fit.ok
+    with pytest.raises(SamplingFailed, match=r"\[S003\] NOT CONVERGED: 5.0%"):
+        MODEL.fit(fake_panel(), **OPTIONS, strict=True)
+    assert len(asked) == 4
+
+
+def test_few_draws_alone_are_no_reason_for_another_attempt(sampler):
+    asked, divergences = sampler
+    divergences += [0]
+    with pytest.warns(ConvergenceWarning, match="ESS below 400"):
+        MODEL.fit(fake_panel(), **OPTIONS | {"draws": 50})
+    assert len(asked) == 1
+    assert np.isclose(asked[0].target_accept, 0.96)
