@@ -293,12 +293,12 @@ def test_a_concentration_per_donor_is_calibrated_too():
     assert len(fit.calibration.table) == 3
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [(np.nan, 1.0), (np.inf, 1.0), (1.0, 0.0)], ids=str)
 def test_a_refit_without_a_finite_forecast_is_named_and_left_out(monkeypatch, bad):
-    values = iter([bad, 1.0, 1.0, 1.0, 1.0, 1.0])
+    values = iter([bad, *[(1.0, 1.0)] * 5])
 
     def row(*_, **__):
-        return dict(zip(RAW, (next(values), 1.0, 1.0, 0, True), strict=True))
+        return dict(zip(RAW, (*next(values), 1.0, 0, True), strict=True))
 
     found = rows(monkeypatch, fake_panel(), PLAN, row=row)
     assert found.skipped == ("donor_00 (no finite forecast)",)
