@@ -115,11 +115,15 @@ class Calibration:
         """The placebos with their z-scores: errors over pooled standard deviations."""
         return placebos.assign(z=placebos["error"] / self.pooled(placebos["sd"], placebos["scale"], placebos))
 
+    @property
+    def law(self) -> Any:
+        """The likelihood of a z-score at kappa = 1."""
+        return stats.norm() if np.isinf(self.degrees_of_freedom) else stats.t(self.degrees_of_freedom)
+
     def posterior(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Posterior of kappa given the donors' z-scores: values on a grid and their probabilities."""
         logs = np.linspace(-REACH * self.kappa_sd, REACH * self.kappa_sd, NODES)
-        law = stats.norm() if np.isinf(self.degrees_of_freedom) else stats.t(self.degrees_of_freedom)
-        likelihood = law.logpdf(np.asarray(z)[:, None] * np.exp(-logs)) - logs
+        likelihood = self.law.logpdf(np.asarray(z)[:, None] * np.exp(-logs)) - logs
         density = likelihood.sum(0) - 0.5 * (logs / self.kappa_sd) ** 2
         mass = np.exp(density - density.max())
         return np.exp(logs), mass / mass.sum()
@@ -179,7 +183,7 @@ class Calibrated:
         return "not calibrated" if self.kappa is None else self._sentence()
 
     def _sentence(self, interval: str = "") -> str:
-        size = str(self.table.index[0]).count(" + ") + 1 if len(self.table) else 1
+        size = str(self.table.index[0]).count(" + ") + 1
         who = "donors" if size == 1 else f"averages of {size} donors"
         kappa = float(self.kappa.mean())  # type: ignore[union-attr]
         total = f"model's spread x {kappa * self.pooling:.2g}"

@@ -75,10 +75,13 @@ def _log_likelihood(
     return xr.Dataset({"outcome": lay.timed(density, "pre")})
 
 
-def predicted(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
-    """The counterfactual alone, dims ``(chain, draw, time)``, on the model's scale in its own units."""
+def predicted(
+    model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator
+) -> tuple[xr.DataArray, Inputs]:
+    """The counterfactual alone, dims ``(chain, draw, time)``, on the model's scale, and the panel as it was seen."""
     lay, _, _, weighted, _, path = _continued(model, panel, posterior, rng)
-    return lay.timed(lay.inputs.location + lay.inputs.scale * (weighted[:, lay.inputs.periods :] + path.future), "post")
+    inputs = lay.inputs
+    return lay.timed(inputs.location + inputs.scale * (weighted[:, inputs.periods :] + path.future), "post"), inputs
 
 
 def calibrated_groups(

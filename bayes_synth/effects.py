@@ -123,17 +123,15 @@ class Effect:
 
 
 def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> str:
-    """Centre, interval with its probability and kind, and the probability of the sign that was found."""
+    """Median, interval with its probability and kind, and the probability of the sign that was found.
+
+    The median, because a ratio, and the exponential of a Student-t, have no mean.
+    """
     low, high = (as_text(effect, float(bound)) for bound in effect.interval(ci_prob, ci_kind))
-    middle = centre(effect)
+    middle = float(effect.draws.median())
     value = " ".join(filter(None, [as_text(effect, middle), effect.unit]))
     sign, mass = ("<", effect.probability(below=0)) if middle < 0 else (">", effect.probability(above=0))
     return f"{value} [{low}, {high}] ({per_cent(ci_prob)} {ci_kind.upper()}), P(effect {sign} 0) {probable(mass)}"
-
-
-def centre(effect: Effect) -> float:
-    """The median: of a ratio, and of the exponential of a Student-t, no mean exists."""
-    return float(effect.draws.median())
 
 
 def as_text(effect: Effect, value: float) -> str:

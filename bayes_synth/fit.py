@@ -1,6 +1,6 @@
 """Fit: a panel, a model and the draws, and every question one asks of them.
 
-Nothing here samples except :func:`fit_panel`; a fit read from a file answers without PyMC.
+Nothing here samples; a fit read from a file answers without PyMC.
 """
 
 import html
@@ -53,7 +53,8 @@ class Fit:
         as it is. Groups: ``posterior``, ``sample_stats``, ``posterior_predictive`` (pre-period),
         ``predictions`` (``counterfactual``), ``effects``, ``log_likelihood``, ``log_prior``, ``prior``,
         ``prior_predictive``, ``predictions_uncalibrated`` and ``calibration`` (unless switched off),
-        ``observed_data``, ``constant_data``, ``predictions_constant_data``.
+        ``noise_scores`` (when the noise was chosen), ``observed_data``, ``constant_data``, ``predictions_constant_data``.
+        Student-t noise has no ``log_likelihood``.
     """
 
     panel: Panel

@@ -97,14 +97,12 @@ def log_densities(table: pd.DataFrame, plan: Calibration, *, calibrated: bool) -
     error, scale = table["error"].to_numpy(), table["scale"].to_numpy()
     if not calibrated:
         return pd.Series(stats.norm.logpdf(error / scale, scale=table["sd"] / scale), index=table.index)
-    nu = plan.degrees_of_freedom
-    law = stats.norm() if np.isinf(nu) else stats.t(nu)
     scores = []
     for j in range(len(table)):
         others = plan.scored(table.drop(index=table.index[j]))
         kappa, mass = plan.posterior(others["z"].to_numpy())
         width = kappa * plan.pooled(table["sd"].iloc[j], scale[j], others) / scale[j]
-        scores.append(np.log(mass @ (law.pdf(error[j] / scale[j] / width) / width)))
+        scores.append(np.log(mass @ (plan.law.pdf(error[j] / scale[j] / width) / width)))
     return pd.Series(scores, index=table.index)
 
 

@@ -52,16 +52,16 @@ class OutcomeScale:
                 f"{len(donors)} donors have outcomes of zero or less (periods in brackets), which have no logarithm: "
                 f"{listed(donors)}.\n  Drop them with panel.drop([...]) or use scale='linear'.",
             )
-        treated = panel.treated_outcome
-        before = int((treated.sel(time=panel.pre.to_numpy()) <= self.least).sum())
+        # After ``start`` only the counterfactual is on the model's scale.
+        treated = panel.treated_outcome.sel(time=panel.pre.to_numpy())
+        before = int((treated <= self.least).sum())
         if before:
             raise PanelError(
                 "V013",
                 f"the treated unit has outcomes of zero or less in {before} pre-periods, which have no logarithm: "
                 "use scale='linear'.",
             )
-        # After ``start`` only the counterfactual is on the model's scale.
-        return self.forward(treated.sel(time=panel.pre.to_numpy())), self.forward(panel.donor_outcomes)
+        return self.forward(treated), self.forward(panel.donor_outcomes)
 
 
 def _same(values: Any) -> Any:

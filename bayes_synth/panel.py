@@ -28,7 +28,7 @@ from bayes_synth.errors import DesignError, DesignWarning, PanelError, PanelWarn
 from bayes_synth.intake import complete, read_long, read_wide, read_xarray, time_label
 from bayes_synth.remarks import Remark, Table, remarks, skipped
 
-__all__ = ["Panel", "assemble"]
+__all__ = ["Panel", "from_table"]
 
 Missing = Literal["error", "drop_donors", "drop_times"]
 
@@ -117,7 +117,7 @@ class Panel:
         """
         notes: list[Remark] = []
         table = read_long(data, unit=unit, time=time, outcome=outcome, notes=notes)
-        return assemble(table, treated, start, missing=missing, notes=notes, unit=unit, time=time, outcome=outcome)
+        return from_table(table, treated, start, missing=missing, notes=notes, unit=unit, time=time, outcome=outcome)
 
     @classmethod
     def from_wide(
@@ -152,7 +152,7 @@ class Panel:
         """
         notes: list[Remark] = []
         table = read_wide(data, time=time, notes=notes)
-        return assemble(
+        return from_table(
             table, treated, start, missing=missing, notes=notes, unit="unit", time=time or "time", outcome=outcome
         )
 
@@ -191,7 +191,7 @@ class Panel:
         notes: list[Remark] = []
         table = read_xarray(data, unit=unit, time=time, outcome=outcome, notes=notes)
         name = outcome or (data.name if isinstance(data, xr.DataArray) else next(iter(data.data_vars))) or "outcome"
-        return assemble(table, treated, start, missing=missing, notes=notes, unit=unit, time=time, outcome=str(name))
+        return from_table(table, treated, start, missing=missing, notes=notes, unit=unit, time=time, outcome=str(name))
 
     @property
     def donors(self) -> tuple[str, ...]:
@@ -346,7 +346,7 @@ class Panel:
         return f"<strong>Panel</strong><table>{rows}</table>"
 
 
-def assemble(
+def from_table(
     table: pd.DataFrame,
     treated: Any,
     start: Any,

@@ -19,8 +19,7 @@ from threadpoolctl import threadpool_limits
 from bayes_synth.calibration import COLUMNS, Calibration, Placebos, check_excluded
 from bayes_synth.draws import predicted
 from bayes_synth.errors import DesignError
-from bayes_synth.model import SyntheticControl, scaled, task_for
-from bayes_synth.outcome_scale import outcome_scale
+from bayes_synth.model import SyntheticControl, task_for
 from bayes_synth.panel import Panel
 from bayes_synth.sampling import Settings, entropy, sample
 
@@ -112,11 +111,11 @@ def _row(
     )
     seed, rng = smaller.streams()
     sampled = sample(task_for(model, placebo, like=panel), smaller, seed)
-    forward = outcome_scale(model.scale).forward
-    path = predicted(model, placebo, sampled.posterior, rng)
-    average, realised = path.mean("time"), forward(placebo.treated_outcome.sel(time=placebo.post.to_numpy())).mean()
+    path, inputs = predicted(model, placebo, sampled.posterior, rng)
+    outcome = inputs.measure.forward(placebo.treated_outcome.sel(time=placebo.post.to_numpy()))
+    average, realised = path.mean("time"), outcome.mean()
     error, sd = float(realised - average.mean()), float(average.std(ddof=1))
     divergences = int(sampled.sample_stats["diverging"].sum())
     r_hat = float(arviz_stats.rhat(xr.Dataset({"average": average}))["average"])
     settled = bool(r_hat <= R_HAT and divergences <= 0.01 * average.size)
-    return {"error": error, "sd": sd, "scale": scaled(model, placebo).scale, "divergences": divergences, "ok": settled}
+    return {"error": error, "sd": sd, "scale": inputs.scale, "divergences": divergences, "ok": settled}

@@ -43,6 +43,11 @@ class Table(NamedTuple):
     donors: pd.DataFrame
     pre: int
 
+    @property
+    def before(self) -> tuple[pd.Series, pd.DataFrame]:
+        """Treated series and donors in the pre-period."""
+        return self.treated.iloc[: self.pre], self.donors.iloc[: self.pre]
+
 
 def remarks(table: Table) -> list[Remark]:
     """Every remark on this table, in the order of their codes.
@@ -53,8 +58,7 @@ def remarks(table: Table) -> list[Remark]:
         V003 when every donor is constant, V006 when a donor is the treated unit under another name.
     """
     _refuse_copies(table)
-    found = [Remark(code, kind, text) for check in CHECKS for code, kind, text in check(table)]
-    return sorted(found)
+    return sorted(remark for check in CHECKS for remark in check(table))
 
 
 def skipped(times: pd.Index) -> list[Remark]:
@@ -76,62 +80,60 @@ def _evenly_spaced(times: pd.Index) -> bool:
     return any(step.min() > 0 and np.ptp(step) <= 1e-9 * step.max() for step in steps)
 
 
-Found = Iterator[tuple[str, str, str]]
-
-
-def _lengths(table: Table) -> Found:
+def _lengths(table: Table) -> Iterator[Remark]:
     pre, post, donors = table.pre, len(table.treated) - table.pre, table.donors.shape[1]
     if pre < SHORT_PRE:
-        yield "D005", "warned", f"only {pre} pre-periods: the weights will follow their prior."
+        yield Remark("D005", "warned", f"only {pre} pre-periods: the weights will follow their prior.")
     if post > 5 * pre:
-        yield (
+        yield Remark(
             "D020",
             "warned",
             f"{post} post-periods are over five times the {pre} pre-periods: late effects are guesses.",
         )
     elif post > pre:
-        yield "D019", "warned", f"{post} post-periods are more than the {pre} pre-periods: late effects are uncertain."
+        yield Remark(
+            "D019", "warned", f"{post} post-periods are more than the {pre} pre-periods: late effects are uncertain."
+        )
     if donors > pre:
-        yield (
+        yield Remark(
             "D022",
             "noted",
             f"{donors} donors and {pre} pre-periods: least squares would overfit; the sparse prior and the fit verdict guard.",
         )
 
 
-def _sizes(table: Table) -> Found:
-    values = table.donors.assign(_=table.treated)
-    largest = float(np.abs(values.to_numpy()).max())
+def _sizes(table: Table) -> Iterator[Remark]:
+    largest = max(float(table.donors.abs().to_numpy().max()), float(table.treated.abs().max()))
     if largest > EXTREME or 0 < largest < 1 / EXTREME:
-        yield "V010", "noted", f"outcomes are as large as {largest:.3g}: scaled inside, results are in your units."
-    size = values.abs().median()
-    sizes = size.drop("_")[lambda s: s > 0]
-    if size["_"] > 0:
-        ratio = np.exp(np.abs(np.log(sizes / size["_"])))
-        far = ratio[ratio > APART]
-        if len(far):
-            yield (
-                "V009",
-                "warned",
-                f"{len(far)} donors are over {APART:g} times larger or smaller than the treated unit: {listed(far.index)}. "
-                "The same unit of measurement?",
-            )
+        yield Remark(
+            "V010", "noted", f"outcomes are as large as {largest:.3g}: scaled inside, results are in your units."
+        )
+    own, sizes = float(table.treated.abs().median()), table.donors.abs().median()
+    ratio = sizes[sizes > 0] / own if own > 0 else sizes[:0]
+    far = ratio.index[(ratio > APART) | (ratio < 1 / APART)]
+    if len(far):
+        yield Remark(
+            "V009",
+            "warned",
+            f"{len(far)} donors are over {APART:g} times larger or smaller than the treated unit: {listed(far)}. "
+            "The same unit of measurement?",
+        )
 
 
-def _flat(table: Table) -> Found:
+def _flat(table: Table) -> Iterator[Remark]:
     flat = _constant(table.donors)
     if flat:
-        yield "V002", "warned", f"{len(flat)} donors never change: {listed(flat)}. They can only shift the level."
+        yield Remark(
+            "V002", "warned", f"{len(flat)} donors never change: {listed(flat)}. They can only shift the level."
+        )
 
 
-def _twins(table: Table) -> Found:
+def _twins(table: Table) -> Iterator[Remark]:
     moving = table.donors.drop(columns=_constant(table.donors))
-    close = np.triu(
-        np.abs(np.corrcoef(moving.to_numpy().T, rowvar=True)) if moving.shape[1] > 1 else np.zeros((1, 1)), 1
-    )
+    close = np.triu(np.atleast_2d(np.abs(np.corrcoef(moving.to_numpy(), rowvar=False))), 1)
     pairs = [f"{moving.columns[i]} and {moving.columns[j]}" for i, j in np.argwhere(close > ALIKE)]
     if pairs:
-        yield (
+        yield Remark(
             "V005",
             "warned",
             f"{len(pairs)} pairs of donors move as one (correlation over {ALIKE}): {listed(pairs)}. "
@@ -139,23 +141,23 @@ def _twins(table: Table) -> Found:
         )
 
 
-def _leaks(table: Table) -> Found:
-    before, donors = table.treated.iloc[: table.pre], table.donors.iloc[: table.pre]
+def _leaks(table: Table) -> Iterator[Remark]:
+    before, donors = table.before
     same = [str(name) for name in donors if np.array_equal(donors[name], before)]
     if same:
-        yield (
+        yield Remark(
             "V007",
             "warned",
             f"{listed(same)} equal the treated unit in every pre-period: the counterfactual will be theirs. A copy?",
         )
 
 
-def _hull(table: Table) -> Found:
-    before, donors = table.treated.iloc[: table.pre], table.donors.iloc[: table.pre]
+def _hull(table: Table) -> Iterator[Remark]:
+    before, donors = table.before
     above, below = (before - donors.max(axis=1)).clip(lower=0), (donors.min(axis=1) - before).clip(lower=0)
     out = (above + below)[lambda gap: gap > 0]
     if len(out):
-        yield (
+        yield Remark(
             "V008",
             "warned",
             f"the treated unit lies outside its donors' range in {len(out)} of {table.pre} pre-periods, by up to "
@@ -163,12 +165,12 @@ def _hull(table: Table) -> Found:
         )
 
 
-def _opposed(table: Table) -> Found:
-    before, donors = table.treated.iloc[: table.pre], table.donors.iloc[: table.pre]
+def _opposed(table: Table) -> Iterator[Remark]:
+    before, donors = table.before
     moving = donors.drop(columns=_constant(donors))
     low = moving.corrwith(before)[lambda r: r < OPPOSED]
     if len(low):
-        yield (
+        yield Remark(
             "V011",
             "warned",
             f"{len(low)} donors move against the treated unit before treatment (correlation below {OPPOSED:g}): "
@@ -176,13 +178,13 @@ def _opposed(table: Table) -> Found:
         )
 
 
-def _breaks(table: Table) -> Found:
+def _breaks(table: Table) -> Iterator[Remark]:
     steps = table.donors.diff().abs()
     around = steps.iloc[table.pre]
     usual = 1.4826 * steps.drop(index=steps.index[table.pre]).median()
     jumped = around[(around > JUMP * usual) & (usual > 0)]
     if len(jumped):
-        yield (
+        yield Remark(
             "V012",
             "warned",
             f"{len(jumped)} donors jump at {short(table.donors.index[table.pre])}, over {JUMP:g} times their usual step: "
@@ -190,22 +192,21 @@ def _breaks(table: Table) -> Found:
         )
 
 
-def _ties(table: Table) -> Found:
-    before = table.treated.iloc[: table.pre]
+def _ties(table: Table) -> Iterator[Remark]:
+    before, _ = table.before
     whole = bool((before == before.round()).all())
     if whole and (before >= 0).all() and before.median() < SMALL_COUNT and (before == 0).mean() > 0.1:
         text = "the outcome counts few events, often none: normal noise suits it badly; sum over longer periods."
-        text = "the outcome counts few events, often none: normal noise suits it badly; sum over longer periods."
-        yield "P012", "warned", text
+        yield Remark("P012", "warned", text)
     elif before.nunique() < FEW_VALUES * len(before):
-        yield (
+        yield Remark(
             "V014",
             "warned",
             f"the treated series has only {before.nunique()} values in {len(before)} pre-periods: rounded?",
         )
 
 
-CHECKS: tuple[Callable[[Table], Found], ...] = (
+CHECKS: tuple[Callable[[Table], Iterator[Remark]], ...] = (
     _lengths, _sizes, _flat, _twins, _leaks, _hull, _opposed, _breaks, _ties,
 )  # fmt: skip
 

@@ -22,7 +22,7 @@ def headline(fit: "Fit") -> str:
     shares = ", ".join(f"{name} {share:.0%}" for name, share in fit._fit_verdict.noise_share.items())
     rest = ["weights", *(name for name, prior in fit.model.process.integrated("").items() if prior != "none")]
     lines = {
-        "effect": f"{describe(fit.effect('average'))}",
+        "effect": describe(fit.effect("average")),
         "relative": describe(fit.effect("relative")) if "relative" in fit.idata["effects"] else "undefined (R004)",
         "estimator": estimator_sentence(fit),
         "sampler": str(fit._convergence)
@@ -42,13 +42,16 @@ def headline(fit: "Fit") -> str:
 def estimator_sentence(fit: "Fit") -> str:
     """Which estimator was used, on which scale, and whether it was chosen."""
     logs = ", logarithms of outcomes" if fit.model.scale == "log" else ""
-    if "noise_scores" not in fit.idata.children:
-        return f"{fit.model.process.describe()}{logs}"
+    chosen = f" (chosen by held-out log score: {_why(fit)})" if "noise_scores" in fit.idata.children else ""
+    return f"{fit.model.process.describe()}{logs}{chosen}"
+
+
+def _why(fit: "Fit") -> str:
     scores = fit.idata["noise_scores"].to_dataset()
     gap, error = (float(scores[name].where(scores["chosen"] == 1).max()) for name in ("difference", "difference_se"))
-    why = "no other of {} was clearly better" if gap == 0 else "better than the default by {gap:.2g} (se {error:.2g})"
-    why = why.format(scores.sizes["noise"], gap=gap, error=error)
-    return f"{fit.model.process.describe()}{logs} (chosen by held-out log score: {why})"
+    if gap == 0:
+        return f"no other of {scores.sizes['noise']} was clearly better"
+    return f"better than the default by {gap:.2g} (se {error:.2g})"
 
 
 def weights_sentence(fit: "Fit") -> str:
@@ -58,10 +61,8 @@ def weights_sentence(fit: "Fit") -> str:
     listed = ", ".join(f"{donor} {mean:.2f}" for donor, mean in core["mean"].head(6).items())
     more = f" and {len(core) - 6} more" if len(core) > 6 else ""
     sure = probable(table.attrs["core_probability"])
-    few, loss = (
-        int((table["projected"] > 0).sum()),
-        f"{table.attrs['projection_loss']:.2g} {unit_of(fit.model, fit.panel)}",
-    )
+    few = int((table["projected"] > 0).sum())
+    loss = f"{table.attrs['projection_loss']:.2g} {unit_of(fit.model, fit.panel)}"
     return (
         f"{listed}{more} hold 80% of the weight on average (at least that with probability {sure}); "
         f"{few} donors come within {loss}"

@@ -33,9 +33,6 @@ def _in_file(path: Path) -> Iterator[Entry]:
         if isinstance(node, ast.Call) and node.args:
             name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             yield from _from_call(name, node.args)
-        if isinstance(node, ast.Tuple) and len(node.elts) == 3 and _is_code(node.elts[0]):
-            code, kind, text = node.elts
-            yield Entry(code.value, KINDS[kind.value], _words(text))
 
 
 def _from_call(name: str, args: list[ast.expr]) -> Iterator[Entry]:

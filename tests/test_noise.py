@@ -3,6 +3,7 @@
 import numpy as np
 import pymc as pm
 import pytest
+from impulse import Impulse
 from scipy.linalg import block_diag
 from scipy.stats import multivariate_normal
 
@@ -61,20 +62,6 @@ def graph_log_density(noise: AbstractNoise, residual: np.ndarray):
         noise.build(pm.Data("residual", noise.rotate(residual)), noise.inputs(len(residual)))
     wanted = [model[name] for name in noise.parameters]
     return model.compile_fn(model["log_likelihood"], inputs=wanted, point_fn=False, on_unused_input="ignore")
-
-
-class Impulse:
-    """Standard normal shocks that are all zero but one."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-
-    def standard_normal(self, size):
-        shocks = np.zeros(size)
-        if 0 <= self.left < shocks.size:
-            shocks.flat[self.left] = 1.0
-        self.left -= shocks.size
-        return shocks
 
 
 def continuation(noise, point, residual, periods, shock=-1):

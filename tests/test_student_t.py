@@ -3,6 +3,7 @@
 import numpy as np
 import pymc as pm
 import pytest
+from impulse import Impulse
 from scipy import stats
 
 import bayes_synth as bs
@@ -82,23 +83,6 @@ def test_precision_is_the_dense_inverse(noise, point, residual):
     np.testing.assert_allclose(
         noise.precision_diagonal(draws(noise, point), PAST)[0], np.diag(inverse), atol=1e-7 * scale
     )
-
-
-class Impulse:
-    """Standard normal shocks that are all zero but one; chi-squares at their mean."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-
-    def standard_normal(self, size):
-        shocks = np.zeros(size)
-        if 0 <= self.left < shocks.size:
-            shocks.flat[self.left] = 1.0
-        self.left -= shocks.size
-        return shocks
-
-    def chisquare(self, df, size):
-        return np.full(size, df)
 
 
 @somewhere

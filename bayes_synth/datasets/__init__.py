@@ -13,7 +13,7 @@ import pandas as pd
 
 from bayes_synth.errors import LoadError, PanelError, suggestion
 from bayes_synth.intake import read_long
-from bayes_synth.panel import Panel, assemble
+from bayes_synth.panel import Panel, from_table
 from bayes_synth.remarks import Remark
 
 __all__ = ["fetch_dataset", "load_dataset"]
@@ -39,7 +39,7 @@ class Design:
         names = {"unit": self.unit, "time": self.time, "outcome": self.outcome}
         notes: list[Remark] = []
         # Quiet: what is odd about a known panel stands in its report.
-        return assemble(read_long(table, **names, notes=notes), treated, self.start, notes=notes, quiet=True, **names)
+        return from_table(read_long(table, **names, notes=notes), treated, self.start, notes=notes, quiet=True, **names)
 
 
 SHIPPED = {

@@ -63,7 +63,7 @@ class AR1(AbstractNoise):
         """Quasi-differences; the first period from the stationary law."""
         import pytensor.tensor as pt
 
-        rho, sd = parameters["rho"], pt.sqrt(variance(parameters) + 0 * spectrum)
+        rho, sd = parameters["rho"], pt.sqrt(variance(parameters) + spectrum)  # of zeros: one per period
         first = pt.sqrt(1 - rho**2)
 
         def whitened(x: Any) -> Any:

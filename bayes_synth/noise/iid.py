@@ -52,7 +52,7 @@ class IID(AbstractNoise):
         """Divide by the standard deviation."""
         import pymc as pm
 
-        each = variance(parameters) + 0 * spectrum
+        each = variance(parameters) + spectrum  # of zeros: one per period
         return (lambda x: x / pm.math.sqrt(each)), 0.5 * pm.math.log(each).sum()
 
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:

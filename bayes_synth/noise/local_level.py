@@ -37,12 +37,10 @@ class LocalLevel(AbstractNoise):
 
     Notes
     -----
-    Student-t noise is not Student-t in that basis: its likelihood is that of the dense normal given each period's
-    precision, whose cost grows with the cube of the pre-period.
-
     The random walk's covariance is diagonal in a sine basis (eigenvalues ``1 / (2 - 2 cos((2k-1) pi /
     (2T+1)))``), so data transformed once make the likelihood a diagonal regression: no Kalman filter,
-    no T x T matrix in the sampler.
+    no T x T matrix in the sampler. Student-t noise is not Student-t in that basis: its likelihood is that of the
+    dense normal given each period's precision, whose cost grows with the cube of the pre-period.
 
     References
     ----------
@@ -100,8 +98,8 @@ class LocalLevel(AbstractNoise):
                 draws, residual.shape[1], lambda inverse, x: (inverse @ x[..., None])[..., 0], residual
             )
         basis = sine_basis(residual.shape[1])
-        _, variance = self._variances(draws, residual.shape[1])
-        return np.asarray((residual @ basis.T / variance) @ basis)
+        _, total = self._variances(draws, residual.shape[1])
+        return np.asarray((residual @ basis.T / total) @ basis)
 
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
         """Through the sine basis."""
@@ -132,8 +130,8 @@ class LocalLevel(AbstractNoise):
 
     def _level(self, draws: Draws, past: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         basis = sine_basis(past.shape[1])
-        walk, variance = self._variances(draws, past.shape[1])
-        share = walk / variance
+        walk, total = self._variances(draws, past.shape[1])
+        share = walk / total
         spread = np.sqrt(share) * floored(draws["s"])
         return np.asarray((share * (past @ basis.T) + spread * rng.standard_normal(past.shape)) @ basis)
 

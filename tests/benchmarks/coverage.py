@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from coverage_peers import FILE, PEERS, work_peers
-from coverage_report import passes_that_must_fail, write
+from coverage_report import control_covers, scored, write
 from coverage_runs import DESIGNS, FITS, PANELS, read, real_jobs, simulated_jobs, work
 from coverage_scores import MODELS, NEGATIVE
 
@@ -38,9 +38,9 @@ def main() -> None:
     if not options.report:
         work(real_jobs(panels, models) + simulated_jobs(designs, options.replications), options.store, options.minutes)
         work_peers(panels, peers, options.store, options.minutes, options.peer_units)
-    rows = list(read(options.store / FITS))
-    write(rows, list(read(options.store / FILE)))
-    if passes_that_must_fail(rows):
+    fits = scored(list(read(options.store / FITS)))
+    write(fits, list(read(options.store / FILE)))
+    if control_covers(fits):
         raise SystemExit(
             f"The negative control ({NEGATIVE}) covers as well as a calibrated model: do not trust this board."
         )

@@ -18,9 +18,8 @@ WORST = 0.87
 """Lowest coverage of 95 % intervals that counts as calibrated on a single panel."""
 
 
-def write(rows: Sequence[dict[str, Any]], answers: Sequence[dict[str, Any]]) -> None:
+def write(fits: pd.DataFrame, answers: Sequence[dict[str, Any]]) -> None:
     """Every section of ``docs/calibration.md`` for which there are answers."""
-    fits = scored(rows)
     real, simulated = fits[fits["real"]], fits[~fits["real"]]
     default = real[real["model"] == "default"]
     if len(default):
@@ -37,13 +36,12 @@ def write(rows: Sequence[dict[str, Any]], answers: Sequence[dict[str, Any]]) -> 
     settled = default["ok"].astype(bool).mean() if len(default) else float("nan")
     command = footer("python tests/benchmarks/coverage.py --full")
     models = "; ".join(f"{name}: {size}" for name, size in real.groupby("model", sort=False).size().items())
-    note = f"{command} Placebos fitted so far: {models}. Converged: {settled:.1%} of the default model's."
+    note = f"{command} Placebos: {models}. Converged: {settled:.1%} of the default model's."
     write_between("calibration.md", "footer", note)
 
 
-def passes_that_must_fail(rows: Sequence[dict[str, Any]]) -> bool:
+def control_covers(fits: pd.DataFrame) -> bool:
     """Whether the negative control looks calibrated: then the scoreboard shows nothing."""
-    fits = scored(rows)
     covered = fits.loc[fits["model"] == NEGATIVE, "covered 0.95"]
     return bool(len(covered)) and bool(covered.mean() >= WORST)
 
