@@ -70,7 +70,7 @@ class Calibration:
     Notes
     -----
     With ``v`` a unit's predictive standard deviation of the average gap, ``c`` its scale (robust sd of its first
-    differences before treatment) and ``r`` the median of ``v / c`` over the donors, the pooled one is
+    differences before treatment) and ``r`` the median (of logs) of ``v / c`` over the donors, the pooled one is
     ``V = v^(1-p) (r c)^p``. ``z_j ~ t_nu(0, kappa)``, ``log kappa ~ N(0, kappa_sd^2)``, with ``z_j`` the realised
     average gap of donor j minus its predictive mean, over ``V_j``. The treated unit's predictive path is spread about
     its mean by ``kappa V / (v sqrt(lambda))``, ``lambda ~ Gamma(nu/2, nu/2)``, kappa and lambda drawn once per draw and
@@ -107,7 +107,7 @@ class Calibration:
 
     def pooled(self, sd: Any, scale: Any, placebos: pd.DataFrame) -> Any:
         """Predictive standard deviations drawn towards the placebos' typical one; units as ``sd`` and ``scale``."""
-        typical = (placebos["sd"] / placebos["scale"]).median()
+        typical = np.exp((placebos["sd"] / placebos["scale"]).map(np.log).median())
         # A power of a ratio: exact whatever the units.
         return sd * (typical * scale / sd) ** self.pooling
 

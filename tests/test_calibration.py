@@ -172,7 +172,7 @@ def test_the_treated_units_spread_is_pooled_as_the_donors_are(base):
     table, raw = base.calibration.table, base.idata["predictions_uncalibrated"]["counterfactual"]
     own = float(raw.mean("time").std(ddof=1))
     scale = robust_scale(base.panel.treated_outcome.sel(time=base.panel.pre.to_numpy()).to_numpy())
-    expected = np.sqrt(own * scale * (table["sd"] / table["scale"]).median()) / own
+    expected = np.sqrt(own * scale * np.exp(np.log(table["sd"] / table["scale"]).median())) / own
     assert base.calibration.pooling == pytest.approx(expected)
 
 
