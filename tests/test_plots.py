@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from arviz_plots import PlotCollection
 
+from bayes_synth.datasets import load_dataset
 from bayes_synth.effects import describe
 from bayes_synth.errors import PriorError, ResultError
 from bayes_synth.plots import common, plot_effect, plot_fit, plot_weights
@@ -486,3 +487,15 @@ def test_a_region_turned_round_is_refused(fake):
 def test_a_probability_outside_its_range_is_refused(fake, prob):
     with pytest.raises(PriorError, match="O004"):
         plot_effect(fake, backend="none", ci_prob=prob)
+
+
+def test_the_start_is_a_date_that_plotly_draws():
+    """Dates of a panel that was read count nanoseconds, which plotly would write as a number far off the axis."""
+    figure = written(plot_fit(fake_fit(panel=load_dataset("geo_test")), backend="plotly"))
+    assert '"x0":"2025-05-01T00:00:00"' in figure.replace(" ", "")
+
+
+def test_points_are_of_a_size_in_bokeh_too(fake):
+    canvas = plot_weights(fake, backend="bokeh")
+    points = [canvas.viz[name]["weights"].item() for name in canvas.viz.children if name.startswith("mean_")]
+    assert {point.glyph.size for point in points} == {45**0.5}

@@ -142,7 +142,7 @@ def _references(canvas: PlotCollection, fit: "Fit", middle: xr.Dataset, style: M
         canvas.map(_draw_zero, "zero", data=middle[["effect", "cumulative"]], **look)
     if style["start"] is not None:
         look = {"color": "B1", "width": 1.2, "linestyle": "C1", "alpha": 0.8} | style["start"]
-        canvas.map(_draw_start, "start", data=middle, at=fit.panel.post.to_numpy()[0], **look)
+        canvas.map(_draw_start, "start", data=middle, at=fit.panel.post[0], **look)
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
