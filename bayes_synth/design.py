@@ -89,17 +89,18 @@ def one_start(start: Any, treated: Sequence[str]) -> Any:
     return next(iter(start.values()))
 
 
-def check_numbers(outcomes: xr.DataArray) -> None:
-    """Refuse outcomes that are not sorted, unique and finite."""
+def check_numbers(outcomes: xr.DataArray, treated: Sequence[str]) -> None:
+    """Refuse outcomes that are not sorted, unique and finite; treated units' may be missing."""
     if outcomes.dims != ("time", "unit"):
         raise PanelError("P014", f"expected the dimensions ('time', 'unit'), found {outcomes.dims}.")
     if not all(
         outcomes.indexes[dim].is_monotonic_increasing and outcomes.indexes[dim].is_unique for dim in outcomes.dims
     ):
         raise PanelError("P021", "times and units must be sorted and occur once; bs.Panel.from_wide sorts them.")
-    if not np.isfinite(outcomes.to_numpy()).all():
+    allowed = np.isfinite(outcomes) | (outcomes.isnull() & outcomes["unit"].isin(list(treated)))
+    if not allowed.all():
         raise PanelError(
-            "P025", "every outcome must be a finite number; bs.Panel.from_wide names the ones that are not."
+            "P025", "every donor's outcome must be a finite number; bs.Panel.from_wide names the ones that are not."
         )
 
 

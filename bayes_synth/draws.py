@@ -13,7 +13,7 @@ import xarray as xr
 from bayes_synth.calibration import Calibration, Placebos, spread
 from bayes_synth.effects import SAMPLE_DIMS, effect_draws
 from bayes_synth.errors import PriorError
-from bayes_synth.model import Inputs, SyntheticControl, scaled
+from bayes_synth.model import GAP_RESIDUAL, Inputs, SyntheticControl, scaled
 from bayes_synth.noise.base import Continuation
 from bayes_synth.panel import Panel
 from bayes_synth.priors import as_weights_prior
@@ -66,13 +66,14 @@ def _log_likelihood(
     lay: "_Layout",
     observed: dict[str, xr.Dataset],
 ) -> xr.Dataset:
-    """``log p(y_t | y_-t, parameters)`` in outcome units.
+    """``log p(y_t | y_-t, parameters)`` in outcome units, of the pre-periods that have an outcome.
 
     Not for Student-t noise: given each period's own precision it would be another density, and useless at outliers.
     """
     seen, inputs = observed["observed_data"]["outcome"].to_numpy(), lay.inputs
-    density = model.process.log_predictive(noise, residual) - np.log(inputs.scale) + inputs.measure.log_slope(seen)
-    return xr.Dataset({"outcome": lay.timed(density, "pre")})
+    density = model.process.log_predictive(noise, residual, inputs.gaps) - np.log(inputs.scale)
+    density += inputs.measure.log_slope(seen)
+    return xr.Dataset({"outcome": lay.timed(density, "pre").isel(time=~np.isnan(inputs.outcome))})
 
 
 def predicted(
@@ -95,7 +96,8 @@ def calibrated_groups(
     draws = plan.draw(found.table["z"].to_numpy(), path.shape[:2], rng)
     coords = {dim: path[dim] for dim in SAMPLE_DIMS}
     kappa, lam = (xr.DataArray(values, dims=SAMPLE_DIMS, coords=coords) for values in draws)
-    sd = float(path.mean("time").std(ddof=1))
+    seen = groups["predictions_constant_data"]["outcome"].notnull()
+    sd = float(path.where(seen).mean("time").std(ddof=1))
     pooling = plan.pooled(sd, inputs.scale, found.table) / sd
     counterfactual = inputs.measure.back(spread(path, pooling * kappa, lam))
     evidence = found.table.rename_axis("placebo").to_xarray().assign({"kappa": kappa, "lambda": lam})
@@ -209,5 +211,7 @@ def _continued(model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng
     noise |= {name: noise[name][:, 0] for name in model.process.parameters}
     weighted = weights @ lay.inputs.donor_outcomes.T
     residual = lay.inputs.outcome - weighted[:, : lay.inputs.periods]
+    if len(lay.inputs.gaps):
+        residual[:, lay.inputs.gaps] = posterior[GAP_RESIDUAL].to_numpy().reshape(len(weights), -1)
     path = model.process.continue_path(noise, residual, len(panel.post), rng)
     return _Continued(lay, weights, noise, weighted, residual, path)

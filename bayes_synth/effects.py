@@ -93,7 +93,8 @@ class Effect:
         low, high = -np.inf if above is None else above, np.inf if below is None else below
         if not low < high:
             raise PriorError("O005", f"nothing lies above {low} and below {high}; is it the other way round?")
-        return _number(((self.draws > low) & (self.draws < high)).mean(SAMPLE_DIMS))
+        inside = ((self.draws > low) & (self.draws < high)).where(self.draws.notnull())
+        return _number(inside.mean(SAMPLE_DIMS))
 
     def rope(self, low: float, high: float) -> Any:
         """Posterior probability of the region of practical equivalence from ``low`` to ``high``.
@@ -170,7 +171,7 @@ def check_interval(ci_prob: float, ci_kind: str) -> None:
 
 
 def pointwise(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Observed minus counterfactual in each period; dims ``(chain, draw, time)``."""
+    """Observed minus counterfactual in each period; dims ``(chain, draw, time)``, NaN where nothing was observed."""
     observed, counterfactual = xr.align(observed, counterfactual, join="exact")
     return (observed - counterfactual).transpose(*SAMPLE_DIMS, "time")
 
@@ -244,13 +245,15 @@ ESTIMANDS = {
 
 
 def estimate(estimand: str, observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Draws of one estimand."""
-    draws: xr.DataArray = ESTIMANDS[estimand](pointwise(observed, counterfactual), counterfactual)
+    """Draws of one estimand, over the times that were observed."""
+    seen = counterfactual.where(observed.notnull())
+    draws: xr.DataArray = ESTIMANDS[estimand](pointwise(observed, seen), seen)
     return draws.rename(estimand)
 
 
 def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dataset:
-    """Draws of every estimand that these data allow, by name."""
+    """Draws of every estimand that these data allow, by name, over the times that were observed."""
+    counterfactual = counterfactual.where(observed.notnull())
     effect = pointwise(observed, counterfactual)
     absent = {
         "relative": sign_changes(counterfactual) > SIGN_CHANGES,

@@ -87,6 +87,8 @@ class Fit:
             return Effect(self._draws("effects", estimand), estimand, unit)
         keep = self._window(window)
         observed = self._draws("predictions_constant_data", "outcome").sel(time=keep)
+        if observed.isnull().all():
+            raise ResultError("R002", f"{self.panel.treated[0]!r} has no outcome in the window, so no effect either.")
         counterfactual = self._draws("predictions", "counterfactual").sel(time=keep)
         return Effect(estimands.estimate(estimand, observed, counterfactual), estimand, unit)
 
@@ -201,7 +203,7 @@ class Fit:
         """Whether the donors forecast the treated unit in its own past; see :class:`FitVerdict`."""
         inputs, post = scaled(self.model, self.panel), self.idata["posterior"]
         unit = {n: 1.0 if n in self.model.process.unitless else inputs.scale for n in self.model.process.parameters}
-        average = inputs.measure.forward(self._uncalibrated).mean("time")
+        average = inputs.measure.forward(self._uncalibrated.where(self._seen)).mean("time")
         return fit_verdict(
             self.model.process,
             {name: post[name].to_numpy().reshape(-1) / unit[name] for name in unit},
@@ -309,7 +311,12 @@ class Fit:
     def _uncalibrated_average(self) -> xr.DataArray:
         """The sampler's own: the spread of the calibration would hide how well its draws mix."""
         observed = self._draws("predictions_constant_data", "outcome")
-        return observed.mean("time") - self._uncalibrated.mean("time")
+        return observed.mean("time") - self._uncalibrated.where(self._seen).mean("time")
+
+    @property
+    def _seen(self) -> xr.DataArray:
+        """Whether the treated unit has an outcome in each post-period."""
+        return self._draws("predictions_constant_data", "outcome").notnull()
 
     @property
     def _uncalibrated(self) -> xr.DataArray:

@@ -88,7 +88,7 @@ def fit_verdict(
         Precision of each pre-period relative to the others, shape ``(time,)``: ones unless the noise is Student-t. A
         period that lies far out counts as little here as it did in the fit.
     outcome, donors
-        Pre-period series in units of the scale, shapes ``(time,)`` and ``(time, donor)``.
+        Pre-period series in units of the scale, shapes ``(time,)`` and ``(time, donor)``; NaN where the outcome is missing.
     scale
         Outcome units per unit of the scale.
     post
@@ -97,17 +97,18 @@ def fit_verdict(
         Predictive variance of the average counterfactual, in units of the scale.
     """
     typical = {name: np.array([value.mean()]) for name, value in draws.items()}
-    starts, mixing = _origins(len(outcome)), np.ones(len(outcome)) if mixing is None else mixing
+    starts, mixing = _origins(~np.isnan(outcome)), np.ones(len(outcome)) if mixing is None else mixing
     pairs = [_errors(noise, typical, mixing, outcome, donors, origin, post) for origin in starts]
     errors = [np.sqrt(np.mean(np.concatenate(side) ** 2)) * scale for side in zip(*pairs, strict=True)] or [np.nan] * 2
     shares = {name: float(v.mean() / variance) for name, v in noise.average_variance(draws, post).items()}
     return FitVerdict(float(errors[0]), float(errors[1]), len(starts), shares)
 
 
-def _origins(periods: int) -> list[int]:
-    """Up to six numbers of periods to learn from: at least half of them, and at least five."""
-    first = max(periods // 2, 5)
-    return sorted({int(x) for x in np.linspace(first, periods - 1, ORIGINS)}) if first < periods else []
+def _origins(seen: np.ndarray) -> list[int]:
+    """Up to six numbers of periods to learn from, with at least half of the outcomes in them, and at least five."""
+    at = np.flatnonzero(seen)
+    first = max(len(at) // 2, 5)
+    return sorted({int(at[int(x)]) for x in np.linspace(first, len(at) - 1, ORIGINS)}) if first < len(at) else []
 
 
 def _errors(
@@ -119,18 +120,22 @@ def _errors(
     origin: int,
     post: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Forecast errors from one origin, with and without donors."""
+    """Forecast errors from one origin, with and without donors; the latter takes a gap's neighbours as consecutive."""
     ahead, trust = slice(origin, origin + post), np.sqrt(mixing[origin : origin + post])
     typical = {**typical, MIXING: mixing[None, :origin]} if noise.heavy else typical
-    weights = _weights(noise, typical, donors[:origin] - outcome[:origin, None])
+    seen = ~np.isnan(outcome)
+    weights = _weights(noise, typical, donors[:origin] - outcome[:origin, None], np.flatnonzero(~seen[:origin]))
     residual = outcome - donors @ weights
-    path = noise.expected_path(typical, residual[None, :origin], len(outcome[ahead]))
-    return trust * (residual[ahead] - path[0]), trust * (outcome[ahead] - _local_level(outcome[:origin]))
+    past = noise.completed(typical, residual[None, :origin], np.flatnonzero(~seen[:origin]))
+    path = noise.expected_path(typical, past, len(outcome[ahead]))
+    errors = residual[ahead] - path[0], outcome[ahead] - _local_level(outcome[:origin][seen[:origin]])
+    return (trust * errors[0])[seen[ahead]], (trust * errors[1])[seen[ahead]]
 
 
-def _weights(noise: AbstractNoise, typical: Draws, gaps: np.ndarray) -> np.ndarray:
-    """Generalised least squares over the simplex, the level integrated out."""
-    gram = gaps.T @ noise.contrast_precision(typical, gaps.T).T
+def _weights(noise: AbstractNoise, typical: Draws, distances: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Generalised least squares over the simplex, the level integrated out, the gaps left out."""
+    distances[gaps] = 0
+    gram = distances.T @ noise.contrast_precision(typical, distances.T, gaps).T
     values, vectors = np.linalg.eigh((gram + gram.T) / 2)
     return direction(np.sqrt(np.maximum(values, 0))[:, None] * vectors.T)
 

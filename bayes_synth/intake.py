@@ -6,6 +6,7 @@ The only place that looks at the type of outside data. What it sorted or convert
 import datetime as dt
 import numbers
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -15,15 +16,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.design import short
-from bayes_synth.errors import DesignError, PanelError, listed, suggestion
+from bayes_synth.design import HERE, short
+from bayes_synth.errors import DesignError, DesignWarning, PanelError, listed, suggestion
 from bayes_synth.remarks import Remark
 
 EXACT = 2**53
-MISSING = ("error", "drop_donors", "drop_times")
 WHOLE = re.compile(r"\s*-?[0-9]+\s*")
 
-__all__ = ["MISSING", "complete", "read_long", "read_wide", "read_xarray", "time_label"]
+__all__ = ["first_treated", "read_long", "read_wide", "read_xarray", "time_label"]
 
 
 def read_long(data: Any, *, unit: str, time: str, outcome: str, notes: list[Remark]) -> pd.DataFrame:
@@ -112,6 +112,25 @@ def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
     calendar = pd.DatetimeIndex(times)
     days = stamp == stamp.normalize() and bool((calendar == calendar.normalize()).all())
     return stamp if stamp.tzinfo is None else _without_zone(pd.DatetimeIndex([stamp]), days=days)[0]
+
+
+def first_treated(start: Any, times: pd.Index) -> Any:
+    """``start`` as a label of the axis: the first time that is not before it."""
+    label = time_label(start, times, what="start")
+    if not times[0] <= label <= times[-1]:
+        raise DesignError(
+            "D002",
+            f"start={short(label)} lies outside the times, {short(times[0])} to {short(times[-1])}.",
+        )
+    first = times[times >= label][0]
+    if first != label:
+        warnings.warn(
+            f"[D003] start={short(label)} falls between two times; the first treated period is {short(first)}.",
+            DesignWarning,
+            stacklevel=1,
+            skip_file_prefixes=HERE,
+        )
+    return first
 
 
 def _as_number(value: Any) -> Any:
@@ -355,39 +374,3 @@ def _sorted(table: pd.DataFrame, notes: list[Remark]) -> pd.DataFrame:
         cells = listed(f"{table.columns[j]} at {short(table.index[i])}" for i, j in np.argwhere(infinite))
         raise PanelError("V001", f"{int(infinite.sum())} outcomes are infinite: {cells}. Correct or drop them.")
     return table
-
-
-def complete(table: pd.DataFrame, missing: str, treated: Sequence[str], notes: list[Remark]) -> pd.DataFrame:
-    """The table without gaps, as ``missing`` says; every drop is noted, nothing is filled.
-
-    Raises
-    ------
-    PanelError
-        P025 for gaps with ``missing="error"`` or when nothing is left without them, P027 for a treated unit's gaps
-        with ``"drop_donors"``, O001 for another word.
-    """
-    if missing not in MISSING:
-        raise PanelError("O001", f"missing={missing!r} is unknown. {suggestion(missing, MISSING)}")
-    gaps = table.isna().sum()[lambda count: count > 0]
-    if not len(gaps):
-        return table
-    names = listed(f"{unit} ({count} of {len(table)} times)" for unit, count in gaps.items())
-    if missing == "error":
-        raise PanelError(
-            "P025",
-            f"{len(gaps)} of {table.shape[1]} units have gaps: {names}.\n"
-            "  Drop the donors with missing='drop_donors', the times with missing='drop_times', or fill the gaps yourself.",
-        )
-    if missing == "drop_times":
-        kept = table.dropna(axis=0)
-        lost = table.index.difference(kept.index)
-        notes.append(Remark("P026", "warned", f"{len(lost)} times with gaps dropped: {listed(map(short, lost))}."))
-    else:
-        mine = [unit for unit in gaps.index if unit in treated]
-        if mine:
-            raise PanelError("P027", f"the treated unit has gaps itself: {listed(mine)}. Use missing='drop_times'.")
-        kept = table.drop(columns=gaps.index)
-        notes.append(Remark("P026", "warned", f"{len(gaps)} donors with gaps dropped: {names}."))
-    if kept.empty:
-        raise PanelError("P025", f"nothing is left without gaps ({names}): fill them yourself.")
-    return kept

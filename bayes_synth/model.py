@@ -33,13 +33,17 @@ if TYPE_CHECKING:
 
     from bayes_synth.fit import Fit
 
-__all__ = ["Inputs", "SyntheticControl", "task_for"]
+__all__ = ["GAP_RESIDUAL", "Inputs", "SyntheticControl", "task_for"]
+
+GAP_RESIDUAL = "gap_residual"
+"""The treated unit's residual in each pre-period that has no outcome: flat, so that it leaves the likelihood exactly."""
 
 
 class Inputs(NamedTuple):
     """A panel as the model sees it: one location and one scale for all series, on the scale ``measure``.
 
-    ``outcome`` has dims ``(pre,)``, ``donor_outcomes`` ``(time, donor)`` over pre- and post-period.
+    ``outcome`` has dims ``(pre,)`` and is NaN where it is missing, ``donor_outcomes`` ``(time, donor)`` over pre- and
+    post-period.
     """
 
     measure: OutcomeScale
@@ -52,6 +56,11 @@ class Inputs(NamedTuple):
     def periods(self) -> int:
         """Number of pre-periods."""
         return len(self.outcome)
+
+    @property
+    def gaps(self) -> np.ndarray:
+        """Positions of the pre-periods without outcome."""
+        return np.flatnonzero(np.isnan(self.outcome))
 
     def restore(self, values: np.ndarray) -> np.ndarray:
         """In outcome units again."""
@@ -262,8 +271,9 @@ def structure(model: SyntheticControl, arrays: Mapping[str, np.ndarray]) -> tupl
     parts = [_identity(part) for part in (model.weights, *model.process.priors().values())]
     return (
         _identity(model.process),
-        # Student-t noise has one variable per period.
+        # Student-t noise has one variable per period, and each gap has one.
         len(arrays["outcome"]) if model.process.heavy else 0,
+        arrays["gaps"].shape[1] if "gaps" in arrays else 0,
         *parts,
         arrays["donor_outcomes"].shape[1],
         arrays.get("concentration", np.zeros(0)).ndim,
@@ -285,8 +295,12 @@ def data_arrays(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]
     """Every array of the graph by name; equal names and donor widths share one compiled model."""
     prior, pre = as_weights_prior(model.weights), inputs.donor_outcomes[: inputs.periods]
     padded = np.pad(pre, ((0, 0), (0, width - len(donors))))
-    series = {"outcome": model.process.rotate(inputs.outcome), "donor_outcomes": model.process.rotate(padded)}
-    return {**series, **prior.inputs(donors, width), **model.process.inputs(inputs.periods)}
+    seen = ~np.isnan(inputs.outcome)
+    series = {"outcome": np.where(seen, inputs.outcome, 0), "donor_outcomes": padded * seen[:, None]}
+    if len(inputs.gaps):
+        series["gaps"] = np.eye(inputs.periods)[:, inputs.gaps]
+    rotated = {name: model.process.rotate(values) for name, values in series.items()}
+    return {**rotated, **prior.inputs(donors, width), **model.process.inputs(inputs.periods)}
 
 
 def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...], width: int) -> "pm.Model":
@@ -299,7 +313,10 @@ def build_graph(model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]
         outcome = pm.Data("outcome", arrays["outcome"])
         donor_outcomes = pm.Data("donor_outcomes", arrays["donor_outcomes"])
         weights = as_weights_prior(model.weights).build(arrays, width)
-        model.process.build(outcome - donor_outcomes @ weights, model.process.inputs(inputs.periods))
+        residual = outcome - donor_outcomes @ weights
+        if "gaps" in arrays:
+            residual += pm.Data("gaps", arrays["gaps"]) @ pm.Flat(GAP_RESIDUAL, shape=len(inputs.gaps))
+        model.process.build(residual, model.process.inputs(inputs.periods))
     return graph
 
 
@@ -313,7 +330,8 @@ def task_for(model: SyntheticControl, panel: Panel, *, like: Panel) -> Task:
     inputs = scaled(model, panel)
     arrays = data_arrays(model, inputs, panel.donors, width)
     build = partial(build_graph, model, inputs, panel.donors, width)
-    return Task(build, arrays, ("weights", *model.process.sampled), structure(model, arrays))
+    names = ("weights", *model.process.sampled, *([GAP_RESIDUAL] if "gaps" in arrays else []))
+    return Task(build, arrays, names, structure(model, arrays))
 
 
 def scaled(model: SyntheticControl, panel: Panel) -> Inputs:
@@ -321,7 +339,7 @@ def scaled(model: SyntheticControl, panel: Panel) -> Inputs:
     measure = outcome_scale(model.scale)
     treated, donors = measure.outcomes(panel)
     pre = treated.to_numpy()
-    location, scale = float(pre.mean()), robust_scale(pre)
+    location, scale = float(pre[~np.isnan(pre)].mean()), robust_scale(pre)
     return Inputs(measure, location, scale, (pre - location) / scale, (donors.to_numpy() - location) / scale)
 
 
@@ -331,8 +349,12 @@ def unit_of(model: SyntheticControl, panel: Panel) -> str:
 
 
 def robust_scale(series: np.ndarray) -> float:
-    """Scale of a series: robust sd of its first differences, else their sd, else the sd of its levels."""
-    steps = np.diff(series)
+    """Scale of a series: robust sd of its first differences, else their sd, else the sd of its levels.
+
+    Differences across a gap are left out; when gaps leave none, the levels are used.
+    """
+    steps, series = np.diff(series), series[~np.isnan(series)]
+    steps = steps[~np.isnan(steps)] if np.isfinite(steps).any() else series[:1] * 0
     candidates = (1.4826 * np.median(np.abs(steps - np.median(steps))), steps.std(), series.std())
     # Steps of 0.1 differ by rounding alone: that is no scale.
     least = ROUNDING * np.abs(series).max()

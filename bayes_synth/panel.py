@@ -7,7 +7,7 @@ import html
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, final
+from typing import Any, final
 
 import pandas as pd
 import xarray as xr
@@ -25,12 +25,11 @@ from bayes_synth.design import (
     texts,
 )
 from bayes_synth.errors import DesignError, DesignWarning, PanelError, PanelWarning, listed, suggestion
-from bayes_synth.intake import complete, read_long, read_wide, read_xarray, time_label
+from bayes_synth.gaps import Missing, complete, unseen
+from bayes_synth.intake import first_treated, read_long, read_wide, read_xarray
 from bayes_synth.remarks import Remark, Table, remarks, skipped
 
 __all__ = ["Panel", "from_table"]
-
-Missing = Literal["error", "drop_donors", "drop_times"]
 
 
 @final
@@ -44,7 +43,7 @@ class Panel:
     Parameters
     ----------
     outcomes
-        Dims ``(time, unit)``, finite numbers, sorted along both, in the user's units.
+        Dims ``(time, unit)``, finite numbers, sorted along both, in the user's units. Treated units may lack some (NaN).
     treated
         Labels of the treated units. Several are averaged: their mean is the treated series.
     start
@@ -57,8 +56,8 @@ class Panel:
     Raises
     ------
     DesignError
-        D004 with fewer than three pre-periods, D006 with no post-period, D007 for a treated unit that
-        is not in the data, D014 without donors.
+        D004 with fewer than three pre-periods that have an outcome, D006 with no such post-period, D007 for a treated
+        unit that is not in the data, D014 without donors.
 
     References
     ----------
@@ -74,11 +73,12 @@ class Panel:
     remarks: tuple[Remark, ...] = ()
 
     def __post_init__(self) -> None:
-        check_numbers(self.outcomes)
+        check_numbers(self.outcomes, self.treated)
         object.__setattr__(self, "outcomes", locked(self.outcomes))
         check_treated(self.treated, self.outcomes["unit"].values.tolist())
-        check_periods(len(self.donors), len(self.pre), len(self.post), self.start)
-        check_varies(self.treated_outcome.sel(time=self.pre.to_numpy()).to_numpy())
+        seen = self.times.difference(self.gaps)
+        check_periods(len(self.donors), int((seen < self.start).sum()), int((seen >= self.start).sum()), self.start)
+        check_varies(self.treated_outcome.sel(time=seen[seen < self.start].to_numpy()).to_numpy())
 
     @classmethod
     def from_long(
@@ -105,8 +105,10 @@ class Panel:
         start
             Label of the first treated period, of the same type as the times.
         missing
-            What to do about gaps: ``"error"``, ``"drop_donors"`` that have any, or ``"drop_times"`` at which any unit has
-            one. What was dropped stands in :attr:`report`, with a warning; nothing is ever filled.
+            What to do about gaps: ``"error"``, ``"drop_donors"`` that have any, ``"drop_times"`` at which any unit has
+            one, or ``"model"``: donors with gaps are dropped, the treated unit's stay. Its missing pre-periods then
+            drop out of the likelihood, exactly, and its missing post-periods out of the effect. What was dropped or is
+            missing stands in :attr:`report`, with a warning; nothing is ever filled.
 
         Raises
         ------
@@ -218,6 +220,11 @@ class Panel:
         return after
 
     @property
+    def gaps(self) -> pd.Index:
+        """Times at which the treated series is missing: it is only where every treated unit has an outcome."""
+        return self.times[self.treated_outcome.isnull().to_numpy()]
+
+    @property
     def report(self) -> pd.DataFrame:
         """What was dropped, sorted, converted, or looked odd when the panel was read.
 
@@ -232,7 +239,7 @@ class Panel:
     @property
     def treated_outcome(self) -> xr.DataArray:
         """The treated series, dims ``(time,)``: the mean when several units are treated."""
-        return self.outcomes.sel(unit=list(self.treated)).mean("unit").rename(self.outcome)
+        return self.outcomes.sel(unit=list(self.treated)).mean("unit", skipna=False).rename(self.outcome)
 
     @property
     def donor_outcomes(self) -> xr.DataArray:
@@ -263,6 +270,8 @@ class Panel:
     def as_if_treated(self, donor: str | Sequence[str]) -> "Panel":
         """A placebo in space: this donor as the treated unit; the real treated units leave.
 
+        Where their series has gaps, the donor's outcomes are left out too: it shall know no more than they do.
+
         Parameters
         ----------
         donor
@@ -286,7 +295,9 @@ class Panel:
                 f"{len(self.treated)} units are treated and averaged, so a placebo averages as many donors; "
                 f"got {len(chosen)}: {listed(chosen)}.",
             )
-        return replace(self, outcomes=locked(self.outcomes.sel(unit=list(self.donors))), treated=chosen)
+        units = self.outcomes.sel(unit=list(self.donors))
+        hidden = units["unit"].isin(chosen) & units["time"].isin(self.gaps)
+        return replace(self, outcomes=locked(units.where(~hidden)), treated=chosen)
 
     def backdate(self, start: Any) -> "Panel":
         """A placebo in time: as if treated from ``start`` on; the real treated periods leave.
@@ -300,7 +311,7 @@ class Panel:
         ----------
         Abadie (2021), section 7.
         """
-        early = _first_treated(start, self.pre)
+        early = first_treated(start, self.pre)
         return replace(self, outcomes=locked(self.outcomes.sel(time=self.pre.to_numpy())), start=early)
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
@@ -334,6 +345,7 @@ class Panel:
             "pre": span(self.pre),
             "post": span(self.post),
             "outcome": self.outcome,
+            **({"missing": f"no treated outcome at {listed(map(short, self.gaps))}"} if len(self.gaps) else {}),
         }
 
     def __repr__(self) -> str:
@@ -367,31 +379,13 @@ def from_table(
     table = complete(table, missing, chosen, notes)
     times = pd.Index(table.index)
     notes += skipped(times)
-    first = _first_treated(one_start(start, chosen), times)
+    first = first_treated(one_start(start, chosen), times)
     panel = Panel(locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first, unit, time, outcome)
-    donors = table[list(panel.donors)]
-    notes += remarks(Table(panel.treated_outcome.to_series(), donors, len(panel.pre)))
+    series, donors = panel.treated_outcome.to_series(), table[list(panel.donors)]
+    notes += unseen(series[: len(panel.pre)], series[len(panel.pre) :])
+    notes += remarks(Table(series, donors, len(panel.pre)))
     for code, kind, text in [] if quiet else notes:
         if kind == "warned":
             category = DesignWarning if code.startswith("D") else PanelWarning
             warnings.warn(f"[{code}] {text}", category, stacklevel=1, skip_file_prefixes=HERE)
     return replace(panel, remarks=tuple(notes))
-
-
-def _first_treated(start: Any, times: pd.Index) -> Any:
-    """``start`` as a label of the axis: the first time that is not before it."""
-    label = time_label(start, times, what="start")
-    if not times[0] <= label <= times[-1]:
-        raise DesignError(
-            "D002",
-            f"start={short(label)} lies outside the times, {short(times[0])} to {short(times[-1])}.",
-        )
-    first = times[times >= label][0]
-    if first != label:
-        warnings.warn(
-            f"[D003] start={short(label)} falls between two times; the first treated period is {short(first)}.",
-            DesignWarning,
-            stacklevel=1,
-            skip_file_prefixes=HERE,
-        )
-    return first

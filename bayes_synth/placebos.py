@@ -113,7 +113,8 @@ def _row(
     sampled = sample(task_for(model, placebo, like=panel), smaller, seed)
     path, inputs = predicted(model, placebo, sampled.posterior, rng)
     outcome = inputs.measure.forward(placebo.treated_outcome.sel(time=placebo.post.to_numpy()))
-    average, realised = path.mean("time"), outcome.mean()
+    # Where the treated unit has no outcome, a placebo has none either.
+    average, realised = path.where(outcome.notnull()).mean("time"), outcome.mean()
     error, sd = float(realised - average.mean()), float(average.std(ddof=1))
     divergences = int(sampled.sample_stats["diverging"].sum())
     r_hat = float(arviz_stats.rhat(xr.Dataset({"average": average}))["average"])

@@ -45,8 +45,9 @@ class Table(NamedTuple):
 
     @property
     def before(self) -> tuple[pd.Series, pd.DataFrame]:
-        """Treated series and donors in the pre-period."""
-        return self.treated.iloc[: self.pre], self.donors.iloc[: self.pre]
+        """Treated series and donors in those pre-periods in which the treated unit has an outcome."""
+        series = self.treated.iloc[: self.pre].dropna()
+        return series, self.donors.loc[series.index]
 
 
 def remarks(table: Table) -> list[Remark]:
@@ -218,7 +219,8 @@ def _constant(columns: pd.DataFrame) -> list[str]:
 def _refuse_copies(table: Table) -> None:
     if len(_constant(table.donors)) == table.donors.shape[1]:
         raise DesignError("V003", f"all {table.donors.shape[1]} donors are constant: no weights can follow anything.")
-    same = [str(name) for name in table.donors if np.array_equal(table.donors[name], table.treated)]
+    seen = table.treated.notna()
+    same = [str(name) for name in table.donors if np.array_equal(table.donors[name][seen], table.treated[seen])]
     if same:
         raise DesignError(
             "V006",

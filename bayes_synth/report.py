@@ -34,6 +34,8 @@ def headline(fit: "Fit") -> str:
         "weights": weights_sentence(fit),
     }
     panel = fit.panel
+    if len(panel.gaps):
+        lines["missing"] = panel._facts()["missing"]
     treated = ", ".join(panel.treated) if len(panel.treated) < 4 else f"{len(panel.treated)} treated units"
     title = f"Fit: {treated} from {short(panel.start)}, {len(panel.donors)} donors"
     return "\n".join([*warning, title, *(f"  {name:<10} {text}" for name, text in lines.items())])

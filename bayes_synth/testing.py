@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayes_synth.fit import Fit
 from bayes_synth.fitting import assemble
-from bayes_synth.model import SyntheticControl
+from bayes_synth.model import GAP_RESIDUAL, SyntheticControl
 from bayes_synth.noise.base import MIXING
 from bayes_synth.panel import Panel
 from bayes_synth.sampling import Sampled, Settings
@@ -96,6 +96,8 @@ def fake_fit(
     posterior = posterior.assign({name: (("chain", "draw"), value) for name, value in noise.items()})
     if model.process.heavy:
         posterior[MIXING] = (("chain", "draw", "pre"), np.ones((chains, draws, len(panel.pre))))
+    if gaps := int((panel.gaps < panel.start).sum()):
+        posterior[GAP_RESIDUAL] = (("chain", "draw", "gap"), 0.3 * rng.standard_normal((chains, draws, gaps)))
     diverging = (np.arange(chains * draws) < divergences).reshape(chains, draws)
     stats = xr.Dataset({"diverging": (("chain", "draw"), diverging)}, coords=sample)
     stats["energy"] = (("chain", "draw"), rng.standard_normal((chains, draws)))

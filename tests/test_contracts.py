@@ -18,7 +18,7 @@ from bayes_synth.panel import Panel
 
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
-    "errors", "design", "remarks", "intake", "panel", "outcome_scale", "datasets", "simulation", "priors", "noise",
+    "errors", "design", "remarks", "gaps", "intake", "panel", "outcome_scale", "datasets", "simulation", "priors", "noise",
     "simplex", "effects", "convergence", "holdout", "sampling", "calibration", "model", "draws", "placebos", "noise_choice",
     "provenance", "fit", "fitting", "plots", "report", "io", "testing", "__init__", "__main__",
 ]  # fmt: skip

@@ -37,6 +37,8 @@ FLOOR = 1e-3
 MIXING = "mixing"
 """Precisions of Student-t noise relative to normal noise, one per pre-period."""
 
+NO_GAPS = np.zeros(0, dtype=int)
+
 Draws = Mapping[str, np.ndarray]
 """Parameters of the noise, each of shape ``(draws,)``, in units of the scale; ``mixing`` has shape ``(draws, pre)``."""
 
@@ -208,16 +210,22 @@ class AbstractNoise(ABC):
         """Log prior density of every parameter at its draws; missing for foreign priors."""
         return {name: _log_density(prior, draws[name]) for name, prior in self.priors().items()}
 
-    def log_predictive(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
+    def log_predictive(self, draws: Draws, residual: np.ndarray, gaps: np.ndarray = NO_GAPS) -> np.ndarray:
         """Log density of each residual given all others, ``log p(r_t | r_-t)``, shape ``(draws, time)``.
+
+        ``gaps`` are positions that count neither as given nor as predicted; what stands there does not matter.
 
         References
         ----------
         Sundararajan and Keerthi (2001), Neural Computation 13(5), eq. 3.7, for Gaussian vectors.
         """
-        weighted, loading, information = self._level_terms(draws, residual)
-        scaled = weighted - loading * weighted.sum(1, keepdims=True) / information
+        _, loading, information = self._level_terms(draws, residual)
+        scaled = self.contrast_precision(draws, residual, gaps)
         precision = self.precision_diagonal(draws, residual.shape[1]) - loading**2 / information
+        if len(gaps):
+            columns = self._columns(draws, residual.shape[1], gaps)
+            precision = precision - np.einsum("dtm,dtm->dt", columns @ np.linalg.inv(columns[:, gaps]), columns)
+            scaled[:, gaps] = precision[:, gaps] = np.nan
         return np.asarray(0.5 * np.log(precision / (2 * np.pi)) - 0.5 * scaled**2 / precision)
 
     def continue_path(self, draws: Draws, residual: np.ndarray, periods: int, rng: np.random.Generator) -> Continuation:
@@ -232,10 +240,31 @@ class AbstractNoise(ABC):
         """Mean of the continuation given each draw, shape ``(draws, periods)``."""
         return self.continue_path(draws, residual, periods, STILL).future
 
-    def contrast_precision(self, draws: Draws, series: np.ndarray) -> np.ndarray:
-        """Precision of what the level leaves, applied to rows of ``series``: ``K^-1 - K^-1 1 1' K^-1 / h``."""
+    def contrast_precision(self, draws: Draws, series: np.ndarray, gaps: np.ndarray = NO_GAPS) -> np.ndarray:
+        """Precision of what the level leaves, applied to rows of ``series``: ``K^-1 - K^-1 1 1' K^-1 / h``.
+
+        With ``gaps`` that of the other periods, zero at the gaps, by the Schur complement of their block.
+        """
         weighted, loading, information = self._level_terms(draws, series)
-        return np.asarray(weighted - loading * weighted.sum(1, keepdims=True) / information)
+        whole = np.asarray(weighted - loading * weighted.sum(1, keepdims=True) / information)
+        if not len(gaps):
+            return whole
+        columns = self._columns(draws, series.shape[1], gaps)
+        return np.asarray(whole - (columns @ np.linalg.solve(columns[:, gaps], whole[:, gaps, None]))[..., 0])
+
+    def completed(self, draws: Draws, residual: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+        """The residual with its expectation, given the other periods, in the gaps."""
+        filled = np.array(np.broadcast_to(residual, (len(draws["s"]), residual.shape[1])))
+        if len(gaps):
+            filled[:, gaps] = 0
+            columns = self._columns(draws, residual.shape[1], gaps)
+            given = self.contrast_precision(draws, filled)[:, gaps, None]
+            filled[:, gaps] = -np.linalg.solve(columns[:, gaps], given)[..., 0]
+        return filled
+
+    def _columns(self, draws: Draws, periods: int, gaps: np.ndarray) -> np.ndarray:
+        """Columns of the contrast precision, shape ``(draws, time, gap)``."""
+        return np.stack([self.contrast_precision(draws, row[None]) for row in np.eye(periods)[gaps]], axis=2)
 
     def deviation(self, draws: Draws) -> np.ndarray:
         """Standard deviation of the independent noise, with its floor; shape ``(draws, 1)`` or ``(draws, pre)``."""

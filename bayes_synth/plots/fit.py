@@ -148,8 +148,9 @@ def _references(canvas: PlotCollection, fit: "Fit", middle: xr.Dataset, style: M
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
     """From the treated unit and its counterfactual alone: donors elsewhere would flatten both."""
     shown = table[["observed", "counterfactual_lower", "counterfactual_upper"]].to_numpy()
-    room = ROOM * np.ptp(shown)
-    return float(shown.min() - room), float(shown.max() + room)
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    room = ROOM * (high - low)
+    return low - room, high + room
 
 
 def _words(canvas: PlotCollection, fit: "Fit", style: Mapping[str, Any], intervals: str) -> None:
@@ -176,7 +177,9 @@ def _words(canvas: PlotCollection, fit: "Fit", style: Mapping[str, Any], interva
 
 
 def _draw_line(da: xr.DataArray, target: Any, **style: Any) -> Any:
-    da = da.dropna("time")
+    """A line from the first number to the last, broken where one is missing in between."""
+    known = np.flatnonzero(da.notnull().to_numpy())
+    da = da.isel(time=slice(known[0], known[-1] + 1))
     return backend_from_object(target).line(da["time"].to_numpy(), da.to_numpy(), target, **style)
 
 
