@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bayes_synth import checks as checks
     from bayes_synth import errors as errors
     from bayes_synth import noise as noise
     from bayes_synth import priors as priors
@@ -34,7 +35,7 @@ _HOMES = {
     "load_dataset": "datasets",
     "simulate": "simulation",
 }
-_MODULES = ("errors", "noise", "priors", "testing")
+_MODULES = ("checks", "errors", "noise", "priors", "testing")
 
 __all__ = [
     "Calibration",
@@ -42,6 +43,7 @@ __all__ = [
     "Fit",
     "Panel",
     "SyntheticControl",
+    "checks",
     "errors",
     "fetch_dataset",
     "load",

@@ -1,0 +1,42 @@
+"""Every check of a fit, in the order in which one would ask."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bayes_synth.checks.concentration import concentration
+from bayes_synth.checks.result import Check, Checks
+from bayes_synth.errors import PriorError, suggestion
+from bayes_synth.fit import Fit
+
+__all__ = ["ALL", "run"]
+
+ALL: dict[str, Callable[..., Check]] = {
+    "concentration": concentration,
+}
+"""Checks by name; those in ``REFITTING`` also take ``random_seed`` and ``progressbar``."""
+
+REFITTING: frozenset[str] = frozenset()
+
+
+def run(fit: Fit, *, only: Sequence[str] | None = None, random_seed: int = 0, progressbar: bool = True) -> Checks:
+    """Ask every question about a fit.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    only
+        Names of the checks to run; None for all.
+    random_seed, progressbar
+        Of the refits, as in :meth:`bayes_synth.SyntheticControl.fit`.
+
+    Raises
+    ------
+    PriorError
+        O001 for an unknown check.
+    """
+    for name in only or ():
+        if name not in ALL:
+            raise PriorError("O001", f"there is no check {name!r}. {suggestion(name, tuple(ALL))}")
+    options: dict[str, Any] = {"random_seed": random_seed, "progressbar": progressbar}
+    return Checks(tuple(ALL[name](fit, **(options if name in REFITTING else {})) for name in only or ALL))
