@@ -31,6 +31,8 @@ from bayes_synth.simplex import core_donors, project
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
+    from bayes_synth.pages import Kind
+
 __all__ = ["Fit"]
 
 PROJECTED = 5
@@ -279,6 +281,12 @@ class Fit:
         from bayes_synth.plots import plot_weights
 
         return plot_weights(self, **options)
+
+    def report(self, kind: "Kind" = "text", **options: Any) -> str:
+        """What was asked, found and assumed, and whether to believe it; see :func:`bayes_synth.pages.report`."""
+        from bayes_synth.pages import report
+
+        return report(self, kind, **options)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fit as netCDF; see :func:`bayes_synth.io.save`."""
