@@ -18,7 +18,7 @@ def sampler(monkeypatch):
     """Settings asked for; the n-th run has as many divergences as the n-th of ``divergences``."""
     asked, divergences = [], []
 
-    def sample(task, settings, seed):
+    def sample(task, settings, seed, *, partial=False):
         fit = fake_fit(model=MODEL, draws=settings.draws, divergences=divergences[len(asked)])
         asked.append(settings)
         posterior = fit.idata["posterior"].to_dataset().drop_vars("level")
