@@ -60,20 +60,21 @@ def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings:
     }
     # Around all refits: each limits the threads too, and would restore another's limit.
     with threadpool_limits(1, user_api="blas"):
-        rows = _rows(refits, threads, settings.progressbar)
+        rows, interrupted = _rows(refits, threads, settings.progressbar)
     table = pd.DataFrame.from_dict(rows, orient="index", columns=RAW)
     usable = np.isfinite(table["error"].astype(float)) & (table["sd"].astype(float) > 0)
     skipped += tuple(f"{label} (no finite forecast)" for label in table.index[~usable])
     skipped += tuple(f"{label} (interrupted)" for label in refits if label not in rows)
-    stopped = f"interrupted after {len(rows)} of {len(refits)} refits" if len(rows) < len(refits) else ""
+    stopped = f"interrupted after {len(rows)} of {len(refits)} refits" if interrupted else ""
     table = plan.scored(table[usable])
     return Placebos(table[list(COLUMNS)].rename_axis("donor"), skipped, stopped)
 
 
 def _rows(
     refits: Mapping[str, Callable[[], dict[str, float]]], threads: int, progressbar: bool | str
-) -> dict[str, dict[str, float]]:
-    """The refits' rows, in the order of the refits; an interrupt leaves those that were running to end, and no others."""
+) -> tuple[dict[str, dict[str, float]], bool]:
+    """The refits' rows in the refits' order, and whether an interrupt let only those end that were running."""
+    interrupted = False
     with ThreadPoolExecutor(threads) as pool:
         futures = {label: pool.submit(_named, label, refit) for label, refit in refits.items()}
         done = as_completed(futures.values())
@@ -88,10 +89,10 @@ def _rows(
             for future in bar:
                 future.result()
         except KeyboardInterrupt:
-            pass
+            interrupted = True
         finally:
             pool.shutdown(cancel_futures=True)
-    return {label: future.result() for label, future in futures.items() if not future.cancelled()}
+    return {label: future.result() for label, future in futures.items() if not future.cancelled()}, interrupted
 
 
 def _named(label: str, refit: Callable[[], dict[str, float]]) -> dict[str, float]:

@@ -236,9 +236,6 @@ def _waited(running: Any) -> tuple[xr.DataTree, bool]:
             # Fewer draws than chains, so far: ArviZ wonders whether its dimensions are the right way round.
             warnings.filterwarnings("ignore", message="Found chain dimension to be longer")
             return running.abort(), True
-    except BaseException:
-        running.cancel()
-        raise
 
 
 def _sample_pymc(task: Task, settings: Settings, seed: int) -> tuple[Sampled, bool]:
