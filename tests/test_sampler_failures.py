@@ -132,6 +132,11 @@ def test_the_estimate_of_memory_is_that_of_a_fit(sizes, calibrate, monkeypatch):
     assert estimate == pytest.approx(held, rel=0.3)
 
 
+def test_the_estimate_of_memory_is_that_of_a_real_fit(real):
+    held = sum(group.to_dataset().nbytes for group in real.idata.children.values())
+    assert memory.draw_bytes(real.model, real.panel, 4) * 4 * 1000 == pytest.approx(held, rel=0.1)
+
+
 def test_draws_that_do_not_fit_are_refused_with_the_number_that_would(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 4e8)
     monkeypatch.setattr(fitting, "sample", None)
