@@ -13,7 +13,7 @@ from bayes_synth.checks.result import Checks
 from bayes_synth.design import short, span
 from bayes_synth.effects import Effect, IntervalKind, as_text, per_cent, probable
 from bayes_synth.errors import listed
-from bayes_synth.report import estimator_sentence, weights_sentence
+from bayes_synth.report import alarms, attempts_sentence, estimator_sentence, weights_sentence
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -61,8 +61,7 @@ class Section(NamedTuple):
 
 def sections(fit: "Fit", checks: Checks | None, ci_prob: float, ci_kind: IntervalKind) -> Iterator[Section]:
     """The report, in reading order; what speaks against the fit comes first."""
-    warning = tuple(_warnings(fit))
-    if warning:
+    if warning := tuple(alarms(fit)):
         yield Section("Before you read on", warning)
     yield Section("Question", (_question(fit),))
     yield Section("Answer", tuple(_answer(fit, ci_prob, ci_kind)), effect_table(fit, ci_prob, ci_kind), _pictures(fit))
@@ -73,13 +72,6 @@ def sections(fit: "Fit", checks: Checks | None, ci_prob: float, ci_kind: Interva
     yield Section("What no check can test", items=UNTESTED)
     yield Section("What would change the conclusion", tuple(_fragile(fit, checks, ci_prob, ci_kind)))
     yield Section("How this was made", (_made(fit),), items=CITED)
-
-
-def _warnings(fit: "Fit") -> Iterator[str]:
-    if not fit.ok:
-        yield f"NOT CONVERGED: do not use this fit. {'; '.join(fit._convergence.problems)}."
-    if fit._fit_verdict.word == "poor":
-        yield "POOR FIT: before treatment these donors forecast the treated unit no better than its own past does."
 
 
 def treated_name(fit: "Fit") -> str:
@@ -172,7 +164,7 @@ def _priors(fit: "Fit") -> pd.DataFrame:
 
 
 def _trust(fit: "Fit") -> Iterator[str]:
-    yield f"Sampler: {fit._convergence}{'' if fit._attempts == 1 else ' (second attempt, with smaller steps)'}."
+    yield f"Sampler: {fit._convergence}{attempts_sentence(fit)}."
     yield f"Fit before treatment, out of sample: {fit._fit_verdict}."
     yield f"Interval: {fit.calibration}."
 
