@@ -14,7 +14,7 @@ from bayes_synth.sampling import Settings
 __all__ = ["available", "check_memory", "draw_bytes"]
 
 SHARE = 0.25
-"""Of the available memory that the draws may take: while they are labelled, temporary copies take as much again or more."""
+"""Of the available memory that the draws may take; the rest is for working copies, whose size has not been measured."""
 SCALARS = 28
 """Numbers per draw that do not grow with the panel: noise, its prior density, effects, kappa, sampler statistics."""
 
