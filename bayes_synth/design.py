@@ -15,6 +15,8 @@ from bayes_synth.errors import DesignError, PanelError, listed, suggestion
 
 __all__ = [
     "ROUNDING",
+    "check_duplicates",
+    "check_lookalikes",
     "check_numbers",
     "check_periods",
     "check_treated",
@@ -48,6 +50,29 @@ def texts(labels: Any) -> list[str]:
     return list(dict.fromkeys(str(label) for label in several))
 
 
+def check_lookalikes(labels: Sequence[str], name: str) -> None:
+    """Refuse labels that differ only in case or blanks."""
+    folded: dict[str, str] = {}
+    for label in labels:
+        other = folded.setdefault(" ".join(label.split()).casefold(), label)
+        if other != label:
+            raise PanelError(
+                "P023",
+                f"{name!r} has {other!r} and {label!r}, which differ only in case or blanks. Make them one or rename.",
+            )
+
+
+def check_duplicates(keys: pd.Index) -> None:
+    """Refuse a cell, as time and unit, that occurs more than once."""
+    twice = keys[keys.duplicated()].unique()
+    if len(twice):
+        cells = listed(f"{unit} at {short(time)}" for time, unit in twice)
+        raise PanelError(
+            "P020",
+            f"{len(twice)} cells occur more than once: {cells}.\n  Aggregate first, for example groupby([unit, time]).sum().",
+        )
+
+
 def check_treated(treated: Sequence[str], units: Sequence[str]) -> None:
     """Refuse a design in which nobody, or somebody unknown, is treated."""
     if not treated:
@@ -79,7 +104,7 @@ def one_start(start: Any, treated: Sequence[str]) -> Any:
     """The common start when one is given per unit."""
     if not isinstance(start, Mapping):
         return start
-    if len(set(start.values())) != 1:
+    if len({str(date) for date in start.values()}) != 1:
         dates = listed(f"{unit}: {date}" for unit, date in start.items())
         raise DesignError(
             "D021", f"the treated units start at different times ({dates}). Fit one panel per start for now."

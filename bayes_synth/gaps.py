@@ -27,7 +27,7 @@ def complete(table: pd.DataFrame, missing: str, treated: Sequence[str], notes: l
         P025 for gaps with ``missing="error"`` or when nothing is left without them, P027 for a treated unit's gaps
         with ``"drop_donors"``, O001 for another word.
     """
-    if missing not in MISSING:
+    if not isinstance(missing, str) or missing not in MISSING:
         raise PanelError("O001", f"missing={missing!r} is unknown. {suggestion(str(missing), MISSING)}")
     gaps = table.isna().sum()[lambda count: count > 0]
     if not len(gaps):

@@ -4,10 +4,11 @@ The only place that looks at the type of outside data. What it sorted or convert
 """
 
 import datetime as dt
+import math
 import numbers
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable
 from decimal import Decimal
 from typing import Any
 
@@ -16,12 +17,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.design import HERE, short
+from bayes_synth.design import HERE, check_duplicates, check_lookalikes, short
 from bayes_synth.errors import DesignError, DesignWarning, PanelError, listed, suggestion
 from bayes_synth.remarks import Remark
 
 EXACT = 2**53
-WHOLE = re.compile(r"\s*-?[0-9]+\s*")
+WHOLE = re.compile(r"\s*-?[0-9]{1,18}\s*")
 
 __all__ = ["first_treated", "read_long", "read_wide", "read_xarray", "time_label"]
 
@@ -29,12 +30,12 @@ __all__ = ["first_treated", "read_long", "read_wide", "read_xarray", "time_label
 def read_long(data: Any, *, unit: str, time: str, outcome: str, notes: list[Remark]) -> pd.DataFrame:
     """One row per unit and time, as a complete table: sorted times by sorted units."""
     roles = {"unit": unit, "time": time, "outcome": outcome}
-    if len(set(roles.values())) < len(roles):
+    if not all(isinstance(name, Hashable) for name in roles.values()) or len(set(roles.values())) < len(roles):
         raise PanelError("P004", f"unit, time and outcome must be three columns, got {roles}.")
     frame = _columns(_frame(data, [unit, time], notes), list(roles.values()))
     units, times = _labels(frame[unit], unit, notes), _times(frame[time], time, notes)
     cells = pd.Series(_numbers(frame[outcome], outcome, notes), index=[times, units])
-    _refuse_duplicates(cells.index)
+    check_duplicates(cells.index)
     return _sorted(cells.unstack(sort=False), notes)
 
 
@@ -42,6 +43,8 @@ def read_wide(data: Any, *, time: str | None, notes: list[Remark]) -> pd.DataFra
     """One column per unit, as a complete table: sorted times by sorted units."""
     if isinstance(data, pd.DataFrame):
         data = data.set_axis(_labels(list(data.columns), "column names", notes), axis=1)
+    if not isinstance(time, Hashable):
+        raise PanelError("P003", f"time={time!r} must name one column.")
     frame = _frame(data, [] if time is None else [time], notes)
     native = nw.to_native(frame)
     if time is None and not isinstance(native, pd.DataFrame):
@@ -56,7 +59,7 @@ def read_wide(data: Any, *, time: str | None, notes: list[Remark]) -> pd.DataFra
     names = [c for c in frame.columns if c != time]
     labels = _labels(names, "column names", [])
     table = pd.DataFrame({label: _numbers(frame[name], name, notes) for label, name in zip(labels, names, strict=True)})
-    _refuse_duplicates(pd.MultiIndex.from_product([times, labels]))
+    check_duplicates(pd.MultiIndex.from_product([times, labels]))
     return _sorted(table.set_index(times), notes)
 
 
@@ -98,9 +101,9 @@ def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
     value = value.to_timestamp() if isinstance(value, pd.Period) else value
     if times.dtype.kind in "iuf":
         value = _as_number(value)
-        if not isinstance(value, (int, float, np.integer, np.floating)) or not np.isfinite(value):
+        if not isinstance(value, (int, float, np.integer, np.floating)) or not -math.inf < value < math.inf:
             raise wrong
-        return int(value) if float(value).is_integer() else float(value)
+        return int(value) if value % 1 == 0 else float(value)
     if not isinstance(value, (str, dt.date, np.datetime64)):
         raise wrong
     try:
@@ -194,32 +197,29 @@ def _labels(column: Any, name: str, notes: list[Remark]) -> pd.Index:
         raise PanelError(
             "P022", f"{missing} of {len(raw)} labels in {name!r} are missing or empty. Fill or drop those rows."
         )
-    kinds = {type(value) for value in set(raw)}
+    kinds = {type(value) for value in raw}
     labels = [str(value) for value in raw]
-    if len(set(labels)) < len(set(raw)):
-        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+    names = ", ".join(sorted(kind.__name__ for kind in kinds))
+    try:
+        different = set(raw)
+    except TypeError as error:
+        raise PanelError("P024", f"{name!r} holds labels that are no text, number or date ({names}).") from error
+    if len(set(labels)) < len(different):
         raise PanelError(
             "P024", f"{name!r} mixes labels that look alike but have different types ({names}). Use one type."
         )
-    if kinds <= {int, np.int64, np.int32}:
+    if raw and kinds <= {int, np.int64, np.int32}:
         notes.append(Remark("P039", "noted", f"the labels in {name!r} are whole numbers: kept as text, '{labels[0]}'."))
-    _refuse_lookalikes(sorted(set(labels)), name)
+    check_lookalikes(sorted(set(labels)), name)
     return pd.Index(labels, dtype=object, name="unit")
 
 
-def _refuse_lookalikes(labels: Sequence[str], name: str) -> None:
-    folded: dict[str, str] = {}
-    for label in labels:
-        other = folded.setdefault(" ".join(label.split()).casefold(), label)
-        if other != label:
-            raise PanelError(
-                "P023",
-                f"{name!r} has {other!r} and {label!r}, which differ only in case or blanks. Make them one or rename.",
-            )
-
-
 def _is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip()) or bool(pd.isna(value))  # type: ignore[call-overload]
+    return (
+        value is None
+        or (isinstance(value, str) and not value.strip())
+        or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))  # type: ignore[call-overload]
+    )
 
 
 def _times(column: Any, name: str, notes: list[Remark]) -> pd.Index:
@@ -233,10 +233,10 @@ def _times(column: Any, name: str, notes: list[Remark]) -> pd.Index:
         index = index.to_timestamp()
     if index.dtype.kind == "b":
         raise PanelError("P032", f"{name!r} holds booleans, not times.")
-    if index.dtype.kind in "iu":
+    if index.dtype.kind in "iu" and index.max() <= np.iinfo("int64").max:
         whole: pd.Index = index.astype("int64")
         return whole
-    if index.dtype.kind == "f":
+    if index.dtype.kind in "uf":
         return _numeric_times(index, name)
     if isinstance(index, pd.DatetimeIndex):
         return _naive(index, name, notes)
@@ -252,8 +252,8 @@ def _instants(column: nw.Series[Any]) -> Any:
 
 
 def _numeric_times(index: pd.Index, name: str) -> pd.Index:
-    if not np.isfinite(index.to_numpy()).all():
-        raise PanelError("P034", f"{name!r} has infinite times. Drop those rows.")
+    if not (np.abs(index.to_numpy()) <= EXACT).all():
+        raise PanelError("P034", f"{name!r} has times that are infinite or beyond 2^53. Correct or drop those rows.")
     whole = bool((index == np.floor(index)).all())
     return index.astype("int64") if whole else index
 
@@ -327,7 +327,8 @@ def _numbers(column: nw.Series[Any], name: object, notes: list[Remark]) -> np.nd
         raise PanelError("P010", f"column {str(name)!r} holds {kind}, not numbers.")
     if kind != nw.Float64 and not kind.is_integer():
         notes.append(Remark("P008", "noted", f"{str(name)!r} came as {kind}: converted to 64-bit numbers."))
-    if kind.is_integer() and len(column) and max(abs(int(column.max() or 0)), abs(int(column.min() or 0))) > EXACT:
+    whole = column.drop_nulls() if kind.is_integer() else column.head(0)
+    if len(whole) and max(abs(int(whole.max())), abs(int(whole.min()))) > EXACT:
         notes.append(
             Remark("V017", "warned", f"{str(name)!r} has whole numbers over 2^53, which lose their last digits.")
         )
@@ -351,17 +352,15 @@ def _numbers(column: nw.Series[Any], name: object, notes: list[Remark]) -> np.nd
             f"{listed(map(repr, bad), 3)}.\n"
             "  Convert it first, for example with pandas.to_numeric after removing separators or % signs.",
         )
-    return np.array([np.nan if _is_missing(value) else float(value) for value in values])
+    return np.array([np.nan if _is_missing(value) else _float(value) for value in values])
 
 
-def _refuse_duplicates(keys: pd.Index) -> None:
-    twice = keys[keys.duplicated()].unique()
-    if len(twice):
-        cells = listed(f"{unit} at {short(time)}" for time, unit in twice)
-        raise PanelError(
-            "P020",
-            f"{len(twice)} cells occur more than once: {cells}.\n  Aggregate first, for example groupby([unit, time]).sum().",
-        )
+def _float(value: Any) -> float:
+    """A number in 64 bits; one that is too large counts as infinite and is refused with its cell."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value > 0 or -1)
 
 
 def _sorted(table: pd.DataFrame, notes: list[Remark]) -> pd.DataFrame:
@@ -372,5 +371,7 @@ def _sorted(table: pd.DataFrame, notes: list[Remark]) -> pd.DataFrame:
     infinite = np.isinf(table.to_numpy())
     if infinite.any():
         cells = listed(f"{table.columns[j]} at {short(table.index[i])}" for i, j in np.argwhere(infinite))
-        raise PanelError("V001", f"{int(infinite.sum())} outcomes are infinite: {cells}. Correct or drop them.")
+        raise PanelError(
+            "V001", f"{int(infinite.sum())} outcomes are infinite or beyond 64 bits: {cells}. Correct or drop them."
+        )
     return table

@@ -130,7 +130,7 @@ def _flat(table: Table) -> Iterator[Remark]:
 
 
 def _twins(table: Table) -> Iterator[Remark]:
-    moving = table.donors.drop(columns=_constant(table.donors))
+    moving = _sized(table.donors.drop(columns=_constant(table.donors)))
     close = np.triu(np.atleast_2d(np.abs(np.corrcoef(moving.to_numpy(), rowvar=False))), 1)
     pairs = [f"{moving.columns[i]} and {moving.columns[j]}" for i, j in np.argwhere(close > ALIKE)]
     if pairs:
@@ -168,8 +168,8 @@ def _hull(table: Table) -> Iterator[Remark]:
 
 def _opposed(table: Table) -> Iterator[Remark]:
     before, donors = table.before
-    moving = donors.drop(columns=_constant(donors))
-    low = moving.corrwith(before)[lambda r: r < OPPOSED]
+    moving = _sized(donors.drop(columns=_constant(donors)))
+    low = moving.corrwith(before / before.abs().max())[lambda r: r < OPPOSED]
     if len(low):
         yield Remark(
             "V011",
@@ -210,6 +210,11 @@ def _ties(table: Table) -> Iterator[Remark]:
 CHECKS: tuple[Callable[[Table], Iterator[Remark]], ...] = (
     _lengths, _sizes, _flat, _twins, _leaks, _hull, _opposed, _breaks, _ties,
 )  # fmt: skip
+
+
+def _sized(columns: pd.DataFrame) -> pd.DataFrame:
+    """Columns of size one, so that no square of theirs overflows or vanishes."""
+    return columns / columns.abs().max()
 
 
 def _constant(columns: pd.DataFrame) -> list[str]:

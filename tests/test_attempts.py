@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import bayes_synth as bs
-from bayes_synth import fitting
+from bayes_synth import fitting, sampling
 from bayes_synth.errors import ConvergenceWarning, SamplingFailed
 from bayes_synth.remarks import Remark
-from bayes_synth.sampling import Sampled
+from bayes_synth.sampling import Sampled, Settings, Task
 from bayes_synth.testing import fake_fit, fake_panel
 
 MODEL = bs.SyntheticControl(calibrate=False)
@@ -102,3 +102,33 @@ def test_few_draws_alone_are_no_reason_for_another_attempt(sampler):
         MODEL.fit(fake_panel(), **OPTIONS | {"draws": 50})
     assert len(asked) == 1
     assert np.isclose(asked[0].target_accept, 0.96)
+
+
+@pytest.fixture
+def task() -> tuple[Task, Settings]:
+    """A task that is never built, and settings for it."""
+    chosen = {"target_accept": 0.9, "sampler": "nutpie", "progressbar": False}
+    return Task(dict, {}, [], "none"), Settings.checked(draws=10, tune=1, chains=2, cores=1, random_seed=1, **chosen)
+
+
+def test_a_sampler_that_cannot_start_is_said_in_words(monkeypatch, task):
+    class Compiled:
+        def with_data(self):
+            return self
+
+    def failing(*_, **__):
+        raise RuntimeError("all initialization points failed")
+
+    monkeypatch.setattr(sampling, "_compile", lambda *_: Compiled())
+    monkeypatch.setattr(sampling, "COMPILED", sampling.CompiledModels(1))
+    monkeypatch.setattr("nutpie.sample", failing)
+    with pytest.raises(SamplingFailed, match=r"(?s)\[S001\].*could not start: all init.*Are the outcomes extreme"):
+        sampling.sample(*task, seed=1)
+
+
+def test_draws_that_a_broken_chain_left_out_are_refused(monkeypatch, task):
+    posterior = fake_fit(model=MODEL, draws=10, chains=2).idata["posterior"].to_dataset()
+    posterior["weights"] = posterior["weights"].where((posterior["chain"] == 0) | (posterior["draw"] < 4))
+    monkeypatch.setattr(sampling, "_sample_nutpie", lambda *_: (Sampled(posterior, posterior, 0.0, 0.0), False))
+    with pytest.raises(SamplingFailed, match=r"\[S004\] the chains hold \[10, 4\] finite draws instead of 10 each"):
+        sampling.sample(*task, seed=1)

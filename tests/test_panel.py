@@ -193,6 +193,73 @@ REFUSED = {
     "no donor left": (lambda f: built(f).drop(["Ut", "Nv", "Mt"]), DesignError, r"D014.*no donors"),
     "staggered": (lambda f: built(f, start={"Ca": 2004, "Ut": 2005}), DesignError, r"D021.*Ca: 2004, Ut: 2005"),
     "constant treated": (lambda f: built(f.assign(packs=f["packs"].where(f["state"] != "Ca", 5))), DesignError, "V004"),
+    "a list for a label": (
+        lambda f: built(f.assign(state=[["Ca"], *f["state"][1:]])),
+        PanelError,
+        r"P024.*no text, number or date \(list, str\)",
+    ),
+    "an array for a cell": (
+        lambda f: built(f.assign(packs=[np.array([1.0, 2.0]), *f["packs"][1:]])),
+        PanelError,
+        r"P009.*1 of 32 are not: array",
+    ),
+    "a frame for a cell": (
+        lambda f: built(f.assign(packs=pd.Series([pd.DataFrame(), *f["packs"][1:]], dtype=object))),
+        PanelError,
+        r"P009.*1 of 32",
+    ),
+    "a number beyond 64 bits": (
+        lambda f: built(f.assign(packs=pd.Series([-(10**400), *f["packs"][1:]], dtype=object))),
+        PanelError,
+        r"V001\] 1 outcomes are infinite or beyond 64 bits: Ca at 2000",
+    ),
+    "a time beyond 2^53": (
+        lambda f: built(f.assign(year=pd.Series([10**30, *f["year"][1:]], dtype=object))),
+        PanelError,
+        r"P034.*infinite or beyond 2\^53",
+    ),
+    "an unsigned time beyond 64 bits": (
+        lambda f: built(f.assign(year=f["year"].astype("uint64") + np.uint64(2**63))),
+        PanelError,
+        r"P034.*beyond 2\^53",
+    ),
+    "text with a huge number for a time": (
+        lambda f: built(f.assign(year=f["year"].astype(str).replace("2001", "9" * 30))),
+        PanelError,
+        r"P032.*such as '999",
+    ),
+    "a list for a column": (lambda f: built(f, unit=["state"]), PanelError, r"P004.*three columns, got"),
+    "an array for the column of times": (
+        lambda f: Panel.from_wide(f, time=np.array(["year", "x"]), treated="Ca", start=2004),
+        PanelError,
+        r"P003\] time=array.* must name one column",
+    ),
+    "a frame without columns": (
+        lambda f: Panel.from_wide(f.iloc[:, :0], time="year", treated="Ca", start=2004),
+        PanelError,
+        r"P002.*empty|P003.*no column 'year'",
+    ),
+    "an array for missing": (
+        lambda f: built(f, missing=np.array(["error", "drop_times"])),
+        PanelError,
+        r"O001\] missing=array.* is unknown",
+    ),
+    "a start beyond floats": (lambda f: built(f, start=10**400), DesignError, r"D002.*lies outside the times"),
+    "a list as start of a unit": (lambda f: built(f, start={"Ca": [2004]}), DesignError, r"D001\] start=\[2004\]"),
+    "a donor of nullable integers without numbers": (
+        lambda f: Panel.from_wide(
+            f.pivot(index="year", columns="state", values="packs").assign(Ut=pd.array([pd.NA] * 8, dtype="Int64")),
+            treated="Ca",
+            start=2004,
+        ),
+        PanelError,
+        r"P025.*Ut \(8 of 8 times\)",
+    ),
+    "a start after the panel's last time": (
+        lambda f: Panel(built(f).outcomes, ("Ca",), 2010),
+        DesignError,
+        r"D006\] no periods from start=2010 on",
+    ),
     "backdating beyond": (lambda f: built(f).backdate(2006), DesignError, "D002"),
     "backdating too far": (lambda f: built(f).backdate(2001), DesignError, "D004"),
 }

@@ -82,6 +82,14 @@ def test_more_donors_than_periods_and_extreme_sizes_are_only_noted():
     assert set(report["kind"]) == {"noted"}
 
 
+@pytest.mark.parametrize("factor", [1e-300, 1e300])
+def test_the_correlations_of_extreme_outcomes_neither_vanish_nor_overflow(factor):
+    with pytest.warns(PanelWarning) as caught:
+        panel = read(factor * table().assign(f=lambda t: 2 * t["c"], g=lambda t: 300 - t["c"]))
+    assert {str(warning.message)[1:5] for warning in caught} == {"V005", "V011"}
+    assert list(panel.report["code"]) == ["V005", "V010", "V011"]
+
+
 def test_a_copy_of_the_treated_unit_is_refused():
     with pytest.raises(DesignError, match=r"\[V006\] f equal the treated unit in every period"):
         read(table().assign(f=lambda t: t["treated"]))

@@ -56,10 +56,10 @@ class Check:
         Raises
         ------
         ResultError
-            R007 when this check has no picture.
+            R008 when this check has no picture.
         """
         if self.picture is None:
-            raise ResultError("R007", f"the check {self.name!r} has no picture here ({self.verdict}): see its table.")
+            raise ResultError("R008", f"the check {self.name!r} has no picture here ({self.verdict}): see its table.")
         return self.picture(backend=backend)
 
     def __repr__(self) -> str:
