@@ -59,8 +59,8 @@ def test_files_stay_small():
 
 def test_the_public_names_are_those_of_the_design():
     assert sorted(bs.__all__) == [
-        "Calibration", "Effect", "Fit", "Panel", "SyntheticControl", "checks", "errors", "fetch_dataset", "load", "load_dataset",
-        "noise", "priors", "simulate", "testing",
+        "Calibration", "Effect", "Fit", "Panel", "SyntheticControl", "checks", "errors", "fetch_dataset", "load",
+        "load_dataset", "noise", "priors", "simulate", "testing",
     ]  # fmt: skip
 
 
