@@ -7,6 +7,7 @@ import pytest
 from planted import changed, hidden, least_squares
 
 from bayes_synth.checks import anticipation, spillover
+from bayes_synth.checks.anticipation import _by_tail
 from bayes_synth.errors import DesignError, PriorError
 from bayes_synth.testing import fake_fit, fake_panel
 
@@ -32,9 +33,20 @@ def test_a_reaction_before_the_start_is_caught():
     assert (check.verdict, round(check.table["median"]["before"])) == ("fail", 3)
 
 
-def test_a_late_reaction_is_seen_when_so_many_periods_are_asked_about():
-    late = anticipated(3.0, periods=1)
-    assert [anticipation(fake_fit(panel=late), periods=k).verdict for k in (1, 20)] == ["fail", "pass"]
+def test_a_late_reaction_is_seen_best_when_as_many_periods_are_asked_about():
+    fit = fake_fit(panel=anticipated(0.3, periods=1))
+    p = [anticipation(fit, periods=k).table["p"]["before"] for k in (1, 10)]
+    assert p[0] < 0.2 < p[1]
+
+
+def test_the_verdict_follows_the_tail_probability():
+    assert [_by_tail(p, 0.05, 0.01) for p in (0.051, 0.05, 0.011, 0.01, 0.0)] == [
+        "pass",
+        "caution",
+        "caution",
+        "fail",
+        "fail",
+    ]
 
 
 def test_the_effect_from_the_start_on_leaves_the_periods_before_it_out():

@@ -74,4 +74,8 @@ def test_the_smallest_tail_decides_for_their_number():
 
         return _verdict(pd.DataFrame({"p": p}), 0.95)
 
-    assert [verdict(0.02, 1, 1, 1, 1), verdict(0.009, 1, 1, 1, 1), verdict(0.04, 0.04, 1)] == ["pass", "caution", "fail"]
+    assert [verdict(0.02, 1, 1, 1, 1), verdict(0.009, 1, 1, 1, 1), verdict(0.04, 0.04, 1)] == [
+        "pass",
+        "caution",
+        "fail",
+    ]

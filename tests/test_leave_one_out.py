@@ -49,7 +49,10 @@ def test_every_donor_with_weight_is_left_out_and_then_the_largest_together():
 
 
 def test_somebody_always_stays():
-    assert list(leave_one_out(fake_fit(panel=fake_panel(donors=2))).table.index) == ["without donor_00", "without donor_01"]
+    assert list(leave_one_out(fake_fit(panel=fake_panel(donors=2))).table.index) == [
+        "without donor_00",
+        "without donor_01",
+    ]
 
 
 def test_an_only_donor_cannot_be_left_out():

@@ -50,7 +50,11 @@ def test_intervals_that_are_too_narrow_fail(monkeypatch):
 def test_kappa_comes_from_the_other_donors():
     table = calibrated(affected=20.0).calibration.table
     alone = _audit(table, "donor_00", Calibration())
-    more = _audit(Calibration().scored(table.assign(error=table["error"] + 99.0 * (table.index == "donor_00"))), "donor_00", Calibration())
+    more = _audit(
+        Calibration().scored(table.assign(error=table["error"] + 99.0 * (table.index == "donor_00"))),
+        "donor_00",
+        Calibration(),
+    )
     assert alone["upper"] - alone["lower"] == pytest.approx(more["upper"] - more["lower"])
 
 
@@ -95,7 +99,9 @@ def test_nothing_is_refitted_for_a_calibrated_fit(monkeypatch):
 def test_gaps_survive_a_file(tmp_path):
     fit = calibrated()
     fit.save(tmp_path / "fit.nc")
-    pd.testing.assert_frame_equal(bs.load(tmp_path / "fit.nc").calibration.gaps, fit.calibration.gaps, check_names=False)
+    pd.testing.assert_frame_equal(
+        bs.load(tmp_path / "fit.nc").calibration.gaps, fit.calibration.gaps, check_names=False
+    )
 
 
 @pytest.mark.parametrize("dates", [False, True])

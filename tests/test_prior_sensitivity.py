@@ -40,7 +40,9 @@ def test_an_effect_that_depends_on_where_the_pre_period_begins_is_caught():
     panel = fake_panel(pre=40)
     twist = 5 * np.where(np.arange(48) < 24, 1.0, 0.0) * np.sin(np.arange(48))
     panel = changed(changed(panel, "donor_00", twist), "donor_05", 30 * (panel.times >= panel.start))
-    panel = changed(panel, "treated", np.where(np.arange(48) < 24, 0.0, panel.outcomes.sel(unit="donor_05") - panel.treated_outcome))
+    panel = changed(
+        panel, "treated", np.where(np.arange(48) < 24, 0.0, panel.outcomes.sel(unit="donor_05") - panel.treated_outcome)
+    )
     assert prior_sensitivity(fake_fit(panel=panel)).verdict != "pass"
 
 

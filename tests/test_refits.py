@@ -57,6 +57,12 @@ def test_another_seed_gives_other_draws(small):
     assert not np.array_equal(one.effects["average"], other.effects["average"])
 
 
+def test_the_same_numbers_with_another_start_are_another_refit(small):
+    panels = {k: Case(small.model, small.panel.backdate(k)) for k in (2010, 2014)}
+    found = refits(small, panels, random_seed=7, progressbar=False)
+    assert [refit.effects.sizes["time"] for refit in found.values()] == [10, 6]
+
+
 def test_what_was_refitted_before_is_not_refitted_again(small, monkeypatch):
     made = counted(monkeypatch)
     for _ in range(2):
@@ -97,8 +103,13 @@ def path(post=8, sd=1.0):
 
 
 def width(fit, draws, without=()):
-    spread = spread_by_kappa(fit, draws, xr.ones_like(draws["time"], dtype=bool), 1.0, without, np.random.default_rng(1))
-    return float(spread.mean("time").quantile([0.25, 0.75]).diff("quantile") / draws.mean("time").quantile([0.25, 0.75]).diff("quantile"))
+    spread = spread_by_kappa(
+        fit, draws, xr.ones_like(draws["time"], dtype=bool), 1.0, without, np.random.default_rng(1)
+    )
+    return float(
+        spread.mean("time").quantile([0.25, 0.75]).diff("quantile")
+        / draws.mean("time").quantile([0.25, 0.75]).diff("quantile")
+    )
 
 
 def calibrated(kappa, panel=None):
@@ -112,7 +123,9 @@ def test_a_refit_is_spread_as_wide_as_the_placebos_missed():
 
 def test_an_uncalibrated_fit_leaves_its_refits_as_they_are():
     draws = path()
-    xr.testing.assert_identical(draws, spread_by_kappa(fake_fit(), draws, draws["time"] >= 0, 1.0, (), np.random.default_rng(1)))
+    xr.testing.assert_identical(
+        draws, spread_by_kappa(fake_fit(), draws, draws["time"] >= 0, 1.0, (), np.random.default_rng(1))
+    )
 
 
 def test_placebos_that_shall_not_count_do_not_widen():

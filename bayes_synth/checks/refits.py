@@ -3,6 +3,7 @@
 A refit is not calibrated anew: kappa is a fact about this panel's donors, and its draws are taken from the fit.
 """
 
+import hashlib
 import warnings
 from collections.abc import Hashable, Mapping, Sized
 from dataclasses import replace
@@ -19,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from bayes_synth.calibration import Calibration, spread
 from bayes_synth.checks.result import Verdict
+from bayes_synth.design import short
 from bayes_synth.draws import predicted
 from bayes_synth.effects import Effect, effect_draws
 from bayes_synth.errors import ConvergenceWarning
@@ -78,9 +80,7 @@ def refits(
         S004 when interrupted: the answers are those that were ready.
     """
     settings, known = as_calibration(fit, random_seed), KNOWN.setdefault(fit, {})
-    names = {
-        label: (fingerprint(case.panel), repr(case.model), case.without, random_seed) for label, case in cases.items()
-    }
+    names = {label: _name(case, random_seed) for label, case in cases.items()}
     todo = {names[label]: case for label, case in cases.items() if names[label] not in known}
     pool = joblib.Parallel(n_jobs=joblib.cpu_count(), backend="threading", return_as="generator")
     try:
@@ -112,6 +112,12 @@ def as_calibration(fit: Fit, random_seed: int, progressbar: bool = False) -> Set
         random_seed=random_seed,
         progressbar=progressbar,
     )
+
+
+def _name(case: Case, random_seed: int) -> tuple[Any, ...]:
+    """What decides a refit: the numbers, the labels, the start, the model, whose evidence is left out, and the seed."""
+    panel = f"{fingerprint(case.panel)} {short(case.panel.start)}"
+    return hashlib.sha256(panel.encode()).hexdigest(), repr(case.model), case.without, random_seed
 
 
 def _seeded(settings: Settings, name: tuple[Any, ...]) -> Settings:
