@@ -72,8 +72,8 @@ def spillover(
     shift = float(table["shift"].iloc[0])
     verdict, remarks = concluded(graded(abs(shift), caution, fail), cases, found)
     reason = (
-        f"{listed(names)} hold {weight:.2f} of the weight; without them the average effect moves by {shift:+.2f} posterior "
-        f"sd. {_sign(fit, weight, shift)}{remarks.replace('; ', ' Also: ', 1)}"
+        f"The neighbours ({listed(names)}) hold {weight:.2f} of the weight; without them the average effect moves by "
+        f"{shift:+.2f} posterior sd{remarks}. {_sign(fit, weight, shift)}"
     )
     table = thresholds(table, neighbours=names, caution=caution, fail=fail)
     return Check("spillover", QUESTION, verdict, reason, table, partial(_draw, fit, table))
