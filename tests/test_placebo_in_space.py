@@ -28,8 +28,8 @@ def calibrated(*, donors=30, seed=0, affected=0.0, effect=0.0, plan=None):
 
 
 def test_nine_of_ten_clean_designs_pass():
-    verdicts = [placebo_in_space(calibrated(seed=seed)).verdict for seed in range(30)]
-    assert verdicts.count("pass") >= 27
+    verdicts = [placebo_in_space(calibrated(seed=seed)).verdict for seed in range(10)]
+    assert verdicts.count("pass") >= 9
 
 
 def test_a_donor_that_was_affected_itself_is_caught_and_named():

@@ -102,14 +102,16 @@ def path(post=8, sd=1.0):
     return xr.DataArray(draws, dims=("chain", "draw", "time"), coords=coords)
 
 
+def middle(draws):
+    """Distance of the quartiles of the average."""
+    low, high = draws.mean("time").quantile([0.25, 0.75]).to_numpy()
+    return high - low
+
+
 def width(fit, draws, without=()):
-    spread = spread_by_kappa(
-        fit, draws, xr.ones_like(draws["time"], dtype=bool), 1.0, without, np.random.default_rng(1)
-    )
-    return float(
-        spread.mean("time").quantile([0.25, 0.75]).diff("quantile")
-        / draws.mean("time").quantile([0.25, 0.75]).diff("quantile")
-    )
+    """How much wider the average becomes."""
+    seen = xr.ones_like(draws["time"], dtype=bool)
+    return middle(spread_by_kappa(fit, draws, seen, 1.0, without, np.random.default_rng(1))) / middle(draws)
 
 
 def calibrated(kappa, panel=None):

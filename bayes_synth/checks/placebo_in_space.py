@@ -20,6 +20,8 @@ __all__ = ["placebo_in_space"]
 
 QUESTION = "Do the intervals hold zero where there was no treatment?"
 LEVELS = (0.5, 0.8, 0.9, 0.95)
+NOTHING = 1e-10
+"""Values of kappa of less probability do not move a quantile."""
 
 
 def placebo_in_space(
@@ -106,16 +108,19 @@ def _audit(placebos: pd.DataFrame, label: Any, plan: Calibration | None) -> dict
     if plan is None:
         wide, p = stats.norm.isf(0.025) * sd, 2 * stats.norm.sf(abs(error) / sd)
     else:
-        others = plan.scored(placebos.drop(index=label))
+        others, law = plan.scored(placebos.drop(index=label)), plan.law
         (kappa, mass), pooled = plan.posterior(others["z"].to_numpy()), float(plan.pooled(sd, scale, others))
-        p = 2 * _beyond(abs(error) / pooled, kappa, mass, plan)
-        wide = pooled * np.exp(optimize.brentq(lambda x: _beyond(np.exp(x), kappa, mass, plan) - 0.025, -30, 30))
+        p = 2 * _beyond(abs(error) / pooled, kappa, mass, law)
+        kappa, mass = kappa[mass > NOTHING], mass[mass > NOTHING]
+        wide = pooled * np.exp(
+            optimize.brentq(lambda x: _beyond(np.exp(x), kappa, mass, law) - 0.025, -30, 30, xtol=1e-6)
+        )
     return {"error": error, "lower": error - wide, "upper": error + wide, "p": float(p)}
 
 
-def _beyond(z: float, kappa: np.ndarray, mass: np.ndarray, plan: Calibration) -> float:
+def _beyond(z: float, kappa: np.ndarray, mass: np.ndarray, law: Any) -> float:
     """Predictive probability of a z-score above ``z``, over the posterior of kappa."""
-    return float(mass @ plan.law.sf(z / kappa))
+    return float(mass @ law.sf(z / kappa))
 
 
 def _ratios(gaps: pd.DataFrame, fit: Fit) -> pd.DataFrame:
