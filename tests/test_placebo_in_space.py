@@ -3,7 +3,6 @@
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
@@ -99,9 +98,9 @@ def test_nothing_is_refitted_for_a_calibrated_fit(monkeypatch):
 def test_gaps_survive_a_file(tmp_path):
     fit = calibrated()
     fit.save(tmp_path / "fit.nc")
-    pd.testing.assert_frame_equal(
-        bs.load(tmp_path / "fit.nc").calibration.gaps, fit.calibration.gaps, check_names=False
-    )
+    known, read = fit.calibration.gaps, bs.load(tmp_path / "fit.nc").calibration.gaps
+    assert (list(read.index), list(read.columns)) == (list(known.index), list(known.columns))
+    np.testing.assert_array_equal(read, known)
 
 
 @pytest.mark.parametrize("dates", [False, True])
