@@ -7,7 +7,7 @@ prior and an exact posterior on a grid: one number needs no sampler. Imports no 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, final
 
 import arviz_stats
@@ -31,10 +31,15 @@ REACH, NODES = 8.0, 2001
 
 
 class Placebos(NamedTuple):
-    """One row per donor as if treated, with :data:`COLUMNS`; the donors that could not be, with the reason; an interrupt."""
+    """One row per donor as if treated, with :data:`COLUMNS`; the donors that could not be, with the reason.
+
+    ``gaps`` has each one's mean gap (observed minus synthetic, on the model's scale), one column per time; ``stopped`` says
+    where an interrupt ended the refits.
+    """
 
     table: pd.DataFrame
     skipped: tuple[str, ...]
+    gaps: pd.DataFrame = pd.DataFrame()
     stopped: str = ""
 
     @property
@@ -168,6 +173,8 @@ class Calibrated:
         Prior standard deviation of log kappa.
     reason
         Why the intervals are not calibrated; empty when they are.
+    gaps
+        Each donor's mean gap, observed minus synthetic, units of the model's scale: one column per time.
     """
 
     table: pd.DataFrame
@@ -177,6 +184,7 @@ class Calibrated:
     skipped: tuple[str, ...] = ()
     prior_sd: float = np.nan
     reason: str = ""
+    gaps: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def prior_influence(self) -> float:
@@ -236,7 +244,9 @@ def read_calibration(
     found = group.to_dataset()
     table = found[list(COLUMNS)].to_dataframe().rename_axis("donor")
     skipped, pooling = tuple(json.loads(found.attrs["skipped"])), float(found.attrs["pooling"])
-    return Calibrated(table, found["kappa"], pooling, plan.exclude, skipped, plan.kappa_sd)
+    gap = found["gap"].transpose("placebo", "time")
+    gaps = pd.DataFrame(gap.to_numpy(), index=table.index, columns=gap.indexes["time"])
+    return Calibrated(table, found["kappa"], pooling, plan.exclude, skipped, plan.kappa_sd, gaps=gaps)
 
 
 def check_excluded(exclude: Sequence[str], donors: Sequence[str]) -> None:

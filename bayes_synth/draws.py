@@ -80,9 +80,19 @@ def predicted(
     model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator
 ) -> tuple[xr.DataArray, Inputs]:
     """The counterfactual alone, dims ``(chain, draw, time)``, on the model's scale, and the panel as it was seen."""
+    path, inputs, _ = predicted_with_gap(model, panel, posterior, rng)
+    return path, inputs
+
+
+def predicted_with_gap(
+    model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator
+) -> tuple[xr.DataArray, Inputs, xr.DataArray]:
+    """As :func:`predicted`, and the mean gap, observed minus synthetic, over all times, on the model's scale."""
     lay, _, _, weighted, _, path = _continued(model, panel, posterior, rng)
     inputs = lay.inputs
-    return lay.timed(inputs.location + inputs.scale * (weighted[:, inputs.periods :] + path.future), "post"), inputs
+    future = lay.timed(inputs.location + inputs.scale * (weighted[:, inputs.periods :] + path.future), "post")
+    synthetic = inputs.location + inputs.scale * (weighted.mean(0) + path.level.mean())
+    return future, inputs, inputs.measure.forward(panel.treated_outcome) - synthetic
 
 
 def calibrated_groups(
@@ -100,7 +110,8 @@ def calibrated_groups(
     sd = float(path.where(seen).mean("time").std(ddof=1))
     pooling = plan.pooled(sd, inputs.scale, found.table) / sd
     counterfactual = inputs.measure.back(spread(path, pooling * kappa, lam))
-    evidence = found.table.rename_axis("placebo").to_xarray().assign({"kappa": kappa, "lambda": lam})
+    gaps = xr.DataArray(found.gaps, dims=("placebo", "time"))
+    evidence = found.table.rename_axis("placebo").to_xarray().assign({"kappa": kappa, "lambda": lam, "gap": gaps})
     return {
         "predictions": counterfactual.to_dataset(name="counterfactual"),
         "predictions_uncalibrated": groups["predictions"],

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import arviz_stats
 import numpy as np
@@ -17,7 +18,7 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from bayes_synth.calibration import COLUMNS, Calibration, Placebos, check_excluded
-from bayes_synth.draws import predicted
+from bayes_synth.draws import predicted_with_gap
 from bayes_synth.errors import DesignError, SamplingFailed
 from bayes_synth.model import SyntheticControl, task_for
 from bayes_synth.panel import Panel
@@ -29,6 +30,13 @@ RAW = tuple(name for name in COLUMNS if name != "z")
 """What one refit says by itself; a z-score needs them all."""
 R_HAT = 1.05
 """Looser than the fit's: a z-score needs a mean and a standard deviation to a tenth."""
+
+
+class Answer(NamedTuple):
+    """What one refit says: its row of the table, and its gap in every period."""
+
+    row: dict[str, float]
+    gap: np.ndarray
 
 
 def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings: Settings) -> Placebos:
@@ -60,20 +68,21 @@ def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings:
     }
     # Around all refits: each limits the threads too, and would restore another's limit.
     with threadpool_limits(1, user_api="blas"):
-        rows, interrupted = _rows(refits, threads, settings.progressbar)
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=RAW)
+        answers, interrupted = _answers(refits, threads, settings.progressbar)
+    table = pd.DataFrame.from_dict({unit: row for unit, (row, _) in answers.items()}, orient="index", columns=RAW)
     usable = np.isfinite(table["error"].astype(float)) & (table["sd"].astype(float) > 0)
     skipped += tuple(f"{label} (no finite forecast)" for label in table.index[~usable])
-    skipped += tuple(f"{label} (interrupted)" for label in refits if label not in rows)
-    stopped = f"interrupted after {len(rows)} of {len(refits)} refits" if interrupted else ""
-    table = plan.scored(table[usable])
-    return Placebos(table[list(COLUMNS)].rename_axis("donor"), skipped, stopped)
+    skipped += tuple(f"{label} (interrupted)" for label in refits if label not in answers)
+    stopped = f"interrupted after {len(answers)} of {len(refits)} refits" if interrupted else ""
+    table = plan.scored(table[usable])[list(COLUMNS)].rename_axis("donor")
+    gaps = pd.DataFrame([answers[unit].gap for unit in table.index], index=table.index, columns=panel.times)
+    return Placebos(table, skipped, gaps, stopped)
 
 
-def _rows(
-    refits: Mapping[str, Callable[[], dict[str, float]]], threads: int, progressbar: bool | str
-) -> tuple[dict[str, dict[str, float]], bool]:
-    """The refits' rows in the refits' order, and whether an interrupt let only those end that were running."""
+def _answers(
+    refits: Mapping[str, Callable[[], Answer]], threads: int, progressbar: bool | str
+) -> tuple[dict[str, Answer], bool]:
+    """The refits' answers in the refits' order, and whether an interrupt let only those end that were running."""
     interrupted = False
     with ThreadPoolExecutor(threads) as pool:
         futures = {label: pool.submit(_named, label, refit) for label, refit in refits.items()}
@@ -95,7 +104,7 @@ def _rows(
     return {label: future.result() for label, future in futures.items() if not future.cancelled()}, interrupted
 
 
-def _named(label: str, refit: Callable[[], dict[str, float]]) -> dict[str, float]:
+def _named(label: str, refit: Callable[[], Answer]) -> Answer:
     """A failure with the donor in whose refit it happened: its panel is the one to try again."""
     try:
         return refit()
@@ -130,17 +139,15 @@ def _groups(panel: Panel, plan: Calibration, rng: np.random.Generator) -> list[t
     return sorted(group for group in sets if len(group) == size)
 
 
-def _settled(
-    model: SyntheticControl, panel: Panel, placebo: Panel, plan: Calibration, settings: Settings
-) -> dict[str, float]:
+def _settled(model: SyntheticControl, panel: Panel, placebo: Panel, plan: Calibration, settings: Settings) -> Answer:
     """One placebo's row; a refit that has not settled is run once more, three times as long."""
-    row = _row(model, panel, placebo, plan, settings, times=1)
-    return row if row["ok"] else _row(model, panel, placebo, plan, settings, times=3)
+    found = _row(model, panel, placebo, plan, settings, times=1)
+    return found if found.row["ok"] else _row(model, panel, placebo, plan, settings, times=3)
 
 
 def _row(
     model: SyntheticControl, panel: Panel, placebo: Panel, plan: Calibration, settings: Settings, *, times: int
-) -> dict[str, float]:
+) -> Answer:
     smaller = replace(
         settings,
         draws=times * plan.draws,
@@ -152,7 +159,7 @@ def _row(
     )
     seed, rng = smaller.streams()
     sampled = sample(task_for(model, placebo, like=panel), smaller, seed)
-    path, inputs = predicted(model, placebo, sampled.posterior, rng)
+    path, inputs, gap = predicted_with_gap(model, placebo, sampled.posterior, rng)
     outcome = inputs.measure.forward(placebo.treated_outcome.sel(time=placebo.post.to_numpy()))
     # Where the treated unit has no outcome, a placebo has none either.
     average, realised = path.where(outcome.notnull()).mean("time"), outcome.mean()
@@ -160,4 +167,5 @@ def _row(
     divergences = int(sampled.sample_stats["diverging"].sum())
     r_hat = float(arviz_stats.rhat(xr.Dataset({"average": average}))["average"])
     settled = bool(r_hat <= R_HAT and divergences <= 0.01 * average.size)
-    return {"error": error, "sd": sd, "scale": inputs.scale, "divergences": divergences, "ok": settled}
+    row = {"error": error, "sd": sd, "scale": inputs.scale, "divergences": divergences, "ok": settled}
+    return Answer(row, gap.to_numpy())

@@ -23,7 +23,7 @@ from bayes_synth.sampling import Sampled, Settings
 
 __all__ = ["SCHEMA", "add_to_sampling", "from_spec", "provenance", "to_spec"]
 
-SCHEMA = 2
+SCHEMA = 3
 TYPES = {
     cls.__name__: cls
     for cls in (SyntheticControl, Calibration, Dirichlet, HalfNormal, LocalLevel, LocalLinearTrend, AR1, IID)

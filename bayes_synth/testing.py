@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.calibration import COLUMNS, Calibration, Placebos
 from bayes_synth.fit import Fit
 from bayes_synth.fitting import assemble
 from bayes_synth.model import GAP_RESIDUAL, SyntheticControl
@@ -15,7 +16,7 @@ from bayes_synth.noise.base import MIXING
 from bayes_synth.panel import Panel
 from bayes_synth.sampling import Sampled, Settings
 
-__all__ = ["fake_fit", "fake_panel"]
+__all__ = ["fake_fit", "fake_panel", "fake_placebos"]
 
 TRUTH = (0.6, 0.4)
 """Weights of the first two donors of a fake panel; all others are zero."""
@@ -61,6 +62,7 @@ def fake_fit(
     draws: int = 250,
     chains: int = 4,
     divergences: int = 0,
+    placebos: Placebos | None = None,
     random_seed: int = 0,
 ) -> Fit:
     """A fit whose draws scatter around weights of 0.6 and 0.4 on the first two donors.
@@ -73,6 +75,8 @@ def fake_fit(
         Size of the posterior.
     divergences
         Number of transitions marked as divergent.
+    placebos
+        What the donors said, such as :func:`fake_placebos`; None: the fit is not calibrated.
     random_seed
         Equal seeds give equal fits.
     """
@@ -101,4 +105,25 @@ def fake_fit(
     diverging = (np.arange(chains * draws) < divergences).reshape(chains, draws)
     stats = xr.Dataset({"diverging": (("chain", "draw"), diverging)}, coords=sample)
     stats["energy"] = (("chain", "draw"), rng.standard_normal((chains, draws)))
-    return assemble(model, panel, settings, Sampled(posterior, stats, 0.0, 0.0), rng)
+    return assemble(model, panel, settings, Sampled(posterior, stats, 0.0, 0.0), rng, placebos)
+
+
+def fake_placebos(panel: Panel, *, kappa: float = 1.0, random_seed: int = 0) -> Placebos:
+    """Forecast errors of every donor as if treated, as large as their standard deviations say, times ``kappa``.
+
+    Parameters
+    ----------
+    panel
+        The panel whose donors they are.
+    kappa
+        How much larger the errors are than predicted.
+    random_seed
+        Equal seeds give equal placebos.
+    """
+    rng = np.random.default_rng(random_seed)
+    donors = pd.Index(panel.donors, name="donor", dtype=object)
+    table = pd.DataFrame({"error": kappa * rng.standard_normal(len(donors)), "sd": 1.0, "scale": 1.0}, index=donors)
+    table = Calibration().scored(table).assign(divergences=0, ok=True)
+    gaps = pd.DataFrame(rng.standard_normal((len(donors), len(panel.times))), index=donors, columns=panel.times)
+    gaps[list(panel.post)] = gaps[list(panel.post)].add(table["error"], axis=0)
+    return Placebos(table[list(COLUMNS)], (), gaps)

@@ -11,7 +11,7 @@ from bayes_synth.calibration import COLUMNS, Calibrated, Calibration, Placebos, 
 from bayes_synth.errors import PriorError
 from bayes_synth.model import robust_scale
 from bayes_synth.panel import Panel
-from bayes_synth.placebos import RAW, placebos
+from bayes_synth.placebos import RAW, Answer, placebos
 from bayes_synth.sampling import Settings
 from bayes_synth.testing import fake_panel
 
@@ -194,9 +194,14 @@ def test_the_headline_says_how_many_donors_and_kappa(base):
     assert "few donors: the prior keeps " in repr(base)
 
 
+def answered(*numbers) -> Answer:
+    """What a refit of a fake panel would say, with these numbers in its row."""
+    return Answer(dict(zip(RAW, numbers, strict=True)), np.zeros(28))
+
+
 def rows(monkeypatch, panel: Panel, plan: Calibration, *, row=None) -> Placebos:
     """Placebos without sampling."""
-    settled = dict(zip(RAW, (1.0, 1.0, 1.0, 0, True), strict=True))
+    settled = answered(1.0, 1.0, 1.0, 0, True)
     monkeypatch.setattr("bayes_synth.placebos._row", row or (lambda *_, **__: settled))
     settings = Settings.checked(
         draws=10, tune=1, chains=1, target_accept=0.9, sampler="nutpie", cores=1, random_seed=1, progressbar=False
@@ -242,7 +247,7 @@ def test_an_unsettled_refit_is_run_again_three_times_as_long(monkeypatch):
 
     def row(*_, times):
         asked.append(times)
-        return dict(zip(RAW, (1.0, 1.0, 1.0, 0, times == 3), strict=True))
+        return answered(1.0, 1.0, 1.0, 0, times == 3)
 
     assert rows(monkeypatch, fake_panel(donors=2), PLAN, row=row).table["ok"].all()
     assert asked == [1, 3, 1, 3]
@@ -298,7 +303,7 @@ def test_a_refit_without_a_finite_forecast_is_named_and_left_out(monkeypatch, ba
     values = iter([bad, *[(1.0, 1.0)] * 5])
 
     def row(*_, **__):
-        return dict(zip(RAW, (*next(values), 1.0, 0, True), strict=True))
+        return answered(*next(values), 1.0, 0, True)
 
     found = rows(monkeypatch, fake_panel(), PLAN, row=row)
     assert found.skipped == ("donor_00 (no finite forecast)",)

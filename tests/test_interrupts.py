@@ -22,7 +22,7 @@ from bayes_synth.testing import fake_fit, fake_panel
 
 MODEL = bs.SyntheticControl(calibrate=False)
 QUIET = {"random_seed": 1, "progressbar": False}
-ROW = {"error": 0.1, "sd": 0.2, "scale": 1.0, "divergences": 0, "ok": True}
+ROW = refits.Answer({"error": 0.1, "sd": 0.2, "scale": 1.0, "divergences": 0, "ok": True}, np.zeros(28))
 
 
 def padded(*lengths: int) -> tuple[xr.Dataset, xr.Dataset]:
@@ -175,7 +175,7 @@ def test_strict_takes_no_partial_calibration(sampler, monkeypatch):
 
 
 def test_no_noise_is_chosen_after_an_interrupt(monkeypatch):
-    empty = Placebos(noise_choice.pd.DataFrame(columns=COLUMNS), (), "interrupted after 0 of 6 refits")
+    empty = Placebos(noise_choice.pd.DataFrame(columns=COLUMNS), (), stopped="interrupted after 0 of 6 refits")
     monkeypatch.setattr(noise_choice, "placebos", lambda *_: empty)
     with pytest.raises(KeyboardInterrupt):
         bs.SyntheticControl(noise="auto").fit(fake_panel(), **QUIET)

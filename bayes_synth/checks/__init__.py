@@ -3,8 +3,26 @@
 ``run(fit)`` asks all of them; each is a function of a fit and can be called alone. References stand in each one.
 """
 
+from bayes_synth.checks.anticipation import anticipation
+from bayes_synth.checks.backdating import backdating
 from bayes_synth.checks.concentration import concentration
+from bayes_synth.checks.leave_one_out import leave_one_out
+from bayes_synth.checks.placebo_in_space import placebo_in_space
+from bayes_synth.checks.prior_sensitivity import prior_sensitivity
 from bayes_synth.checks.result import Check, Checks, Verdict
 from bayes_synth.checks.run import run
+from bayes_synth.checks.spillover import spillover
 
-__all__ = ["Check", "Checks", "Verdict", "concentration", "run"]
+__all__ = [
+    "Check",
+    "Checks",
+    "Verdict",
+    "anticipation",
+    "backdating",
+    "concentration",
+    "leave_one_out",
+    "placebo_in_space",
+    "prior_sensitivity",
+    "run",
+    "spillover",
+]

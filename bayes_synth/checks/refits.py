@@ -3,9 +3,12 @@
 A refit is not calibrated anew: kappa is a fact about this panel's donors, and its draws are taken from the fit.
 """
 
-from collections.abc import Mapping
+import hashlib
+import warnings
+from collections.abc import Hashable, Mapping, Sized
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import arviz_stats
 import joblib
@@ -16,15 +19,24 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from bayes_synth.calibration import Calibration, spread
+from bayes_synth.checks.result import Verdict
+from bayes_synth.design import short
 from bayes_synth.draws import predicted
-from bayes_synth.effects import effect_draws
+from bayes_synth.effects import Effect, effect_draws
+from bayes_synth.errors import ConvergenceWarning
 from bayes_synth.fit import Fit
 from bayes_synth.model import SyntheticControl, task_for
 from bayes_synth.panel import Panel
 from bayes_synth.placebos import R_HAT
+from bayes_synth.provenance import fingerprint
 from bayes_synth.sampling import Settings, entropy, sample
 
-__all__ = ["Case", "Refit", "refits", "spread_by_kappa"]
+__all__ = [
+    "Case", "Refit", "as_calibration", "as_row", "concluded", "posterior_sd", "refits", "shifted", "spread_by_kappa", "tail",
+]  # fmt: skip
+
+KNOWN: "WeakKeyDictionary[Fit, dict[Hashable, Refit]]" = WeakKeyDictionary()
+"""What was refitted for each fit that is still in use."""
 
 
 class Case(NamedTuple):
@@ -48,37 +60,103 @@ def refits(
 ) -> dict[str, Refit]:
     """Every case, several at a time; the same answers in any order and number of cores.
 
+    A case that was refitted before, for this fit and seed, is not refitted again: checks share refits, and one that was
+    interrupted goes on where it stopped.
+
     Parameters
     ----------
     fit
         Whose compiled model, size of refits (those of its calibration) and kappa are used.
     cases
-        By label; a case's seed comes from its label.
+        By label; a case's seed comes from its panel.
     random_seed, progressbar
         As in :meth:`bayes_synth.SyntheticControl.fit`.
     what
         Said beside the bar.
+
+    Warns
+    -----
+    ConvergenceWarning
+        S004 when interrupted: the answers are those that were ready.
     """
+    settings, known = as_calibration(fit, random_seed), KNOWN.setdefault(fit, {})
+    names = {label: _name(case, random_seed) for label, case in cases.items()}
+    todo = {names[label]: case for label, case in cases.items() if names[label] not in known}
+    pool = joblib.Parallel(n_jobs=joblib.cpu_count(), backend="threading", return_as="generator")
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            answers = pool(joblib.delayed(_settled)(fit, case, _seeded(settings, name)) for name, case in todo.items())
+            shown = track(answers, what, total=len(todo), transient=True, disable=not progressbar or not todo)
+            for name, answer in zip(todo, shown, strict=True):
+                known[name] = answer
+    except KeyboardInterrupt:
+        done = sum(name in known for name in names.values())
+        warnings.warn(
+            f"[S004] interrupted: {done} of {len(names)} refits are done; ask again to go on with the others.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return {label: known[name] for label, name in names.items() if name in known}
+
+
+def as_calibration(fit: Fit, random_seed: int, progressbar: bool = False) -> Settings:
+    """Refits are as large as those of the calibration."""
     plan = fit.model.calibration or Calibration()
-    settings = Settings.checked(
+    return Settings.checked(
         draws=plan.draws,
         tune=plan.tune,
         chains=plan.chains,
         target_accept=plan.target_accept,
         sampler="nutpie",
-        cores=1,
+        cores=None,
         random_seed=random_seed,
-        progressbar=False,
+        progressbar=progressbar,
     )
-    pool = joblib.Parallel(n_jobs=joblib.cpu_count(), backend="threading", return_as="generator")
-    with threadpool_limits(1, user_api="blas"):
-        answers = pool(joblib.delayed(_settled)(fit, case, _seeded(settings, label)) for label, case in cases.items())
-        shown = track(answers, what, total=len(cases), transient=True, disable=not progressbar)
-        return dict(zip(cases, shown, strict=True))
 
 
-def _seeded(settings: Settings, label: str) -> Settings:
-    return replace(settings, random_seed=entropy(np.random.SeedSequence([settings.random_seed, *label.encode()])))
+def _name(case: Case, random_seed: int) -> tuple[Any, ...]:
+    """What decides a refit: the numbers, the labels, the start, the model, whose evidence is left out, and the seed."""
+    panel = f"{fingerprint(case.panel)} {short(case.panel.start)}"
+    return hashlib.sha256(panel.encode()).hexdigest(), repr(case.model), case.without, random_seed
+
+
+def _seeded(settings: Settings, name: tuple[Any, ...]) -> Settings:
+    """Its own stream per panel, whatever else is refitted, and in whatever order."""
+    return replace(
+        settings, cores=1, random_seed=entropy(np.random.SeedSequence([settings.random_seed, int(name[0], 16)]))
+    )
+
+
+def as_row(refit: Refit, ci_prob: float = 0.95) -> dict[str, float]:
+    """Median and interval of a refit's average effect."""
+    effect = Effect(refit.effects["average"], "average")
+    lower, upper = effect.interval(ci_prob).to_numpy()
+    return {"median": float(effect.draws.median()), "lower": float(lower), "upper": float(upper), "ok": refit.ok}
+
+
+def posterior_sd(fit: Fit) -> float:
+    """Of the average effect: half of its central 68.3 %, because on the log scale it has no moments."""
+    return float(fit.effect("average").draws.quantile([0.15865, 0.84135]).diff("quantile").item() / 2)
+
+
+def shifted(fit: Fit, rows: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """Rows of refits with ``shift``: how far the median moved from the fit's, in posterior sd of the fit's effect."""
+    table = pd.DataFrame.from_dict(dict(rows), orient="index").rename_axis("refit")
+    return table.assign(shift=(table["median"] - float(fit.effect("average").draws.median())) / posterior_sd(fit))
+
+
+def tail(draws: xr.DataArray) -> float:
+    """Twice the posterior probability beyond zero, on the side that has less of it."""
+    return min(1.0, 2 * float(min((draws > 0).mean(), (draws < 0).mean())))
+
+
+def concluded(verdict: Verdict, cases: Sized, found: Mapping[str, Refit]) -> tuple[Verdict, str]:
+    """The verdict, never a pass when refits are missing, and what to say about missing and unsettled refits."""
+    unsettled = sum(not refit.ok for refit in found.values())
+    words = [f"only {len(found)} of {len(cases)} refits were done"] if len(found) < len(cases) else []
+    words += [f"{unsettled} of {len(found)} refits have not settled"] if unsettled else []
+    incomplete = verdict == "pass" and len(found) < len(cases)
+    return "caution" if incomplete else verdict, "".join(f"; {text}" for text in words)
 
 
 def _settled(fit: Fit, case: Case, settings: Settings) -> Refit:
@@ -118,4 +196,7 @@ def spread_by_kappa(
     draws = plan.draw(others["z"].to_numpy(), path.shape[:2], rng)
     kappa, lam = (xr.DataArray(values, dims=("chain", "draw"), coords=coords) for values in draws)
     sd = float(path.where(seen).mean("time").std(ddof=1))
-    return spread(path, plan.pooled(sd, scale, others) / sd * kappa, lam)
+    # Placebos forecast the whole post-period: what is typical of another horizon they do not say.
+    same = path.sizes["time"] == len(fit.panel.post)
+    pooling = float(plan.pooled(sd, scale, others)) / sd if same else found.pooling
+    return spread(path, pooling * kappa, lam)

@@ -3,8 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bayes_synth.checks.anticipation import anticipation
+from bayes_synth.checks.backdating import backdating
 from bayes_synth.checks.concentration import concentration
+from bayes_synth.checks.leave_one_out import leave_one_out
+from bayes_synth.checks.placebo_in_space import placebo_in_space
+from bayes_synth.checks.prior_sensitivity import prior_sensitivity
 from bayes_synth.checks.result import Check, Checks
+from bayes_synth.checks.spillover import spillover
 from bayes_synth.errors import PriorError, suggestion
 from bayes_synth.fit import Fit
 
@@ -12,10 +18,18 @@ __all__ = ["ALL", "run"]
 
 ALL: dict[str, Callable[..., Check]] = {
     "concentration": concentration,
+    "leave_one_out": leave_one_out,
+    "backdating": backdating,
+    "placebo_in_space": placebo_in_space,
+    "anticipation": anticipation,
+    "spillover": spillover,
+    "prior_sensitivity": prior_sensitivity,
 }
 """Checks by name; those in ``REFITTING`` also take ``random_seed`` and ``progressbar``."""
 
-REFITTING: frozenset[str] = frozenset()
+REFITTING: frozenset[str] = frozenset(
+    {"leave_one_out", "backdating", "placebo_in_space", "anticipation", "spillover", "prior_sensitivity"}
+)
 
 
 def run(fit: Fit, *, only: Sequence[str] | None = None, random_seed: int = 0, progressbar: bool = True) -> Checks:

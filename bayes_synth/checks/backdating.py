@@ -1,0 +1,121 @@
+"""Backdating: an effect that shows before there was a treatment is none of the treatment's."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_synth.checks.refits import Case, Refit, as_row, concluded, refits, tail
+from bayes_synth.checks.result import Check, Verdict, thresholds
+from bayes_synth.design import locked, short
+from bayes_synth.fit import Fit
+from bayes_synth.panel import Panel
+
+__all__ = ["backdating"]
+
+QUESTION = "Is there an effect before there was a treatment?"
+
+
+def backdating(
+    fit: Fit,
+    *,
+    starts: int = 5,
+    least: int = 5,
+    ci_prob: float = 0.95,
+    random_seed: int = 0,
+    progressbar: bool = True,
+) -> Check:
+    """Refit as if treatment had begun earlier, and ask whether zero lies in the interval of that effect.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    starts
+        Number of earlier starts, spread over the second half of the pre-period; one of them lies as many periods before
+        ``start`` as the post-period has, when the pre-period is long enough.
+    least
+        Smallest number of periods with an outcome to learn from; at least half of the pre-period in any case.
+    ci_prob
+        Probability of the calibrated interval that shall hold zero. It is a caution when zero lies outside for one start,
+        by an interval widened for their number (Bonferroni), and a failure when it lies outside for half of them.
+    random_seed, progressbar
+        Of the refits.
+
+    Returns
+    -------
+    Check
+        Table: one row per earlier start with the number of ``pre`` and ``post`` periods with an outcome (never more of the
+        latter than treatment has had, and none from the true start on), median and interval of the average effect,
+        ``p`` (twice the smaller tail beyond zero) and ``ok``. Refits are spread by the fit's own kappa; over a window that
+        is shorter than the post-period, for which kappa was learnt, that is on the wide side.
+
+    References
+    ----------
+    Abadie (2021), Journal of Economic Literature 59(2), section 7. Abadie, Diamond and Hainmueller (2015), American
+    Journal of Political Science 59(2), section on placebo studies in time.
+    """
+    panels = earlier(fit.panel, starts, least)
+    if not panels:
+        seen = int(fit.panel.treated_outcome.sel(time=fit.panel.pre.to_numpy()).count())
+        few = f"{seen} pre-periods with an outcome leave none to hold out after the first {max(least, seen // 2)}."
+        return Check("backdating", QUESTION, "not applicable", few, pd.DataFrame())
+    cases = {label: Case(fit.model, panel) for label, panel in panels.items()}
+    found = refits(fit, cases, random_seed=random_seed, progressbar=progressbar, what="Backdating")
+    if not found:
+        return Check("backdating", QUESTION, "not applicable", "No refit was done.", pd.DataFrame())
+    rows = {label: _row(panels[label], refit, ci_prob) for label, refit in found.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("start")
+    verdict, remarks = concluded(_verdict(table, ci_prob), cases, found)
+    first = str(table["p"].idxmin())
+    held = int((table["p"] > 1 - ci_prob).sum())
+    reason = (
+        f"The {ci_prob:.0%} interval holds zero for {held} of {len(table)} earlier starts; the smallest tail probability is "
+        f"{table['p'].min():.2g}, for start {first} (average effect {table['median'][first]:.3g} over "
+        f"{table['post'][first]:.0f} periods){remarks}."
+    )
+    table = thresholds(table, starts=starts, least=least, ci_prob=ci_prob)
+    return Check("backdating", QUESTION, verdict, reason, table, partial(_draw, fit, found))
+
+
+def earlier(panel: Panel, starts: int, least: int) -> dict[str, Panel]:
+    """Panels that end before the true start and begin to be treated earlier, by that earlier start."""
+    at = np.flatnonzero(panel.treated_outcome.notnull().to_numpy()[: len(panel.pre)])
+    length = min(len(panel.post), max(1, len(panel.pre) // 4))
+    first, last = max(len(at) // 2, least), len(at) - length
+    if first > last:
+        return {}
+    positions = np.unique(at[np.linspace(first, last, starts).round().astype(int)])
+    matching = len(panel.pre) - len(panel.post)
+    if at[first] <= matching:
+        positions[np.argmin(np.abs(positions - matching))] = matching
+    return {short(panel.pre[k]): _ended(panel.backdate(panel.pre[k]), len(panel.post)) for k in positions}
+
+
+def _ended(panel: Panel, most: int) -> Panel:
+    """The panel with at most so many post-periods."""
+    return replace(panel, outcomes=locked(panel.outcomes.isel(time=slice(len(panel.pre) + most))))
+
+
+def _row(panel: Panel, refit: Refit, ci_prob: float) -> dict[str, Any]:
+    seen = panel.treated_outcome.notnull().to_series()
+    counts = {"pre": int(seen[panel.pre].sum()), "post": int(seen[panel.post].sum())}
+    return counts | as_row(refit, ci_prob) | {"p": tail(refit.effects["average"])}
+
+
+def _verdict(table: pd.DataFrame, ci_prob: float) -> Verdict:
+    outside = int((table["p"] <= 1 - ci_prob).sum())
+    if len(table) > 1 and outside >= len(table) / 2:
+        return "fail"
+    return "caution" if table["p"].min() * len(table) <= 1 - ci_prob else "pass"
+
+
+def _draw(fit: Fit, found: dict[str, Refit], *, backend: str | None = None):  # type: ignore[no-untyped-def]
+    from bayes_synth.checks.paths import plot_paths
+
+    lines = {label: refit.effects["pointwise"].median(("chain", "draw")).to_series() for label, refit in found.items()}
+    own = {"fit": fit.effect("pointwise").draws.median(("chain", "draw")).to_series()}
+    title = f"Effect per period (median): from the true start on (bold), and from {len(lines)} earlier ones up to it"
+    return plot_paths(fit, lines, own, title, backend=backend)
