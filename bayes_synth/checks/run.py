@@ -4,14 +4,28 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bayes_synth.checks.concentration import concentration
+from bayes_synth.checks.convex_hull import convex_hull
+from bayes_synth.checks.detectable import detectable
+from bayes_synth.checks.fit_quality import fit_quality
+from bayes_synth.checks.hidden_bias import hidden_bias
+from bayes_synth.checks.likeness import likeness
+from bayes_synth.checks.overfitting import overfitting
 from bayes_synth.checks.result import Check, Checks
+from bayes_synth.checks.screen import screen
 from bayes_synth.errors import PriorError, suggestion
 from bayes_synth.fit import Fit
 
 __all__ = ["ALL", "run"]
 
 ALL: dict[str, Callable[..., Check]] = {
+    "fit_quality": fit_quality,
+    "overfitting": overfitting,
+    "convex_hull": convex_hull,
+    "likeness": likeness,
+    "screen": lambda fit: screen(fit.panel),
     "concentration": concentration,
+    "detectable": detectable,
+    "hidden_bias": hidden_bias,
 }
 """Checks by name; those in ``REFITTING`` also take ``random_seed`` and ``progressbar``."""
 
