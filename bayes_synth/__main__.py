@@ -1,4 +1,4 @@
-"""The command line: ``python -m bayes_synth demo`` and ``python -m bayes_synth fit data.csv ...``."""
+"""The command line: ``python -m bayes_synth demo``, ``fit data.csv ...`` and ``report fit.nc``."""
 
 import argparse
 import sys
@@ -12,11 +12,13 @@ from rich.table import Table
 
 import bayes_synth as bs
 from bayes_synth.errors import BayesSynthError, listed
+from bayes_synth.pages import Kind
 
 __all__ = ["main"]
 
 LARGEST_WEIGHTS = 8
 
+PAGES: dict[str, Kind] = {".html": "html", ".md": "markdown", ".txt": "text"}
 FORMATS = {"relative": "+.1%", "log_ratio": "+.3f"}
 
 
@@ -47,11 +49,34 @@ def _parser() -> argparse.ArgumentParser:
     for command in (demo, fit):
         command.add_argument("--out", type=Path, default=Path.cwd(), help="folder for the figure and the fit")
         command.add_argument("--seed", type=int, default=None if command is fit else 1, help="random seed")
+    report = commands.add_parser("report", help="a page about a saved fit, with every check")
+    report.add_argument("fit", type=Path, help="a file that fit.save() wrote")
+    report.add_argument(
+        "-o", "--output", type=Path, help="the page; .html, .md or .txt (default: beside the fit, .html)"
+    )
+    report.add_argument(
+        "--no-checks", action="store_true", help="do not run the checks, which refit the model many times"
+    )
+    for command in (demo, fit, report):
         command.add_argument("--quiet", action="store_true", help="no progress bars")
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
+    return _report(options) if options.command == "report" else _fit(options)
+
+
+def _report(options: argparse.Namespace) -> int:
+    fit, page = bs.load(options.fit), options.output or options.fit.with_suffix(".html")
+    if page.suffix not in PAGES:
+        raise bs.errors.LoadError("L005", f"{page.name!r} must end in one of {listed(PAGES)}.")
+    checks = None if options.no_checks else bs.checks.run(fit, progressbar=not options.quiet)
+    page.write_text(fit.report(PAGES[page.suffix], checks=checks), encoding="utf-8")
+    Console().print(f"Report: {page.resolve()}", soft_wrap=True)
+    return 0 if fit.ok else 1
+
+
+def _fit(options: argparse.Namespace) -> int:
     name, panel = ("prop99", bs.load_dataset("prop99")) if options.command == "demo" else _read(options)
     fit = bs.SyntheticControl().fit(panel, random_seed=options.seed, progressbar=not options.quiet)
     _show(fit)

@@ -31,10 +31,16 @@ REACH, NODES = 8.0, 2001
 
 
 class Placebos(NamedTuple):
-    """One row per donor as if treated, with :data:`COLUMNS`, and the donors that could not be, with the reason."""
+    """One row per donor as if treated, with :data:`COLUMNS`; the donors that could not be, with the reason; an interrupt."""
 
     table: pd.DataFrame
     skipped: tuple[str, ...]
+    stopped: str = ""
+
+    @property
+    def enough(self) -> bool:
+        """Whether there is anything to calibrate on; after an interrupt, no fewer than :data:`FEW` donors."""
+        return len(self.table) >= (FEW if self.stopped else 1)
 
 
 @final
@@ -219,10 +225,13 @@ def spread(path: xr.DataArray, kappa: xr.DataArray, lam: xr.DataArray) -> xr.Dat
     return (mean + (kappa / np.sqrt(lam)) * (path - mean)).transpose(*path.dims)
 
 
-def read_calibration(group: xr.DataTree | None, plan: Calibration | None, sizes: tuple[int, int]) -> Calibrated:
+def read_calibration(
+    group: xr.DataTree | None, plan: Calibration | None, sizes: tuple[int, int], stopped: str = ""
+) -> Calibrated:
     """What the group ``calibration`` of a fit says, or why there is none; ``sizes`` are donors and treated units."""
     if plan is None or group is None:
-        reason = "no placebo could be made of {} donors for {} treated".format(*sizes) if plan else "calibrate=False"
+        none = stopped or "no placebo could be made of {} donors for {} treated".format(*sizes)
+        reason = none if plan else "calibrate=False"
         return Calibrated(pd.DataFrame(columns=COLUMNS), excluded=plan.exclude if plan else (), reason=reason)
     found = group.to_dataset()
     table = found[list(COLUMNS)].to_dataframe().rename_axis("donor")

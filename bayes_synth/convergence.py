@@ -5,6 +5,7 @@ trade weight without changing the counterfactual, so theirs may mix slowly while
 (Gelman et al. 2020, Bayesian Workflow, section 5, on weak identification).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -18,6 +19,8 @@ __all__ = ["Convergence", "check_convergence", "diagnose", "diagnose_weights"]
 R_HAT = 1.01
 ESS = 400
 E_BFMI = 0.3
+CHAINS, DRAWS = 4, 1000
+"""Below these the verdict says in words what it cannot see."""
 RARE = 1e-3
 """Largest share of draws that may diverge or saturate the tree depth."""
 
@@ -37,6 +40,10 @@ class Convergence:
         Worst R-hat, and worst bulk or tail effective sample size, among effect and noise parameters.
     steps
         Whether the sampler's own steps were in trouble (divergences, tree depth, E-BFMI), which smaller ones may mend.
+    partial
+        What an interrupt left undone, one sentence each; none means whole.
+    reservations
+        What so few chains or draws cannot show; they leave the verdict as it is.
     """
 
     problems: tuple[str, ...]
@@ -44,15 +51,25 @@ class Convergence:
     r_hat: float
     ess: float
     steps: bool = False
+    partial: tuple[str, ...] = ()
+    reservations: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
+        """Whether nothing is wrong, and nothing was left undone."""
+        return not self.problems and not self.partial
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What must be said first wherever the fit is shown; nothing if it is in order."""
+        problems = ("NOT CONVERGED: do not use this fit",) if self.problems else ()
+        return problems + (("PARTIAL: interrupted, so not the fit that was asked for",) if self.partial else ())
 
     def __str__(self) -> str:
         facts = f"R-hat {self.r_hat:.3f}, ESS {self.ess:.0f}, {self.divergences} divergences"
-        return f"converged ({facts})" if self.ok else f"NOT CONVERGED: {'; '.join(self.problems)} ({facts})"
+        word = f"NOT CONVERGED: {'; '.join(self.problems)}" if self.problems else "converged"
+        partial = f"PARTIAL: {'; '.join(self.partial)}; " if self.partial else ""
+        return "; ".join([f"{partial}{word} ({facts})", *self.reservations])
 
 
 def diagnose(draws: xr.Dataset) -> pd.DataFrame:
@@ -63,12 +80,16 @@ def diagnose(draws: xr.Dataset) -> pd.DataFrame:
     draws
         Variables with dims ``(chain, draw)``, or one further dim whose labels name the rows.
 
+    Notes
+    -----
+    R-hat of a single chain compares its halves, split once more as every chain is.
+
     References
     ----------
     Vehtari et al. (2021), Bayesian Analysis 16(2).
     """
     table = {
-        "r_hat": arviz_stats.rhat(draws),
+        "r_hat": arviz_stats.rhat(_halves(draws) if draws.sizes["chain"] == 1 else draws),
         "ess_bulk": arviz_stats.ess(draws, method="bulk"),
         "ess_tail": arviz_stats.ess(draws, method="tail"),
         "mcse": arviz_stats.mcse(draws, method="mean"),
@@ -83,15 +104,32 @@ def diagnose_weights(draws: xr.DataArray) -> pd.DataFrame:
     return diagnose(draws.to_dataset(name="weights"))
 
 
-def check_convergence(draws: xr.Dataset, sample_stats: xr.Dataset) -> Convergence:
-    """The verdict from the draws of effect and noise and from the sampler's own statistics."""
+def check_convergence(draws: xr.Dataset, sample_stats: xr.Dataset, partial: Sequence[str] = ()) -> Convergence:
+    """The verdict from the draws of effect and noise, the sampler's own statistics, and what an interrupt left undone."""
     table = diagnose(draws)
     bad = table.index[~table["ok"]]
     worst, least = float(table["r_hat"].max()), float(table[["ess_bulk", "ess_tail"]].min().min())
     mixing = [f"{', '.join(bad)}: R-hat above {R_HAT} or ESS below {ESS}"] if len(bad) else []
     divergences = int(sample_stats["diverging"].sum())
     steps = _sampler_problems(sample_stats)
-    return Convergence(tuple(mixing + steps), divergences, worst, least, bool(steps))
+    few = _reservations(draws.sizes["chain"], draws.sizes["draw"])
+    return Convergence(tuple(mixing + steps), divergences, worst, least, bool(steps), tuple(partial), few)
+
+
+def _halves(draws: xr.Dataset) -> xr.Dataset:
+    """One chain as two."""
+    half = draws.sizes["draw"] // 2
+    parts = [draws.isel(chain=0, draw=slice(start, start + half)) for start in (0, half)]
+    return xr.concat([part.drop_vars(["chain", "draw"], errors="ignore") for part in parts], dim="chain")
+
+
+def _reservations(chains: int, draws: int) -> tuple[str, ...]:
+    """Codes O011 and O012, as words of the verdict: a good fit of few draws is still one."""
+    one = "one chain: R-hat compares halves of one chain and cannot see a second mode"
+    few = f"{chains} chains: R-hat is surer with {CHAINS}"
+    total = f"{chains * draws} draws in all: tails are rough below {DRAWS}"
+    said = [one if chains == 1 else few] if chains < CHAINS else []
+    return tuple(said + ([total] if chains * draws < DRAWS else []))
 
 
 def _sampler_problems(stats: xr.Dataset) -> list[str]:

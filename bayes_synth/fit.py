@@ -31,6 +31,8 @@ from bayes_synth.simplex import core_donors, project
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
+    from bayes_synth.pages import Kind
+
 __all__ = ["Fit"]
 
 PROJECTED = 5
@@ -170,23 +172,27 @@ class Fit:
         pandas.DataFrame
             Rows ``average effect``, the noise parameters, and ``weights[...]`` per donor; columns r_hat,
             ess_bulk, ess_tail, mcse (outcome units; weights have none) and ``ok``. ``attrs`` has the verdicts
-            in words (``convergence``, ``fit``) and the number of ``divergences``.
+            in words (``convergence``, ``fit``), the number of ``divergences``, the ``attempts`` at sampling (one mapping
+            each: ``target_accept``, ``tune``, ``problems``, ``divergences``, ``kept``), what an interrupt left undone
+            (``partial``) and the ``warnings`` given when the panel was read and while fitting.
         """
         table = pd.concat([diagnose(self._watched), self._weight_diagnostics])
         table.attrs = {"convergence": str(self._convergence), "fit": str(self._fit_verdict)}
         table.attrs["divergences"] = self._convergence.divergences
+        table.attrs |= {name: self._sampling.get(name, []) for name in ("attempts", "partial", "warnings")}
         return table
 
     @property
     def ok(self) -> bool:
-        """Whether effect and noise have converged; the repr and :meth:`diagnostics` say what is wrong."""
+        """Whether effect and noise have converged and nothing was interrupted; the repr and :meth:`diagnostics` say more."""
         return self._convergence.ok
 
     @property
     def calibration(self) -> Calibrated:
         """What the donors' own synthetic controls say about the forecast error: kappa, z-scores, who was set aside."""
         sizes = len(self.panel.donors), len(self.panel.treated)
-        return read_calibration(self.idata.children.get("calibration"), self.model.calibration, sizes)
+        group, stopped = self.idata.children.get("calibration"), self._sampling.get("calibration_stopped", "")
+        return read_calibration(group, self.model.calibration, sizes, stopped)
 
     @property
     def weights_ok(self) -> bool:
@@ -196,7 +202,8 @@ class Fit:
     @cached_property
     def _convergence(self) -> Convergence:
         """The verdict on the sampler, from the draws."""
-        return check_convergence(self._watched, self.idata["sample_stats"].to_dataset())
+        partial = self._sampling.get("partial", ())
+        return check_convergence(self._watched, self.idata["sample_stats"].to_dataset(), partial)
 
     @cached_property
     def _fit_verdict(self) -> FitVerdict:
@@ -280,6 +287,12 @@ class Fit:
 
         return plot_weights(self, **options)
 
+    def report(self, kind: "Kind" = "text", **options: Any) -> str:
+        """What was asked, found and assumed, and whether to believe it; see :func:`bayes_synth.pages.report`."""
+        from bayes_synth.pages import report
+
+        return report(self, kind, **options)
+
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fit as netCDF; see :func:`bayes_synth.io.save`."""
         from bayes_synth.io import save
@@ -298,8 +311,9 @@ class Fit:
         return f"<pre>{html.escape(headline(self))}</pre>{table}"
 
     @property
-    def _attempts(self) -> int:
-        return int(json.loads(self.idata.attrs["bayes_synth"])["sampling"]["attempt"])
+    def _sampling(self) -> dict[str, Any]:
+        """What the provenance says of sampling: settings, attempts, interrupts, warnings."""
+        return dict(json.loads(self.idata.attrs["bayes_synth"])["sampling"])
 
     @property
     def _watched(self) -> xr.Dataset:

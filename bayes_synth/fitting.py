@@ -2,6 +2,8 @@
 
 import warnings
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,11 +12,12 @@ from bayes_synth.calibration import Placebos
 from bayes_synth.draws import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.errors import ConvergenceWarning, PriorError, SamplingFailed
 from bayes_synth.fit import Fit
+from bayes_synth.memory import check_memory
 from bayes_synth.model import SyntheticControl, scaled, task_for
 from bayes_synth.noise_choice import choose_noise
 from bayes_synth.panel import Panel
 from bayes_synth.placebos import placebos
-from bayes_synth.provenance import provenance
+from bayes_synth.provenance import add_to_sampling, provenance
 from bayes_synth.sampling import Sampled, Settings, sample
 
 __all__ = ["assemble", "fit_panel"]
@@ -26,26 +29,86 @@ def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings, *, stri
         raise PriorError(
             "O001", f"fit() takes a bs.Panel, got {type(panel).__name__}; build one with bs.Panel.from_long(...)."
         )
+    check_memory(model, panel, settings)
     model, scores = choose_noise(model, panel, settings)
     plan = model.calibration
     found = placebos(model, panel, plan, settings) if plan else None
-    fit = _attempt(model, panel, settings, found, scores)
-    if fit._convergence.steps:
-        fit = _attempt(model, panel, _stricter(settings), found, scores)
-    if not fit.ok and strict:
+    stopped = _stopped(found) if found else ""
+    if stopped and strict:
+        raise _unfinished(f"calibration {stopped}")
+    attempt = partial(_attempt, model, panel, found=found, scores=scores)
+    # After one interrupt the next is not for us to catch.
+    fit = attempt(settings, whole=bool(stopped))
+    attempts = [fit]
+    interrupted = ""
+    if fit._convergence.steps and not fit._convergence.partial:
+        try:
+            attempts.append(attempt(_stricter(settings), whole=True))
+        except KeyboardInterrupt:
+            interrupted = "second attempt interrupted, the first is kept"
+    return _judged(attempts, interrupted, strict=strict)
+
+
+def _judged(attempts: list[Fit], interrupted: str, *, strict: bool) -> Fit:
+    """The attempt to keep, with its record; what is wrong with it is warned about, or raised."""
+    fit = min(reversed(attempts), key=_trouble)
+    partial = [*fit._sampling["partial"], *([interrupted] if interrupted else [])]
+    if partial and strict:
+        raise _unfinished("; ".join(partial))
+    fit = _recorded(fit, partial=partial, attempts=[_account(each, kept=each is fit) for each in attempts])
+    if fit._convergence.problems and strict:
         raise SamplingFailed("S003", f"{fit._convergence}\n  With strict=False the fit comes back, marked.")
-    if not fit.ok:
-        warnings.warn(f"[S003] {fit._convergence}", ConvergenceWarning, stacklevel=3)
-    return fit
+    return _warned(fit)
+
+
+def _trouble(fit: Fit) -> tuple[int, int]:
+    """What attempts are compared by, nothing of the effect; of equals the one with smaller steps is kept."""
+    return len(fit._convergence.problems), fit._convergence.divergences
+
+
+def _account(fit: Fit, *, kept: bool) -> dict[str, Any]:
+    """One attempt in plain values."""
+    verdict = fit._convergence
+    settings = {name: fit._sampling[name] for name in ("target_accept", "tune")}
+    return settings | {"problems": list(verdict.problems), "divergences": verdict.divergences, "kept": kept}
+
+
+def _recorded(fit: Fit, **more: Any) -> Fit:
+    """The fit with more in its provenance."""
+    fit.idata.attrs["bayes_synth"] = add_to_sampling(fit.idata.attrs["bayes_synth"], **more)
+    # A fit keeps its verdict once asked: ask a new one.
+    return replace(fit)
+
+
+def _warned(fit: Fit) -> Fit:
+    """What is to be said of the fit, said, and kept with what was said of its panel."""
+    verdict, said = fit._convergence, [f"[{code}] {text}" for code, kind, text in fit.panel.remarks if kind == "warned"]
+    if verdict.problems:
+        said.append(f"[S003] {verdict}")
+        warnings.warn(f"[S003] {verdict}", ConvergenceWarning, stacklevel=5)
+    if verdict.partial:
+        text = f"PARTIAL: {'; '.join(verdict.partial)}. Run it again for all of it."
+        said.append(f"[S004] {text}")
+        warnings.warn(f"[S004] {text}", ConvergenceWarning, stacklevel=5)
+    return _recorded(fit, warnings=said)
+
+
+def _unfinished(what: str) -> SamplingFailed:
+    return SamplingFailed("S004", f"{what}. With strict=False what is whole comes back, marked.")
 
 
 def _attempt(
-    model: SyntheticControl, panel: Panel, settings: Settings, found: Placebos | None, scores: pd.DataFrame | None
+    model: SyntheticControl,
+    panel: Panel,
+    settings: Settings,
+    *,
+    found: Placebos | None,
+    scores: pd.DataFrame | None,
+    whole: bool,
 ) -> Fit:
     seed, rng = settings.streams()
-    return assemble(
-        model, panel, settings, sample(task_for(model, panel, like=panel), settings, seed), rng, found, scores
-    )
+    sampled = sample(task_for(model, panel, like=panel), settings, seed, partial=not whole)
+    return assemble(model, panel, settings, sampled, rng, found, scores)
 
 
 def _stricter(settings: Settings) -> Settings:
@@ -56,6 +119,12 @@ def _stricter(settings: Settings) -> Settings:
         tune=2 * settings.tune,
         attempt=settings.attempt + 1,
     )
+
+
+def _stopped(found: Placebos) -> str:
+    """An interrupt of the refits, and which intervals it leaves."""
+    left = "calibrated on those that were whole" if found.enough else "too few to calibrate on"
+    return f"{found.stopped}, {left}" if found.stopped else ""
 
 
 def assemble(
@@ -69,7 +138,7 @@ def assemble(
 ) -> Fit:
     """A fit from the sampler's draws: labelled, in outcome units, calibrated, with its provenance."""
     groups = posterior_groups(model, panel, sampled.posterior, rng)
-    if model.calibration and found is not None and len(found.table):
+    if model.calibration and found is not None and found.enough:
         groups |= calibrated_groups(
             groups, found, model.calibration, scaled(model, panel), settings.calibration_stream()
         )
@@ -77,5 +146,5 @@ def assemble(
     if scores is not None:
         groups["noise_scores"] = scores.to_xarray()
     idata = tree(groups)
-    idata.attrs["bayes_synth"] = provenance(model, panel, settings, sampled)
+    idata.attrs["bayes_synth"] = provenance(model, panel, settings, sampled, stopped=_stopped(found) if found else "")
     return Fit(panel, model, idata)

@@ -193,9 +193,9 @@ class SyntheticControl:
         progressbar
             As in :func:`pymc.sample`.
         strict
-            Whether a fit that has not converged is an error instead of a warning and a mark. Either way a fit whose steps
-            were in trouble (divergences, tree depth, E-BFMI) is first sampled a second time, with smaller steps and twice
-            the tuning; the fit says so.
+            Whether a fit that has not converged, or was interrupted, is an error instead of a warning and a mark. Either way
+            a fit whose steps were in trouble (divergences, tree depth, E-BFMI) is first sampled a second time, with smaller
+            steps and twice the tuning; the second is kept unless it is worse, and the fit says so.
 
         Returns
         -------
@@ -207,12 +207,21 @@ class SyntheticControl:
         PriorError
             O009, O010 for options that make no sense.
         SamplingFailed
-            S001, S004 when the sampler gave no usable draws; S003 with ``strict`` when they have not converged.
+            S001, S002, S004 when the sampler could not start, crashed, or left no usable draws; S005 when the draws would
+            take too much memory; with ``strict`` S003 when they have not converged, S004 when they are partial.
 
         Warns
         -----
         ConvergenceWarning
-            When the draws of the effect or of the noise have not converged.
+            S003 when the draws of the effect or of the noise have not converged, S004 when an interrupt (Ctrl-C) left a
+            partial fit.
+
+        Notes
+        -----
+        An interrupt while the posterior is sampled leaves what is whole: the chains and the common length that hold the
+        most draws. One during the donors' refits leaves the intervals calibrated on the refits that were whole if they
+        are eight or more, else not calibrated. Either way ``fit.ok`` is False. Nothing further is refitted; a second
+        interrupt is a KeyboardInterrupt, as is one before anything was sampled.
         """
         from bayes_synth.fitting import fit_panel
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bayes_synth.calibration import Calibration
+from bayes_synth.calibration import Calibration, Placebos
 from bayes_synth.errors import DesignError, PriorError
 from bayes_synth.model import SyntheticControl
 from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel, LocalLinearTrend
@@ -83,13 +83,20 @@ def _log_scores(model: SyntheticControl, panels: list[Panel], settings: Settings
     plan = model.calibration or Calibration()
     plan = replace(plan, most=min(plan.most, MOST))
     seeds = [replace(settings, random_seed=settings.random_seed + k) for k in range(len(panels))]
-    tables = [placebos(model, panel, plan, seed).table for panel, seed in zip(panels, seeds, strict=True)]
+    tables = [_whole(placebos(model, panel, plan, seed)) for panel, seed in zip(panels, seeds, strict=True)]
     if not all(len(table) > 1 for table in tables):
         raise PriorError("O006", 'noise="auto" needs at least two donors that can stand in for the treated unit.')
     scores: pd.Series = pd.concat(
         [log_densities(table, plan, calibrated=model.calibration is not None) for table in tables]
     )
     return scores
+
+
+def _whole(found: Placebos) -> pd.DataFrame:
+    """Every placebo: after an interrupt the candidates would be held to different ones, and nothing is chosen."""
+    if found.stopped:
+        raise KeyboardInterrupt
+    return found.table
 
 
 def log_densities(table: pd.DataFrame, plan: Calibration, *, calibrated: bool) -> pd.Series:

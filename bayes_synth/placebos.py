@@ -4,12 +4,12 @@ The treated unit never serves as a donor here, and nothing of it enters. All ref
 the fit itself: their smaller pools are padded to its width.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from functools import partial
 
 import arviz_stats
-import joblib
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from bayes_synth.calibration import COLUMNS, Calibration, Placebos, check_excluded
 from bayes_synth.draws import predicted
-from bayes_synth.errors import DesignError
+from bayes_synth.errors import DesignError, SamplingFailed
 from bayes_synth.model import SyntheticControl, task_for
 from bayes_synth.panel import Panel
 from bayes_synth.sampling import Settings, entropy, sample
@@ -42,6 +42,11 @@ def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings:
         Which donors, how many, and the size of the refits.
     settings
         Those of the fit; its seed decides the refits'.
+
+    Returns
+    -------
+    Placebos
+        After an interrupt of the refits that were whole; ``stopped`` says so.
     """
     check_excluded(plan.exclude, panel.donors)
     choice, *seeds = np.random.SeedSequence([settings.random_seed, 1]).spawn(1 + len(panel.donors))
@@ -49,20 +54,56 @@ def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings:
     units, skipped = _as_if_treated(panel, groups)
     # PyMC's sampler compiles anew for each donor, which is not safe in threads.
     threads = settings.cores if settings.sampler == "nutpie" else 1
-    pool = joblib.Parallel(n_jobs=threads, backend="threading", return_as="generator")
-    refits = pool(
-        joblib.delayed(_settled)(model, panel, unit, plan, replace(settings, random_seed=entropy(seed)))
-        for unit, seed in zip(units.values(), seeds, strict=False)
-    )
-    shown = partial(track, description="Calibrating on the donors", total=len(units), transient=True)
+    refits = {
+        label: partial(_settled, model, panel, unit, plan, replace(settings, random_seed=entropy(seed)))
+        for (label, unit), seed in zip(units.items(), seeds, strict=False)
+    }
     # Around all refits: each limits the threads too, and would restore another's limit.
     with threadpool_limits(1, user_api="blas"):
-        rows = dict(zip(units, shown(refits, disable=not settings.progressbar), strict=True))
+        rows, interrupted = _rows(refits, threads, settings.progressbar)
     table = pd.DataFrame.from_dict(rows, orient="index", columns=RAW)
     usable = np.isfinite(table["error"].astype(float)) & (table["sd"].astype(float) > 0)
     skipped += tuple(f"{label} (no finite forecast)" for label in table.index[~usable])
+    skipped += tuple(f"{label} (interrupted)" for label in refits if label not in rows)
+    stopped = f"interrupted after {len(rows)} of {len(refits)} refits" if interrupted else ""
     table = plan.scored(table[usable])
-    return Placebos(table[list(COLUMNS)].rename_axis("donor"), skipped)
+    return Placebos(table[list(COLUMNS)].rename_axis("donor"), skipped, stopped)
+
+
+def _rows(
+    refits: Mapping[str, Callable[[], dict[str, float]]], threads: int, progressbar: bool | str
+) -> tuple[dict[str, dict[str, float]], bool]:
+    """The refits' rows in the refits' order, and whether an interrupt let only those end that were running."""
+    interrupted = False
+    with ThreadPoolExecutor(threads) as pool:
+        futures = {label: pool.submit(_named, label, refit) for label, refit in refits.items()}
+        done = as_completed(futures.values())
+        bar = track(
+            done,
+            description="Calibrating on the donors",
+            total=len(futures),
+            transient=True,
+            disable=not progressbar,
+        )
+        try:
+            for future in bar:
+                future.result()
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return {label: future.result() for label, future in futures.items() if not future.cancelled()}, interrupted
+
+
+def _named(label: str, refit: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """A failure with the donor in whose refit it happened: its panel is the one to try again."""
+    try:
+        return refit()
+    except SamplingFailed as error:
+        error.add_note(
+            f"In the refit of {label} as if treated: there panel is panel.as_if_treated({label.split(' + ')})."
+        )
+        raise
 
 
 def _as_if_treated(panel: Panel, groups: list[tuple[str, ...]]) -> tuple[dict[str, Panel], tuple[str, ...]]:

@@ -21,7 +21,7 @@ from bayes_synth.panel import Panel
 from bayes_synth.priors import Dirichlet, HalfNormal
 from bayes_synth.sampling import Sampled, Settings
 
-__all__ = ["SCHEMA", "from_spec", "provenance", "to_spec"]
+__all__ = ["SCHEMA", "add_to_sampling", "from_spec", "provenance", "to_spec"]
 
 SCHEMA = 2
 TYPES = {
@@ -31,8 +31,11 @@ TYPES = {
 PACKAGES = ("bayes_synth", "pymc", "nutpie", "arviz", "numpy", "xarray")
 
 
-def provenance(model: SyntheticControl, panel: Panel, settings: Settings, sampled: Sampled) -> str:
-    """Everything needed to repeat the fit, as JSON text."""
+def provenance(
+    model: SyntheticControl, panel: Panel, settings: Settings, sampled: Sampled, *, stopped: str = ""
+) -> str:
+    """Everything needed to repeat the fit, as JSON text; ``stopped`` is an interrupt of the donors' refits."""
+    kept = {"chains": sampled.posterior.sizes["chain"], "draws": sampled.posterior.sizes["draw"]}
     facts = {
         "schema": SCHEMA,
         "versions": {name: version(name) for name in PACKAGES},
@@ -45,9 +48,18 @@ def provenance(model: SyntheticControl, panel: Panel, settings: Settings, sample
             "outcome": panel.outcome,
             "sha256": fingerprint(panel),
         },
-        "sampling": to_spec(settings) | {"compile_seconds": sampled.compile_seconds, "seconds": sampled.sample_seconds},
+        "sampling": to_spec(settings)
+        | {"compile_seconds": sampled.compile_seconds, "seconds": sampled.sample_seconds}
+        | {"kept": kept, "calibration_stopped": stopped, "attempts": [], "warnings": []}
+        | {"partial": [*filter(None, (sampled.partial, stopped and f"calibration {stopped}"))]},
     }
     return json.dumps(facts)
+
+
+def add_to_sampling(text: str, **more: Any) -> str:
+    """The provenance with what became known after sampling: attempts, warnings."""
+    facts = json.loads(text)
+    return json.dumps(facts | {"sampling": facts["sampling"] | more})
 
 
 def fingerprint(panel: Panel) -> str:

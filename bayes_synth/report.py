@@ -9,16 +9,11 @@ from bayes_synth.model import unit_of
 if TYPE_CHECKING:
     from bayes_synth.fit import Fit
 
-__all__ = ["headline", "weights_sentence"]
+__all__ = ["alarms", "attempts_sentence", "estimator_sentence", "headline", "weights_sentence"]
 
 
 def headline(fit: "Fit") -> str:
-    """The effect, its interval, and the verdicts; a fit that has not converged says so first."""
-    warning = [] if fit.ok else [f"NOT CONVERGED: do not use this fit. {'; '.join(fit._convergence.problems)}."]
-    if fit._fit_verdict.word == "poor":
-        warning.append(
-            "POOR FIT: before treatment these donors forecast the treated unit no better than its own past does."
-        )
+    """The effect, its interval, and the verdicts; a fit that has not converged or is partial says so first."""
     shares = ", ".join(f"{name} {share:.0%}" for name, share in fit._fit_verdict.noise_share.items())
     rest = ["weights", *(name for name, prior in fit.model.process.integrated("").items() if prior != "none")]
     lines = {
@@ -26,19 +21,44 @@ def headline(fit: "Fit") -> str:
         "relative": describe(fit.effect("relative")) if "relative" in fit.idata["effects"] else "undefined (R004)",
         "estimator": estimator_sentence(fit),
         "sampler": str(fit._convergence)
-        + ("; second attempt, with smaller steps" if fit._attempts > 1 else "")
+        + attempts_sentence(fit)
         + ("" if fit.weights_ok else "; single weights have not mixed (similar donors)"),
         "fit": str(fit._fit_verdict),
         "variance": f"of the average counterfactual: {shares}, the rest {' and '.join(rest)}",
         "interval": str(fit.calibration),
         "weights": weights_sentence(fit),
     }
+    if warned := fit._sampling.get("warnings"):
+        codes = ", ".join(dict.fromkeys(text[1:5] for text in warned))
+        lines["warned"] = f'{codes}; in words: fit.diagnostics().attrs["warnings"]'
     panel = fit.panel
     if len(panel.gaps):
         lines["missing"] = panel._facts()["missing"]
     treated = ", ".join(panel.treated) if len(panel.treated) < 4 else f"{len(panel.treated)} treated units"
     title = f"Fit: {treated} from {short(panel.start)}, {len(panel.donors)} donors"
-    return "\n".join([*warning, title, *(f"  {name:<10} {text}" for name, text in lines.items())])
+    return "\n".join([*alarms(fit), title, *(f"  {name:<10} {text}" for name, text in lines.items())])
+
+
+def alarms(fit: "Fit") -> list[str]:
+    """What stands above everything else: no convergence, an interrupt, donors that do not fit."""
+    details = [text for text in (fit._convergence.problems, fit._convergence.partial) if text]
+    found = [f"{alarm}. {'; '.join(text)}." for alarm, text in zip(fit._convergence.alarms, details, strict=True)]
+    if fit._fit_verdict.word == "poor":
+        found.append(
+            "POOR FIT: before treatment these donors forecast the treated unit no better than its own past does."
+        )
+    return found
+
+
+def attempts_sentence(fit: "Fit") -> str:
+    """Which of two attempts was kept, and what was wrong with the other; nothing after one."""
+    attempts = fit._sampling.get("attempts", [])
+    if len(attempts) < 2:
+        return ""
+    first, second = attempts
+    if second["kept"]:
+        return f"; second attempt, with smaller steps (the first: {'; '.join(first['problems'])})"
+    return f"; first attempt, a second with smaller steps was worse ({'; '.join(second['problems'])})"
 
 
 def estimator_sentence(fit: "Fit") -> str:

@@ -5,9 +5,10 @@ PyMC and nutpie are imported inside the functions that need them.
 
 import threading
 import time
+import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, final
 
@@ -17,7 +18,8 @@ import xarray as xr
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from bayes_synth.errors import PriorError, SamplingFailed
+from bayes_synth.errors import BayesSynthError, PriorError, SamplingFailed
+from bayes_synth.interrupts import cut, leading
 
 __all__ = ["Sampled", "Settings", "Task", "sample"]
 
@@ -30,6 +32,11 @@ STATS = {
     "mean_tree_accept": "acceptance_rate",
 }
 """nutpie's names of sampler statistics, and ArviZ's."""
+
+
+CRASHES = (RuntimeError, EOFError, ConnectionError)
+"""What a failing sampler or its worker process raises, besides PyMC's own type and a panic in nutpie's Rust, whose type
+is a BaseException that cannot be imported."""
 
 
 class Task(NamedTuple):
@@ -45,12 +52,13 @@ class Task(NamedTuple):
 
 
 class Sampled(NamedTuple):
-    """Draws as the sampler left them, and how long it took."""
+    """Draws as the sampler left them, how long it took, and what is left of an interrupted run, in words."""
 
     posterior: xr.Dataset
     sample_stats: xr.Dataset
     compile_seconds: float
     sample_seconds: float
+    partial: str = ""
 
 
 @final
@@ -80,6 +88,12 @@ class Settings:
         check_acceptance(options["target_accept"])
         available = joblib.cpu_count()
         return cls(random_seed=entropy(random_seed), cores=min(cores or available, options["chains"]), **options)
+
+    @property
+    def call(self) -> str:
+        """The call that samples these draws again, on one line."""
+        names = ("draws", "tune", "chains", "target_accept", "sampler", "cores", "random_seed")
+        return f"model.fit(panel, {', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
     def streams(self) -> tuple[int, np.random.Generator]:
         """Independent randomness for the sampler and for the predictive draws."""
@@ -118,7 +132,7 @@ def entropy(seed: Any) -> int:
     )
 
 
-def sample(task: Task, settings: Settings, seed: int) -> Sampled:
+def sample(task: Task, settings: Settings, seed: int, *, partial: bool = False) -> Sampled:
     """Draws from the task's model.
 
     Parameters
@@ -127,6 +141,8 @@ def sample(task: Task, settings: Settings, seed: int) -> Sampled:
         The model and its data.
     settings, seed
         How to sample, and the sampler's own seed.
+    partial
+        Whether an interrupt leaves the draws that are whole; otherwise it stays a KeyboardInterrupt.
 
     Returns
     -------
@@ -136,69 +152,120 @@ def sample(task: Task, settings: Settings, seed: int) -> Sampled:
     Raises
     ------
     SamplingFailed
-        S001 when no starting point has a finite density, S004 when draws are missing.
+        S001 when no starting point has a finite density, S002 when the sampler crashed, S004 when draws are missing.
+    KeyboardInterrupt
+        Unless ``partial``.
     """
+    run = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
     with threadpool_limits(1, user_api="blas"):
-        run = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
-        sampled = run(task, settings, seed)
+        sampled, interrupted = run(task, settings, seed)
+    if interrupted and not partial:
+        raise KeyboardInterrupt
+    if interrupted:
+        return _what_is_whole(sampled, settings)
     _refuse_gaps(sampled.posterior, settings)
     return sampled
 
 
-def _sample_nutpie(task: Task, settings: Settings, seed: int) -> Sampled:
+def _what_is_whole(sampled: Sampled, settings: Settings) -> Sampled:
+    posterior, stats = cut(sampled.posterior, sampled.sample_stats, chains=settings.chains)
+    words = (
+        f"interrupted, {posterior.sizes['draw']} of {settings.draws} draws in "
+        f"{posterior.sizes['chain']} of {settings.chains} chains"
+    )
+    return sampled._replace(posterior=posterior, sample_stats=stats, partial=words)
+
+
+@contextmanager
+def _crashes_named(settings: Settings) -> Iterator[None]:
+    """A crash of the sampler as S002; a refused start as S001; an interrupt stays one."""
+    try:
+        yield
+    except BayesSynthError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, CRASHES) and type(error).__name__ not in ("PanicException", "ParallelSamplingError"):
+            raise
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "initialization points failed" in first or "Initial evaluation" in first:
+            raise SamplingFailed(
+                "S001",
+                f"the sampler could not start: {error}\n  Are the outcomes extreme? See them with panel.outcomes.",
+            ) from error
+        raise SamplingFailed(
+            "S002",
+            f"the sampler crashed ({type(error).__name__}: {first}). To see it again, with the model and the panel of "
+            f"this fit:\n  {settings.call}\n  If it does, report that line; another random_seed or sampler may get by.",
+        ) from error
+
+
+def _sample_nutpie(task: Task, settings: Settings, seed: int) -> tuple[Sampled, bool]:
     import nutpie
 
     began = time.perf_counter()
     compiled = COMPILED.get(task.structure, task.build, task.names, settings.progressbar).with_data(**task.arrays)
     ready = time.perf_counter()
     bars, callback = _progress(settings)
-    try:
-        with bars:
-            tree = nutpie.sample(
-                compiled,
-                draws=settings.draws,
-                tune=settings.tune,
-                chains=settings.chains,
-                cores=settings.cores,
-                seed=seed,
-                target_accept=settings.target_accept,
-                save_warmup=False,
-                progress_bar=False,
-                progress_callback=callback,
-            )
-    except RuntimeError as error:
-        raise SamplingFailed(
-            "S001", f"the sampler could not start: {error}\n  Are the outcomes extreme? See them with panel.outcomes."
-        ) from error
-    posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
-    stats = stats.rename({old: new for old, new in STATS.items() if old in stats})
-    stats = stats.drop_vars([name for name, var in stats.items() if var.dtype == object])
-    return Sampled(posterior, stats, ready - began, time.perf_counter() - ready)
-
-
-def _sample_pymc(task: Task, settings: Settings, seed: int) -> Sampled:
-    import pymc as pm
-
-    began = time.perf_counter()
-    with task.build():
-        tree = pm.sample(
+    with bars, _crashes_named(settings):
+        running = nutpie.sample(
+            compiled,
             draws=settings.draws,
             tune=settings.tune,
             chains=settings.chains,
             cores=settings.cores,
-            random_seed=seed,
-            nuts={"target_accept": settings.target_accept},
-            nuts_sampler="pymc",
-            progressbar=settings.progressbar,
-            quiet=not settings.progressbar,
-            compute_convergence_checks=False,
+            seed=seed,
+            target_accept=settings.target_accept,
+            save_warmup=False,
+            progress_bar=False,
+            progress_callback=callback,
+            blocking=False,
         )
-    return Sampled(
-        tree["posterior"].to_dataset()[list(task.names)],
-        tree["sample_stats"].to_dataset(),
-        0.0,
-        time.perf_counter() - began,
-    )
+        tree, interrupted = _waited(running)
+    posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
+    stats = stats.rename({old: new for old, new in STATS.items() if old in stats})
+    stats = stats.drop_vars([name for name, var in stats.items() if var.dtype == object])
+    return Sampled(posterior, stats, ready - began, time.perf_counter() - ready), interrupted
+
+
+def _waited(running: Any) -> tuple[xr.DataTree, bool]:
+    """The trace of a background sampler, and whether it is one cut short by an interrupt."""
+    try:
+        return running.wait(), False
+    except KeyboardInterrupt:
+        with warnings.catch_warnings():
+            # Fewer draws than chains, so far: ArviZ wonders whether its dimensions are the right way round.
+            warnings.filterwarnings("ignore", message="Found chain dimension to be longer")
+            return running.abort(), True
+
+
+def _sample_pymc(task: Task, settings: Settings, seed: int) -> tuple[Sampled, bool]:
+    import pymc as pm
+
+    began = time.perf_counter()
+    with task.build(), _crashes_named(settings):
+        try:
+            tree = pm.sample(
+                draws=settings.draws,
+                tune=settings.tune,
+                chains=settings.chains,
+                cores=settings.cores,
+                random_seed=seed,
+                nuts={"target_accept": settings.target_accept},
+                nuts_sampler="pymc",
+                progressbar=settings.progressbar,
+                quiet=not settings.progressbar,
+                compute_convergence_checks=False,
+            )
+        except ValueError as error:
+            # What PyMC makes of an interrupt before the first draw after tuning.
+            if "Not enough samples" in str(error):
+                raise KeyboardInterrupt from error
+            raise
+    posterior = tree["posterior"].to_dataset()[list(task.names)]
+    # PyMC swallows an interrupt and returns its longest chains.
+    interrupted = posterior.sizes["draw"] < settings.draws or posterior.sizes["chain"] < settings.chains
+    sampled = Sampled(posterior, tree["sample_stats"].to_dataset(), 0.0, time.perf_counter() - began)
+    return sampled, interrupted
 
 
 def _progress(settings: Settings) -> tuple[AbstractContextManager[Any], Callable[[Any], None] | None]:
@@ -212,8 +279,8 @@ def _progress(settings: Settings) -> tuple[AbstractContextManager[Any], Callable
 
 
 def _refuse_gaps(posterior: xr.Dataset, settings: Settings) -> None:
-    """An interrupted run comes back padded with NaN, which no later comparison would notice."""
-    whole = xr.ufuncs.isfinite(posterior["weights"]).all("donor").sum("draw").to_numpy()
+    """A chain that broke off comes back padded with NaN, which no later comparison would notice."""
+    whole = leading(posterior)
     if (whole < settings.draws).any() or len(whole) < settings.chains:
         raise SamplingFailed(
             "S004",

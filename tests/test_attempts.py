@@ -1,15 +1,19 @@
 """A second, stricter attempt where the sampler's steps were in trouble, and what is said when it fails too."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import bayes_synth as bs
 from bayes_synth import fitting
 from bayes_synth.errors import ConvergenceWarning, SamplingFailed
+from bayes_synth.remarks import Remark
 from bayes_synth.sampling import Sampled
 from bayes_synth.testing import fake_fit, fake_panel
 
 MODEL = bs.SyntheticControl(calibrate=False)
+FIVE = "5.0% of transitions diverged; raise target_accept"
 OPTIONS = {"draws": 250, "chains": 4, "tune": 30, "target_accept": 0.96, "random_seed": 1, "progressbar": False}
 
 
@@ -18,7 +22,7 @@ def sampler(monkeypatch):
     """Settings asked for; the n-th run has as many divergences as the n-th of ``divergences``."""
     asked, divergences = [], []
 
-    def sample(task, settings, seed):
+    def sample(task, settings, seed, *, partial=False):
         fit = fake_fit(model=MODEL, draws=settings.draws, divergences=divergences[len(asked)])
         asked.append(settings)
         posterior = fit.idata["posterior"].to_dataset().drop_vars("level")
@@ -44,7 +48,40 @@ def test_trouble_is_met_with_smaller_steps_and_recorded(sampler):
     assert [run.target_accept for run in asked] == [0.96, pytest.approx(0.99)]
     assert [run.tune for run in asked] == [30, 60]
     assert fit.ok
-    assert "second attempt, with smaller steps" in repr(fit)
+    assert (
+        "; second attempt, with smaller steps (the first: 5.0% of transitions diverged; raise target_accept)"
+        in repr(fit)
+    )
+    assert fit.diagnostics().attrs["attempts"] == [
+        {"target_accept": 0.96, "tune": 30, "problems": [FIVE], "divergences": 50, "kept": False},
+        {"target_accept": pytest.approx(0.99), "tune": 60, "problems": [], "divergences": 0, "kept": True},
+    ]
+
+
+def test_a_second_attempt_that_is_worse_is_not_kept(sampler):
+    sampler[1].extend([50, 90])
+    with pytest.warns(ConvergenceWarning, match=r"NOT CONVERGED: 5.0% of transitions"):
+        fit = MODEL.fit(fake_panel(), **OPTIONS)
+    assert fit.diagnostics().attrs["divergences"] == 50
+    assert [attempt["kept"] for attempt in fit.diagnostics().attrs["attempts"]] == [True, False]
+    assert "; first attempt, a second with smaller steps was worse (9.0% of transitions diverged" in repr(fit)
+
+
+def test_of_equal_attempts_the_one_with_smaller_steps_is_kept(sampler):
+    sampler[1].extend([50, 50])
+    with pytest.warns(ConvergenceWarning):
+        fit = MODEL.fit(fake_panel(), **OPTIONS)
+    assert fit._sampling["attempt"] == 2
+
+
+def test_what_was_warned_about_stays_with_the_fit(sampler):
+    sampler[1].extend([50, 50])
+    odd = replace(fake_panel(), remarks=(Remark("V008", "warned", "outside."), Remark("P006", "noted", "index.")))
+    with pytest.warns(ConvergenceWarning) as caught:
+        fit = MODEL.fit(odd, **OPTIONS)
+    assert fit.diagnostics().attrs["warnings"] == ["[V008] outside.", str(caught[0].message)]
+    assert caught[0].filename == __file__
+    assert "warned     V008, S003; in words" in repr(fit)
 
 
 def test_two_failures_are_a_warning_or_with_strict_an_error(sampler):

@@ -19,12 +19,13 @@ from bayes_synth.panel import Panel
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
     "errors", "design", "remarks", "gaps", "intake", "panel", "outcome_scale", "datasets", "simulation", "priors", "noise",
-    "simplex", "effects", "convergence", "holdout", "sampling", "calibration", "model", "draws", "placebos", "noise_choice",
-    "provenance", "fit", "fitting", "plots", "checks", "report", "io", "testing", "__init__", "__main__",
+    "simplex", "effects", "convergence", "holdout", "interrupts", "sampling", "calibration", "model", "draws", "placebos",
+    "noise_choice", "provenance", "fit", "memory", "fitting", "plots", "checks", "report", "document", "pages", "io", "testing",
+    "__init__", "__main__",
 ]  # fmt: skip
 FIT = {
     "panel", "model", "idata", "calibration", "effect", "summary", "weights", "diagnostics", "ok", "weights_ok", "synthetic",
-    "counterfactual", "to_frame", "plot", "plot_effect", "plot_weights", "save",
+    "counterfactual", "to_frame", "plot", "plot_effect", "plot_weights", "report", "save",
 }  # fmt: skip
 PUBLIC = [Panel, SyntheticControl, Fit, Effect]
 
@@ -59,8 +60,8 @@ def test_files_stay_small():
 
 def test_the_public_names_are_those_of_the_design():
     assert sorted(bs.__all__) == [
-        "Calibration", "Effect", "Fit", "Panel", "SyntheticControl", "checks", "errors", "fetch_dataset", "load", "load_dataset",
-        "noise", "priors", "simulate", "testing",
+        "Calibration", "Effect", "Fit", "Panel", "SyntheticControl", "checks", "errors", "fetch_dataset", "load",
+        "load_dataset", "noise", "priors", "simulate", "testing",
     ]  # fmt: skip
 
 

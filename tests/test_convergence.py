@@ -167,3 +167,30 @@ def test_diagnostics_are_those_of_arviz():
 def test_weights_have_one_row_per_donor():
     weights = xr.DataArray(np.stack([draws(), stuck()], axis=-1), dims=(*DIMS, "donor"), coords={"donor": ["a", "b"]})
     assert diagnose_weights(weights)["ok"].to_dict() == {"weights[a]": True, "weights[b]": False}
+
+
+def test_one_chain_is_judged_by_its_halves():
+    verdict = check_convergence(dataset(x=draws(chains=1)), stats().isel(chain=[0]))
+    assert verdict.ok
+    assert verdict.r_hat < 1.01
+    assert verdict.reservations == ("one chain: R-hat compares halves of one chain and cannot see a second mode",)
+
+
+def test_one_chain_that_drifts_has_not_converged():
+    drifting = draws(chains=1) + np.linspace(0, 3, 1000)
+    assert check_convergence(dataset(x=drifting), stats().isel(chain=[0])).r_hat > 1.01
+
+
+def test_few_chains_and_draws_are_said_without_a_verdict_of_their_own():
+    verdict = check_convergence(dataset(x=draws(chains=2, size=480)), stats().isel(chain=[0, 1], draw=slice(480)))
+    assert verdict.ok
+    assert str(verdict).endswith(
+        "0 divergences); 2 chains: R-hat is surer with 4; 960 draws in all: tails are rough below 1000"
+    )
+
+
+def test_what_an_interrupt_left_undone_is_not_ok_but_may_have_converged():
+    verdict = check_convergence(dataset(x=draws()), stats(), ["interrupted"])
+    assert not verdict.ok
+    assert str(verdict).startswith("PARTIAL: interrupted; converged (R-hat")
+    assert verdict.alarms == ("PARTIAL: interrupted, so not the fit that was asked for",)

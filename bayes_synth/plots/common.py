@@ -78,10 +78,10 @@ def figure_options(width: int, height: int, wishes: Mapping[str, Any] | None, **
 
 
 def put_title(fit: "Fit", title: str, target: Any, style: Mapping[str, Any] | None) -> None:
-    """The title, wrapped; a fit that has not converged says so above it, and also when the title is switched off."""
+    """The title, wrapped; a fit that is not in order says so above it, and also when the title is switched off."""
     words = [] if style is None else title.splitlines()
     words = [line for text in words for line in wrap(text, TITLE_WIDTH)]
-    warning = [] if fit.ok else ["NOT CONVERGED: do not use this fit"]
+    warning = fit._convergence.alarms
     if warning or words:
         look = {"size": 11} | ({} if fit.ok else {"color": "red"}) | dict(style or {})
         backend_from_object(target).title("\n".join([*warning, *words]), target, **look)

@@ -1,0 +1,141 @@
+"""A report as text, Markdown, or one self-contained HTML page: no scripts, nothing to fetch, light and dark."""
+
+import base64
+import html
+import io
+from textwrap import fill
+from typing import TYPE_CHECKING, Literal, get_args
+
+import pandas as pd
+
+from bayes_synth.checks.result import Checks
+from bayes_synth.document import Figure, Section, sections, treated_name
+from bayes_synth.effects import IntervalKind, check_interval
+from bayes_synth.errors import PriorError, suggestion
+
+if TYPE_CHECKING:
+    from bayes_synth.fit import Fit
+
+__all__ = ["Kind", "report"]
+
+Kind = Literal["text", "markdown", "html"]
+WIDTH = 100
+
+STYLE = """
+:root{color-scheme:light dark;--ink:#1b1b1b;--page:#fff;--line:#ccc;--soft:#f3f3f3;--alarm:#a40000}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--page:#161616;--line:#444;--soft:#222;--alarm:#ff8a80}}
+body{font:1rem/1.55 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:52rem;margin:0 auto;padding:1rem}
+h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2rem}
+.warning{border-left:.3rem solid var(--alarm);padding-left:.8rem;color:var(--alarm)}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
+th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
+thead th{background:var(--soft)}img{max-width:100%;height:auto;background:#fff;border-radius:.3rem}figure{margin:1rem 0}
+@media print{body{max-width:none;padding:0}h2,figure,tr{break-inside:avoid}}
+"""
+
+
+def report(
+    fit: "Fit",
+    kind: Kind = "text",
+    *,
+    checks: Checks | None = None,
+    ci_prob: float = 0.95,
+    ci_kind: IntervalKind = "eti",
+) -> str:
+    """What was asked, found and assumed, and whether to believe it; every sentence from the same draws.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    kind
+        ``"text"``, ``"markdown"``, or ``"html"``: one page with its figures, which needs no script and no network.
+    checks
+        The answers of :func:`bayes_synth.checks.run`; None: the report says that they were not asked.
+    ci_prob, ci_kind
+        Intervals' probability and kind.
+
+    Raises
+    ------
+    PriorError
+        O001 for another kind, O004 for a probability outside (0, 1).
+    """
+    if kind not in RENDERERS:
+        raise PriorError("O001", f"kind={kind!r} is unknown. {suggestion(str(kind), get_args(Kind))}")
+    check_interval(ci_prob, ci_kind)
+    title = f"Synthetic control of {treated_name(fit)}, {fit.panel.outcome}"
+    return RENDERERS[kind](title, list(sections(fit, checks, ci_prob, ci_kind)))
+
+
+def _text(title: str, parts: list[Section]) -> str:
+    lines = [title, "=" * len(title)]
+    for part in parts:
+        lines += ["", part.title, "-" * len(part.title), *(fill(text, WIDTH) for text in part.paragraphs)]
+        lines += [fill(f"- {item}", WIDTH, subsequent_indent="  ") for item in part.items]
+        lines += [] if part.table is None else [_plain(part.table)]
+    return "\n".join(lines) + "\n"
+
+
+def _plain(table: pd.DataFrame) -> str:
+    """Long sentences stand below each other, short cells beside each other."""
+    if table.map(len).to_numpy().max(initial=0) <= WIDTH // 2:
+        return table.to_string()
+    rows = [": ".join([str(name), *map(str, row)]) for name, row in zip(table.index, table.to_numpy(), strict=True)]
+    return "\n".join(fill(f"- {row}", WIDTH, subsequent_indent="  ") for row in rows)
+
+
+def _markdown(title: str, parts: list[Section]) -> str:
+    lines = [f"# {_marked(title)}"]
+    for part in parts:
+        lines += ["", f"## {part.title}"]
+        lines += [line for text in part.paragraphs for line in ("", _marked(text))]
+        lines += ["", *(f"- {_marked(item)}" for item in part.items)] if part.items else []
+        lines += [] if part.table is None else ["", *_rows(part.table)]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(table: pd.DataFrame) -> list[str]:
+    cells = table.reset_index().map(lambda cell: _marked(str(cell)).replace("|", r"\|"))
+    head = [_marked(str(name)) for name in cells.columns]
+    return [f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *cells.to_numpy().tolist()]]
+
+
+def _marked(text: str) -> str:
+    """Labels from data must not become markup: not in Markdown, and not in the HTML that it may turn into."""
+    escaped = html.escape(" ".join(text.split()), quote=False)
+    return "".join(f"\\{letter}" if letter in r"\`*_[]#" else letter for letter in escaped)
+
+
+def _html(title: str, parts: list[Section]) -> str:
+    body = "".join(_section(part, warning=part.title == "Before you read on") for part in parts)
+    head = (
+        f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{html.escape(title)}</title>"
+    )
+    return (
+        f"<!doctype html><html lang='en'><head>{head}<style>{STYLE}</style></head>"
+        f"<body><h1>{html.escape(title)}</h1>{body}</body></html>\n"
+    )
+
+
+def _section(part: Section, *, warning: bool) -> str:
+    pieces = [f"<h2>{part.title}</h2>", *(f"<p>{html.escape(text)}</p>" for text in part.paragraphs)]
+    if part.items:
+        pieces.append("<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in part.items) + "</ul>")
+    if part.table is not None:
+        pieces.append(f"<div class='wide'>{part.table.reset_index().to_html(index=False, border=0)}</div>")
+    pieces += [_figure(figure) for figure in part.figures]
+    return f"<section{' class=warning' if warning else ''}>{''.join(pieces)}</section>"
+
+
+def _figure(figure: Figure) -> str:
+    import matplotlib.pyplot as plt
+
+    canvas, written = figure.draw(backend="matplotlib"), io.BytesIO()
+    picture = canvas.viz["figure"].item()
+    picture.savefig(written, format="png", dpi=90)
+    plt.close(picture)
+    data = base64.b64encode(written.getvalue()).decode()
+    return f"<figure><img alt='{html.escape(figure.alt, quote=True)}' src='data:image/png;base64,{data}'></figure>"
+
+
+RENDERERS = {"text": _text, "markdown": _markdown, "html": _html}
