@@ -176,7 +176,7 @@ def _reason(ratio: float, culprits: list[str], balance: pd.DataFrame | None) -> 
 
 def _draw(fit: Fit, table: pd.DataFrame, *, backend: str | None = None) -> "PlotCollection":
     """Weight against distance, and covariates of the treated unit, its synthetic control and the donors' mean."""
-    donors = table.xs("donor")
+    donors = pd.DataFrame(table.xs("donor"))
     total = _total(donors)
     points = {
         "donors": Layer("points", total.to_numpy(), donors["weight"].to_numpy(float)),
@@ -188,7 +188,7 @@ def _draw(fit: Fit, table: pd.DataFrame, *, backend: str | None = None) -> "Plot
     title = f"Weight against distance from the treated unit (dashed: mean distance)\nheaviest: {heaviest}"
     panels = {"likeness": Axes(title, points, "distance (pre-period sds)", "weight")}
     if "covariate" in table.index.get_level_values("kind"):
-        panels["balance"] = _balance_axes(table.xs("covariate").astype(float))
+        panels["balance"] = _balance_axes(pd.DataFrame(table.xs("covariate")).astype(float))
     return picture(panels, fit=fit, backend=backend)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["screen"]
 
 QUESTION = "Are the donors fit to serve?"
-FEWEST = 4
+FEWEST = 5
 """With fewer donors none can be told from the others."""
 SHOWN = 30
 NORMAL = 0.6745
@@ -144,20 +144,26 @@ def _breaks(donors: pd.DataFrame, pre: int, window: int) -> np.ndarray:
     """Each donor's move at ``start`` against its own synthetic control, over what is usual among donors.
 
     Every move is taken over the donor's own misfit before, so that volatile donors do not stand out for being volatile.
+    What is usual is read off the others without the donor that moves most: it would move those that lean on it.
     """
     values = donors.to_numpy()
     if values.shape[1] < FEWEST:
         return np.full(values.shape[1], np.nan)
-    moves = np.array([_move(np.delete(values, j, axis=1), values[:, j], pre, window) for j in range(values.shape[1])])
-    usual = np.median(moves[np.isfinite(moves)]) / NORMAL if np.isfinite(moves).any() else np.nan
-    return np.asarray(moves / usual) if usual > 0 else np.full(len(moves), np.nan)
+    moves = _moves(values, pre, window)
+    others = _moves(np.delete(values, int(np.nanargmax(moves)), axis=1), pre, window)
+    usual = float(np.nanmedian(others)) / NORMAL
+    return moves / usual if usual > 0 else np.full(len(moves), np.nan)
+
+
+def _moves(values: np.ndarray, pre: int, window: int) -> np.ndarray:
+    return np.array([_move(np.delete(values, j, axis=1), values[:, j], pre, window) for j in range(values.shape[1])])
 
 
 def _move(others: np.ndarray, series: np.ndarray, pre: int, window: int) -> float:
     gap = series - others @ simplex_least_squares(others[:pre], series[:pre], level=True)
     misfit = np.std(gap[:pre])
     step = gap[pre : pre + window].mean() - gap[max(pre - window, 0) : pre].mean()
-    return float(abs(step) / misfit) if misfit > 0 else np.nan
+    return float(abs(step) / misfit) if misfit > 0 else 0.0
 
 
 def _twins(donors: pd.DataFrame, twin: float) -> list[str]:
@@ -181,7 +187,7 @@ SUGGESTIONS = {
 
 def _suggestions(serious: dict[str, pd.Series], noted: dict[str, pd.Series]) -> list[str]:
     flags = pd.DataFrame(serious | noted)
-    words = list(SUGGESTIONS[str(name)] for name in flags)
+    words = [SUGGESTIONS[str(name)] for name in flags]
     return ["; ".join(word for word, on in zip(words, row, strict=True) if on) for row in flags.to_numpy()]
 
 
