@@ -15,7 +15,7 @@ from bayes_synth.noise.base import MIXING, Draws
 from bayes_synth.noise.local_level import sine_basis, walk_eigenvalues
 from bayes_synth.simplex import direction
 
-__all__ = ["FitVerdict", "fit_verdict"]
+__all__ = ["FitVerdict", "fit_verdict", "gls_weights", "rolling_origins"]
 
 ORIGINS = 6
 GOOD, FAIR = 0.75, 1.0
@@ -97,14 +97,14 @@ def fit_verdict(
         Predictive variance of the average counterfactual, in units of the scale.
     """
     typical = {name: np.array([value.mean()]) for name, value in draws.items()}
-    starts, mixing = _origins(~np.isnan(outcome)), np.ones(len(outcome)) if mixing is None else mixing
+    starts, mixing = rolling_origins(~np.isnan(outcome)), np.ones(len(outcome)) if mixing is None else mixing
     pairs = [_errors(noise, typical, mixing, outcome, donors, origin, post) for origin in starts]
     errors = [np.sqrt(np.mean(np.concatenate(side) ** 2)) * scale for side in zip(*pairs, strict=True)] or [np.nan] * 2
     shares = {name: float(v.mean() / variance) for name, v in noise.average_variance(draws, post).items()}
     return FitVerdict(float(errors[0]), float(errors[1]), len(starts), shares)
 
 
-def _origins(seen: np.ndarray) -> list[int]:
+def rolling_origins(seen: np.ndarray) -> list[int]:
     """Up to six numbers of periods to learn from, with at least half of the outcomes in them, and at least five."""
     at = np.flatnonzero(seen)
     first = max(len(at) // 2, 5)
@@ -124,7 +124,7 @@ def _errors(
     ahead, trust = slice(origin, origin + post), np.sqrt(mixing[origin : origin + post])
     typical = {**typical, MIXING: mixing[None, :origin]} if noise.heavy else typical
     seen = ~np.isnan(outcome)
-    weights = _weights(noise, typical, donors[:origin] - outcome[:origin, None], np.flatnonzero(~seen[:origin]))
+    weights = gls_weights(noise, typical, donors[:origin] - outcome[:origin, None], np.flatnonzero(~seen[:origin]))
     residual = outcome - donors @ weights
     past = noise.completed(typical, residual[None, :origin], np.flatnonzero(~seen[:origin]))
     path = noise.expected_path(typical, past, len(outcome[ahead]))
@@ -132,7 +132,7 @@ def _errors(
     return (trust * errors[0])[seen[ahead]], (trust * errors[1])[seen[ahead]]
 
 
-def _weights(noise: AbstractNoise, typical: Draws, distances: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+def gls_weights(noise: AbstractNoise, typical: Draws, distances: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     """Generalised least squares over the simplex, the level integrated out, the gaps left out."""
     distances[gaps] = 0
     gram = distances.T @ noise.contrast_precision(typical, distances.T, gaps).T

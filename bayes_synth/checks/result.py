@@ -1,7 +1,7 @@
 """The answer of one check, and of all of them: a question, a verdict, one sentence with the numbers."""
 
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
@@ -12,7 +12,7 @@ from bayes_synth.errors import ResultError, suggestion
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
-__all__ = ["Check", "Checks", "Verdict", "graded"]
+__all__ = ["Check", "Checks", "Verdict", "graded", "thresholds", "worst"]
 
 Verdict = Literal["pass", "caution", "fail", "not applicable"]
 
@@ -85,8 +85,7 @@ class Checks:
     @property
     def verdict(self) -> Verdict:
         """The worst verdict."""
-        order = get_args(Verdict)
-        return max((c.verdict for c in self.results if c.verdict != order[-1]), key=order.index, default=order[-1])
+        return worst(check.verdict for check in self.results)
 
     def __iter__(self) -> Iterator[Check]:
         return iter(self.results)
@@ -111,6 +110,13 @@ def graded(value: float, caution: float, fail: float) -> Verdict:
     if value <= caution:
         return "pass"
     return "caution" if value <= fail else "fail"
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst of some verdicts; those that are not applicable do not count unless all are."""
+    order = get_args(Verdict)
+    asked = [verdict for verdict in verdicts if verdict != order[-1]]
+    return max(asked, key=order.index, default=order[-1])
 
 
 def thresholds(table: pd.DataFrame, **values: Any) -> pd.DataFrame:

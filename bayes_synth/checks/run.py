@@ -6,10 +6,17 @@ from typing import Any
 from bayes_synth.checks.anticipation import anticipation
 from bayes_synth.checks.backdating import backdating
 from bayes_synth.checks.concentration import concentration
+from bayes_synth.checks.convex_hull import convex_hull
+from bayes_synth.checks.detectable import detectable
+from bayes_synth.checks.fit_quality import fit_quality
+from bayes_synth.checks.hidden_bias import hidden_bias
 from bayes_synth.checks.leave_one_out import leave_one_out
+from bayes_synth.checks.likeness import likeness
+from bayes_synth.checks.overfitting import overfitting
 from bayes_synth.checks.placebo_in_space import placebo_in_space
 from bayes_synth.checks.prior_sensitivity import prior_sensitivity
 from bayes_synth.checks.result import Check, Checks
+from bayes_synth.checks.screen import screen
 from bayes_synth.checks.spillover import spillover
 from bayes_synth.errors import PriorError, suggestion
 from bayes_synth.fit import Fit
@@ -17,6 +24,11 @@ from bayes_synth.fit import Fit
 __all__ = ["ALL", "run"]
 
 ALL: dict[str, Callable[..., Check]] = {
+    "fit_quality": fit_quality,
+    "overfitting": overfitting,
+    "convex_hull": convex_hull,
+    "likeness": likeness,
+    "screen": lambda fit: screen(fit.panel),
     "concentration": concentration,
     "leave_one_out": leave_one_out,
     "backdating": backdating,
@@ -24,6 +36,8 @@ ALL: dict[str, Callable[..., Check]] = {
     "anticipation": anticipation,
     "spillover": spillover,
     "prior_sensitivity": prior_sensitivity,
+    "detectable": detectable,
+    "hidden_bias": hidden_bias,
 }
 """Checks by name; those in ``REFITTING`` also take ``random_seed`` and ``progressbar``."""
 
