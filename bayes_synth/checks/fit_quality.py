@@ -141,7 +141,7 @@ def _residual_draws(fit: Fit) -> np.ndarray:
 def _reason(fit: Fit, table: pd.DataFrame) -> str:
     gap = f"in sample the gap's RMSE is {table.loc['rmse_over_sd', 'value']:.2g} of the pre-period's sd"
     odd = table[table["p_value"].notna() & (table["verdict"] != "pass")]["p_value"]
-    names = odd.index.astype(str).str.removeprefix("residual_")
+    names: list[str] = odd.index.astype(str).str.removeprefix("residual_").tolist()
     rows = [f"{name} (p = {p:.2g})" for name, p in zip(names, odd, strict=True)]
     return f"Out of sample: {fit._fit_verdict}; {gap}; " + (
         f"odd in the residuals: {', '.join(rows)}." if rows else "the residuals look like the noise that was assumed."
