@@ -1,0 +1,54 @@
+"""Small fits, and files read and written without the library: for the tests of files."""
+
+import zipfile
+
+import xarray as xr
+from zarr.storage import MemoryStore, ZipStore
+
+from bayes_synth.fit import Fit
+from bayes_synth.testing import fake_fit
+
+GROUPS = ("posterior", "sample_stats", "constant_data", "predictions_constant_data")
+
+
+def short_fit(panel=None, **options):
+    """A fake fit of twelve draws, with every group."""
+    return fake_fit(panel=panel, draws=6, chains=2, **options)
+
+
+def light_fit(panel=None, **options):
+    """A short fit with a few groups, which is read and written in a fraction of the time."""
+    fit = short_fit(panel, **options)
+    tree = xr.DataTree.from_dict({name: fit.idata[name].to_dataset() for name in GROUPS})
+    tree.attrs = dict(fit.idata.attrs)
+    return Fit(fit.panel, fit.model, tree)
+
+
+def read_plainly(path):
+    """A file as xarray alone reads it."""
+    if path.suffix == ".nc":
+        return xr.load_datatree(path)
+    if path.suffix == ".zarr":
+        return xr.load_datatree(path, engine="zarr", consolidated=False)
+    with ZipStore(path, mode="r") as store:
+        return xr.load_datatree(store, engine="zarr", consolidated=False)
+
+
+def write_plainly(tree, path):
+    """A tree as xarray alone writes it."""
+    if path.suffix == ".nc":
+        tree.to_netcdf(path, engine="h5netcdf")
+    elif path.suffix == ".zarr":
+        tree.to_zarr(path, consolidated=False)
+    else:
+        parts = {}
+        tree.to_zarr(MemoryStore(parts), consolidated=False)
+        zip_parts({name: part.to_bytes() for name, part in parts.items()}, path)
+    return path
+
+
+def zip_parts(parts, path):
+    """Named bytes as one zip."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
