@@ -3,6 +3,7 @@
 A file carries a digest of all that is in it; what does not match it, or cannot be decoded, is refused.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -27,6 +28,9 @@ __all__ = ["load", "save"]
 
 SUFFIXES = (".nc", ".zarr", ".zarr.zip")
 SEAL = "bayes_synth_sha256"
+# Appended to netCDF files, where HDF5 does not look, with the digest of the bytes before it: HDF5 can loop for ever on
+# damaged ones, so these must be known before it sees them. Files repacked by other tools lack it and are read all the same.
+MARK = b"\nbayes_synth sha256 "
 # Format 2 knows a codec that unpickles; only format 3 is written, so only it is read. Consolidated metadata would
 # say everything a second time, outside the specification.
 ZARR: dict[str, Any] = {"zarr_format": 3, "consolidated": False}
@@ -195,6 +199,8 @@ def _write_checked(tree: xr.DataTree, made: Path, suffix: str) -> None:
 def _write(tree: xr.DataTree, made: Path, suffix: str) -> None:
     if suffix == ".nc":
         tree.to_netcdf(made, engine="h5netcdf")
+        whole = made.read_bytes()
+        made.write_bytes(whole + MARK + hashlib.sha256(whole).digest())
     elif suffix == ".zarr":
         tree.to_zarr(made, **ZARR)
     else:
@@ -215,6 +221,7 @@ def _write_zip(tree: xr.DataTree, made: Path) -> None:
 def _read(source: Path, suffix: str) -> xr.DataTree:
     """All of it, in memory."""
     if suffix == ".nc":
+        _check_bytes(source.read_bytes())
         with xr.open_datatree(source, engine="h5netcdf") as opened:
             return opened.load()
     if suffix == ".zarr":
@@ -225,6 +232,12 @@ def _read(source: Path, suffix: str) -> xr.DataTree:
     store: Any = ZipStore(source, mode="r")
     with store as reader, xr.open_datatree(reader, engine="zarr", **ZARR) as opened:
         return opened.load()
+
+
+def _check_bytes(whole: bytes) -> None:
+    body, mark, expected = whole.rpartition(MARK)
+    if mark and len(expected) == hashlib.sha256().digest_size and hashlib.sha256(body).digest() != expected:
+        raise ValueError("its bytes are not those that were written")
 
 
 def _put(made: Path, target: Path) -> None:

@@ -15,7 +15,9 @@ DATA = Path(__file__).parent / "data"
 def kept_fit():
     """A real fit, calibrated, of few draws, on a panel of days."""
     panel = fake_panel(donors=4, pre=12, post=4, dates=True, effect=3.0)
-    return bs.SyntheticControl().fit(panel, draws=20, tune=200, chains=2, random_seed=1, strict=False, progressbar=False)
+    return bs.SyntheticControl().fit(
+        panel, draws=12, tune=200, chains=2, random_seed=1, strict=False, progressbar=False
+    )
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ MODELS = [
     bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration={f"donor_0{j}": j + 0.5 for j in range(6)})),
     bs.SyntheticControl(noise=bs.noise.LocalLevel(initial_level=5.0)),
 ]
+DATA = Path(__file__).parent / "data"
 each_format = pytest.mark.parametrize("suffix", SUFFIXES)
 
 
@@ -251,6 +252,47 @@ def test_a_store_that_would_unpickle_is_refused_unread(tmp_path):
     with pytest.raises(LoadError, match=r"\[L001\] .*evil\.zarr is not a \.zarr file that can be read"):
         bs.load(store)
     assert not ran.exists()
+
+
+def test_damaged_bytes_are_refused_before_hdf5_sees_them(tmp_path, monkeypatch):
+    light_fit().save(tmp_path / "fit.nc")
+    whole = bytearray((tmp_path / "fit.nc").read_bytes())
+    whole[len(whole) // 2] ^= 1
+    (tmp_path / "fit.nc").write_bytes(whole)
+    monkeypatch.setattr(xr, "open_datatree", None)
+    with pytest.raises(LoadError, match=r"\[L001\] .*its bytes are not those that were written"):
+        bs.load(tmp_path / "fit.nc")
+
+
+KNOWN = {
+    3: {
+        "average": 3.1665291178697466,
+        "relative": 0.03192594116139779,
+        "kappa": 1.1450435378543127,
+        "donor_00": 0.5968890110141291,
+    }
+}
+"""What the kept file of each schema says: medians of two effects and of kappa, and the mean of the heaviest weight."""
+
+
+@pytest.mark.parametrize("schema", KNOWN)
+@each_format
+def test_the_kept_file_of_every_schema_is_read(schema, suffix, tmp_path):
+    path = DATA / f"schema_{schema}{suffix}"
+    if suffix == ".zarr":
+        path = tmp_path / "unzipped.zarr"
+        zipfile.ZipFile(DATA / f"schema_{schema}.zarr.zip").extractall(path)
+    fit = bs.load(path)
+    found = {name: float(fit.effect(name).draws.median()) for name in ("average", "relative")}
+    found |= {"kappa": float(fit.idata["calibration"]["kappa"].median()), "donor_00": fit.weights()["mean"].iloc[0]}
+    assert found == pytest.approx(KNOWN[schema], rel=1e-12)
+    assert fit.panel == fake_panel(donors=4, pre=12, post=4, dates=True, effect=3.0)
+    assert fit.weights().index[0] == "donor_00"
+
+
+def test_a_file_of_every_schema_is_kept_and_small():
+    assert max(KNOWN) == SCHEMA
+    assert all(path.stat().st_size < 100_000 for path in DATA.iterdir())
 
 
 def test_a_newer_schema_asks_for_an_update(tmp_path):
