@@ -28,9 +28,12 @@ __all__ = ["load", "save"]
 
 SUFFIXES = (".nc", ".zarr", ".zarr.zip")
 SEAL = "bayes_synth_sha256"
-# Appended to netCDF files, where HDF5 does not look, with the digest of the bytes before it: HDF5 can loop for ever on
-# damaged ones, so these must be known before it sees them. Files repacked by other tools lack it and are read all the same.
+# Beside the digest of the content there is one of the bytes, checked before any decoder sees them: HDF5 can loop for ever
+# on damaged bytes, and zarr's text codec allocates whatever a damaged count asks for. netCDF has it appended, where HDF5
+# does not look, zarr in its root's attributes. So a file that another tool repacked is refused too.
 MARK = b"\nbayes_synth sha256 "
+STAMP = "bayes_synth_parts_sha256"
+ROOT = "zarr.json"
 # Format 2 knows a codec that unpickles; only format 3 is written, so only it is read. Consolidated metadata would
 # say everything a second time, outside the specification.
 ZARR: dict[str, Any] = {"zarr_format": 3, "consolidated": False}
@@ -136,7 +139,7 @@ def _suffix(path: Path) -> str:
 def _check_free(target: Path, overwrite: bool) -> None:
     if target.exists() and not overwrite:
         raise LoadError("L004", f"{target} exists; pass overwrite=True to replace it.")
-    if target.is_dir() and not (target / "zarr.json").exists():
+    if target.is_dir() and not (target / ROOT).exists():
         raise LoadError("L004", f"{target} is a folder that holds no zarr store, so it is not replaced: move it.")
 
 
@@ -199,10 +202,10 @@ def _write_checked(tree: xr.DataTree, made: Path, suffix: str) -> None:
 def _write(tree: xr.DataTree, made: Path, suffix: str) -> None:
     if suffix == ".nc":
         tree.to_netcdf(made, engine="h5netcdf")
-        whole = made.read_bytes()
-        made.write_bytes(whole + MARK + hashlib.sha256(whole).digest())
+        made.write_bytes(_marked(made.read_bytes()))
     elif suffix == ".zarr":
         tree.to_zarr(made, **ZARR)
+        (made / ROOT).write_bytes(_stamped(_parts(made)))
     else:
         _write_zip(tree, made)
 
@@ -211,33 +214,60 @@ def _write_zip(tree: xr.DataTree, made: Path) -> None:
     # By way of memory: written straight to a zip, zarr's metadata would be in it several times over.
     from zarr.storage import MemoryStore
 
-    parts: dict[str, Any] = {}
-    tree.to_zarr(MemoryStore(parts), **ZARR)
+    buffers: dict[str, Any] = {}
+    tree.to_zarr(MemoryStore(buffers), **ZARR)
+    parts = {name: buffers[name].to_bytes() for name in sorted(buffers)}
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(parts):
-            archive.writestr(zipfile.ZipInfo(name), parts[name].to_bytes(), zipfile.ZIP_DEFLATED)
+        for name, part in (parts | {ROOT: _stamped(parts)}).items():
+            archive.writestr(zipfile.ZipInfo(name), part, zipfile.ZIP_DEFLATED)
 
 
 def _read(source: Path, suffix: str) -> xr.DataTree:
-    """All of it, in memory."""
+    """All of it, in memory, once its bytes are known to be those that were written."""
+    if not (_is_marked(source.read_bytes()) if suffix == ".nc" else _is_stamped(_parts(source))):
+        raise ValueError("its bytes are not those that were written")
     if suffix == ".nc":
-        _check_bytes(source.read_bytes())
         with xr.open_datatree(source, engine="h5netcdf") as opened:
             return opened.load()
-    if suffix == ".zarr":
-        with xr.open_datatree(source, engine="zarr", **ZARR) as opened:
-            return opened.load()
-    from zarr.storage import ZipStore
+    from zarr.storage import LocalStore, ZipStore
 
-    store: Any = ZipStore(source, mode="r")
+    store: Any = (LocalStore if suffix == ".zarr" else ZipStore)(source, read_only=True)
     with store as reader, xr.open_datatree(reader, engine="zarr", **ZARR) as opened:
-        return opened.load()
+        tree = opened.load()
+    del tree.attrs[STAMP]
+    return tree
 
 
-def _check_bytes(whole: bytes) -> None:
-    body, mark, expected = whole.rpartition(MARK)
-    if mark and len(expected) == hashlib.sha256().digest_size and hashlib.sha256(body).digest() != expected:
-        raise ValueError("its bytes are not those that were written")
+def _parts(source: Path) -> dict[str, bytes]:
+    """The files of a zarr store; hidden ones are not zarr's."""
+    if source.is_dir():
+        files = {path.relative_to(source).as_posix(): path for path in source.rglob("[!.]*") if path.is_file()}
+        return {name: path.read_bytes() for name, path in files.items()}
+    with zipfile.ZipFile(source) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _stamped(parts: dict[str, bytes]) -> bytes:
+    """The root's metadata with a digest of all parts."""
+    root = json.loads(parts[ROOT])
+    root["attributes"].pop(STAMP, None)
+    found = hashlib.sha256(json.dumps(root).encode())
+    for name in sorted(parts.keys() - {ROOT}):
+        found.update(f"{name!r} {len(parts[name])} ".encode() + parts[name])
+    root["attributes"][STAMP] = found.hexdigest()
+    return json.dumps(root).encode()
+
+
+def _is_stamped(parts: dict[str, bytes]) -> bool:
+    return _stamped(parts) == parts[ROOT]
+
+
+def _marked(body: bytes) -> bytes:
+    return body + MARK + hashlib.sha256(body).digest()
+
+
+def _is_marked(whole: bytes) -> bool:
+    return _marked(whole[: -len(_marked(b""))]) == whole
 
 
 def _put(made: Path, target: Path) -> None:

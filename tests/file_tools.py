@@ -3,9 +3,10 @@
 import zipfile
 
 import xarray as xr
-from zarr.storage import MemoryStore, ZipStore
+from zarr.storage import ZipStore
 
 from bayes_synth.fit import Fit
+from bayes_synth.io import STAMP, _write
 from bayes_synth.testing import fake_fit
 
 GROUPS = ("posterior", "sample_stats", "constant_data", "predictions_constant_data")
@@ -34,16 +35,12 @@ def read_plainly(path):
         return xr.load_datatree(store, engine="zarr", consolidated=False)
 
 
-def write_plainly(tree, path):
-    """A tree as xarray alone writes it."""
-    if path.suffix == ".nc":
-        tree.to_netcdf(path, engine="h5netcdf")
-    elif path.suffix == ".zarr":
-        tree.to_zarr(path, consolidated=False)
-    else:
-        parts = {}
-        tree.to_zarr(MemoryStore(parts), consolidated=False)
-        zip_parts({name: part.to_bytes() for name, part in parts.items()}, path)
+def write_whole(tree, path):
+    """A tree as written, in order byte for byte, whatever its content."""
+    suffix = path.name.removeprefix(path.name.split(".")[0])
+    tree = tree.copy()
+    tree.attrs.pop(STAMP, None)
+    _write(tree, path, suffix)
     return path
 
 
