@@ -294,7 +294,7 @@ class Fit:
         return report(self, kind, **options)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the fit as netCDF; see :func:`bayes_synth.io.save`."""
+        """Write the fit as netCDF or zarr, by suffix: .nc, .zarr, .zarr.zip; see :func:`bayes_synth.io.save`."""
         from bayes_synth.io import save
 
         save(self, path, overwrite=overwrite)

@@ -139,7 +139,8 @@ def _residual_draws(fit: Fit) -> np.ndarray:
 
 
 def _reason(fit: Fit, table: pd.DataFrame) -> str:
-    gap = f"in sample the gap's RMSE is {table.loc['rmse_over_sd', 'value']:.2g} of the pre-period's sd"
+    share = float(table["value"]["rmse_over_sd"])
+    gap = f"in sample the gap's RMSE is {share:.2g} of the pre-period's sd"
     odd = table[table["p_value"].notna() & (table["verdict"] != "pass")]["p_value"]
     names: list[str] = odd.index.astype(str).str.removeprefix("residual_").tolist()
     rows = [f"{name} (p = {p:.2g})" for name, p in zip(names, odd, strict=True)]

@@ -1,0 +1,51 @@
+"""Small fits, and files read and written without the library: for the tests of files."""
+
+import zipfile
+
+import xarray as xr
+from zarr.storage import ZipStore
+
+from bayes_synth.fit import Fit
+from bayes_synth.io import STAMP, _write
+from bayes_synth.testing import fake_fit
+
+GROUPS = ("posterior", "sample_stats", "constant_data", "predictions_constant_data")
+
+
+def short_fit(panel=None, **options):
+    """A fake fit of twelve draws, with every group."""
+    return fake_fit(panel=panel, draws=6, chains=2, **options)
+
+
+def light_fit(panel=None, **options):
+    """A short fit with a few groups, which is read and written in a fraction of the time."""
+    fit = short_fit(panel, **options)
+    tree = xr.DataTree.from_dict({name: fit.idata[name].to_dataset() for name in GROUPS})
+    tree.attrs = dict(fit.idata.attrs)
+    return Fit(fit.panel, fit.model, tree)
+
+
+def read_plainly(path):
+    """A file as xarray alone reads it."""
+    if path.suffix == ".nc":
+        return xr.load_datatree(path)
+    if path.suffix == ".zarr":
+        return xr.load_datatree(path, engine="zarr", consolidated=False)
+    with ZipStore(path, mode="r") as store:
+        return xr.load_datatree(store, engine="zarr", consolidated=False)
+
+
+def write_whole(tree, path):
+    """A tree as written, in order byte for byte, whatever its content."""
+    suffix = path.name.removeprefix(path.name.split(".")[0])
+    tree = tree.copy()
+    tree.attrs.pop(STAMP, None)
+    _write(tree, path, suffix)
+    return path
+
+
+def zip_parts(parts, path):
+    """Named bytes as one zip."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
