@@ -203,7 +203,7 @@ CASES = {
         independent,
         conditional(lambda periods, s: (s**2 + FLOOR**2) * np.eye(periods), "s"),
         ("s",),
-        20,
+        40,
     ),
     "simulated_student_t": Case(
         simulated,

@@ -141,7 +141,7 @@ def picture(found: Mapping[str, Sequence[Line]]) -> None:
     import matplotlib.pyplot as plt
 
     below = {name: ranks(lines) for name, lines in found.items()}
-    columns = list(dict.fromkeys(quantity for values in below.values() for quantity in values))
+    columns = sorted({quantity for values in below.values() for quantity in values}, key=_place)
     size = (1.25 * len(columns), 1.0 * len(below) + 0.6)
     figure, axes = plt.subplots(len(below), len(columns), figsize=size, sharex=True, sharey="row", squeeze=False)
     for line, (name, values) in zip(axes, below.items(), strict=True):
@@ -159,6 +159,12 @@ def picture(found: Mapping[str, Sequence[Line]]) -> None:
     figure.align_ylabels()
     figure.tight_layout(h_pad=0.3, w_pad=0.3)
     figure.savefig(PICTURE, dpi=110)
+
+
+def _place(quantity: str) -> tuple[bool, bool, str]:
+    """Weights, then noise parameters, then the rest."""
+    weight, parameter = quantity.startswith("weight"), quantity in {"s", "q", "rho"}
+    return not weight, not parameter, quantity
 
 
 def _draw(axis: Any, below: np.ndarray, prob: float) -> None:
