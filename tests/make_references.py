@@ -53,6 +53,7 @@ class Data(NamedTuple):
 
 
 Draws = Mapping[str, np.ndarray]
+Forecast = Callable[[Data, Draws, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Case:
     panel: Callable[[], bs.Panel]
     model: bs.SyntheticControl
     build: Callable[[Data], None]
-    forecast: Callable[[Data, Draws, np.random.Generator], np.ndarray]
+    forecast: Forecast
     names: tuple[str, ...]
     thin: int
     kept: int = 1000
@@ -83,12 +84,18 @@ def standardised(panel: bs.Panel, log: bool) -> Data:
     return Data((treated - centre) / unit, (donors - centre) / unit, centre, unit, outcome[pre:], back)
 
 
+def sparse(data: Data) -> float:
+    """Concentration at which four effective donors are expected, or half the donors and a half if those are fewer."""
+    donors = data.x.shape[1]
+    effective = min(4, (donors + 1) / 2)
+    return (effective - 1) / (donors - effective)
+
+
 def local_level(data: Data) -> None:
     """The default: four effective donors, a level that starts within four units and wanders."""
     import pymc as pm
 
-    donors = data.x.shape[1]
-    w = pm.Dirichlet("w", np.full(donors, 3 / (donors - 4)))
+    w = pm.Dirichlet("w", np.full(data.x.shape[1], sparse(data)))
     s, q = pm.HalfNormal("s", 1.0), pm.HalfNormal("q", 0.5)
     pm.MvNormal("y", data.x[: data.pre] @ w, cov=walk_and_noise(data.pre, s, q), observed=data.y)
 
@@ -99,15 +106,19 @@ def walk_and_noise(periods: int, s: Any, q: Any) -> Any:
 
 
 def autoregression(data: Data) -> None:
-    """A flat intercept and the stationary law of an autoregression."""
+    """The stationary law of an autoregression around a free level, which first differences leave out."""
     import pymc as pm
 
-    donors = data.x.shape[1]
-    w = pm.Dirichlet("w", np.full(donors, 3 / (donors - 4)))
-    s, half, level = pm.HalfNormal("s", 1.0), pm.Beta("half", 3.0, 1.5), pm.Flat("level", initval=0.0)
+    w = pm.Dirichlet("w", np.full(data.x.shape[1], sparse(data)))
+    s, half = pm.HalfNormal("s", 1.0), pm.Beta("half", 3.0, 1.5)
     rho = pm.Deterministic("rho", 2 * half - 1)
-    mean = level + data.x[: data.pre] @ w
-    pm.MvNormal("y", mean, cov=stationary(data.pre, s, rho), observed=data.y)
+    pm.MvNormal("y", np.diff(data.x[: data.pre], axis=0) @ w, cov=steps(data.pre, s, rho), observed=np.diff(data.y))
+
+
+def steps(periods: int, s: Any, rho: Any) -> Any:
+    """Covariance of an autoregression's first differences."""
+    difference = np.diff(np.eye(periods), axis=0)
+    return difference @ stationary(periods, s, rho) @ difference.T
 
 
 def stationary(periods: int, s: Any, rho: Any) -> Any:
@@ -128,8 +139,7 @@ def student(data: Data) -> None:
     """The walk step by step and Student-t noise around it: no mixture of normals."""
     import pymc as pm
 
-    donors = data.x.shape[1]
-    w = pm.Dirichlet("w", np.full(donors, 3 / (donors - 4)))
+    w = pm.Dirichlet("w", np.full(data.x.shape[1], sparse(data)))
     s, q = pm.HalfNormal("s", 1.0), pm.HalfNormal("q", 0.5)
     start, steps = pm.Normal("start", 0, 4), pm.Normal("steps", 0, 1, shape=data.pre)
     walk = start + q * pm.math.cumsum(steps)
@@ -137,24 +147,20 @@ def student(data: Data) -> None:
     pm.StudentT("y", NU, mu=data.x[: data.pre] @ w + walk, sigma=(s**2 + FLOOR**2) ** 0.5, observed=data.y)
 
 
-def conditional(
-    covariance: Callable[..., Any], *names: str
-) -> Callable[[Data, Draws, np.random.Generator], np.ndarray]:
-    """Forecast of a dense normal: its future given its past, one draw of the parameters at a time."""
+def conditional(*names: str, covariance: Callable[..., Any], differences: bool = False) -> Forecast:
+    """Forecast of a dense normal, or of its first differences: the future given the past, draw by draw."""
 
     def forecast(data: Data, draws: Draws, rng: np.random.Generator) -> np.ndarray:
-        mean = draws["w"] @ data.x.T + draws.get("level", np.zeros(len(draws["w"])))[:, None]
+        mean = draws["w"] @ data.x.T
+        missed = data.y - mean[:, : data.pre]
+        seen = np.diff(missed, axis=1) if differences else missed
         shocks = rng.standard_normal((len(mean), data.periods - data.pre))
-        for i, m in enumerate(mean):
-            dense = covariance(data.periods, *(draws[name][i] for name in names))
-            past, cross, ahead = (
-                dense[: data.pre, : data.pre],
-                dense[data.pre :, : data.pre],
-                dense[data.pre :, data.pre :],
-            )
-            gain = np.linalg.solve(past, cross.T).T
-            m[data.pre :] += gain @ (data.y - m[: data.pre])
-            m[data.pre :] += np.linalg.cholesky(ahead - gain @ cross.T) @ shocks[i]
+        for i, shock in enumerate(shocks):
+            dense, known = covariance(data.periods, *(draws[name][i] for name in names)), seen.shape[1]
+            cross = dense[known:, :known]
+            gain = np.linalg.solve(dense[:known, :known], cross.T).T
+            ahead = gain @ seen[i] + np.linalg.cholesky(dense[known:, known:] - gain @ cross.T) @ shock
+            mean[i, data.pre :] += missed[i, -1] + np.cumsum(ahead) if differences else ahead
         return mean[:, data.pre :]
 
     return forecast
@@ -170,9 +176,9 @@ def walk_on(data: Data, draws: Draws, rng: np.random.Generator) -> np.ndarray:
 @cache
 def simulated() -> bs.Panel:
     """Six donors and two periods that lie far out."""
-    panel = bs.simulate(donors=6, pre=40, post=10, effect=3.0, drift=0.5, random_seed=7).panel
+    panel = bs.simulate(donors=6, pre=20, post=10, effect=3.0, drift=0.5, random_seed=7).panel
     table = panel.outcomes.to_pandas()
-    table.loc[[11, 29], "treated"] += [8.0, -6.0]
+    table.loc[[5, 14], "treated"] += [8.0, -6.0]
     return bs.Panel.from_wide(table, treated="treated", start=panel.start)
 
 
@@ -181,19 +187,21 @@ CASES = {
         lambda: bs.load_dataset("prop99"),
         bs.SyntheticControl(calibrate=False),
         local_level,
-        conditional(walk_and_noise, "s", "q"),
+        conditional("s", "q", covariance=walk_and_noise),
         ("s", "q"),
-        20,
-        500,
-        0.9,
+        30,
+        250,
+        0.95,
     ),
     "prop99_ar1": Case(
         lambda: bs.load_dataset("prop99").keep(FEW),
         bs.SyntheticControl(noise=AR1(), calibrate=False),
         autoregression,
-        conditional(stationary, "s", "rho"),
+        conditional("s", "rho", covariance=steps, differences=True),
         ("s", "rho"),
         20,
+        1000,
+        0.995,
     ),
     "castle_log_iid": Case(
         lambda: bs.load_dataset("castle"),
@@ -201,7 +209,7 @@ CASES = {
             weights=bs.priors.Dirichlet(concentration=1.0), noise=IID(intercept=False), calibrate=False, scale="log"
         ),
         independent,
-        conditional(lambda periods, s: (s**2 + FLOOR**2) * np.eye(periods), "s"),
+        conditional("s", covariance=lambda periods, s: (s**2 + FLOOR**2) * np.eye(periods)),
         ("s",),
         40,
     ),
