@@ -322,7 +322,7 @@ def passes(found: Mapping[str, Any]) -> bool:
         and found["divergences"] == 0
         and found["largest r_hat"] < 1.01
         and found["smallest e_fmi"] > 0.2
-        and found["largest lag-1 autocorrelation"] < 0.05
+        and found["largest lag-1 autocorrelation"] < 4 / found["draws"] ** 0.5
     )
 
 

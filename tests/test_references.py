@@ -15,7 +15,7 @@ from bayes_synth import sampling
 from bayes_synth.noise import LocalLevel
 
 LIMIT = 5.0
-"""Combined Monte Carlo standard errors; about 700 statistics are compared."""
+"""Combined Monte Carlo standard errors; about 470 statistics are compared."""
 LEAST = {"weight": 1e-4}
 """A weight's quantile may be 1e-17, its error no less: differences below a hundredth of a per cent do not count."""
 
@@ -87,6 +87,7 @@ def wrong_prior_scale(monkeypatch):
     monkeypatch.setitem(CASES, "prop99_default", replace(CASES["prop99_default"], model=doubled))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_synth.errors.ConvergenceWarning")
 @pytest.mark.parametrize("fault", [halved_sigma, dropped_jacobian, wrong_prior_scale])
 def test_planted_faults_are_seen(fault, monkeypatch):
