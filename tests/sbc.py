@@ -11,15 +11,32 @@ import numpy as np
 import xarray as xr
 from arviz_stats.ecdf_utils import ecdf_pit
 
+import bayes_synth as bs
 from bayes_synth.model import Inputs, SyntheticControl, build_graph, data_arrays, structure
+from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
 from bayes_synth.outcome_scale import SCALES
-from bayes_synth.priors import as_weights_prior
+from bayes_synth.priors import Dirichlet, as_weights_prior
 from bayes_synth.sampling import Settings, Task, sample
 
 PRE, POST, DONORS = 15, 4, tuple("abcde")
 THIN = 5
 """Every so many draws are ranked, so that they are nearly independent."""
 BAND = 0.99
+
+MODELS = {
+    "default": bs.SyntheticControl(),
+    "uniform weights": bs.SyntheticControl(weights=Dirichlet(concentration=1.0)),
+    "free level": bs.SyntheticControl(noise=LocalLevel(initial_level=np.inf)),
+    "local linear trend": bs.SyntheticControl(noise=LocalLinearTrend(drift=0.25)),
+    "iid": bs.SyntheticControl(noise=IID()),
+    "iid, no intercept": bs.SyntheticControl(noise=IID(intercept=False)),
+    "AR(1)": bs.SyntheticControl(noise=AR1()),
+    "AR(1), no intercept": bs.SyntheticControl(noise=AR1(intercept=False)),
+    "local level, Student-t": bs.SyntheticControl(noise=LocalLevel(degrees_of_freedom=4)),
+    "local linear trend, Student-t": bs.SyntheticControl(noise=LocalLinearTrend(drift=0.25, degrees_of_freedom=4)),
+    "AR(1), Student-t": bs.SyntheticControl(noise=AR1(degrees_of_freedom=4)),
+    "iid, Student-t": bs.SyntheticControl(noise=IID(degrees_of_freedom=4)),
+}
 
 
 class Ranks(NamedTuple):
@@ -29,23 +46,33 @@ class Ranks(NamedTuple):
     divergent: float
 
 
+class Found(NamedTuple):
+    """One simulation: shares of the posterior's draws below the truth by quantity, and whether a step diverged."""
+
+    below: dict[str, float]
+    divergent: bool
+
+
 def simulate(model: SyntheticControl, simulations: int, seed: int, draws: int = 500) -> Ranks:
     """Ranks of every quantity."""
-    rng = np.random.default_rng(seed)
+    rows = [simulation(model, i, seed, draws) for i in range(simulations)]
+    below = {name: np.array([row.below[name] for row in rows]) for name in rows[0].below}
+    return Ranks(below, float(np.mean([row.divergent for row in rows])))
+
+
+def simulation(model: SyntheticControl, number: int, seed: int, draws: int = 500) -> Found:
+    """One simulation, the same whichever others are run."""
+    rng = np.random.default_rng([seed, number])
     donors = 3 + np.cumsum(rng.standard_normal((PRE + POST, len(DONORS))), axis=0)
-    rows: list[dict[str, float]] = []
-    divergent = 0
-    for i in range(simulations):
-        weights = as_weights_prior(model.weights).sample(DONORS, 1, rng)
-        noise = model.process.sample(1, rng)
-        path = weights @ donors.T + model.process.simulate(noise, PRE + POST, rng)
-        path += 0 if np.isinf(model.process.level_sd) else model.process.level_sd * rng.standard_normal()
-        inputs = Inputs(SCALES["linear"], 0.0, 1.0, path[0, :PRE], donors)
-        found = sample(_task(model, inputs), _settings(draws, i), i)
-        divergent += int(found.sample_stats["diverging"].sum() > 0)
-        posterior = found.posterior.isel(draw=slice(None, None, THIN))
-        rows.append(_ranks(model, inputs, posterior, weights, noise, float(path[0, PRE:].mean()), rng))
-    return Ranks({name: np.array([row[name] for row in rows]) for name in rows[0]}, divergent / simulations)
+    weights = as_weights_prior(model.weights).sample(DONORS, 1, rng)
+    noise = model.process.sample(1, rng)
+    path = weights @ donors.T + model.process.simulate(noise, PRE + POST, rng)
+    path += 0 if np.isinf(model.process.level_sd) else model.process.level_sd * rng.standard_normal()
+    inputs = Inputs(SCALES["linear"], 0.0, 1.0, path[0, :PRE], donors)
+    drawn = sample(_task(model, inputs), _settings(draws, number), number)
+    posterior = drawn.posterior.isel(draw=slice(None, None, THIN))
+    below = _ranks(model, inputs, posterior, weights, noise, float(path[0, PRE:].mean()), rng)
+    return Found(below, bool(drawn.sample_stats["diverging"].any()))
 
 
 def _task(model: SyntheticControl, inputs: Inputs) -> Task:

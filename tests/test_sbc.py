@@ -1,29 +1,11 @@
 """Simulation-based calibration of every shipped model, and of models that were broken on purpose."""
 
-import numpy as np
 import pytest
 import sbc
-from sbc import outside, simulate
+from sbc import MODELS, outside, simulate
 
-import bayes_synth as bs
 from bayes_synth import sampling
-from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
-from bayes_synth.priors import Dirichlet
-
-MODELS = {
-    "default": bs.SyntheticControl(),
-    "uniform weights": bs.SyntheticControl(weights=Dirichlet(concentration=1.0)),
-    "free level": bs.SyntheticControl(noise=LocalLevel(initial_level=np.inf)),
-    "local linear trend": bs.SyntheticControl(noise=LocalLinearTrend(drift=0.25)),
-    "iid": bs.SyntheticControl(noise=IID()),
-    "iid, no intercept": bs.SyntheticControl(noise=IID(intercept=False)),
-    "AR(1)": bs.SyntheticControl(noise=AR1()),
-    "AR(1), no intercept": bs.SyntheticControl(noise=AR1(intercept=False)),
-    "local level, Student-t": bs.SyntheticControl(noise=LocalLevel(degrees_of_freedom=4)),
-    "local linear trend, Student-t": bs.SyntheticControl(noise=LocalLinearTrend(drift=0.25, degrees_of_freedom=4)),
-    "AR(1), Student-t": bs.SyntheticControl(noise=AR1(degrees_of_freedom=4)),
-    "iid, Student-t": bs.SyntheticControl(noise=IID(degrees_of_freedom=4)),
-}
+from bayes_synth.noise import LocalLevel
 
 
 def test_the_default_models_posterior_is_exact():
