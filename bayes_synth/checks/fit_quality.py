@@ -139,9 +139,9 @@ def _residual_draws(fit: Fit) -> np.ndarray:
 
 
 def _reason(fit: Fit, table: pd.DataFrame) -> str:
-    gap = f"in sample the gap's RMSE is {table.loc['rmse_over_sd', 'value']:.2g} of the pre-period's sd"
+    gap = f"in sample the gap's RMSE is {float(table['value']['rmse_over_sd']):.2g} of the pre-period's sd"
     odd = table[table["p_value"].notna() & (table["verdict"] != "pass")]["p_value"]
-    rows = [f"{str(name)[9:]} (p = {p:.2g})" for name, p in odd.items()]
+    rows = [f"{name[9:]} (p = {odd[name]:.2g})" for name in STATISTICS if name in odd.index]
     return f"Out of sample: {fit._fit_verdict}; {gap}; " + (
         f"odd in the residuals: {', '.join(rows)}." if rows else "the residuals look like the noise that was assumed."
     )
