@@ -9,12 +9,11 @@ import pandas as pd
 
 from bayes_synth.checks.pictures import Axes, Layer, picture
 from bayes_synth.checks.result import Check, thresholds
-from bayes_synth.design import short, texts
+from bayes_synth.design import ROUNDING, short, texts
 from bayes_synth.errors import DesignError, listed, suggestion
 from bayes_synth.model import robust_scale
 from bayes_synth.panel import Panel
 from bayes_synth.plots.common import shortened
-from bayes_synth.simplex import simplex_least_squares
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -25,6 +24,8 @@ QUESTION = "Are the donors fit to serve?"
 FEWEST = 5
 """With fewer donors none can be told from the others."""
 SHOWN = 30
+PENALTIES = np.geomspace(1e-4, 10, 16)
+"""Of the ridge regressions, in units of the largest squared singular value."""
 NORMAL = 0.6745
 """Median of the absolute value of a standard normal."""
 
@@ -33,7 +34,7 @@ def screen(
     panel: Panel,
     *,
     neighbours: str | Sequence[str] = (),
-    jump: float = 5.0,
+    jump: float = 4.0,
     window: int = 5,
     twin: float = 0.9999,
     level: float = 5.0,
@@ -50,10 +51,10 @@ def screen(
     neighbours
         Donors that the treatment may have reached, or that may be treated themselves: the data do not know.
     jump, window
-        A donor breaks at ``start`` when its gap to its own synthetic control moves by more than ``jump`` times what is usual
-        among donors, from the mean of the ``window`` periods before to that of the ``window`` periods from ``start`` on. The
-        usual is the median over donors, as a standard deviation (our threshold: with it, about one clean panel in twenty
-        has a donor flagged, see the page on checks).
+        A donor breaks at ``start`` when its error against a forecast from the other donors moves by more than ``jump`` times
+        what is usual among donors, from the mean of the ``window`` periods before to that of the ``window`` periods from
+        ``start`` on. The usual is the median over donors, as a standard deviation. (Our threshold: for its false alarms see
+        the page on checks.)
     twin
         Absolute correlation of two donors above which they count as one (as in remark V005).
     level, trend
@@ -160,10 +161,27 @@ def _moves(values: np.ndarray, pre: int, window: int) -> np.ndarray:
 
 
 def _move(others: np.ndarray, series: np.ndarray, pre: int, window: int) -> float:
-    gap = series - others @ simplex_least_squares(others[:pre], series[:pre], level=True)
-    misfit = np.std(gap[:pre])
-    step = gap[pre : pre + window].mean() - gap[max(pre - window, 0) : pre].mean()
-    return float(abs(step) / misfit) if misfit > 0 else 0.0
+    """Move of a donor's forecast error at ``start``, over its usual error before."""
+    before, after = _forecast_errors(others, series, pre)
+    misfit = float(np.sqrt(np.mean(before**2)))
+    step = float(after[:window].mean() - before[-window:].mean())
+    return abs(step) / misfit if misfit > ROUNDING * np.abs(series).max() else 0.0
+
+
+def _forecast_errors(others: np.ndarray, series: np.ndarray, pre: int) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of a ridge regression on the other donors: leaving each pre-period out, and after ``start``.
+
+    Not over the simplex: most donors are vertices of the hull of all donors, and their misfit would hide a break.
+    """
+    centre, mean = others[:pre].mean(0), series[:pre].mean()
+    left, size, right = np.linalg.svd(others[:pre] - centre, full_matrices=False)
+    rotated = left.T @ (series[:pre] - mean)
+    shares = size**2 / (size**2 + PENALTIES[:, None] * (size**2).max())
+    leverage = shares @ (left**2).T + 1 / pre
+    errors = (series[:pre] - mean - shares * rotated @ left.T) / (1 - leverage)
+    best = int(np.argmin((errors**2).sum(1)))
+    slopes = right.T @ (shares[best] * rotated / np.maximum(size, ROUNDING * size.max()))
+    return errors[best], series[pre:] - mean - (others[pre:] - centre) @ slopes
 
 
 def _twins(donors: pd.DataFrame, twin: float) -> list[str]:

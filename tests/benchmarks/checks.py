@@ -1,14 +1,17 @@
-"""How often each check raises an alarm on clean panels, and catches what was planted: ``python checks.py [replications]``.
+"""How often checks raise alarms on clean panels and catch what was planted: ``python checks.py [replications minutes]``.
 
-No check here refits. Fits are small (2 x 250 draws, uncalibrated) and share a compiled model per width of the pool;
+No check here refits. Fits are small (2 x 150 draws, uncalibrated) and share a compiled model per width of the pool;
 screening needs no fit. The table goes to docs/checks.md.
 """
 
+import itertools
 import sys
+import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import pandas as pd
 from common import footer, table, write_between
@@ -16,7 +19,7 @@ from common import footer, table, write_between
 import bayes_synth as bs
 from bayes_synth import checks
 
-SMALL = {"draws": 250, "tune": 400, "chains": 2, "cores": 1, "progressbar": False}
+SMALL = {"draws": 150, "tune": 250, "chains": 2, "cores": 1, "progressbar": False}
 FITTED = ("fit_quality", "overfitting", "convex_hull", "likeness", "concentration", "detectable", "hidden_bias")
 PRE, POST = 40, 10
 
@@ -93,20 +96,28 @@ def alarms(design: Planted, seed: int) -> dict[str, bool]:
     return {name: check.verdict in ("caution", "fail") for name, check in found.items()}
 
 
-def rows(replications: int) -> Iterator[dict[str, str]]:
-    for design in DESIGNS:
-        counts = pd.DataFrame([alarms(design, seed) for seed in range(replications)]).sum()
-        print(design.design, counts.to_dict(), flush=True)
-        for name, count in counts.items():
-            yield {"design": design.design, "check": f"`{name}`", "alarms": f"{count} of {replications}"}
+def job(number: int, seed: int) -> tuple[str, dict[str, bool]]:
+    warnings.simplefilter("ignore")
+    return DESIGNS[number].design, alarms(DESIGNS[number], seed)
 
 
-def pivoted(found: Iterable[dict[str, str]]) -> str:
-    return table(list(found))
+def measured(replications: int, minutes: float) -> pd.DataFrame:
+    """One row per design and check, seed by seed over all designs until the time is over."""
+    end = time.monotonic() + 60 * minutes
+    fast = [k for k, design in enumerate(DESIGNS) if design.asked == ("screen",)]
+    slow = [k for k in range(len(DESIGNS)) if k not in fast]
+    jobs = [(k, seed) for group in (fast, slow) for seed in range(replications) for k in group]
+    pool = joblib.Parallel(n_jobs=joblib.cpu_count(), return_as="generator_unordered", pre_dispatch="n_jobs")
+    found = pool(joblib.delayed(job)(*each) for each in itertools.takewhile(lambda _: time.monotonic() < end, jobs))
+    flat = [(design, name, alarm) for design, answer in found for name, alarm in answer.items()]
+    counts = pd.DataFrame(flat, columns=["design", "check", "alarm"]).groupby(["design", "check"])["alarm"]
+    return counts.agg(["sum", "count"]).reset_index()
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    text = pivoted(rows(size))
-    write_between("checks.md", "checks", f"{text}\n\n{footer('python tests/benchmarks/checks.py')}")
+    size, limit = (int(word) for word in (sys.argv[1:] or ["100", "60"]))
+    rows = [
+        {"design": row.design, "check": f"`{row.check}`", "alarms": f"{row.total} of {row.runs}"}
+        for row in measured(size, limit).rename(columns={"sum": "total", "count": "runs"}).itertuples()
+    ]
+    write_between("checks.md", "checks", f"{table(rows)}\n\n{footer('python tests/benchmarks/checks.py')}")
