@@ -160,10 +160,15 @@ def model_table(fits: pd.DataFrame) -> str:
     return table(lines) + f"\n\nOn {', '.join(sorted(shared))}.{note}"
 
 
+FEW = 20
+"""Replications below which a design is left out of the table."""
+
+
 def simulation_table(fits: pd.DataFrame) -> str:
-    """False positives and widths with their Monte Carlo errors."""
+    """False positives and widths with their Monte Carlo errors; a design with few replications says nothing yet."""
     lines = []
-    for name, part in fits.groupby("source", sort=True):
+    begun = fits.groupby("source", sort=True).filter(lambda part: len(part) >= FEW)
+    for name, part in begun.groupby("source", sort=True):
         missed, width = 1 - part["covered 0.95"], part["high 0.95"] - part["low 0.95"]
         error = np.sqrt(max(missed.mean() * (1 - missed.mean()), 0.25 / len(part)) / len(part))
         lines.append(
