@@ -168,6 +168,8 @@ def test_periods_without_outcome_leave_effect_and_drift():
     fit = fake_fit(panel=panel)
     growing = checks.hidden_bias(fit).table.loc["growing"]
     assert growing["drift"] == pytest.approx(7 * growing["per_period"])
+    seen = np.array([1, 3, 4, 5, 6, 7])
+    assert checks.hidden_bias(fit).table.loc["constant", "drift"] == pytest.approx(seen.mean() * growing["per_period"])
     assert checks.detectable(fit).verdict == "pass"
 
 

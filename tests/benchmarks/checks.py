@@ -98,6 +98,8 @@ def alarms(design: Planted, seed: int) -> dict[str, bool]:
 
 def job(number: int, seed: int) -> tuple[str, dict[str, bool]]:
     warnings.simplefilter("ignore")
+    # numba would take coverage.py beside this file for the package of that name.
+    sys.modules.setdefault("coverage", None)  # type: ignore[arg-type]
     return DESIGNS[number].design, alarms(DESIGNS[number], seed)
 
 
