@@ -189,9 +189,9 @@ CASES = {
         local_level,
         conditional("s", "q", covariance=walk_and_noise),
         ("s", "q"),
-        30,
+        25,
         250,
-        0.95,
+        0.99,
     ),
     "prop99_ar1": Case(
         lambda: bs.load_dataset("prop99").keep(FEW),
