@@ -184,13 +184,13 @@ def simulated() -> bs.Panel:
 
 CASES = {
     "prop99_default": Case(
-        lambda: bs.load_dataset("prop99"),
+        lambda: bs.load_dataset("prop99").keep(FEW),
         bs.SyntheticControl(calibrate=False),
         local_level,
         conditional("s", "q", covariance=walk_and_noise),
         ("s", "q"),
-        25,
-        250,
+        20,
+        1000,
         0.99,
     ),
     "prop99_ar1": Case(
