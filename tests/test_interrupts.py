@@ -22,6 +22,16 @@ from bayes_synth.testing import fake_fit, fake_panel
 
 MODEL = bs.SyntheticControl(calibrate=False)
 QUIET = {"random_seed": 1, "progressbar": False}
+
+
+@pytest.fixture(autouse=True)
+def _listening():
+    """Python's own answer to an interrupt, also where the shell started the tests in the background, deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 ROW = refits.Answer({"error": 0.1, "sd": 0.2, "scale": 1.0, "divergences": 0, "ok": True}, np.zeros(28))
 
 
