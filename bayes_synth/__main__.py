@@ -70,6 +70,7 @@ def _report(options: argparse.Namespace) -> int:
     fit, page = bs.load(options.fit), options.output or options.fit.with_suffix(".html")
     if page.suffix not in PAGES:
         raise bs.errors.LoadError("L005", f"{page.name!r} must end in one of {listed(PAGES)}.")
+    page.parent.mkdir(parents=True, exist_ok=True)
     checks = None if options.no_checks else bs.checks.run(fit, progressbar=not options.quiet)
     page.write_text(fit.report(PAGES[page.suffix], checks=checks), encoding="utf-8")
     Console().print(f"Report: {page.resolve()}", soft_wrap=True)

@@ -13,6 +13,7 @@ from bayes_synth.checks.result import Checks
 from bayes_synth.design import short, span
 from bayes_synth.effects import Effect, IntervalKind, as_text, per_cent, probable
 from bayes_synth.errors import listed
+from bayes_synth.gaps import unseen
 from bayes_synth.report import alarms, attempts_sentence, estimator_sentence, weights_sentence
 
 if TYPE_CHECKING:
@@ -107,8 +108,9 @@ def _answer(fit: "Fit", ci_prob: float, ci_kind: IntervalKind) -> Iterator[str]:
             f"Relative to what would have been, the total is {as_text(share, float(share.draws.median()))} "
             f"({as_text(share, low)} to {as_text(share, high)}). {fit.calibration.short.capitalize()}."
         )
-    if len(fit.panel.gaps):
-        yield f"There is {fit.panel._facts()['missing']}: averages and totals leave those periods out."
+    series = fit.panel.treated_outcome.to_series()
+    for remark in unseen(series[: len(fit.panel.pre)], series[len(fit.panel.pre) :]):
+        yield f"{remark.text[0].upper()}{remark.text[1:]}"
 
 
 def sign_sentence(effect: Effect, middle: float) -> str:
@@ -193,7 +195,8 @@ def _made(fit: "Fit") -> str:
     facts = json.loads(fit.idata.attrs["bayes_synth"])
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     sampling = facts["sampling"]
-    size = f"{sampling['chains']} chains of {sampling['draws']} draws after {sampling['tune']} of tuning"
+    kept = sampling.get("kept", sampling)
+    size = f"{kept['chains']} chains of {kept['draws']} draws after {sampling['tune']} of tuning"
     return f"{versions}; {size}, target_accept {sampling['target_accept']:g}, seed {sampling['random_seed']}."
 
 

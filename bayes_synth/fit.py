@@ -210,7 +210,7 @@ class Fit:
         """Whether the donors forecast the treated unit in its own past; see :class:`FitVerdict`."""
         inputs, post = scaled(self.model, self.panel), self.idata["posterior"]
         unit = {n: 1.0 if n in self.model.process.unitless else inputs.scale for n in self.model.process.parameters}
-        average = inputs.measure.forward(self._uncalibrated.where(self._seen)).mean("time")
+        average = inputs.measure.forward(self._uncalibrated).mean("time")
         return fit_verdict(
             self.model.process,
             {name: post[name].to_numpy().reshape(-1) / unit[name] for name in unit},

@@ -46,6 +46,8 @@ def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings, *, stri
             attempts.append(attempt(_stricter(settings), whole=True))
         except KeyboardInterrupt:
             interrupted = "second attempt interrupted, the first is kept"
+        except SamplingFailed as error:
+            interrupted = f"second attempt failed, the first is kept ({error.code})"
     return _judged(attempts, interrupted, strict=strict)
 
 

@@ -69,7 +69,7 @@ def _earlier(panel: Panel) -> list[Panel]:
         try:
             panels.append(panel.backdate(start))
         except DesignError as error:
-            if error.code != "D004":
+            if error.code not in ("D004", "D006", "V004"):
                 raise
     if not panels:
         raise DesignError(

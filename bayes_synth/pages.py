@@ -95,7 +95,7 @@ def _markdown(title: str, parts: list[Section]) -> str:
 
 
 def _rows(table: pd.DataFrame) -> list[str]:
-    cells = table.reset_index().map(lambda cell: _marked(str(cell)).replace("|", r"\|"))
+    cells = table.reset_index().map(lambda cell: _marked(str(cell)))
     head = [_marked(str(name)) for name in cells.columns]
     return [f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *cells.to_numpy().tolist()]]
 
@@ -103,7 +103,7 @@ def _rows(table: pd.DataFrame) -> list[str]:
 def _marked(text: str) -> str:
     """Labels from data must not become markup: not in Markdown, and not in the HTML that it may turn into."""
     escaped = html.escape(" ".join(text.split()), quote=False)
-    return "".join(f"\\{letter}" if letter in r"\`*_[]#" else letter for letter in escaped)
+    return "".join(f"\\{letter}" if letter in r"\`*_[]#|~" else letter for letter in escaped)
 
 
 def _html(title: str, parts: list[Section]) -> str:

@@ -82,7 +82,8 @@ def _evenly_spaced(times: pd.Index) -> bool:
 
 
 def _lengths(table: Table) -> Iterator[Remark]:
-    pre, post, donors = table.pre, len(table.treated) - table.pre, table.donors.shape[1]
+    pre, donors = len(table.before[0]), table.donors.shape[1]
+    post = int(table.treated.iloc[table.pre :].count())
     if pre < SHORT_PRE:
         yield Remark("D005", "warned", f"only {pre} pre-periods: the weights will follow their prior.")
     if post > 5 * pre:
@@ -161,7 +162,7 @@ def _hull(table: Table) -> Iterator[Remark]:
         yield Remark(
             "V008",
             "warned",
-            f"the treated unit lies outside its donors' range in {len(out)} of {table.pre} pre-periods, by up to "
+            f"the treated unit lies outside its donors' range in {len(out)} of {len(before)} pre-periods, by up to "
             f"{out.max():.4g}: no weighted average reaches it. A level (the default noise has one) or scale='log' may help.",
         )
 

@@ -222,3 +222,26 @@ def test_short_panels_still_say_how_few_outcomes_they_have():
         panel = read(table(treated=range(2000, 2015)), missing="model")
     assert len(panel.pre) == 20
     assert len(panel.gaps) == 15
+
+
+def test_the_noise_shares_of_a_gappy_future_are_those_of_the_whole_future(gappy):
+    frame = table(treated=range(2022, 2028))
+    with pytest.warns((PanelWarning, DesignWarning)):
+        panel = read(frame, missing="model")
+    shares = fake_fit(panel=panel)._fit_verdict.noise_share
+    whole = fake_fit(panel=read(table()))._fit_verdict.noise_share
+    assert shares["q"] == pytest.approx(whole["q"], rel=0.2)
+
+
+def test_lengths_are_counted_in_outcomes():
+    with pytest.warns((PanelWarning, DesignWarning)):
+        panel = read(table(treated=range(2000, 2015)), missing="model")
+    assert "only 5 pre-periods" in " ".join(panel.report["remark"])
+
+
+def test_backdating_leaves_out_starts_without_outcomes():
+    from bayes_synth.checks.backdating import earlier
+
+    with pytest.warns((PanelWarning, DesignWarning)):
+        panel = read(table(treated=range(2012, 2020)), missing="model")
+    assert all(len(early.post) for early in earlier(panel, 5, 5).values())

@@ -83,7 +83,7 @@ def hostile():
     """A fit whose labels are markup."""
     table = fake_panel(effect=3.0).outcomes.to_pandas()
     table = table.rename(columns={"treated": "<script>alert(1)</script>", "donor_00": "a|b & *c* [x](y)"})
-    panel = bs.Panel.from_wide(table, treated="<script>alert(1)</script>", start=2020, outcome="<b>sales</b>")
+    panel = bs.Panel.from_wide(table, treated="<script>alert(1)</script>", start=2020, outcome="<b>sales|x</b>")
     return fake_fit(panel=panel)
 
 
@@ -103,9 +103,11 @@ def test_the_page_needs_nothing_but_itself_and_escapes_labels(hostile):
 def test_markdown_keeps_labels_as_words(hostile):
     text = hostile.report("markdown")
     assert "<script>" not in text
-    assert r"a|b &amp; \*c\* \[x\](y)" in text
+    assert r"a\|b &amp; \*c\* \[x\](y)" in text
     rows = [line for line in text.splitlines() if line.startswith(r"| a\|b")]
     assert len(rows) == 1
+    head = next(line for line in text.splitlines() if "effect on" in line)
+    assert head.replace(r"\|", "").count("|") == 7
 
 
 def answered(verdict="fail"):
@@ -139,7 +141,10 @@ def test_missing_outcomes_are_said(fake):
     outcomes = fake.panel.outcomes.copy()
     outcomes.loc[{"time": 2021, "unit": "treated"}] = np.nan
     fit = fake_fit(panel=bs.Panel(outcomes, ("treated",), 2020))
-    assert "no treated outcome at 2021: averages and totals leave those periods out" in " ".join(fit.report().split())
+    assert (
+        "The treated unit has no outcome at 2021: no effect there, and averages and totals leave it out."
+        in " ".join(fit.report().split())
+    )
 
 
 @pytest.mark.parametrize("suffix", [".html", ".md", ".txt"])

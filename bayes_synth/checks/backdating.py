@@ -10,6 +10,7 @@ import pandas as pd
 from bayes_synth.checks.refits import Case, Refit, as_row, concluded, refits, tail
 from bayes_synth.checks.result import Check, Verdict, thresholds
 from bayes_synth.design import locked, short
+from bayes_synth.errors import DesignError
 from bayes_synth.fit import Fit
 from bayes_synth.panel import Panel
 
@@ -89,9 +90,16 @@ def earlier(panel: Panel, starts: int, least: int) -> dict[str, Panel]:
         return {}
     positions = np.unique(at[np.linspace(first, last, starts).round().astype(int)])
     matching = len(panel.pre) - len(panel.post)
-    if at[first] <= matching:
+    if at[first] <= matching <= at[-1]:
         positions[np.argmin(np.abs(positions - matching))] = matching
-    return {short(panel.pre[k]): _ended(panel.backdate(panel.pre[k]), len(panel.post)) for k in positions}
+    panels = {}
+    for k in positions:
+        try:
+            panels[short(panel.pre[k])] = _ended(panel.backdate(panel.pre[k]), len(panel.post))
+        except DesignError:
+            # A past that never changes, or a window without outcomes: nothing to learn, or nothing to compare.
+            continue
+    return panels
 
 
 def _ended(panel: Panel, most: int) -> Panel:

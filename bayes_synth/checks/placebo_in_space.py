@@ -85,7 +85,8 @@ def placebo_in_space(
         f"has rank p-value {ranks['p_two_sided']:.2g} (no less than {1 / (1 + len(table)):.2g} is possible)."
     )
     table = thresholds(table, caution=caution, fail=fail, outlier=outlier, least=least, coverage=coverage, **ranks)
-    verdict = _verdict(coverage, len(table), bool(len(out)), caution, fail)
+    verdict = _verdict(coverage, len(table), bool(len(out)) or bool(found.stopped), caution, fail)
+    reason = f"{reason.removesuffix('.')}; {found.stopped}." if found.stopped else reason
     return Check("placebo_in_space", QUESTION, verdict, reason, table, partial(_draw, fit, found.gaps, table))
 
 

@@ -191,12 +191,14 @@ def spread_by_kappa(
     plan, found = fit.model.calibration, fit.calibration
     if plan is None or found.kappa is None:
         return path
-    others = plan.scored(found.table.drop(index=[label for label in without if label in found.table.index]))
+    gone = [label for label in found.table.index if set(without) & {label, *str(label).split(" + ")}]
+    others = found.table.drop(index=gone)
+    others = plan.scored(others) if len(others) else others
     coords = {dim: path[dim] for dim in ("chain", "draw")}
     draws = plan.draw(others["z"].to_numpy(), path.shape[:2], rng)
     kappa, lam = (xr.DataArray(values, dims=("chain", "draw"), coords=coords) for values in draws)
     sd = float(path.where(seen).mean("time").std(ddof=1))
     # Placebos forecast the whole post-period: what is typical of another horizon they do not say.
-    same = path.sizes["time"] == len(fit.panel.post)
+    same = path.sizes["time"] == len(fit.panel.post) and len(others) > 0
     pooling = float(plan.pooled(sd, scale, others)) / sd if same else found.pooling
     return spread(path, pooling * kappa, lam)
