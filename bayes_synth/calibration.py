@@ -146,8 +146,39 @@ class Calibration:
         nu = self.degrees_of_freedom
         return kappa, np.ones(shape) if np.isinf(nu) else rng.gamma(nu / 2, 2 / nu, size=shape)
 
+    def spread(
+        self,
+        path: xr.DataArray,
+        seen: xr.DataArray,
+        scale: float,
+        placebos: pd.DataFrame,
+        rng: np.random.Generator,
+        *,
+        pooling: float | None = None,
+    ) -> "Spread":
+        """A predictive path on the model's scale, spread by what the scored placebos say.
+
+        ``seen`` are the times that count for its average; ``pooling`` replaces the one that the placebos imply.
+        """
+        coords = {dim: path[dim] for dim in SAMPLE_DIMS}
+        draws = self.draw(placebos["z"].to_numpy(), path.shape[:2], rng)
+        kappa, lam = (xr.DataArray(values, dims=SAMPLE_DIMS, coords=coords) for values in draws)
+        if pooling is None:
+            sd = float(path.where(seen).mean("time").std(ddof=1))
+            pooling = float(self.pooled(sd, scale, placebos)) / sd
+        return Spread(spread(path, pooling * kappa, lam), kappa, lam, pooling)
+
     def __str__(self) -> str:
         return f"LogNormal(0, {self.kappa_sd:g}), Student-t with {self.degrees_of_freedom:g} degrees of freedom"
+
+
+class Spread(NamedTuple):
+    """A path that was spread, and by what: draws of kappa and lambda, and the pooling of its standard deviation."""
+
+    path: xr.DataArray
+    kappa: xr.DataArray
+    lam: xr.DataArray
+    pooling: float
 
 
 @final

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from bayes_synth.calibration import Calibration, Placebos, spread
+from bayes_synth.calibration import Calibration, Placebos
 from bayes_synth.effects import SAMPLE_DIMS, effect_draws
 from bayes_synth.errors import PriorError
 from bayes_synth.model import GAP_RESIDUAL, Inputs, SyntheticControl, scaled
@@ -78,16 +78,11 @@ def _log_likelihood(
 
 def predicted(
     model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator
-) -> tuple[xr.DataArray, Inputs]:
-    """The counterfactual alone, dims ``(chain, draw, time)``, on the model's scale, and the panel as it was seen."""
-    path, inputs, _ = predicted_with_gap(model, panel, posterior, rng)
-    return path, inputs
-
-
-def predicted_with_gap(
-    model: SyntheticControl, panel: Panel, posterior: xr.Dataset, rng: np.random.Generator
 ) -> tuple[xr.DataArray, Inputs, xr.DataArray]:
-    """As :func:`predicted`, and the mean gap, observed minus synthetic, over all times, on the model's scale."""
+    """The counterfactual alone, the panel as it was seen, and the mean gap, observed minus synthetic, over all times.
+
+    Both arrays are on the model's scale; the first has dims ``(chain, draw, time)``.
+    """
     lay, _, _, weighted, _, path = _continued(model, panel, posterior, rng)
     inputs = lay.inputs
     future = lay.timed(inputs.location + inputs.scale * (weighted[:, inputs.periods :] + path.future), "post")
@@ -103,20 +98,18 @@ def calibrated_groups(
     ``inputs`` are the treated unit's: its scale, and the scale on which paths are spread.
     """
     path = inputs.measure.forward(groups["predictions"]["counterfactual"])
-    draws = plan.draw(found.table["z"].to_numpy(), path.shape[:2], rng)
-    coords = {dim: path[dim] for dim in SAMPLE_DIMS}
-    kappa, lam = (xr.DataArray(values, dims=SAMPLE_DIMS, coords=coords) for values in draws)
     seen = groups["predictions_constant_data"]["outcome"].notnull()
-    sd = float(path.where(seen).mean("time").std(ddof=1))
-    pooling = plan.pooled(sd, inputs.scale, found.table) / sd
-    counterfactual = inputs.measure.back(spread(path, pooling * kappa, lam))
+    done = plan.spread(path, seen, inputs.scale, found.table, rng)
+    counterfactual = inputs.measure.back(done.path)
     gaps = xr.DataArray(found.gaps, dims=("placebo", "time"))
-    evidence = found.table.rename_axis("placebo").to_xarray().assign({"kappa": kappa, "lambda": lam, "gap": gaps})
+    evidence = (
+        found.table.rename_axis("placebo").to_xarray().assign({"kappa": done.kappa, "lambda": done.lam, "gap": gaps})
+    )
     return {
         "predictions": counterfactual.to_dataset(name="counterfactual"),
         "predictions_uncalibrated": groups["predictions"],
         "effects": effect_draws(groups["predictions_constant_data"]["outcome"], counterfactual),
-        "calibration": evidence.assign_attrs(skipped=json.dumps(found.skipped), pooling=pooling),
+        "calibration": evidence.assign_attrs(skipped=json.dumps(found.skipped), pooling=done.pooling),
     }
 
 

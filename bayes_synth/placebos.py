@@ -18,13 +18,13 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from bayes_synth.calibration import COLUMNS, Calibration, Placebos, check_excluded
-from bayes_synth.draws import predicted_with_gap
+from bayes_synth.draws import predicted
 from bayes_synth.errors import DesignError, SamplingFailed
 from bayes_synth.model import SyntheticControl, task_for
 from bayes_synth.panel import Panel
 from bayes_synth.sampling import Settings, entropy, sample
 
-__all__ = ["placebos"]
+__all__ = ["placebos", "settled"]
 
 RAW = tuple(name for name in COLUMNS if name != "z")
 """What one refit says by itself; a z-score needs them all."""
@@ -159,13 +159,17 @@ def _row(
     )
     seed, rng = smaller.streams()
     sampled = sample(task_for(model, placebo, like=panel), smaller, seed)
-    path, inputs, gap = predicted_with_gap(model, placebo, sampled.posterior, rng)
+    path, inputs, gap = predicted(model, placebo, sampled.posterior, rng)
     outcome = inputs.measure.forward(placebo.treated_outcome.sel(time=placebo.post.to_numpy()))
     # Where the treated unit has no outcome, a placebo has none either.
     average, realised = path.where(outcome.notnull()).mean("time"), outcome.mean()
     error, sd = float(realised - average.mean()), float(average.std(ddof=1))
     divergences = int(sampled.sample_stats["diverging"].sum())
+    row = {"error": error, "sd": sd, "scale": inputs.scale, "divergences": divergences}
+    return Answer(row | {"ok": settled(average, sampled.sample_stats)}, gap.to_numpy())
+
+
+def settled(average: xr.DataArray, sample_stats: xr.Dataset) -> bool:
+    """Whether a refit's average is good enough for a mean and a standard deviation."""
     r_hat = float(arviz_stats.rhat(xr.Dataset({"average": average}))["average"])
-    settled = bool(r_hat <= R_HAT and divergences <= 0.01 * average.size)
-    row = {"error": error, "sd": sd, "scale": inputs.scale, "divergences": divergences, "ok": settled}
-    return Answer(row, gap.to_numpy())
+    return bool(r_hat <= R_HAT and sample_stats["diverging"].sum() <= 0.01 * average.size)

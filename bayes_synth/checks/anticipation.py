@@ -2,16 +2,21 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from bayes_synth.checks.paths import middle, plot_paths
 from bayes_synth.checks.refits import Case, Refit, as_row, concluded, posterior_sd, refits, tail
-from bayes_synth.checks.result import Check, graded, thresholds
+from bayes_synth.checks.result import Check, Verdict, graded, not_applicable, thresholds
 from bayes_synth.design import short
 from bayes_synth.effects import Effect
 from bayes_synth.errors import PriorError
 from bayes_synth.fit import Fit
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
 
 __all__ = ["anticipation"]
 
@@ -66,12 +71,12 @@ def anticipation(
     seen = fit.panel.treated_outcome.notnull().to_numpy()[: len(fit.panel.pre)]
     if seen[:-early].sum() < least or not seen[-early:].any():
         few = f"{int(seen.sum())} pre-periods with an outcome are too few to set the last {early} apart."
-        return Check("anticipation", QUESTION, "not applicable", few, pd.DataFrame())
+        return not_applicable("anticipation", QUESTION, few)
     start = fit.panel.pre[-early]
     cases = {short(start): Case(fit.model, replace(fit.panel, start=start))}
     found = refits(fit, cases, random_seed=random_seed, progressbar=progressbar, what="Starting earlier")
     if not found:
-        return Check("anticipation", QUESTION, "not applicable", "The refit was not done.", pd.DataFrame())
+        return not_applicable("anticipation", QUESTION, "The refit was not done.")
     table = _table(fit, found[short(start)], early)
     p, before = float(table["p"]["before"]), table.loc["before"]
     verdict, remarks = concluded(_by_tail(p, caution, fail), cases, found)
@@ -84,7 +89,7 @@ def anticipation(
     return Check("anticipation", QUESTION, verdict, reason, table, partial(_draw, fit, found))
 
 
-def _by_tail(p: float, caution: float, fail: float):  # type: ignore[no-untyped-def]
+def _by_tail(p: float, caution: float, fail: float) -> Verdict:
     """Small probabilities are the bad ones, so their complements are graded."""
     return graded(1 - p, np.nextafter(1 - caution, 0), np.nextafter(1 - fail, 0))
 
@@ -104,16 +109,13 @@ def _table(fit: Fit, refit: Refit, early: int) -> pd.DataFrame:
     return table.assign(shift=shift.where(table.index == "after"))
 
 
-def _draw(fit: Fit, found: dict[str, Refit], *, backend: str | None = None):  # type: ignore[no-untyped-def]
-    from bayes_synth.checks.paths import plot_paths
-
+def _draw(fit: Fit, found: dict[str, Refit], *, backend: str | None = None) -> "PlotCollection":
     lines = {}
     for refit in found.values():
         draws = Effect(refit.effects["pointwise"], "pointwise")
-        lines["median"] = draws.draws.median(("chain", "draw")).to_series()
+        lines["median"] = middle(draws.draws)
         lines |= {bound: draws.interval(0.95).sel(ci_bound=bound).to_series() for bound in ("lower", "upper")}
-    own = {"fit": fit.effect("pointwise").draws.median(("chain", "draw")).to_series()}
     title = (
         "Effect per period: median from the true start on (bold), median and 95% ETI from the earlier start on (thin)"
     )
-    return plot_paths(fit, lines, own, title, backend=backend)
+    return plot_paths(fit, lines, title, backend=backend)

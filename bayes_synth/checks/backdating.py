@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from bayes_synth.checks.paths import middle, plot_paths
 from bayes_synth.checks.refits import Case, Refit, as_row, concluded, refits, tail
-from bayes_synth.checks.result import Check, Verdict, thresholds
+from bayes_synth.checks.result import Check, Verdict, not_applicable, thresholds
 from bayes_synth.design import locked, short
 from bayes_synth.errors import DesignError
 from bayes_synth.fit import Fit
 from bayes_synth.panel import Panel
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
 
 __all__ = ["backdating"]
 
@@ -62,11 +66,11 @@ def backdating(
     if not panels:
         seen = int(fit.panel.treated_outcome.sel(time=fit.panel.pre.to_numpy()).count())
         few = f"{seen} pre-periods with an outcome leave none to hold out after the first {max(least, seen // 2)}."
-        return Check("backdating", QUESTION, "not applicable", few, pd.DataFrame())
+        return not_applicable("backdating", QUESTION, few)
     cases = {label: Case(fit.model, panel) for label, panel in panels.items()}
     found = refits(fit, cases, random_seed=random_seed, progressbar=progressbar, what="Backdating")
     if not found:
-        return Check("backdating", QUESTION, "not applicable", "No refit was done.", pd.DataFrame())
+        return not_applicable("backdating", QUESTION, "No refit was done.")
     rows = {label: _row(panels[label], refit, ci_prob) for label, refit in found.items()}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("start")
     verdict, remarks = concluded(_verdict(table, ci_prob), cases, found)
@@ -120,10 +124,7 @@ def _verdict(table: pd.DataFrame, ci_prob: float) -> Verdict:
     return "caution" if table["p"].min() * len(table) <= 1 - ci_prob else "pass"
 
 
-def _draw(fit: Fit, found: dict[str, Refit], *, backend: str | None = None):  # type: ignore[no-untyped-def]
-    from bayes_synth.checks.paths import plot_paths
-
-    lines = {label: refit.effects["pointwise"].median(("chain", "draw")).to_series() for label, refit in found.items()}
-    own = {"fit": fit.effect("pointwise").draws.median(("chain", "draw")).to_series()}
+def _draw(fit: Fit, found: dict[str, Refit], *, backend: str | None = None) -> "PlotCollection":
+    lines = {label: middle(refit.effects["pointwise"]) for label, refit in found.items()}
     title = f"Effect per period (median): from the true start on (bold), and from {len(lines)} earlier ones up to it"
-    return plot_paths(fit, lines, own, title, backend=backend)
+    return plot_paths(fit, lines, title, backend=backend)

@@ -1,12 +1,16 @@
 """Concentration: whether the answer rests on a single donor, and whether donors trade weight."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bayes_synth.checks.result import Check, graded, thresholds
 from bayes_synth.fit import Fit
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
 
 __all__ = ["concentration"]
 
@@ -61,5 +65,5 @@ def _partners(flat: np.ndarray, donors: tuple[str, ...]) -> list[tuple[str, floa
     return [(donors[int(np.argmin(row))], float(row.min())) for row in known]
 
 
-def _draw(fit: Fit, *, backend: str | None = None):  # type: ignore[no-untyped-def]
+def _draw(fit: Fit, *, backend: str | None = None) -> "PlotCollection":
     return fit.plot_weights(backend=backend)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayes_synth.checks.innovations import periods_seen
 from bayes_synth.checks.pictures import Axes, Layer, picture
-from bayes_synth.checks.result import Check, graded, thresholds, worst
+from bayes_synth.checks.result import Check, Verdict, graded, thresholds, worst
 from bayes_synth.fit import Fit
 from bayes_synth.model import Inputs, scaled, unit_of
 from bayes_synth.simplex import simplex_least_squares
@@ -110,7 +110,9 @@ def _distance(donors: np.ndarray, outcome: np.ndarray) -> float:
     return float(np.sqrt(np.mean((outcome - donors @ simplex_least_squares(donors, outcome)) ** 2)))
 
 
-def _grades(row: dict[str, float], *, caution: float, fail: float, distance: float, distance_fail: float) -> list:  # type: ignore[type-arg]
+def _grades(
+    row: dict[str, float], *, caution: float, fail: float, distance: float, distance_fail: float
+) -> list[Verdict]:
     return [graded(row["outside"], caution, fail), graded(row["distance_over_sd"], distance, distance_fail)]
 
 

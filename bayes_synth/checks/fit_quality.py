@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayes_synth.checks.innovations import SHORT, innovations, noise_at, periods_seen, residual_of, typical
 from bayes_synth.checks.pictures import Axes, Layer, picture
-from bayes_synth.checks.result import Check, graded, thresholds, worst
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds, worst
 from bayes_synth.fit import Fit
 from bayes_synth.holdout import FAIR, GOOD
 from bayes_synth.model import scaled
@@ -59,7 +59,7 @@ def fit_quality(
     inputs = scaled(fit.model, fit.panel)
     if len(periods_seen(inputs)) < SHORT:
         reason = f"{len(periods_seen(inputs))} pre-periods with an outcome are too few; at least {SHORT} are needed."
-        return Check("fit_quality", QUESTION, "not applicable", reason, pd.DataFrame())
+        return not_applicable("fit_quality", QUESTION, reason)
     table = pd.concat([_outside(fit, caution, fail), _inside(fit, rmse), _left_behind(fit, p_value)])
     table = table.rename_axis("statistic")
     return Check(

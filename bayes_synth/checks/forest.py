@@ -8,15 +8,12 @@ import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.plots.common import chosen_backend, figure_options, lifted, make_room, put_title, shortened
+from bayes_synth.plots.common import chosen_backend, figure_options, lifted, make_room, point_size, put_title, shortened
 
 if TYPE_CHECKING:
     from bayes_synth.fit import Fit
 
 __all__ = ["plot_forest"]
-
-SIZES = {"bokeh": 45**0.5}
-"""Size of a point where it is a diameter; elsewhere it is an area."""
 
 
 def plot_forest(
@@ -35,7 +32,7 @@ def plot_forest(
     plain.vspan(low, high, target, color="gray", alpha=0.15)
     plain.vline(float(effect.draws.median()), target, color="gray", width=1.5)
     plain.vline(0, target, color="B1", width=1, linestyle="C1")
-    look = {"color": "C0", "facecolor": "C0", "size": SIZES.get(canvas.backend, 45)}
+    look = {"color": "C0", "facecolor": "C0", "size": point_size(canvas.backend)}
     empty = xr.Dataset({"effect": 0.0})
     canvas.map(_draw_intervals, "interval", data=empty, table=table, heights=heights, color="C0", width=2)
     canvas.map(_draw_medians, "median", data=empty, table=table, heights=heights, **look)

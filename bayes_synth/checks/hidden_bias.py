@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.checks.pictures import GREY, Axes, Layer, picture
-from bayes_synth.checks.result import Check, graded, thresholds
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.effects import as_text, per_cent
 from bayes_synth.fit import Fit
 from bayes_synth.model import scaled
@@ -58,7 +58,7 @@ def hidden_bias(fit: Fit, *, ci_prob: float = 0.95, caution: float = 0.5, fail: 
     if lower <= 0 <= upper:
         interval = f"[{as_text(effect, lower)}, {as_text(effect, upper)}] ({per_cent(ci_prob)} ETI)"
         reason = f"The interval {interval} of the average effect holds zero: there is nothing to overturn."
-        return Check("hidden_bias", QUESTION, "not applicable", reason, pd.DataFrame())
+        return not_applicable("hidden_bias", QUESTION, reason)
     drift, gap_sd, placebos = (lower if lower > 0 else upper), _gap_sd(fit), _placebos(fit)
     table = _table(fit, drift, gap_sd, placebos)
     constant, growing = (table.loc[shape].astype(float).to_dict() for shape in ("constant", "growing"))

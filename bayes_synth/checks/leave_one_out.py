@@ -1,12 +1,17 @@
 """Leave one donor out: whether the effect hangs on any single donor."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bayes_synth.checks.paths import middle, plot_paths
 from bayes_synth.checks.refits import Case, Refit, as_row, concluded, refits, shifted
-from bayes_synth.checks.result import Check, graded, thresholds
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.fit import Fit
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
 
 __all__ = ["leave_one_out"]
 
@@ -54,7 +59,7 @@ def leave_one_out(
     left_out = _left_out(weights, least, largest)
     if len(weights) == 1:
         only = f"{weights.index[0]} is the only donor."
-        return Check("leave_one_out", QUESTION, "not applicable", only, pd.DataFrame())
+        return not_applicable("leave_one_out", QUESTION, only)
     if not left_out:
         none = f"No donor has more than {least:.0%} of the weight; the largest is {weights.index[0]}, {weights.iloc[0]:.3f}."
         return Check("leave_one_out", QUESTION, "pass", none, pd.DataFrame())
@@ -62,7 +67,7 @@ def leave_one_out(
     found = refits(fit, cases, random_seed=random_seed, progressbar=progressbar, what="Leaving donors out")
     rows = {label: {"weight": float(weights[list(left_out[label])].sum())} | as_row(found[label]) for label in found}
     if not rows:
-        return Check("leave_one_out", QUESTION, "not applicable", "No refit was done.", pd.DataFrame())
+        return not_applicable("leave_one_out", QUESTION, "No refit was done.")
     table = shifted(fit, rows)
     single = table["shift"][[len(left_out[str(label)]) == 1 for label in table.index]]
     worst = str(single.abs().idxmax())
@@ -85,10 +90,7 @@ def _left_out(weights: pd.Series, least: float, largest: int) -> dict[str, tuple
     return (single | together) if len(weights) > 1 else {}
 
 
-def _draw(fit: Fit, found: dict[str, Refit], *, backend: str | None = None):  # type: ignore[no-untyped-def]
-    from bayes_synth.checks.paths import plot_paths
-
-    lines = {label: refit.effects["pointwise"].median(("chain", "draw")).to_series() for label, refit in found.items()}
-    own = {"fit": fit.effect("pointwise").draws.median(("chain", "draw")).to_series()}
+def _draw(fit: Fit, found: dict[str, Refit], *, backend: str | None = None) -> "PlotCollection":
+    lines = {label: middle(refit.effects["pointwise"]) for label, refit in found.items()}
     title = f"Effect per period (median): all donors (bold), and {len(lines)} refits without some of them"
-    return plot_paths(fit, lines, own, title, backend=backend)
+    return plot_paths(fit, lines, title, backend=backend)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayes_synth.checks.innovations import periods_seen
 from bayes_synth.checks.pictures import GREY, Axes, Layer, picture
-from bayes_synth.checks.result import Check, Verdict, graded, thresholds, worst
+from bayes_synth.checks.result import Check, Verdict, graded, not_applicable, thresholds, worst
 from bayes_synth.errors import DesignError, PanelError, listed
 from bayes_synth.fit import Fit
 from bayes_synth.model import scaled
@@ -81,9 +81,7 @@ def likeness(
     """
     found = None if covariates is None else _checked(covariates, fit.panel)
     if len(fit.panel.donors) == 1:
-        return Check(
-            "likeness", QUESTION, "not applicable", "There is one donor, so there is nothing to prefer.", pd.DataFrame()
-        )
+        return not_applicable("likeness", QUESTION, "There is one donor, so there is nothing to prefer.")
     donors = _donors(fit, found)
     total = _total(donors)
     donors["far"] = total > total.quantile(0.75)

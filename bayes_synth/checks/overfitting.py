@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayes_synth.checks.innovations import SHORT, periods_seen, residual_of, typical, whitener
 from bayes_synth.checks.pictures import Axes, Layer, picture
-from bayes_synth.checks.result import Check, graded, thresholds
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.fit import Fit
 from bayes_synth.holdout import gls_weights
 from bayes_synth.model import Inputs, scaled
@@ -57,7 +57,7 @@ def overfitting(fit: Fit, *, caution: float = 0.5, fail: float = 1.0) -> Check:
     seen = periods_seen(inputs)
     if len(seen) < SHORT:
         reason = f"{len(seen)} pre-periods with an outcome are too few to hold some out; at least {SHORT} are needed."
-        return Check("overfitting", QUESTION, "not applicable", reason, pd.DataFrame())
+        return not_applicable("overfitting", QUESTION, reason)
     filtered = _Filtered(fit, inputs)
     third = _row(filtered, [_split(filtered, len(seen) - len(seen) // 3, len(seen))])
     origins = np.unique(np.linspace(max(len(seen) // 2, 5), len(seen) - 1, MOST).astype(int))

@@ -14,20 +14,23 @@ from bayes_synth.plots.common import chosen_backend, figure_options, lifted, mak
 if TYPE_CHECKING:
     from bayes_synth.fit import Fit
 
-__all__ = ["draw_paths", "plot_paths"]
+__all__ = ["draw_paths", "middle", "plot_paths"]
 
 
-def plot_paths(
-    fit: "Fit", lines: Mapping[str, pd.Series], top: Mapping[str, pd.Series], title: str, *, backend: str | None = None
-) -> PlotCollection:
-    """Thin lines by label with the ones of ``top``, bold, above them; zero and the start are marked."""
+def plot_paths(fit: "Fit", lines: Mapping[str, pd.Series], title: str, *, backend: str | None = None) -> PlotCollection:
+    """Thin lines by label with the fit's own median effect, bold, above them; zero and the start are marked."""
     canvas = PlotCollection.wrap(
         xr.Dataset({"paths": 0.0}), backend=chosen_backend(backend), figure_kwargs=figure_options(800, 450, None)
     )
-    draw_paths(canvas, fit, "paths", lines, top)
+    draw_paths(canvas, fit, "paths", lines, {"fit": middle(fit.effect("pointwise").draws)})
     put_title(fit, title, canvas.get_target("paths", {}), {})
     make_room(canvas)
     return canvas
+
+
+def middle(path: xr.DataArray) -> pd.Series:
+    """Median of a path's draws by time."""
+    return path.median(("chain", "draw")).to_series()
 
 
 def draw_paths(

@@ -13,13 +13,19 @@ from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.fit import Fit
-from bayes_synth.plots.common import TITLE_WIDTH, chosen_backend, figure_options, make_room, put_title, time_axis
+from bayes_synth.plots.common import (
+    TITLE_WIDTH,
+    chosen_backend,
+    figure_options,
+    make_room,
+    point_size,
+    put_title,
+    time_axis,
+)
 
 __all__ = ["GREY", "Axes", "Layer", "picture"]
 
 SPACING = {"plotly": {"vertical_spacing": 0.12}}
-POINT = {"bokeh": 45**0.5}
-"""Size of a point where it is a diameter; elsewhere it is an area."""
 GREY = {"color": "gray", "alpha": 0.8}
 DASHED = {"color": "B1", "width": 1.2, "linestyle": "C1", "alpha": 0.8}
 
@@ -77,7 +83,7 @@ def _data(key: str, layer: Layer) -> xr.Dataset:
 def _look(layer: Layer, backend: str) -> dict[str, Any]:
     ours: dict[str, dict[str, Any]] = {
         "line": {"color": "C0", "width": 2},
-        "points": {"color": "C0", "facecolor": "C0", "size": POINT.get(backend, 45)},
+        "points": {"color": "C0", "facecolor": "C0", "size": point_size(backend)},
         "band": {"color": "gray", "alpha": 0.3},
     }
     return ours.get(layer.kind, DASHED) | dict(layer.style)

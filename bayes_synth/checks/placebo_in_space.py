@@ -1,7 +1,7 @@
 """Placebo in space: every donor as if treated, where the true effect is zero. An audit of our intervals, no decision rule."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +9,16 @@ import xarray as xr
 from scipy import optimize, stats
 
 from bayes_synth.calibration import Calibration, Placebos
+from bayes_synth.checks.coverage_curve import plot_placebos
 from bayes_synth.checks.refits import as_calibration
 from bayes_synth.checks.result import Check, Verdict, thresholds
 from bayes_synth.errors import listed
 from bayes_synth.fit import Fit
 from bayes_synth.outcome_scale import outcome_scale
 from bayes_synth.placebos import placebos
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
 
 __all__ = ["placebo_in_space"]
 
@@ -169,9 +173,7 @@ def _named(table: pd.DataFrame, out: pd.Index) -> str:
     )
 
 
-def _draw(fit: Fit, gaps: pd.DataFrame, table: pd.DataFrame, *, backend: str | None = None):  # type: ignore[no-untyped-def]
-    from bayes_synth.checks.coverage_curve import plot_placebos
-
+def _draw(fit: Fit, gaps: pd.DataFrame, table: pd.DataFrame, *, backend: str | None = None) -> "PlotCollection":
     own = _own_gap(fit)
     nominal = np.linspace(0.02, 0.98, 49)
     held = xr.DataArray([float((table["p"] >= 1 - level).mean()) for level in nominal], coords={"nominal": nominal})

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import arviz_stats
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.checks.forest import plot_forest
 from bayes_synth.checks.refits import Case, as_row, concluded, refits, shifted
-from bayes_synth.checks.result import Check, Verdict, graded, thresholds
+from bayes_synth.checks.result import Check, Verdict, graded, not_applicable, thresholds
 from bayes_synth.design import locked, short
 from bayes_synth.fit import Fit
 from bayes_synth.model import SyntheticControl
@@ -18,6 +20,9 @@ from bayes_synth.noise import IID, LocalLevel
 from bayes_synth.noise_choice import CANDIDATES
 from bayes_synth.panel import Panel
 from bayes_synth.priors import Dirichlet
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
 
 __all__ = ["prior_sensitivity"]
 
@@ -75,7 +80,7 @@ def prior_sensitivity(
     cases = dict(_cases(fit, least))
     found = refits(fit, cases, random_seed=random_seed, progressbar=progressbar, what="Other specifications")
     if not found:
-        return Check("prior_sensitivity", QUESTION, "not applicable", "No refit was done.", pd.DataFrame())
+        return not_applicable("prior_sensitivity", QUESTION, "No refit was done.")
     table = shifted(fit, {label: as_row(refit) for label, refit in found.items()}).sort_values("median")
     table = table.rename_axis("specification")
     powers = {f"{group}_power": _power(fit, group) for group in ("prior", "likelihood")}
@@ -148,7 +153,5 @@ def _with_power(verdict: Verdict, prior_power: float, power: float) -> Verdict:
     return "caution" if verdict == "pass" and prior_power > power else verdict
 
 
-def _draw(fit: Fit, table: pd.DataFrame, *, backend: str | None = None):  # type: ignore[no-untyped-def]
-    from bayes_synth.checks.forest import plot_forest
-
+def _draw(fit: Fit, table: pd.DataFrame, *, backend: str | None = None) -> "PlotCollection":
     return plot_forest(fit, table, f"Specification curve: {len(table)} other specifications", backend=backend)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-import arviz_stats
 import joblib
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ import xarray as xr
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
-from bayes_synth.calibration import Calibration, spread
+from bayes_synth.calibration import Calibration
 from bayes_synth.checks.result import Verdict
 from bayes_synth.design import short
 from bayes_synth.draws import predicted
@@ -27,7 +26,7 @@ from bayes_synth.errors import ConvergenceWarning
 from bayes_synth.fit import Fit
 from bayes_synth.model import SyntheticControl, task_for
 from bayes_synth.panel import Panel
-from bayes_synth.placebos import R_HAT
+from bayes_synth.placebos import settled
 from bayes_synth.provenance import fingerprint
 from bayes_synth.sampling import Settings, entropy, sample
 
@@ -170,17 +169,15 @@ def _refit(fit: Fit, case: Case, settings: Settings) -> Refit:
     seed, rng = settings.streams()
     like = fit.panel if set(case.panel.donors) <= set(fit.panel.donors) else case.panel
     sampled = sample(task_for(case.model, case.panel, like=like), settings, seed)
-    path, inputs = predicted(case.model, case.panel, sampled.posterior, rng)
+    path, inputs, _ = predicted(case.model, case.panel, sampled.posterior, rng)
     observed = case.panel.treated_outcome.sel(time=case.panel.post.to_numpy())
     average = path.where(observed.notnull()).mean("time")
-    r_hat = float(arviz_stats.rhat(average.to_dataset(name="average"))["average"])
     path = spread_by_kappa(fit, path, observed.notnull(), inputs.scale, case.without, settings.calibration_stream())
     weights = sampled.posterior["weights"].mean(("chain", "draw")).to_numpy()[: len(case.panel.donors)]
-    diverging = float(sampled.sample_stats["diverging"].mean())
     return Refit(
         effect_draws(observed, inputs.measure.back(path)),
         pd.Series(weights, index=pd.Index(case.panel.donors, dtype=object)),
-        r_hat <= R_HAT and diverging <= 0.01,
+        settled(average, sampled.sample_stats),
     )
 
 
@@ -194,11 +191,6 @@ def spread_by_kappa(
     gone = [label for label in found.table.index if set(without) & {label, *str(label).split(" + ")}]
     others = found.table.drop(index=gone)
     others = plan.scored(others) if len(others) else others
-    coords = {dim: path[dim] for dim in ("chain", "draw")}
-    draws = plan.draw(others["z"].to_numpy(), path.shape[:2], rng)
-    kappa, lam = (xr.DataArray(values, dims=("chain", "draw"), coords=coords) for values in draws)
-    sd = float(path.where(seen).mean("time").std(ddof=1))
     # Placebos forecast the whole post-period: what is typical of another horizon they do not say.
     same = path.sizes["time"] == len(fit.panel.post) and len(others) > 0
-    pooling = float(plan.pooled(sd, scale, others)) / sd if same else found.pooling
-    return spread(path, pooling * kappa, lam)
+    return plan.spread(path, seen, scale, others, rng, pooling=None if same else found.pooling).path

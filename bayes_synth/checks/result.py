@@ -12,7 +12,7 @@ from bayes_synth.errors import ResultError, suggestion
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
-__all__ = ["Check", "Checks", "Verdict", "graded", "thresholds", "worst"]
+__all__ = ["Check", "Checks", "Verdict", "graded", "not_applicable", "thresholds", "worst"]
 
 Verdict = Literal["pass", "caution", "fail", "not applicable"]
 
@@ -103,6 +103,11 @@ class Checks:
 
     def _repr_html_(self) -> str:
         return f"<strong>Checks</strong>{self.table.to_html()}"
+
+
+def not_applicable(name: str, question: str, reason: str) -> Check:
+    """A question that cannot be asked here, and why."""
+    return Check(name, question, "not applicable", reason, pd.DataFrame())
 
 
 def graded(value: float, caution: float, fail: float) -> Verdict:

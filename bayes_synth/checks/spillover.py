@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bayes_synth.checks.forest import plot_forest
 from bayes_synth.checks.refits import Case, as_row, concluded, refits, shifted
-from bayes_synth.checks.result import Check, graded, thresholds
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.design import texts
 from bayes_synth.errors import listed
 from bayes_synth.fit import Fit
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
 
 __all__ = ["spillover"]
 
@@ -62,12 +67,12 @@ def spillover(
     names = tuple(texts(neighbours))
     if not names:
         none = "No neighbours were named: spillover(fit, neighbours=[...]) asks about them."
-        return Check("spillover", QUESTION, "not applicable", none, pd.DataFrame())
+        return not_applicable("spillover", QUESTION, none)
     label, weight = "without neighbours", float(fit.weights()["mean"].reindex(list(names)).sum())
     cases = {label: Case(fit.model, fit.panel.drop(names), without=names)}
     found = refits(fit, cases, random_seed=random_seed, progressbar=progressbar, what="Leaving neighbours out")
     if not found:
-        return Check("spillover", QUESTION, "not applicable", "The refit was not done.", pd.DataFrame())
+        return not_applicable("spillover", QUESTION, "The refit was not done.")
     table = shifted(fit, {label: {"weight": weight} | as_row(found[label])})
     shift = float(table["shift"].iloc[0])
     verdict, remarks = concluded(graded(abs(shift), caution, fail), cases, found)
@@ -88,7 +93,5 @@ def _sign(fit: Fit, weight: float, shift: float) -> str:
     )
 
 
-def _draw(fit: Fit, table: pd.DataFrame, *, backend: str | None = None):  # type: ignore[no-untyped-def]
-    from bayes_synth.checks.forest import plot_forest
-
+def _draw(fit: Fit, table: pd.DataFrame, *, backend: str | None = None) -> "PlotCollection":
     return plot_forest(fit, table, f"Without {listed(table.attrs['neighbours'], 3)}", backend=backend)

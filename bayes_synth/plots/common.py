@@ -21,6 +21,7 @@ __all__ = [
     "figure_options",
     "lifted",
     "make_room",
+    "point_size",
     "put_title",
     "shortened",
     "styles",
@@ -119,6 +120,11 @@ def _bokeh_time(target: Any, dates: bool) -> None:
     if dates:
         target.xaxis.ticker = DatetimeTicker()
         target.xaxis.formatter = DatetimeTickFormatter(days="%d %b", months="%b %Y", years="%Y")
+
+
+def point_size(backend: str) -> float:
+    """Size of a point that looks the same everywhere: bokeh's is a diameter, the others' an area."""
+    return 45**0.5 if backend == "bokeh" else 45.0
 
 
 def lifted(lines: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from bayes_synth.plots.common import (
     figure_options,
     lifted,
     make_room,
+    point_size,
     put_title,
     shortened,
     styles,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_weights"]
 
-SIZES = {"bokeh": 45**0.5}
-"""Size of a point where it is a diameter; elsewhere it is an area."""
 PARTS = ("interval", "mean", "title", "xlabel", "yticks")
 # Filled against hollow, so that the two can be told apart without colour.
 COLOURS = {"core": {"color": "C0", "facecolor": "C0"}, "others": {"color": "gray", "facecolor": "B0"}}
@@ -101,7 +100,7 @@ def _draw_group(canvas: PlotCollection, group: str, rows: pd.DataFrame, style: M
         look = {"color": COLOURS[group]["color"], "width": 2} | style["interval"]
         canvas.map(_draw_intervals, f"interval_{group}", data=numbers, **look)
     if style["mean"] is not None:
-        look = COLOURS[group] | {"size": SIZES.get(canvas.backend, 45)} | style["mean"]
+        look = COLOURS[group] | {"size": point_size(canvas.backend)} | style["mean"]
         canvas.map(_draw_means, f"mean_{group}", data=numbers, **look)
 
 
