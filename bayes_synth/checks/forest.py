@@ -24,7 +24,7 @@ def plot_forest(
     canvas = PlotCollection.wrap(
         xr.Dataset({"effect": 0.0}),
         backend=chosen_backend(backend),
-        figure_kwargs=figure_options(800, 160 + 28 * len(table), None),
+        figure_kwargs=figure_options(800, max(300, 160 + 28 * len(table)), None),
     )
     target = canvas.get_target("effect", {})
     plain, effect = backend_from_object(target), fit.effect("average")

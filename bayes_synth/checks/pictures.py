@@ -25,7 +25,7 @@ from bayes_synth.plots.common import (
 
 __all__ = ["GREY", "Axes", "Layer", "picture"]
 
-SPACING = {"plotly": {"vertical_spacing": 0.12}}
+SPACING = {"plotly": {"vertical_spacing": 0.2}}
 GREY = {"color": "gray", "alpha": 0.8}
 DASHED = {"color": "B1", "width": 1.2, "linestyle": "C1", "alpha": 0.8}
 
