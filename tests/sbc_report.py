@@ -29,22 +29,14 @@ SEED, ROUND = 2, 20
 TRIALS = 20_000
 """Simulations of a uniform sample from which the band's width is found; its level is 0.999 and more."""
 PACKAGES = ("bayes_synth", "pymc", "nutpie", "pytensor", "numpy")
-WHAT_COUNTS = (
-    "tests/sbc.py",
-    "bayes_synth/model.py",
-    "bayes_synth/priors.py",
-    "bayes_synth/sampling.py",
-    "bayes_synth/noise/*.py",
-)
 
 Line = dict[str, Any]
 
 
 @cache
-def code() -> str:
-    """Digest of the code that decides a simulation: lines made by other code are not mixed in."""
-    files = sorted(path for pattern in WHAT_COUNTS for path in ROOT.glob(pattern))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+def code(name: str) -> str:
+    """Digest of what simulation 0 of a model finds: lines made by code that finds otherwise are not mixed in."""
+    return hashlib.sha256(json.dumps(simulation(MODELS[name], 0, SEED)).encode()).hexdigest()[:12]
 
 
 def file_of(store: Path, name: str) -> Path:
@@ -55,13 +47,14 @@ def read(store: Path, name: str) -> list[Line]:
     """Lines of this model made by this code, in order of their number."""
     file = file_of(store, name)
     lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    return sorted((line for line in lines if (line["code"], line["seed"]) == (code(), SEED)), key=lambda x: x["number"])
+    current = [line for line in lines if (line["code"], line["seed"]) == (code(name), SEED)]
+    return sorted(current, key=lambda line: line["number"])
 
 
 def extend(store: Path, name: str, numbers: Sequence[int]) -> None:
     """Run these simulations of one model; each is written as soon as it is there."""
     versions = {package: version(package) for package in PACKAGES}
-    common = {"code": code(), "seed": SEED, "date": datetime.now(UTC).date().isoformat(), "versions": versions}
+    common = {"code": code(name), "seed": SEED, "date": datetime.now(UTC).date().isoformat(), "versions": versions}
     with file_of(store, name).open("a") as file:
         for number in numbers:
             began = time.process_time()
@@ -186,8 +179,7 @@ def section(found: Mapping[str, Sequence[Line]]) -> str:
     return (
         f"{table(rows)}\n\n![ECDF differences of every quantity of every model](sbc.png)\n\n"
         f"{len(every)} simulations, {counts[0]} to {counts[-1]} of each model; 1,000 of each would take "
-        f"{hours:.1f} hours on one core at this cost. Run {dates[0]} to {dates[-1]} with {'; '.join(versions)}; "
-        f"digest of the code {code()}.\n"
+        f"{hours:.1f} hours on one core at this cost. Run {dates[0]} to {dates[-1]} with {'; '.join(versions)}.\n"
     )
 
 
@@ -205,7 +197,9 @@ def main() -> None:
     options = parser.parse_args()
     options.store.mkdir(parents=True, exist_ok=True)
     run(options.store, options.models, options.simulations, options.minutes)
-    found = {name: lines for name in MODELS if (lines := read(options.store, name))}
+    found = {
+        name: lines for name in MODELS if file_of(options.store, name).exists() and (lines := read(options.store, name))
+    }
     picture(found)
     write(found)
     sys.stdout.write(section(found))

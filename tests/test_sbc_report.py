@@ -17,6 +17,7 @@ def fake(monkeypatch):
         return Found({"s": (number + 0.5) / 40, "q": 0.2 * (number + 0.5) / 40}, number == 3)
 
     monkeypatch.setattr(sbc_report, "simulation", simulation)
+    monkeypatch.setattr(sbc_report, "code", lambda _name: "this")
     monkeypatch.setattr(sbc_report, "TRIALS", 2000)
     return asked
 
@@ -30,7 +31,7 @@ def test_a_run_goes_on_where_it_stopped(fake, tmp_path):
 
 def test_lines_of_other_code_are_left_aside(fake, tmp_path, monkeypatch):
     extend(tmp_path, "iid", [0, 1])
-    monkeypatch.setattr(sbc_report, "code", lambda: "other")
+    monkeypatch.setattr(sbc_report, "code", lambda _name: "other")
     extend(tmp_path, "iid", [5])
     assert [line["number"] for line in read(tmp_path, "iid")] == [5]
 
@@ -55,3 +56,11 @@ def test_uniform_ranks_leave_their_band_as_often_as_said():
 
 def test_bands_of_a_model_share_its_probability_out():
     assert level(10) == pytest.approx(0.999)
+
+
+def test_code_is_known_by_what_it_finds(monkeypatch):
+    digests = set()
+    for value in (0.1, 0.1 + 1e-16, 0.2):
+        monkeypatch.setattr(sbc_report, "simulation", lambda *_, value=value: Found({"s": value}, False))
+        digests.add(sbc_report.code.__wrapped__("iid"))
+    assert len(digests) == 2
