@@ -3,7 +3,7 @@
 Imports priors, noise and panel; PyMC only inside the methods that build a graph.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
@@ -16,6 +16,7 @@ from bayes_synth.design import ROUNDING
 from bayes_synth.errors import PriorError
 from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.ar1 import Autocorrelation
+from bayes_synth.noise.base import DiagonalNoise
 from bayes_synth.outcome_scale import OutcomeScale, outcome_scale
 from bayes_synth.panel import Panel
 from bayes_synth.priors import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import pymc as pm
 
     from bayes_synth.fit import Fit
+    from bayes_synth.pairs import Regression
 
 __all__ = ["GAP_RESIDUAL", "Inputs", "SyntheticControl", "task_for"]
 
@@ -165,7 +167,7 @@ class SyntheticControl:
         tune: int = 1000,
         chains: int = 4,
         target_accept: float = 0.99,
-        sampler: Literal["nutpie", "pymc"] = "nutpie",
+        sampler: Literal["auto", "slice", "nutpie", "pymc"] = "auto",
         cores: int | None = None,
         random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
         progressbar: bool | str = True,
@@ -340,7 +342,33 @@ def task_for(model: SyntheticControl, panel: Panel, *, like: Panel) -> Task:
     arrays = data_arrays(model, inputs, panel.donors, width)
     build = partial(build_graph, model, inputs, panel.donors, width)
     names = ("weights", *model.process.sampled, *([GAP_RESIDUAL] if "gaps" in arrays else []))
-    return Task(build, arrays, names, structure(model, arrays))
+    return Task(build, arrays, names, structure(model, arrays), as_regression(model, inputs, panel.donors))
+
+
+def as_regression(
+    model: SyntheticControl, inputs: Inputs, donors: tuple[str, ...]
+) -> "Callable[[], Regression] | None":
+    """The model in the form of :class:`bayes_synth.pairs.Regression`, made when called; None when it has no such form."""
+    prior, noise = as_weights_prior(model.weights), model.process.diagonal(inputs.periods)
+    if noise is None or not isinstance(prior, Dirichlet) or len(inputs.gaps):
+        return None
+    return partial(_regression, model, inputs, prior.alpha(donors), noise)
+
+
+def _regression(
+    model: SyntheticControl, inputs: Inputs, concentration: float | np.ndarray, noise: DiagonalNoise
+) -> "Regression":
+    from bayes_synth.pairs import Regression
+
+    rotate, scales = model.process.rotate, model.process.priors()
+    donors = np.ascontiguousarray(rotate(inputs.donor_outcomes[: inputs.periods]).T)
+    return Regression(
+        np.array(rotate(inputs.outcome)),
+        donors,
+        np.full(len(donors), concentration, dtype=float),
+        noise,
+        np.array([float(scales[name].sigma) if name in scales else 0.0 for name in ("s", "q")]),
+    )
 
 
 def scaled(model: SyntheticControl, panel: Panel) -> Inputs:

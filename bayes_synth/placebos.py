@@ -61,7 +61,7 @@ def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings:
     groups = _groups(panel, plan, np.random.default_rng(choice))
     units, skipped = _as_if_treated(panel, groups)
     # PyMC's sampler compiles anew for each donor, which is not safe in threads.
-    threads = settings.cores if settings.sampler == "nutpie" else 1
+    threads = 1 if settings.sampler == "pymc" else settings.cores
     refits = {
         label: partial(_settled, model, panel, unit, plan, replace(settings, random_seed=entropy(seed)))
         for (label, unit), seed in zip(units.items(), seeds, strict=False)

@@ -1,6 +1,6 @@
 """The only place that compiles and samples.
 
-PyMC and nutpie are imported inside the functions that need them.
+PyMC, nutpie and numba are imported inside the functions that need them.
 """
 
 import threading
@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, final
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
 import joblib
 import numpy as np
@@ -21,9 +21,12 @@ from threadpoolctl import threadpool_limits
 from bayes_synth.errors import BayesSynthError, PriorError, SamplingFailed
 from bayes_synth.interrupts import cut, leading
 
+if TYPE_CHECKING:
+    from bayes_synth.pairs import Regression
+
 __all__ = ["Sampled", "Settings", "Task", "sample"]
 
-SAMPLERS = ("nutpie", "pymc")
+SAMPLERS = ("auto", "slice", "nutpie", "pymc")
 
 STATS = {
     "maxdepth_reached": "reached_max_treedepth",
@@ -42,13 +45,15 @@ is a BaseException that cannot be imported."""
 class Task(NamedTuple):
     """A model to sample: how to build it, its data by name, and the variables worth storing.
 
-    ``structure`` is all that decides the compiled code; equal structures differ in ``arrays`` only.
+    ``structure`` is all that decides the compiled code; equal structures differ in ``arrays`` only. ``regression`` makes
+    the same model in the form that the slice sampler takes, if it has one.
     """
 
     build: Callable[[], Any]
     arrays: Mapping[str, np.ndarray]
     names: Sequence[str]
     structure: Hashable
+    regression: "Callable[[], Regression] | None" = None
 
 
 class Sampled(NamedTuple):
@@ -70,7 +75,7 @@ class Settings:
     tune: int
     chains: int
     target_accept: float
-    sampler: Literal["nutpie", "pymc"]
+    sampler: Literal["auto", "slice", "nutpie", "pymc"]
     cores: int
     random_seed: int
     progressbar: bool | str
@@ -156,7 +161,7 @@ def sample(task: Task, settings: Settings, seed: int, *, partial: bool = False) 
     KeyboardInterrupt
         Unless ``partial``.
     """
-    run = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
+    run = RUNS[_chosen(task, settings)]
     with threadpool_limits(1, user_api="blas"):
         sampled, interrupted = run(task, settings, seed)
     if interrupted and not partial:
@@ -165,6 +170,17 @@ def sample(task: Task, settings: Settings, seed: int, *, partial: bool = False) 
         return _what_is_whole(sampled, settings)
     _refuse_gaps(sampled.posterior, settings)
     return sampled
+
+
+def _chosen(task: Task, settings: Settings) -> str:
+    """The sampler's name, the same for every task of one form."""
+    if settings.sampler == "slice" and task.regression is None:
+        raise PriorError(
+            "O001",
+            'sampler="slice" is for a Dirichlet prior, normal noise that is a local level, a trend or iid with half-normal '
+            'scales, and outcomes without gaps; for this model: sampler="auto".',
+        )
+    return settings.sampler if settings.sampler != "auto" else "nutpie" if task.regression is None else "slice"
 
 
 def _what_is_whole(sampled: Sampled, settings: Settings) -> Sampled:
@@ -197,6 +213,24 @@ def _crashes_named(settings: Settings) -> Iterator[None]:
             f"the sampler crashed ({type(error).__name__}: {first}). To see it again, with the model and the panel of "
             f"this fit:\n  {settings.call}\n  If it does, report that line; another random_seed or sampler may get by.",
         ) from error
+
+
+def _sample_slice(task: Task, settings: Settings, seed: int) -> tuple[Sampled, bool]:
+    from bayes_synth.chains import sample_chains
+
+    assert task.regression is not None
+    began = time.perf_counter()
+    posterior, stats, interrupted = sample_chains(
+        task.regression(),
+        draws=settings.draws,
+        tune=settings.tune,
+        chains=settings.chains,
+        cores=settings.cores,
+        effort=4 ** (settings.attempt - 1),
+        seed=seed,
+        progressbar=settings.progressbar,
+    )
+    return Sampled(posterior, stats, 0.0, time.perf_counter() - began), interrupted
 
 
 def _sample_nutpie(task: Task, settings: Settings, seed: int) -> tuple[Sampled, bool]:
@@ -266,6 +300,9 @@ def _sample_pymc(task: Task, settings: Settings, seed: int) -> tuple[Sampled, bo
     interrupted = posterior.sizes["draw"] < settings.draws or posterior.sizes["chain"] < settings.chains
     sampled = Sampled(posterior, tree["sample_stats"].to_dataset(), 0.0, time.perf_counter() - began)
     return sampled, interrupted
+
+
+RUNS = {"slice": _sample_slice, "nutpie": _sample_nutpie, "pymc": _sample_pymc}
 
 
 def _progress(settings: Settings) -> tuple[AbstractContextManager[Any], Callable[[Any], None] | None]:

@@ -22,6 +22,7 @@ __all__ = [
     "MIXING",
     "AbstractNoise",
     "Continuation",
+    "DiagonalNoise",
     "Draws",
     "Scale",
     "check_scales",
@@ -56,6 +57,18 @@ class Continuation(NamedTuple):
     level: np.ndarray
     replicate: np.ndarray
     future: np.ndarray
+
+
+class DiagonalNoise(NamedTuple):
+    """Noise that is uncorrelated in rotated coordinates but for a level and a slope with normal priors.
+
+    The variance of coordinate k is ``s^2 + FLOOR^2 + q^2 walk_k``; ``columns``, shape ``(pre, 2)``, are the rotated
+    loadings of level and slope (zero: there is none) and ``precisions`` their priors'.
+    """
+
+    walk: np.ndarray
+    columns: np.ndarray
+    precisions: np.ndarray
 
 
 class _Still:
@@ -132,6 +145,16 @@ class AbstractNoise(ABC):
         """Numbers per coordinate that :meth:`whiten` needs; none by default."""
         return np.zeros(periods)
 
+    def diagonal(self, periods: int) -> DiagonalNoise | None:
+        """The process in a form that needs no gradients, if it has one (and its scales half-normal priors)."""
+        return None
+
+    def _diagonal(self, walk: np.ndarray, slope: np.ndarray | None = None) -> DiagonalNoise | None:
+        if self.heavy or not all(isinstance(prior, HalfNormal) for prior in self.priors().values()):
+            return None
+        columns = np.column_stack([self._level_loading(len(walk)), np.zeros(len(walk)) if slope is None else slope])
+        return DiagonalNoise(np.array(walk), columns, np.array([self.level_precision, 1.0]))
+
     def integrated(self, unit: str) -> dict[str, str]:
         """Priors of what is integrated out, in words; ``unit`` says what one unit of the scale is."""
         sd = self.level_sd
@@ -164,7 +187,7 @@ class AbstractNoise(ABC):
         constant = -0.5 * (periods - free) * np.log(2 * np.pi) + (0 if free else 0.5 * np.log(self.level_precision))
         scales = {f"prior_{n}": np.asarray(p.sigma) for n, p in self.priors().items() if isinstance(p, HalfNormal)}
         return {
-            "level_loading": self.rotate(np.full(periods, float(self.level_sd != 0))),
+            "level_loading": self._level_loading(periods),
             "level_precision": np.asarray(self.level_precision),
             "spectrum": self.spectrum(periods),
             "log_constant": np.asarray(constant),
@@ -283,6 +306,9 @@ class AbstractNoise(ABC):
     def tails_in_words(self) -> str:
         """For :meth:`describe`."""
         return f", Student-t with {self.degrees_of_freedom:g} degrees of freedom" if self.heavy else ""
+
+    def _level_loading(self, periods: int) -> np.ndarray:
+        return self.rotate(np.full(periods, self._has_level))
 
     @property
     def _has_level(self) -> float:

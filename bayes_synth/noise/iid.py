@@ -6,7 +6,16 @@ from typing import Any, final
 
 import numpy as np
 
-from bayes_synth.noise.base import AbstractNoise, Draws, Scale, check_scales, estimator, floored, variance
+from bayes_synth.noise.base import (
+    AbstractNoise,
+    DiagonalNoise,
+    Draws,
+    Scale,
+    check_scales,
+    estimator,
+    floored,
+    variance,
+)
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["IID"]
@@ -47,6 +56,10 @@ class IID(AbstractNoise):
     def describe(self) -> str:
         """Whether levels are matched."""
         return f"iid noise{self.tails_in_words}: {estimator(self.intercept)}"
+
+    def diagonal(self, periods: int) -> DiagonalNoise | None:
+        """As it is; none for Student-t noise."""
+        return self._diagonal(np.zeros(periods))
 
     def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
         """Divide by the standard deviation."""

@@ -8,7 +8,16 @@ from typing import Any, final
 import numpy as np
 
 from bayes_synth.errors import PriorError
-from bayes_synth.noise.base import AbstractNoise, Draws, Scale, check_scales, floored, initial, variance
+from bayes_synth.noise.base import (
+    AbstractNoise,
+    DiagonalNoise,
+    Draws,
+    Scale,
+    check_scales,
+    floored,
+    initial,
+    variance,
+)
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["LocalLevel"]
@@ -78,6 +87,10 @@ class LocalLevel(AbstractNoise):
         """Eigenvalues of the random walk's covariance ``min(i, j)``; all of it for Student-t noise."""
         t = np.arange(1.0, periods + 1)
         return np.minimum.outer(t, t) if self.heavy else walk_eigenvalues(periods)
+
+    def diagonal(self, periods: int) -> DiagonalNoise | None:
+        """In the sine basis; none for Student-t noise."""
+        return self._diagonal(walk_eigenvalues(periods))
 
     def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
         """Divide by the standard deviation of each sine coordinate; Student-t: by the covariance's Cholesky factor."""

@@ -8,8 +8,8 @@ from typing import Any, final
 import numpy as np
 
 from bayes_synth.errors import PriorError
-from bayes_synth.noise.base import AbstractNoise, Draws, Scale, check_scales, initial
-from bayes_synth.noise.local_level import LocalLevel
+from bayes_synth.noise.base import AbstractNoise, DiagonalNoise, Draws, Scale, check_scales, initial
+from bayes_synth.noise.local_level import LocalLevel, walk_eigenvalues
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["LocalLinearTrend"]
@@ -90,6 +90,10 @@ class LocalLinearTrend(AbstractNoise):
     def spectrum(self, periods: int) -> np.ndarray:
         """What the local level needs, and in the last row the line ``b`` in its basis."""
         return np.vstack([self._walk.spectrum(periods), self.rotate(self._line(periods))])
+
+    def diagonal(self, periods: int) -> DiagonalNoise | None:
+        """In the sine basis, with the line as a second column; none for Student-t noise."""
+        return self._diagonal(walk_eigenvalues(periods), self.rotate(self._line(periods)))
 
     def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
         """That of the local level, then ``(I + c c')^(-1/2)`` with ``c`` the whitened line."""

@@ -1,0 +1,327 @@
+"""Posterior draws without gradients: weight is moved between pairs of donors, exactly, by slice sampling.
+
+For models that are a normal regression on the simplex in coordinates where the noise is uncorrelated. Given the noise's
+scales the weights of two donors, with all others fixed, have a density on a line: a beta prior times a normal
+likelihood. It is sampled in the prior's own quantiles, where a sparse prior is nearly flat, so that any donor can take
+over from any other in one step, and nothing is to be tuned.
+
+Compiled by numba, once per machine; everything is in units of the panel's scale.
+
+References
+----------
+Neal (2003), Annals of Statistics 31(3), section 4, for slices: stepping out, and shrinkage to the current point.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from bayes_synth.noise.base import FLOOR, DiagonalNoise
+
+__all__ = ["Regression", "State", "advance", "log_posterior", "start", "sweeps_per_draw"]
+
+HALF = np.log(0.5)
+BLOCK = 32
+"""Weights are summed in blocks of so many, to draw a donor by its weight without reading them all."""
+NEGLIGIBLE = 1e-15
+"""Weight that no likelihood can see in double precision."""
+MOST = 200
+"""Shrinkings of a slice, each by half on average, before rounding is to blame and the point stays."""
+WIDTHS = np.array([1.0, 1.5])
+"""First widths of the slices of log s and log q; wrong ones cost time only."""
+
+
+class Regression(NamedTuple):
+    """A model as a regression: rotated ``outcome``, ``(pre,)``, on rotated ``donors``, ``(donor, pre)``.
+
+    ``concentration``, ``(donor,)``, is the Dirichlet's; ``prior_sd``, ``(2,)``, are the half-normals' of ``s`` and ``q``,
+    the second 0 where the noise has no ``q``.
+    """
+
+    outcome: np.ndarray
+    donors: np.ndarray
+    concentration: np.ndarray
+    noise: DiagonalNoise
+    prior_sd: np.ndarray
+
+
+class State(NamedTuple):
+    """Where a chain is: logs of the weights, which may underflow, the weights, and logs of ``s`` and ``q``."""
+
+    log_weights: np.ndarray
+    weights: np.ndarray
+    log_scales: np.ndarray
+
+
+def sweeps_per_draw(donors: int) -> int:
+    """Sweeps between two stored draws: more donors mix more slowly."""
+    return min(4, 2 + donors // 100)
+
+
+def start(regression: Regression, rng: np.random.Generator) -> State:
+    """A point drawn from the prior."""
+    concentration = regression.concentration
+    logs = np.log(rng.gamma(concentration + 1)) - rng.exponential(size=len(concentration)) / concentration
+    logs -= np.logaddexp.reduce(logs)
+    scales = regression.prior_sd * np.abs(rng.standard_normal(2))
+    return State(logs, np.exp(logs), np.log(np.maximum(scales, FLOOR)))
+
+
+@njit(nogil=True, cache=True)
+def advance(regression, state, sweeps, rng, weights, scales, densities):  # type: ignore[no-untyped-def]
+    """As many draws as ``weights`` has rows, each after some sweeps; the state ends at the last.
+
+    Parameters
+    ----------
+    regression, state
+        The model, and where the chain is; the state is changed.
+    sweeps
+        Sweeps per draw: the scales given the weights, then moves of weight given the scales.
+    rng
+        A :class:`numpy.random.Generator`.
+    weights, scales, densities
+        Filled with the draws, shapes ``(draws, donor)``, ``(draws, 2)`` and ``(draws,)``.
+    """
+    donors, periods = regression.donors.shape
+    whitened, residual = np.empty((donors, periods + 2)), np.empty((1, periods))
+    white, sums = np.empty((1, periods + 2)), np.empty((donors + BLOCK - 1) // BLOCK)
+    for draw in range(weights.shape[0]):
+        for _ in range(sweeps):
+            _normalise(state)
+            _residual(regression, state, residual[0])
+            for _ in range(2):
+                for which in range(2):
+                    if regression.prior_sd[which] > 0:
+                        _move_scale(which, regression, state, residual[0], rng)
+            _whiten(regression.donors, regression.noise, state.log_scales, whitened)
+            _whiten(residual, regression.noise, state.log_scales, white)
+            _move_weights(regression, state, whitened, white[0], sums, rng)
+        weights[draw] = state.weights
+        scales[draw] = np.exp(state.log_scales)
+        densities[draw] = _log_posterior(regression, state, residual[0])
+
+
+@njit(nogil=True, cache=True)
+def log_posterior(regression, state):  # type: ignore[no-untyped-def]
+    """Log density of weights, ``log s`` and ``log q``, up to a constant."""
+    residual = np.empty(regression.outcome.size)
+    return _log_posterior(regression, state, residual)
+
+
+@njit(nogil=True, cache=True)
+def _log_posterior(regression, state, residual):  # type: ignore[no-untyped-def]
+    _residual(regression, state, residual)
+    prior = np.sum((regression.concentration - 1) * state.log_weights)
+    return prior + _log_density(regression, state.log_scales, residual)
+
+
+@njit(nogil=True, cache=True)
+def _normalise(state):  # type: ignore[no-untyped-def]
+    """Moves keep the sum of the weights up to rounding; start every sweep at exactly one."""
+    total = np.log(state.weights.sum())
+    state.log_weights[:] -= total
+    state.weights[:] = np.exp(state.log_weights)
+
+
+@njit(nogil=True, cache=True)
+def _residual(regression, state, residual):  # type: ignore[no-untyped-def]
+    residual[:] = regression.outcome
+    for j in range(state.weights.size):
+        if state.weights[j] > NEGLIGIBLE:
+            residual -= state.weights[j] * regression.donors[j]
+
+
+@njit(nogil=True, cache=True)
+def _log_density(regression, log_scales, residual):  # type: ignore[no-untyped-def]
+    """Log likelihood with level and slope integrated out, plus the log prior of the scales' logs."""
+    noise, s, q = regression.noise, np.exp(log_scales[0]), np.exp(log_scales[1])
+    aa, ab, bb = noise.precisions[0], 0.0, noise.precisions[1]
+    squares, a, b, logs, product = 0.0, 0.0, 0.0, 0.0, 1.0
+    for k in range(residual.size):
+        variance = s * s + FLOOR * FLOOR + q * q * noise.walk[k]
+        scaled, first, second = residual[k] / variance, noise.columns[k, 0], noise.columns[k, 1]
+        squares += residual[k] * scaled
+        a += first * scaled
+        b += second * scaled
+        aa += first * first / variance
+        ab += first * second / variance
+        bb += second * second / variance
+        product *= variance
+        if not 1e-100 < product < 1e100:
+            logs += np.log(product)
+            product = 1.0
+    information = aa * bb - ab * ab
+    squares -= (bb * a * a - 2 * ab * a * b + aa * b * b) / information
+    value = -0.5 * (squares + logs + np.log(product) + np.log(information))
+    for which in range(2):
+        if regression.prior_sd[which] > 0:
+            value += log_scales[which] - 0.5 * (np.exp(log_scales[which]) / regression.prior_sd[which]) ** 2
+    return value
+
+
+@njit(nogil=True, cache=True)
+def _move_scale(which, regression, state, residual, rng):  # type: ignore[no-untyped-def]
+    """A slice of ``log s`` or ``log q``."""
+    logs, width = state.log_scales, WIDTHS[which]
+    here = logs[which]
+    height = _log_density(regression, logs, residual) + np.log(rng.random())
+    left = here - width * rng.random()
+    right = left + width
+    logs[which] = left
+    while _log_density(regression, logs, residual) > height:
+        left -= width
+        logs[which] = left
+    logs[which] = right
+    while _log_density(regression, logs, residual) > height:
+        right += width
+        logs[which] = right
+    for _ in range(MOST):
+        logs[which] = left + (right - left) * rng.random()
+        if _log_density(regression, logs, residual) >= height:
+            return
+        if logs[which] < here:
+            left = logs[which]
+        else:
+            right = logs[which]
+    logs[which] = here
+
+
+@njit(nogil=True, cache=True)
+def _whiten(rows, noise, log_scales, out):  # type: ignore[no-untyped-def]
+    """Rows of length ``periods + 2`` whose inner products are those of ``rows`` under the noise's precision.
+
+    What level and slope explain is taken out; their own prior's share stands in the last two places.
+    """
+    periods, s, q = rows.shape[1], np.exp(log_scales[0]), np.exp(log_scales[1])
+    root = 1 / np.sqrt(s * s + FLOOR * FLOOR + q * q * noise.walk)
+    first, second = noise.columns[:, 0] * root, noise.columns[:, 1] * root
+    aa, bb = noise.precisions[0] + _inner(first, first), noise.precisions[1] + _inner(second, second)
+    ab = _inner(first, second)
+    information = aa * bb - ab * ab
+    for j in range(rows.shape[0]):
+        white = out[j, :periods]
+        for k in range(periods):
+            white[k] = rows[j, k] * root[k]
+        a, b = _inner(white, first), _inner(white, second)
+        level, slope = (bb * a - ab * b) / information, (aa * b - ab * a) / information
+        for k in range(periods):
+            white[k] -= level * first[k] + slope * second[k]
+        out[j, periods] = np.sqrt(noise.precisions[0]) * level
+        out[j, periods + 1] = np.sqrt(noise.precisions[1]) * slope
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _inner(x, y):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for k in range(x.size):
+        total += x[k] * y[k]
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _along(x, y, residual):  # type: ignore[no-untyped-def]
+    """Curvature and slope of the log likelihood when weight moves from ``y`` to ``x``."""
+    curvature, slope = 0.0, 0.0
+    for k in range(residual.size):
+        apart = x[k] - y[k]
+        curvature += apart * apart
+        slope += apart * residual[k]
+    return curvature, slope
+
+
+@njit(nogil=True, cache=True)
+def _move_weights(regression, state, whitened, residual, sums, rng):  # type: ignore[no-untyped-def]
+    """A sweep: pairs of donors in use, pairs with one in use, and pairs of any two.
+
+    When one donor is drawn by its weight and the other blindly, a pair's probability depends on its whole weight, which
+    a move leaves as it is. With two drawn by weight it is the product, which does change: hence the correction.
+    """
+    donors = state.weights.size
+    if donors == 1:
+        return
+    for b in range(sums.size):
+        sums[b] = state.weights[b * BLOCK : (b + 1) * BLOCK].sum()
+    both, one, any_two = max(20, donors // 2), 2 * donors, donors // 2
+    for n in range(both + one + any_two):
+        i = _by_weight(state.weights, sums, rng) if n < both + one else int(rng.random() * donors)
+        j = (i + 1 + int(rng.random() * (donors - 1))) % donors
+        if n < both:
+            j = _by_weight(state.weights, sums, rng)
+            if i == j:
+                continue
+        _move_pair(i, j, n < both, regression.concentration, state, whitened, residual, sums, rng)
+
+
+@njit(nogil=True, cache=True)
+def _by_weight(weights, sums, rng):  # type: ignore[no-untyped-def]
+    """A donor with probability equal to its weight."""
+    rest, b = rng.random() * sums.sum(), 0
+    while rest > sums[b] and b < sums.size - 1:
+        rest -= sums[b]
+        b += 1
+    i, last = b * BLOCK, min((b + 1) * BLOCK, weights.size) - 1
+    while rest > weights[i] and i < last:
+        rest -= weights[i]
+        i += 1
+    return i
+
+
+@njit(nogil=True, cache=True)
+def _move_pair(i, j, by_weight, concentration, state, whitened, residual, sums, rng):  # type: ignore[no-untyped-def]
+    """A slice of how two donors share their weight.
+
+    With ``u`` the share of ``i`` and ``a``, ``b`` the concentrations, the coordinate is ``(2u)^a / 2`` below one half and
+    ``1 - (2(1-u))^b / 2`` above: in it the beta prior's density stays within a factor of two to the power ``|1 - a|``.
+    """
+    logs, weights, a, b = state.log_weights, state.weights, concentration[i], concentration[j]
+    high, low = max(logs[i], logs[j]), min(logs[i], logs[j])
+    log_mass = high + np.log1p(np.exp(low - high))
+    mass, before = np.exp(log_mass), weights[i]
+    curvature, slope = 0.0, 0.0
+    if mass > NEGLIGIBLE:
+        curvature, slope = _along(whitened[i], whitened[j], residual)
+    log_u, log_rest = logs[i] - log_mass, logs[j] - log_mass
+    if log_u < log_rest:
+        here = 0.5 * np.exp(a * (log_u - HALF))
+        height = _constant(a) + (b - 1) * log_rest
+    else:
+        here = 1 - 0.5 * np.exp(b * (log_rest - HALF))
+        height = _constant(b) + (a - 1) * log_u
+    height += np.log(rng.random())
+    left, right = 0.0, 1.0
+    for _ in range(MOST):
+        point = left + (right - left) * rng.random()
+        if point < 0.5:
+            log_u = HALF + np.log(2 * max(point, 1e-300)) / a
+            log_rest = np.log1p(-np.exp(log_u))
+            value = _constant(a) + (b - 1) * log_rest
+        else:
+            log_rest = HALF + np.log(2 * (1 - point)) / b
+            log_u = np.log1p(-np.exp(log_rest))
+            value = _constant(b) + (a - 1) * log_u
+        change = mass * np.exp(log_u) - before
+        if value + change * (slope - 0.5 * curvature * change) >= height:
+            break
+        if point < here:
+            left = point
+        else:
+            right = point
+    else:
+        return
+    after, rest = np.exp(log_mass + log_u), np.exp(log_mass + log_rest)
+    if by_weight and rng.random() * before * weights[j] > after * rest:
+        return
+    sums[i // BLOCK] += after - before
+    sums[j // BLOCK] += rest - weights[j]
+    logs[i], logs[j], weights[i], weights[j] = log_mass + log_u, log_mass + log_rest, after, rest
+    if mass > NEGLIGIBLE:
+        moved = after - before
+        for k in range(residual.size):
+            residual[k] -= moved * (whitened[i, k] - whitened[j, k])
+
+
+@njit(nogil=True, cache=True)
+def _constant(concentration):  # type: ignore[no-untyped-def]
+    """Log of ``u^(a-1)`` over the coordinate's slope there, ``2^(1-a) / a``."""
+    return -(1 - concentration) * HALF - np.log(concentration)
