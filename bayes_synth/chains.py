@@ -102,11 +102,11 @@ def _chain(
             "  Are the outcomes extreme? See them with panel.outcomes.",
         )
     unused = np.empty((BLOCK, weights.shape[1])), np.empty((BLOCK, 2)), np.empty(BLOCK)
-    for targets, total in ((unused, tune), ((weights, scales, densities), len(weights))):
+    for targets, total, each in ((unused, tune, 1), ((weights, scales, densities), len(weights), sweeps)):
         for first in range(0, total, BLOCK):
             if stop.is_set():
                 return
             count = min(BLOCK, total - first)
             where = slice(count) if targets is unused else slice(first, first + count)
-            advance(regression, state, sweeps, rng, *(array[where] for array in targets))
+            advance(regression, state, each, rng, *(array[where] for array in targets))
             tick(count)

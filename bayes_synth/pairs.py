@@ -56,7 +56,7 @@ class State(NamedTuple):
 
 def sweeps_per_draw(donors: int) -> int:
     """Sweeps between two stored draws: more donors mix more slowly."""
-    return min(4, 2 + donors // 100)
+    return min(8, 1 + donors // 100)
 
 
 def start(regression: Regression, rng: np.random.Generator) -> State:
@@ -242,7 +242,7 @@ def _move_weights(regression, state, whitened, residual, sums, rng):  # type: ig
         return
     for b in range(sums.size):
         sums[b] = state.weights[b * BLOCK : (b + 1) * BLOCK].sum()
-    both, one, any_two = max(20, donors // 2), 2 * donors, donors // 2
+    both, one, any_two = max(10, donors // 4), 3 * donors, max(1, donors // 8)
     for n in range(both + one + any_two):
         i = _by_weight(state.weights, sums, rng) if n < both + one else int(rng.random() * donors)
         j = (i + 1 + int(rng.random() * (donors - 1))) % donors
@@ -282,25 +282,28 @@ def _move_pair(i, j, by_weight, concentration, state, whitened, residual, sums, 
     if mass > NEGLIGIBLE:
         curvature, slope = _along(whitened[i], whitened[j], residual)
     log_u, log_rest = logs[i] - log_mass, logs[j] - log_mass
+    below, above = _constant(a), _constant(b)
     if log_u < log_rest:
         here = 0.5 * np.exp(a * (log_u - HALF))
-        height = _constant(a) + (b - 1) * log_rest
+        height = below + (b - 1) * log_rest
     else:
         here = 1 - 0.5 * np.exp(b * (log_rest - HALF))
-        height = _constant(b) + (a - 1) * log_u
+        height = above + (a - 1) * log_u
     height += np.log(rng.random())
     left, right = 0.0, 1.0
     for _ in range(MOST):
         point = left + (right - left) * rng.random()
         if point < 0.5:
             log_u = HALF + np.log(2 * max(point, 1e-300)) / a
-            log_rest = np.log1p(-np.exp(log_u))
-            value = _constant(a) + (b - 1) * log_rest
+            u = np.exp(log_u)
+            log_rest = np.log1p(-u)
+            value = below + (b - 1) * log_rest
         else:
             log_rest = HALF + np.log(2 * (1 - point)) / b
-            log_u = np.log1p(-np.exp(log_rest))
-            value = _constant(b) + (a - 1) * log_u
-        change = mass * np.exp(log_u) - before
+            u = 1 - np.exp(log_rest)
+            log_u = np.log(u)
+            value = above + (a - 1) * log_u
+        change = mass * u - before
         if value + change * (slope - 0.5 * curvature * change) >= height:
             break
         if point < here:
