@@ -12,7 +12,7 @@ import xarray as xr
 from arviz_stats.ecdf_utils import ecdf_pit
 
 import bayes_synth as bs
-from bayes_synth.model import Inputs, SyntheticControl, build_graph, data_arrays, structure
+from bayes_synth.model import Inputs, SyntheticControl, as_regression, build_graph, data_arrays, structure
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
 from bayes_synth.outcome_scale import SCALES
 from bayes_synth.priors import Dirichlet, as_weights_prior
@@ -31,6 +31,7 @@ MODELS = {
     "default": bs.SyntheticControl(),
     "uniform weights": bs.SyntheticControl(weights=Dirichlet(concentration=1.0)),
     "sparse weights": bs.SyntheticControl(SPARSE),
+    "sparse weights, by NUTS": bs.SyntheticControl(SPARSE),
     "free level": bs.SyntheticControl(SPARSE, noise=LocalLevel(initial_level=np.inf)),
     "local linear trend": bs.SyntheticControl(SPARSE, noise=LocalLinearTrend(drift=0.25)),
     "iid": bs.SyntheticControl(SPARSE, noise=IID()),
@@ -60,15 +61,16 @@ class Found(NamedTuple):
     divergent: bool
 
 
-def simulate(model: SyntheticControl, simulations: int, seed: int, draws: int = 500) -> Ranks:
+def simulate(name: str, simulations: int, seed: int, draws: int = 500) -> Ranks:
     """Ranks of every quantity."""
-    rows = [simulation(model, i, seed, draws) for i in range(simulations)]
+    rows = [simulation(name, i, seed, draws) for i in range(simulations)]
     below = {name: np.array([row.below[name] for row in rows]) for name in rows[0].below}
     return Ranks(below, float(np.mean([row.divergent for row in rows])))
 
 
-def simulation(model: SyntheticControl, number: int, seed: int, draws: int = 500) -> Found:
-    """One simulation, the same whichever others are run."""
+def simulation(name: str, number: int, seed: int, draws: int = 500) -> Found:
+    """One simulation of a model of :data:`MODELS`, the same whichever others are run."""
+    model = MODELS[name]
     rng = np.random.default_rng([seed, number])
     donors = 3 + np.cumsum(rng.standard_normal((PRE + POST, len(DONORS))), axis=0)
     weights = as_weights_prior(model.weights).sample(DONORS, 1, rng)
@@ -76,7 +78,7 @@ def simulation(model: SyntheticControl, number: int, seed: int, draws: int = 500
     path = weights @ donors.T + model.process.simulate(noise, PRE + POST, rng)
     path += 0 if np.isinf(model.process.level_sd) else model.process.level_sd * rng.standard_normal()
     inputs = Inputs(SCALES["linear"], 0.0, 1.0, path[0, :PRE], donors)
-    drawn = sample(_task(model, inputs), _settings(draws, number), number)
+    drawn = sample(_task(model, inputs), _settings(draws, number, name), number)
     posterior = drawn.posterior.isel(draw=slice(None, None, THIN))
     below = _ranks(model, inputs, posterior, weights, noise, float(path[0, PRE:].mean()), rng)
     return Found(below, bool(drawn.sample_stats["diverging"].any()))
@@ -90,16 +92,17 @@ def _task(model: SyntheticControl, inputs: Inputs) -> Task:
         arrays,
         ("weights", *model.process.sampled),
         structure(model, arrays),
+        as_regression(model, inputs, DONORS),
     )
 
 
-def _settings(draws: int, seed: int) -> Settings:
+def _settings(draws: int, seed: int, name: str) -> Settings:
     return Settings.checked(
         draws=draws,
         tune=500,
         chains=2,
         target_accept=0.97,
-        sampler="nutpie",
+        sampler="nutpie" if name.endswith("by NUTS") else "auto",
         cores=1,
         random_seed=seed,
         progressbar=False,

@@ -19,8 +19,8 @@ from bayes_synth.panel import Panel
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
     "errors", "design", "remarks", "gaps", "intake", "panel", "outcome_scale", "datasets", "simulation", "priors", "noise",
-    "simplex", "effects", "convergence", "holdout", "interrupts", "pairs", "chains", "sampling", "calibration", "model", "draws", "placebos",
-    "noise_choice", "provenance", "fit", "memory", "fitting", "plots", "checks", "report", "document", "pages", "io", "testing",
+    "simplex", "effects", "convergence", "holdout", "interrupts", "pairs", "chains", "sampling", "calibration", "model",
+    "draws", "placebos", "noise_choice", "provenance", "fit", "memory", "fitting", "plots", "checks", "report", "document", "pages", "io", "testing",
     "__init__", "__main__",
 ]  # fmt: skip
 FIT = {

@@ -1,22 +1,27 @@
 """Simulation-based calibration of every shipped model, and of models that were broken on purpose."""
 
+import importlib
+import sys
+from pathlib import Path
+
 import pytest
 import sbc
 from sbc import MODELS, outside, simulate
 
-from bayes_synth import sampling
+from bayes_synth import chains, pairs, sampling
 from bayes_synth.noise import LocalLevel
 
 
-def test_the_default_models_posterior_is_exact():
-    ranks = simulate(MODELS["default"], 100, seed=1)
+@pytest.mark.parametrize("name", ["default", "sparse weights"])
+def test_the_default_models_posterior_is_exact(name):
+    ranks = simulate(name, 100, seed=1)
     assert not any(outside(ranks).values()), outside(ranks)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_every_models_posterior_is_exact(name):
-    ranks = simulate(MODELS[name], 1000, seed=2)
+    ranks = simulate(name, 1000, seed=2)
     assert not any(outside(ranks).values()), outside(ranks)
 
 
@@ -46,7 +51,31 @@ def halved_sigma(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [wrong_sign, dropped_jacobian, halved_sigma])
-def test_planted_faults_break_the_bands(fault, monkeypatch):
+def test_faults_planted_in_the_graph_break_the_bands(fault, monkeypatch):
     monkeypatch.setattr(sampling, "COMPILED", sampling.CompiledModels(most=1))
     fault(monkeypatch)
-    assert max(outside(simulate(MODELS["default"], 100, seed=1)).values()) > 0
+    assert max(outside(simulate("sparse weights, by NUTS", 100, seed=1)).values()) > 0
+
+
+PLANTED = {
+    "wrong sign of the slope": ("slope - 0.5 * curvature", "-slope - 0.5 * curvature"),
+    "curvature without its half": ("slope - 0.5 * curvature", "slope - curvature"),
+    "no log determinant": ("squares + logs + np.log(product)", "squares"),
+    "half the standard deviation": ("variance = s * s", "variance = 0.25 * s * s"),
+    "no correction for drawing by weight": ("rng.random() * before * weights[j] > after * rest", "False"),
+    "no Jacobian of the coordinate": ("value = below + (b - 1) * log_rest", "value = below - a * log_u"),
+    "no Jacobian of the scales' logs": ("value += log_scales[which] - 0.5", "value -= 0.5"),
+}
+"""What is planted in the slice sampler's source, and what stood there."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", PLANTED)
+def test_faults_planted_in_the_slice_sampler_break_the_bands(fault, monkeypatch, tmp_path):
+    source = Path(pairs.__file__).read_text()
+    assert PLANTED[fault][0] in source
+    (tmp_path / "broken_pairs.py").write_text(source.replace(*PLANTED[fault]))
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("broken_pairs", None)
+    monkeypatch.setattr(chains, "advance", importlib.import_module("broken_pairs").advance)
+    assert max(outside(simulate("sparse weights", 400, seed=1)).values()) > 0
