@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.calibration import Placebos
+from bayes_synth.convergence import DRAWS
 from bayes_synth.draws import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.errors import ConvergenceWarning, PriorError, SamplingFailed
 from bayes_synth.fit import Fit
@@ -41,7 +42,7 @@ def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings, *, stri
     fit = attempt(settings, whole=bool(stopped))
     attempts = [fit]
     interrupted = ""
-    if fit._convergence.steps and not fit._convergence.partial:
+    if _worth_another(fit):
         try:
             attempts.append(attempt(_stricter(settings), whole=True))
         except KeyboardInterrupt:
@@ -61,6 +62,14 @@ def _judged(attempts: list[Fit], interrupted: str, *, strict: bool) -> Fit:
     if fit._convergence.problems and strict:
         raise SamplingFailed("S003", f"{fit._convergence}\n  With strict=False the fit comes back, marked.")
     return _warned(fit)
+
+
+def _worth_another(fit: Fit) -> bool:
+    """Whether smaller steps, or more sweeps of slices, might mend what is wrong."""
+    verdict, draws = fit._convergence, fit.idata["posterior"].to_dataset().sizes
+    enough = draws["chain"] * draws["draw"] >= DRAWS
+    mixing = bool(verdict.problems) and enough and fit._sampling["sampled_by"] == "slice"
+    return (verdict.steps or mixing) and not verdict.partial
 
 
 def _trouble(fit: Fit) -> tuple[int, int]:
@@ -114,7 +123,7 @@ def _attempt(
 
 
 def _stricter(settings: Settings) -> Settings:
-    """A quarter of the distance to an acceptance rate of one, and twice the tuning."""
+    """A quarter of the distance to an acceptance rate of one, and twice the tuning; slices look at the attempt's number."""
     return replace(
         settings,
         target_accept=1 - (1 - settings.target_accept) / 4,

@@ -180,13 +180,14 @@ class SyntheticControl:
         panel
             The data. What happens from ``start`` on never influences the weights.
         draws, tune, chains
-            Posterior and tuning draws per chain, and chains.
+            Posterior draws and discarded earlier ones per chain, and chains.
         target_accept
-            Acceptance rate that the step size aims at; higher is slower and safer. At 0.95 a fit of Proposition 99 is
-            40 % faster, but one seed in ten has a handful of divergences; at 0.99 none of ten has any.
+            Acceptance rate that the step size of nutpie and PyMC aims at; higher is slower and safer.
         sampler
-            nutpie, or PyMC's own NUTS. A model structure is compiled once per process with nutpie and
-            reused by later fits, each time with PyMC.
+            ``"slice"`` moves weight between pairs of donors by slice sampling: no graph to compile, nothing to tune. It is
+            for a Dirichlet prior, normal noise that is a local level, a trend or iid, and outcomes without gaps.
+            ``"nutpie"`` (compiled once per structure and process) and ``"pymc"`` (each time) are NUTS on the PyMC model.
+            ``"auto"`` is slice where it applies, else nutpie. All sample the same posterior.
         cores
             Chains at a time; None for as many as this process may use. Never changes a result.
         random_seed
@@ -196,8 +197,9 @@ class SyntheticControl:
             As in :func:`pymc.sample`.
         strict
             Whether a fit that has not converged, or was interrupted, is an error instead of a warning and a mark. Either way
-            a fit whose steps were in trouble (divergences, tree depth, E-BFMI) is first sampled a second time, with smaller
-            steps and twice the tuning; the second is kept unless it is worse, and the fit says so.
+            a fit in trouble is first sampled a second time: by NUTS, after divergences, saturated trees or low E-BFMI, with
+            smaller steps and twice the tuning; by slices, when R-hat or the effective sample size ask for it, with four times
+            the sweeps between draws. The second is kept unless it is worse, and the fit says so.
 
         Returns
         -------

@@ -28,6 +28,8 @@ NEGLIGIBLE = 1e-15
 """Weight that no likelihood can see in double precision."""
 MOST = 200
 """Shrinkings of a slice, each by half on average, before rounding is to blame and the point stays."""
+TINY = 1e-300
+"""Instead of a quantile of exactly zero."""
 WIDTHS = np.array([1.0, 1.5])
 """First widths of the slices of log s and log q; wrong ones cost time only."""
 
@@ -269,32 +271,45 @@ def _by_weight(weights, sums, rng):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _move_pair(i, j, by_weight, concentration, state, whitened, residual, sums, rng):  # type: ignore[no-untyped-def]
-    """A slice of how two donors share their weight.
-
-    With ``u`` the share of ``i`` and ``a``, ``b`` the concentrations, the coordinate is ``(2u)^a / 2`` below one half and
-    ``1 - (2(1-u))^b / 2`` above: in it the beta prior's density stays within a factor of two to the power ``|1 - a|``.
-    """
-    logs, weights, a, b = state.log_weights, state.weights, concentration[i], concentration[j]
+    """Two donors share their weight anew."""
+    logs, weights = state.log_weights, state.weights
     high, low = max(logs[i], logs[j]), min(logs[i], logs[j])
     log_mass = high + np.log1p(np.exp(low - high))
-    mass, before = np.exp(log_mass), weights[i]
-    curvature, slope = 0.0, 0.0
+    mass, curvature, slope = np.exp(log_mass), 0.0, 0.0
     if mass > NEGLIGIBLE:
         curvature, slope = _along(whitened[i], whitened[j], residual)
-    log_u, log_rest = logs[i] - log_mass, logs[j] - log_mass
-    below, above = _constant(a), _constant(b)
+    old = logs[i] - log_mass, logs[j] - log_mass
+    new = _share(old, concentration[i], concentration[j], mass * mass * curvature, mass * slope, rng)
+    after, rest = np.exp(log_mass + new[0]), np.exp(log_mass + new[1])
+    if by_weight and rng.random() * weights[i] * weights[j] > after * rest:
+        return
+    moved = after - weights[i]
+    sums[i // BLOCK] += moved
+    sums[j // BLOCK] += rest - weights[j]
+    logs[i], logs[j], weights[i], weights[j] = log_mass + new[0], log_mass + new[1], after, rest
+    if mass > NEGLIGIBLE:
+        for k in range(residual.size):
+            residual[k] -= moved * (whitened[i, k] - whitened[j, k])
+
+
+@njit(nogil=True, cache=True)
+def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
+    """A slice of the share ``u`` of the first of two donors; logs of ``u`` and of ``1 - u``, from ``old``.
+
+    The coordinate is ``(2u)^a / 2`` below one half and ``1 - (2(1-u))^b / 2`` above, with concentrations ``a`` and ``b``: in
+    it a sparse prior is nearly flat, its density staying within a factor of two to the power ``1 - a``.
+    """
+    (log_u, log_rest), below, above = old, _constant(a), _constant(b)
+    before, left, right = np.exp(log_u), 0.0, 1.0
     if log_u < log_rest:
-        here = 0.5 * np.exp(a * (log_u - HALF))
-        height = below + (b - 1) * log_rest
+        here, height = 0.5 * np.exp(a * (log_u - HALF)), below + (b - 1) * log_rest
     else:
-        here = 1 - 0.5 * np.exp(b * (log_rest - HALF))
-        height = above + (a - 1) * log_u
+        here, height = 1 - 0.5 * np.exp(b * (log_rest - HALF)), above + (a - 1) * log_u
     height += np.log(rng.random())
-    left, right = 0.0, 1.0
     for _ in range(MOST):
         point = left + (right - left) * rng.random()
         if point < 0.5:
-            log_u = HALF + np.log(2 * max(point, 1e-300)) / a
+            log_u = HALF + np.log(2 * max(point, TINY)) / a
             u = np.exp(log_u)
             log_rest = np.log1p(-u)
             value = below + (b - 1) * log_rest
@@ -303,25 +318,14 @@ def _move_pair(i, j, by_weight, concentration, state, whitened, residual, sums, 
             u = 1 - np.exp(log_rest)
             log_u = np.log(u)
             value = above + (a - 1) * log_u
-        change = mass * u - before
+        change = u - before
         if value + change * (slope - 0.5 * curvature * change) >= height:
-            break
+            return log_u, log_rest
         if point < here:
             left = point
         else:
             right = point
-    else:
-        return
-    after, rest = np.exp(log_mass + log_u), np.exp(log_mass + log_rest)
-    if by_weight and rng.random() * before * weights[j] > after * rest:
-        return
-    sums[i // BLOCK] += after - before
-    sums[j // BLOCK] += rest - weights[j]
-    logs[i], logs[j], weights[i], weights[j] = log_mass + log_u, log_mass + log_rest, after, rest
-    if mass > NEGLIGIBLE:
-        moved = after - before
-        for k in range(residual.size):
-            residual[k] -= moved * (whitened[i, k] - whitened[j, k])
+    return old
 
 
 @njit(nogil=True, cache=True)

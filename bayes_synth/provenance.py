@@ -50,6 +50,7 @@ def provenance(
             "sha256": fingerprint(panel),
         },
         "sampling": to_spec(settings)
+        | {"sampled_by": sampled.sampler}
         | {"compile_seconds": sampled.compile_seconds, "seconds": sampled.sample_seconds}
         | {"kept": kept, "calibration_stopped": stopped, "attempts": [], "warnings": []}
         | {"partial": [*filter(None, (sampled.partial, stopped and f"calibration {stopped}"))]},

@@ -56,9 +56,10 @@ def attempts_sentence(fit: "Fit") -> str:
     if len(attempts) < 2:
         return ""
     first, second = attempts
+    how = "more sweeps between draws" if fit._sampling.get("sampled_by") == "slice" else "smaller steps"
     if second["kept"]:
-        return f"; second attempt, with smaller steps (the first: {'; '.join(first['problems'])})"
-    return f"; first attempt, a second with smaller steps was worse ({'; '.join(second['problems'])})"
+        return f"; second attempt, with {how} (the first: {'; '.join(first['problems'])})"
+    return f"; first attempt, a second with {how} was worse ({'; '.join(second['problems'])})"
 
 
 def estimator_sentence(fit: "Fit") -> str:

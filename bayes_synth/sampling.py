@@ -57,13 +57,14 @@ class Task(NamedTuple):
 
 
 class Sampled(NamedTuple):
-    """Draws as the sampler left them, how long it took, and what is left of an interrupted run, in words."""
+    """Draws as the sampler left them, how long it took, what is left of an interrupted run, in words, and the sampler."""
 
     posterior: xr.Dataset
     sample_stats: xr.Dataset
     compile_seconds: float
     sample_seconds: float
     partial: str = ""
+    sampler: str = "nutpie"
 
 
 @final
@@ -161,9 +162,10 @@ def sample(task: Task, settings: Settings, seed: int, *, partial: bool = False) 
     KeyboardInterrupt
         Unless ``partial``.
     """
-    run = RUNS[_chosen(task, settings)]
+    sampler = _chosen(task, settings)
     with threadpool_limits(1, user_api="blas"):
-        sampled, interrupted = run(task, settings, seed)
+        sampled, interrupted = RUNS[sampler](task, settings, seed)
+    sampled = sampled._replace(sampler=sampler)
     if interrupted and not partial:
         raise KeyboardInterrupt
     if interrupted:
