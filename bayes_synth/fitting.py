@@ -58,7 +58,8 @@ def _judged(attempts: list[Fit], interrupted: str, *, strict: bool) -> Fit:
     partial = [*fit._sampling["partial"], *([interrupted] if interrupted else [])]
     if partial and strict:
         raise _unfinished("; ".join(partial))
-    fit = _recorded(fit, partial=partial, attempts=[_account(each, kept=each is fit) for each in attempts])
+    more = {"partial": partial} if interrupted else {}
+    fit = _recorded(fit, **more, attempts=[_account(each, kept=each is fit) for each in attempts])
     if fit._convergence.problems and strict:
         raise SamplingFailed("S003", f"{fit._convergence}\n  With strict=False the fit comes back, marked.")
     return _warned(fit)
@@ -87,8 +88,8 @@ def _account(fit: Fit, *, kept: bool) -> dict[str, Any]:
 def _recorded(fit: Fit, **more: Any) -> Fit:
     """The fit with more in its provenance."""
     fit.idata.attrs["bayes_synth"] = add_to_sampling(fit.idata.attrs["bayes_synth"], **more)
-    # A fit keeps its verdict once asked: ask a new one.
-    return replace(fit)
+    # A fit keeps its verdict once asked: where that changes, ask a new one.
+    return replace(fit) if "partial" in more else fit
 
 
 def _warned(fit: Fit) -> Fit:

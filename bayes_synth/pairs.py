@@ -29,7 +29,7 @@ NEGLIGIBLE = 1e-15
 MOST = 200
 """Shrinkings of a slice, each by half on average, before rounding is to blame and the point stays."""
 TINY = 1e-300
-"""Instead of a quantile of exactly zero."""
+"""Instead of a quantile of exactly zero; weights below it are known by their logarithms only."""
 WIDTHS = np.array([1.0, 1.5])
 """First widths of the slices of log s and log q; wrong ones cost time only."""
 
@@ -167,7 +167,7 @@ def _move_scale(which, regression, state, residual, rng):  # type: ignore[no-unt
     """A slice of ``log s`` or ``log q``."""
     logs, width = state.log_scales, WIDTHS[which]
     here = logs[which]
-    height = _log_density(regression, logs, residual) + np.log(rng.random())
+    height = _log_density(regression, logs, residual) - rng.standard_exponential()
     left = here - width * rng.random()
     right = left + width
     logs[which] = left
@@ -272,15 +272,14 @@ def _by_weight(weights, sums, rng):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _move_pair(i, j, by_weight, concentration, state, whitened, residual, sums, rng):  # type: ignore[no-untyped-def]
     """Two donors share their weight anew."""
-    logs, weights = state.log_weights, state.weights
-    high, low = max(logs[i], logs[j]), min(logs[i], logs[j])
-    log_mass = high + np.log1p(np.exp(low - high))
-    mass, curvature, slope = np.exp(log_mass), 0.0, 0.0
+    logs, weights, mass = state.log_weights, state.weights, state.weights[i] + state.weights[j]
+    log_mass = np.log(mass) if mass > TINY else np.logaddexp(logs[i], logs[j])
+    curvature, slope = 0.0, 0.0
     if mass > NEGLIGIBLE:
         curvature, slope = _along(whitened[i], whitened[j], residual)
     old = logs[i] - log_mass, logs[j] - log_mass
     new = _share(old, concentration[i], concentration[j], mass * mass * curvature, mass * slope, rng)
-    after, rest = np.exp(log_mass + new[0]), np.exp(log_mass + new[1])
+    after, rest = mass * np.exp(new[0]), mass * np.exp(new[1])
     if by_weight and rng.random() * weights[i] * weights[j] > after * rest:
         return
     moved = after - weights[i]
@@ -305,7 +304,7 @@ def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
         here, height = 0.5 * np.exp(a * (log_u - HALF)), below + (b - 1) * log_rest
     else:
         here, height = 1 - 0.5 * np.exp(b * (log_rest - HALF)), above + (a - 1) * log_u
-    height += np.log(rng.random())
+    height -= rng.standard_exponential()
     for _ in range(MOST):
         point = left + (right - left) * rng.random()
         if point < 0.5:

@@ -20,12 +20,12 @@ def main() -> None:
     import bayes_synth as bs
 
     imported = time.perf_counter() - clock
-    import nutpie  # noqa: F401
-    import pymc  # noqa: F401
+    import bayes_synth.chains
+    import bayes_synth.fitting  # noqa: F401
 
     _ = bs.Fit
     panel = bs.load_dataset("prop99")
-    model = same_model(panel) if task["model"] == "same" else bs.SyntheticControl()
+    model = same_model(panel) if task["model"] == "same" else bs.SyntheticControl(calibrate=False)
 
     def fit(seed: int) -> tuple["bs.Fit", float]:
         began = time.perf_counter()
@@ -46,7 +46,7 @@ def same_model(panel: "bs.Panel") -> "bs.SyntheticControl":
 
     scale = robust_scale(panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy())
     noise = bs.noise.IID(bs.priors.HalfNormal(1 / scale), intercept=False)
-    return bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=1.0), noise=noise)
+    return bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=1.0), noise=noise, calibrate=False)
 
 
 def report(task: dict[str, Any], fit: "bs.Fit", *, times: dict[str, float]) -> None:
