@@ -129,6 +129,6 @@ def test_a_sampler_that_cannot_start_is_said_in_words(monkeypatch, task):
 def test_draws_that_a_broken_chain_left_out_are_refused(monkeypatch, task):
     posterior = fake_fit(model=MODEL, draws=10, chains=2).idata["posterior"].to_dataset()
     posterior["weights"] = posterior["weights"].where((posterior["chain"] == 0) | (posterior["draw"] < 4))
-    monkeypatch.setattr(sampling, "_sample_nutpie", lambda *_: (Sampled(posterior, posterior, 0.0, 0.0), False))
+    monkeypatch.setitem(sampling.RUNS, "nutpie", lambda *_: (Sampled(posterior, posterior, 0.0, 0.0), False))
     with pytest.raises(SamplingFailed, match=r"\[S004\] the chains hold \[10, 4\] finite draws instead of 10 each"):
         sampling.sample(*task, seed=1)

@@ -5,15 +5,19 @@ import signal
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import bayes_synth as bs
+from bayes_synth import chains as running
 from bayes_synth import fitting, noise_choice, sampling
+from bayes_synth import pairs as slices
 from bayes_synth import placebos as refits
 from bayes_synth.calibration import COLUMNS, Placebos
+from bayes_synth.chains import BLOCK
 from bayes_synth.errors import ConvergenceWarning, SamplingFailed
 from bayes_synth.fitting import assemble
 from bayes_synth.interrupts import cut, leading
@@ -223,11 +227,26 @@ def interrupt_once(chains: int, after: int):
     return nullcontext(), callback
 
 
+def interrupting(monkeypatch, sampler: str, *, chains: int, after: int) -> dict[str, str]:
+    """The sampler, interrupted when so many chains (slices: their mean) are past so many draws, warm-up included."""
+    blocks, whole = count(1), after * 4 // BLOCK
+
+    def advance(*args):
+        if next(blocks) == whole:
+            interrupted_now()
+        return slices.advance(*args)
+
+    monkeypatch.setattr(sampling, "_progress", lambda settings: interrupt_once(chains, after))
+    monkeypatch.setattr(running, "advance", advance)
+    return {"sampler": sampler}
+
+
 @pytest.mark.filterwarnings("ignore:.S003")
+@pytest.mark.parametrize("sampler", ["slice", "nutpie"])
 @pytest.mark.parametrize("strict", [False, True])
-def test_an_interrupt_of_a_running_sampler_keeps_its_whole_draws(monkeypatch, strict):
-    monkeypatch.setattr(sampling, "_progress", lambda settings: interrupt_once(chains=3, after=700))
+def test_an_interrupt_of_a_running_sampler_keeps_its_whole_draws(monkeypatch, strict, sampler):
     options = {"draws": 20_000, "tune": 200, "cores": 4, "target_accept": 0.9, "strict": strict, **QUIET}
+    options |= interrupting(monkeypatch, sampler, chains=3, after=700)
     if strict:
         with pytest.raises(SamplingFailed, match=r"\[S004\] interrupted, \d+ of 20000 draws"):
             MODEL.fit(fake_panel(), **options)
@@ -243,7 +262,8 @@ def test_an_interrupt_of_a_running_sampler_keeps_its_whole_draws(monkeypatch, st
     assert not fit.ok
 
 
-def test_an_interrupt_before_the_first_draw_leaves_nothing(monkeypatch):
-    monkeypatch.setattr(sampling, "_progress", lambda settings: interrupt_once(chains=1, after=1))
+@pytest.mark.parametrize("sampler", ["slice", "nutpie"])
+def test_an_interrupt_before_the_first_draw_leaves_nothing(monkeypatch, sampler):
+    options = interrupting(monkeypatch, sampler, chains=1, after=BLOCK)
     with pytest.raises(SamplingFailed, match=r"\[S004\] interrupted when the 4 chains held \[0, 0, 0, 0\] draws"):
-        MODEL.fit(fake_panel(), draws=1000, tune=200_000, target_accept=0.9, **QUIET)
+        MODEL.fit(fake_panel(), draws=1000, tune=200_000, target_accept=0.9, **options, **QUIET)

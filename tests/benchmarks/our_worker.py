@@ -21,7 +21,7 @@ def main() -> None:
 
     imported = time.perf_counter() - clock
     import bayes_synth.chains
-    import bayes_synth.fitting  # noqa: F401
+    import bayes_synth.fitting
 
     _ = bs.Fit
     panel = bs.load_dataset("prop99")

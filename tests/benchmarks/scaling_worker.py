@@ -11,10 +11,9 @@ from common import answer, job
 def main() -> None:
     """Import everything first, so that the times are those of the fit and the memory before it is known."""
     task = job()
-    import bayes_synth.chains
-    import bayes_synth.fitting  # noqa: F401
-
     import bayes_synth as bs
+    import bayes_synth.chains
+    import bayes_synth.fitting
 
     _ = bs.Fit
     size = {name: task[name] for name in ("donors", "pre", "post")}
