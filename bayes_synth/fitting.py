@@ -20,7 +20,7 @@ from bayes_synth.placebos import placebos
 from bayes_synth.provenance import add_to_sampling, provenance
 from bayes_synth.sampling import Sampled, Settings, sample
 
-__all__ = ["assemble", "fit_panel"]
+__all__ = ["assemble", "fit_panel", "recorded", "stricter"]
 
 
 def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings, *, strict: bool) -> Fit:
@@ -43,7 +43,7 @@ def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings, *, stri
     interrupted = ""
     if fit._convergence.steps and not fit._convergence.partial:
         try:
-            attempts.append(attempt(_stricter(settings), whole=True))
+            attempts.append(attempt(stricter(settings), whole=True))
         except KeyboardInterrupt:
             interrupted = "second attempt interrupted, the first is kept"
         except SamplingFailed as error:
@@ -57,7 +57,7 @@ def _judged(attempts: list[Fit], interrupted: str, *, strict: bool) -> Fit:
     partial = [*fit._sampling["partial"], *([interrupted] if interrupted else [])]
     if partial and strict:
         raise _unfinished("; ".join(partial))
-    fit = _recorded(fit, partial=partial, attempts=[_account(each, kept=each is fit) for each in attempts])
+    fit = recorded(fit, partial=partial, attempts=[_account(each, kept=each is fit) for each in attempts])
     if fit._convergence.problems and strict:
         raise SamplingFailed("S003", f"{fit._convergence}\n  With strict=False the fit comes back, marked.")
     return _warned(fit)
@@ -75,7 +75,7 @@ def _account(fit: Fit, *, kept: bool) -> dict[str, Any]:
     return settings | {"problems": list(verdict.problems), "divergences": verdict.divergences, "kept": kept}
 
 
-def _recorded(fit: Fit, **more: Any) -> Fit:
+def recorded(fit: Fit, **more: Any) -> Fit:
     """The fit with more in its provenance."""
     fit.idata.attrs["bayes_synth"] = add_to_sampling(fit.idata.attrs["bayes_synth"], **more)
     # A fit keeps its verdict once asked: ask a new one.
@@ -92,7 +92,7 @@ def _warned(fit: Fit) -> Fit:
         text = f"PARTIAL: {'; '.join(verdict.partial)}. Run it again for all of it."
         said.append(f"[S004] {text}")
         warnings.warn(f"[S004] {text}", ConvergenceWarning, stacklevel=5)
-    return _recorded(fit, warnings=said)
+    return recorded(fit, warnings=said)
 
 
 def _unfinished(what: str) -> SamplingFailed:
@@ -113,7 +113,7 @@ def _attempt(
     return assemble(model, panel, settings, sampled, rng, found, scores)
 
 
-def _stricter(settings: Settings) -> Settings:
+def stricter(settings: Settings) -> Settings:
     """A quarter of the distance to an acceptance rate of one, and twice the tuning."""
     return replace(
         settings,

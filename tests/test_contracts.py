@@ -19,9 +19,9 @@ from bayes_synth.panel import Panel
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
     "errors", "design", "remarks", "gaps", "intake", "panel", "outcome_scale", "datasets", "simulation", "priors", "noise",
-    "simplex", "effects", "convergence", "holdout", "interrupts", "pairs", "chains", "sampling", "calibration", "model", "draws", "placebos",
-    "noise_choice", "provenance", "fit", "memory", "fitting", "plots", "checks", "report", "document", "pages", "io", "testing",
-    "__init__", "__main__",
+    "simplex", "effects", "convergence", "holdout", "interrupts", "pairs", "chains", "sampling", "calibration", "model",
+    "draws", "refitting", "placebos", "noise_choice", "provenance", "fit", "memory", "fitting", "plots", "checks", "report",
+    "document", "pages", "io", "batch", "testing", "__init__", "__main__",
 ]  # fmt: skip
 FIT = {
     "panel", "model", "idata", "calibration", "effect", "summary", "weights", "diagnostics", "ok", "weights_ok", "synthetic",
@@ -60,8 +60,8 @@ def test_files_stay_small():
 
 def test_the_public_names_are_those_of_the_design():
     assert sorted(bs.__all__) == [
-        "Calibration", "Effect", "Fit", "Panel", "SyntheticControl", "checks", "errors", "fetch_dataset", "load",
-        "load_dataset", "noise", "priors", "simulate", "testing",
+        "Calibration", "Effect", "Fit", "FitTask", "Panel", "SyntheticControl", "batch", "checks", "errors", "fetch_dataset",
+        "fit_many", "load", "load_dataset", "noise", "priors", "simulate", "testing",
     ]  # fmt: skip
 
 
