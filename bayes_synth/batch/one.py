@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from bayes_synth.batch.task import FitTask
 from bayes_synth.calibration import Placebos
 from bayes_synth.convergence import sampler_problems, worst
-from bayes_synth.draws import calibrated_groups, tree
+from bayes_synth.draws import calibrated_groups, tree, unit
 from bayes_synth.effects import Effect, Estimand, effect_draws
 from bayes_synth.errors import BayesSynthError
 from bayes_synth.fit import Fit
@@ -152,8 +152,10 @@ def _attempt(model: SyntheticControl, task: FitTask, settings: Settings, donors:
     else:
         groups["effects"] = effect_draws(found.observed, counterfactual)
     posterior, stats = found.sampled.posterior, found.sampled.sample_stats
-    average = counterfactual.where(found.observed.notnull()).mean("time")
-    r_hat, ess = worst(np.stack([average, *(posterior[name] for name in model.process.parameters)]))
+    # As a fit judges them, in its units: R-hat's ranks are decided by rounding where draws are as far from the median.
+    average = found.observed.mean("time") - counterfactual.where(found.observed.notnull()).mean("time")
+    noise = [posterior[name] * unit(model, name, found.inputs) for name in model.process.parameters]
+    r_hat, ess = worst(np.stack([average, *noise]))
     mixing = [] if r_hat <= task.largest_r_hat and ess >= task.least_ess else [f"R-hat {r_hat:.3f}, ESS {ess:.0f}"]
     problems = (*mixing, *sampler_problems(stats))
     return _Attempt(settings, found, groups, r_hat, ess, int(stats["diverging"].sum()), problems)
