@@ -11,6 +11,7 @@ import make_errors_page
 import pytest
 
 import bayes_synth as bs
+from bayes_synth.batch import BatchResult, EffectDraws, FitTask
 from bayes_synth.effects import Effect
 from bayes_synth.fit import Fit
 from bayes_synth.model import SyntheticControl
@@ -27,7 +28,7 @@ FIT = {
     "panel", "model", "idata", "calibration", "effect", "summary", "weights", "diagnostics", "ok", "weights_ok", "synthetic",
     "counterfactual", "to_frame", "plot", "plot_effect", "plot_weights", "report", "save",
 }  # fmt: skip
-PUBLIC = [Panel, SyntheticControl, Fit, Effect]
+PUBLIC = [Panel, SyntheticControl, Fit, Effect, FitTask, BatchResult, EffectDraws]
 
 
 def module_imports(path: Path) -> Iterator[str]:

@@ -4,7 +4,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, final
 
@@ -40,6 +40,9 @@ COLUMNS = (
     "p_below_0", "r_hat", "ess", "divergences", "ok", "attempts", "seconds", "kappa",
 )  # fmt: skip
 CI_PROB = 0.95
+
+_pymc_alone = threading.Lock()
+"""PyMC's own sampler compiles anew for each fit, which is not safe in threads."""
 
 
 class Failure(NamedTuple):
@@ -84,7 +87,20 @@ class EffectDraws:
     idata: xr.DataTree
 
     def effect(self, estimand: Estimand = "average", *, window: slice | None = None) -> Effect:
-        """Posterior of the effect; see :meth:`bayes_synth.Fit.effect`."""
+        """Posterior of the effect, as :meth:`bayes_synth.Fit.effect` has it.
+
+        Parameters
+        ----------
+        estimand
+            ``"pointwise"``, ``"average"``, ``"cumulative"``, ``"relative"`` or ``"log_ratio"``.
+        window
+            Part of the post-period by label.
+
+        Raises
+        ------
+        ResultError
+            R002 for a window without post-periods, R004 when a ratio means nothing, R005 for an unknown estimand.
+        """
         return Fit(self.panel, self.model, self.idata).effect(estimand, window=window)
 
 
@@ -103,7 +119,7 @@ class _Attempt(NamedTuple):
 def run(key: str, task: FitTask, random_seed: int, keep: Keep) -> Outcome:
     """The task's answer, or its failure: nothing but an interrupt is raised, so that no other task is lost."""
     try:
-        with single_threaded():
+        with single_threaded(), _pymc_alone if task.sampler == "pymc" else nullcontext():
             return _solved(key, task, task.settings(task.seed(random_seed)), keep)
     # A worker must not die of one task, whatever its data, or a prior of the user's own, made happen.
     except Exception as error:

@@ -8,7 +8,6 @@ import hashlib
 import json
 import tempfile
 import time
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, final
@@ -24,8 +23,8 @@ __all__ = ["Folder", "Memory", "Results"]
 
 SCHEMA = 1
 HEADER, SUFFIX = "batch.json", ".zarr.zip"
-MOST, SECONDS = 64, 5.0
-"""A file is written when so many results have come, or so much time has gone by."""
+MOST, BYTES, SECONDS = 64, 2**24, 5.0
+"""A file is written when so many results have come, or so large ones, or so much time has gone by."""
 
 
 class Results(Protocol):
@@ -83,11 +82,12 @@ class Folder:
             raise LoadError("L004", f"{folder} holds {len(self.rows)} results; pass resume=True to go on from them.")
 
     def add(self, outcome: Outcome) -> None:
-        """One more answer; written with those that wait when they are many or have waited for long."""
+        """One more answer; written with those that wait when they are many, or large, or have waited for long."""
         assert outcome.row is not None
         self.rows[outcome.key] = outcome.row
         self._waiting.append(outcome)
-        if len(self._waiting) >= MOST or time.monotonic() - self._written > SECONDS:
+        size = sum(outcome.kept.nbytes for outcome in self._waiting if outcome.kept is not None)
+        if len(self._waiting) >= MOST or size > BYTES or time.monotonic() - self._written > SECONDS:
             self.flush()
 
     def flush(self) -> None:
@@ -170,7 +170,6 @@ def _tree(outcomes: list[Outcome]) -> xr.DataTree:
     return xr.DataTree.from_dict(groups)
 
 
-@lru_cache(maxsize=8)
 def _group(part: Path, group: str) -> xr.DataTree:
     try:
         return read_tree(part, SUFFIX, group)

@@ -3,8 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, Literal, final
 
 import numpy as np
@@ -60,6 +59,7 @@ class FitTask:
     sampler: Literal["auto", "slice", "nutpie", "pymc"] = "auto"
     largest_r_hat: float = R_HAT
     least_ess: float = ESS
+    key: str = field(init=False)
 
     def __post_init__(self) -> None:
         for name, kind in {"panel": Panel, "model": SyntheticControl}.items():
@@ -68,31 +68,27 @@ class FitTask:
                 raise PriorError("O001", f"{name} of a FitTask must be a bs.{kind.__name__}, got {found}.")
         object.__setattr__(self, "labels", tuple(dict(self.labels).items()))
         self.settings(0)
-        if " at 0x" in self._content:
+        content = self._content()
+        if " at 0x" in content:
             raise PriorError(
                 "O006",
                 "a prior of your own prints as an address in memory, so two processes would not know it as the same: "
                 "give its class a __repr__ that names its numbers.",
             )
+        object.__setattr__(self, "key", hashlib.sha256(content.encode()).hexdigest())
 
-    @property
     def _content(self) -> str:
         sizes = [getattr(self, name) for name in CONTENT]
         return json.dumps(
             [fingerprint(self.panel), short(self.panel.start), to_spec(self.model), to_spec(tuple(sizes))]
         )
 
-    @cached_property
-    def key(self) -> str:
-        """Digest of all that decides the answer, 64 hexadecimal digits."""
-        return hashlib.sha256(self._content.encode()).hexdigest()
-
     def seed(self, random_seed: int) -> int:
-        """The fit's own seed: it depends on the task's content and the batch's seed, on no other task."""
+        """The fit's own seed: it depends on the task's content and the batch's ``random_seed``, on no other task."""
         return entropy(np.random.SeedSequence([random_seed, int(self.key, 16)]))
 
     def settings(self, seed: int) -> Settings:
-        """How to sample: one core, as many tasks run at a time."""
+        """How to sample with this ``seed``: on one core, as many tasks run at a time."""
         return Settings.checked(
             draws=self.draws,
             tune=self.tune,
