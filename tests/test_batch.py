@@ -196,6 +196,7 @@ def test_an_interrupt_leaves_what_is_ready(monkeypatch, reference):
     with pytest.warns(ConvergenceWarning, match=r"S004.*interrupted: 4 of 6"):
         found = bs.fit_many(iter(tasks()), n_jobs=1, **QUIET)
     assert {failure.code for failure in found.failures} == {"S004"}
+    assert repr(found) == "6 fits: 2 fine, 0 flagged, 4 failed (4 of them interrupted)"
     pd.testing.assert_frame_equal(bits(found).iloc[:2], reference.iloc[:2], check_exact=True)
 
 

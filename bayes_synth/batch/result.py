@@ -82,8 +82,9 @@ class BatchResult:
 
     def __repr__(self) -> str:
         fine = int(self.table["ok"].sum())
-        failed = len(self.failures)
-        return f"{len(self.table)} fits: {fine} fine, {len(self.table) - fine - failed} flagged, {failed} failed"
+        failed, undone = len(self.failures), sum(failure.error == "KeyboardInterrupt" for failure in self.failures)
+        why = f" ({undone} of them interrupted)" if undone else ""
+        return f"{len(self.table)} fits: {fine} fine, {len(self.table) - fine - failed} flagged, {failed} failed{why}"
 
     def _repr_html_(self) -> str:
         shown: str = self.table.to_html(max_rows=20, float_format=lambda x: f"{x:.4g}")
