@@ -1,12 +1,13 @@
 """One batch in a process of its own: placebo-sized fits, streamed to a folder that is thrown away."""
 
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from itertools import count, islice
 
-from common import answer, job
+from common import HERE, answer, job
 
 import bayes_synth as bs
 
@@ -29,6 +30,8 @@ def used(who: int) -> tuple[float, float]:
 def main() -> None:
     """Fit, and say what it took."""
     given = job()
+    # Worker processes inherit this path, on which numba would find coverage.py; see common.py.
+    sys.path.remove(str(HERE))
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         found = bs.fit_many(
