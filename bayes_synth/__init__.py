@@ -9,10 +9,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bayes_synth import batch as batch
     from bayes_synth import checks as checks
     from bayes_synth import errors as errors
     from bayes_synth import noise as noise
     from bayes_synth import priors as priors
+    from bayes_synth.batch import FitTask, fit_many
     from bayes_synth.calibration import Calibration
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.effects import Effect
@@ -28,24 +30,29 @@ _HOMES = {
     "Calibration": "calibration",
     "Effect": "effects",
     "Fit": "fit",
+    "FitTask": "batch",
     "Panel": "panel",
     "SyntheticControl": "model",
     "fetch_dataset": "datasets",
+    "fit_many": "batch",
     "load": "io",
     "load_dataset": "datasets",
     "simulate": "simulation",
 }
-_MODULES = ("checks", "errors", "noise", "priors", "testing")
+_MODULES = ("batch", "checks", "errors", "noise", "priors", "testing")
 
 __all__ = [
     "Calibration",
     "Effect",
     "Fit",
+    "FitTask",
     "Panel",
     "SyntheticControl",
+    "batch",
     "checks",
     "errors",
     "fetch_dataset",
+    "fit_many",
     "load",
     "load_dataset",
     "noise",

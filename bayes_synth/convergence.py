@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-__all__ = ["Convergence", "check_convergence", "diagnose", "diagnose_weights"]
+__all__ = ["Convergence", "check_convergence", "diagnose", "diagnose_weights", "sampler_problems", "worst"]
 
 R_HAT = 1.01
 ESS = 400
 E_BFMI = 0.3
+TAIL = 0.89
+"""ArviZ's own; said here, so that a verdict does not depend on the user's ``rcParams``."""
 CHAINS, DRAWS = 4, 1000
 """Below these the verdict says in words what it cannot see."""
 RARE = 1e-3
@@ -91,7 +93,7 @@ def diagnose(draws: xr.Dataset) -> pd.DataFrame:
     table = {
         "r_hat": arviz_stats.rhat(_halves(draws) if draws.sizes["chain"] == 1 else draws),
         "ess_bulk": arviz_stats.ess(draws, method="bulk"),
-        "ess_tail": arviz_stats.ess(draws, method="tail"),
+        "ess_tail": arviz_stats.ess(draws, method="tail", prob=TAIL),
         "mcse": arviz_stats.mcse(draws, method="mean"),
     }
     frame = pd.DataFrame({name: _by_quantity(values) for name, values in table.items()}).rename_axis("quantity")
@@ -111,7 +113,7 @@ def check_convergence(draws: xr.Dataset, sample_stats: xr.Dataset, partial: Sequ
     worst, least = float(table["r_hat"].max()), float(table[["ess_bulk", "ess_tail"]].min().min())
     mixing = [f"{', '.join(bad)}: R-hat above {R_HAT} or ESS below {ESS}"] if len(bad) else []
     divergences = int(sample_stats["diverging"].sum())
-    steps = _sampler_problems(sample_stats)
+    steps = sampler_problems(sample_stats)
     few = _reservations(draws.sizes["chain"], draws.sizes["draw"])
     return Convergence(tuple(mixing + steps), divergences, worst, least, bool(steps), tuple(partial), few)
 
@@ -132,7 +134,20 @@ def _reservations(chains: int, draws: int) -> tuple[str, ...]:
     return tuple(said + ([total] if chains * draws < DRAWS else []))
 
 
-def _sampler_problems(stats: xr.Dataset) -> list[str]:
+def worst(draws: np.ndarray) -> tuple[float, float]:
+    """Largest R-hat and smallest bulk or tail effective sample size of quantities ``(quantity, chain, draw)``.
+
+    The same numbers as :func:`diagnose`, without labels: in a batch they cost more than the sampler. NaN stays NaN.
+    """
+    chains, size = draws.shape[1:]
+    halves = draws[:, 0, : size // 2 * 2].reshape(len(draws), 2, -1) if chains == 1 else draws
+    axes = {"chain_axis": 1, "draw_axis": 2}
+    sizes = [arviz_stats.ess(draws, **kind, **axes) for kind in ({"method": "bulk"}, {"method": "tail", "prob": TAIL})]
+    return float(np.max(arviz_stats.rhat(halves, **axes))), float(np.min(sizes))
+
+
+def sampler_problems(stats: xr.Dataset) -> list[str]:
+    """What the sampler's own statistics complain of, one sentence each."""
     problems = []
     diverging = float(stats["diverging"].mean())
     if diverging > RARE:

@@ -18,7 +18,7 @@ from bayes_synth.noise.base import Continuation
 from bayes_synth.panel import Panel
 from bayes_synth.priors import as_weights_prior
 
-__all__ = ["posterior_groups", "prior_groups", "tree"]
+__all__ = ["calibrated_groups", "posterior_groups", "predicted", "prior_groups", "tree", "unit"]
 
 
 def tree(groups: dict[str, xr.Dataset]) -> xr.DataTree:
@@ -45,7 +45,7 @@ def posterior_groups(
     predictions = lay.post(weighted[:, inputs.periods :] + path.future, "counterfactual")
     observed = _observed(panel)
     plain = {**{name: noise[name] for name in model.process.parameters}, "level": path.level}
-    sized = {name: lay.scalar(value * _unit(model, name, inputs)) for name, value in plain.items()}
+    sized = {name: lay.scalar(value * unit(model, name, inputs)) for name, value in plain.items()}
     sized |= {name: lay.timed(noise[name], "pre") for name in noise if name not in plain}
     groups = {} if model.process.heavy else {"log_likelihood": _log_likelihood(model, noise, residual, lay, observed)}
     return {
@@ -121,7 +121,7 @@ def prior_groups(model: SyntheticControl, panel: Panel, draws: int, rng: np.rand
     noise = model.process.sample(draws, rng)
     path = weights @ inputs.donor_outcomes[: inputs.periods].T + model.process.simulate(noise, inputs.periods, rng)
     path += _prior_level(model, path, rng)
-    sized = {name: lay.scalar(value * _unit(model, name, inputs)) for name, value in noise.items()}
+    sized = {name: lay.scalar(value * unit(model, name, inputs)) for name, value in noise.items()}
     return {
         "prior": xr.Dataset({"weights": lay.donor(weights), **sized}),
         "prior_predictive": lay.pre(path, "outcome"),
@@ -135,7 +135,8 @@ def _prior_level(model: SyntheticControl, path: np.ndarray, rng: np.random.Gener
     return -path.mean(1, keepdims=True) if np.isinf(sd) else sd * rng.standard_normal((len(path), 1))
 
 
-def _unit(model: SyntheticControl, name: str, inputs: Inputs) -> float:
+def unit(model: SyntheticControl, name: str, inputs: Inputs) -> float:
+    """What a parameter of the noise is multiplied by to be in the units of the model's scale."""
     return 1.0 if name in model.process.unitless else inputs.scale
 
 
@@ -143,7 +144,7 @@ def _log_prior(
     model: SyntheticControl, panel: Panel, weights: np.ndarray, noise: dict[str, np.ndarray], lay: "_Layout"
 ) -> xr.Dataset:
     priors = model.process.log_prior(noise).items()
-    densities = {name: value - np.log(_unit(model, name, lay.inputs)) for name, value in priors}
+    densities = {name: value - np.log(unit(model, name, lay.inputs)) for name, value in priors}
     densities["weights"] = as_weights_prior(model.weights).log_density(weights, panel.donors)
     return xr.Dataset({name: lay.scalar(value) for name, value in densities.items()})
 

@@ -39,7 +39,12 @@ class BayesSynthError(Exception):
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
+        self._message = message
         super().__init__(f"[{code}] {message}")
+
+    def __reduce__(self) -> tuple[type["BayesSynthError"], tuple[str, str]]:
+        """Errors travel between processes; notes do not."""
+        return type(self), (self.code, self._message)
 
 
 class PanelError(BayesSynthError, ValueError):

@@ -21,7 +21,7 @@ from bayes_synth.placebos import placebos
 from bayes_synth.provenance import add_to_sampling, provenance
 from bayes_synth.sampling import Sampled, Settings, sample
 
-__all__ = ["assemble", "fit_panel"]
+__all__ = ["assemble", "fit_panel", "recorded", "stricter"]
 
 
 def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings, *, strict: bool) -> Fit:
@@ -44,7 +44,7 @@ def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings, *, stri
     interrupted = ""
     if _worth_another(fit):
         try:
-            attempts.append(attempt(_stricter(settings), whole=True))
+            attempts.append(attempt(stricter(settings), whole=True))
         except KeyboardInterrupt:
             interrupted = "second attempt interrupted, the first is kept"
         except SamplingFailed as error:
@@ -59,7 +59,7 @@ def _judged(attempts: list[Fit], interrupted: str, *, strict: bool) -> Fit:
     if partial and strict:
         raise _unfinished("; ".join(partial))
     more = {"partial": partial} if interrupted else {}
-    fit = _recorded(fit, **more, attempts=[_account(each, kept=each is fit) for each in attempts])
+    fit = recorded(fit, **more, attempts=[_account(each, kept=each is fit) for each in attempts])
     if fit._convergence.problems and strict:
         raise SamplingFailed("S003", f"{fit._convergence}\n  With strict=False the fit comes back, marked.")
     return _warned(fit)
@@ -85,7 +85,7 @@ def _account(fit: Fit, *, kept: bool) -> dict[str, Any]:
     return settings | {"problems": list(verdict.problems), "divergences": verdict.divergences, "kept": kept}
 
 
-def _recorded(fit: Fit, **more: Any) -> Fit:
+def recorded(fit: Fit, **more: Any) -> Fit:
     """The fit with more in its provenance."""
     fit.idata.attrs["bayes_synth"] = add_to_sampling(fit.idata.attrs["bayes_synth"], **more)
     # A fit keeps its verdict once asked: where that changes, ask a new one.
@@ -102,7 +102,7 @@ def _warned(fit: Fit) -> Fit:
         text = f"PARTIAL: {'; '.join(verdict.partial)}. Run it again for all of it."
         said.append(f"[S004] {text}")
         warnings.warn(f"[S004] {text}", ConvergenceWarning, stacklevel=5)
-    return _recorded(fit, warnings=said)
+    return recorded(fit, warnings=said)
 
 
 def _unfinished(what: str) -> SamplingFailed:
@@ -123,7 +123,7 @@ def _attempt(
     return assemble(model, panel, settings, sampled, rng, found, scores)
 
 
-def _stricter(settings: Settings) -> Settings:
+def stricter(settings: Settings) -> Settings:
     """A quarter of the distance to an acceptance rate of one, and twice the tuning; slices look at the attempt's number."""
     return replace(
         settings,

@@ -24,7 +24,7 @@ from bayes_synth.model import SyntheticControl
 from bayes_synth.panel import Panel
 from bayes_synth.provenance import SCHEMA, digest, fingerprint, from_spec
 
-__all__ = ["load", "save"]
+__all__ = ["load", "read_tree", "save", "write_zip"]
 
 SUFFIXES = (".nc", ".zarr", ".zarr.zip")
 SEAL = "bayes_synth_sha256"
@@ -95,7 +95,7 @@ def load(path: str | os.PathLike[str]) -> Fit:
     if not source.exists():
         raise LoadError("L001", f"{source} does not exist.")
     try:
-        idata = _read(source, suffix)
+        idata = read_tree(source, suffix)
         seal = idata.attrs.pop(SEAL, None)
         found = digest(idata)
     # HDF5, zarr, their codecs and xarray decode bytes that may be anything. What they raise then is neither documented
@@ -191,7 +191,7 @@ def _write_checked(tree: xr.DataTree, made: Path, suffix: str) -> None:
     """Write and read back: a file that could not be loaded must not take the place of one that can."""
     try:
         _write(tree, made, suffix)
-        back = _read(made, suffix)
+        back = read_tree(made, suffix)
     # What xarray refuses to encode; trouble with the disk is an OSError and says so itself.
     except (ArithmeticError, LookupError, NotImplementedError, TypeError, ValueError) as error:
         raise LoadError("L006", f"fit.idata holds what a {suffix} file cannot: {error}") from error
@@ -207,10 +207,11 @@ def _write(tree: xr.DataTree, made: Path, suffix: str) -> None:
         tree.to_zarr(made, **ZARR)
         (made / ROOT).write_bytes(_stamped(_parts(made)))
     else:
-        _write_zip(tree, made)
+        write_zip(tree, made)
 
 
-def _write_zip(tree: xr.DataTree, made: Path) -> None:
+def write_zip(tree: xr.DataTree, made: Path) -> None:
+    """The tree as one file, with a digest of its bytes."""
     # By way of memory: written straight to a zip, zarr's metadata would be in it several times over.
     from zarr.storage import MemoryStore
 
@@ -222,8 +223,8 @@ def _write_zip(tree: xr.DataTree, made: Path) -> None:
             archive.writestr(zipfile.ZipInfo(name), part, zipfile.ZIP_DEFLATED)
 
 
-def _read(source: Path, suffix: str) -> xr.DataTree:
-    """All of it, in memory, once its bytes are known to be those that were written."""
+def read_tree(source: Path, suffix: str, group: str | None = None) -> xr.DataTree:
+    """All of it, or one group of a zarr store, in memory, once its bytes are known to be those that were written."""
     if not (_is_marked(source.read_bytes()) if suffix == ".nc" else _is_stamped(_parts(source))):
         raise ValueError("its bytes are not those that were written")
     if suffix == ".nc":
@@ -232,9 +233,9 @@ def _read(source: Path, suffix: str) -> xr.DataTree:
     from zarr.storage import LocalStore, ZipStore
 
     store: Any = (LocalStore if suffix == ".zarr" else ZipStore)(source, read_only=True)
-    with store as reader, xr.open_datatree(reader, engine="zarr", **ZARR) as opened:
+    with store as reader, xr.open_datatree(reader, engine="zarr", group=group, **ZARR) as opened:
         tree = opened.load()
-    del tree.attrs[STAMP]
+    tree.attrs.pop(STAMP, None)
     return tree
 
 

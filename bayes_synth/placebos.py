@@ -10,26 +10,22 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-import arviz_stats
 import numpy as np
 import pandas as pd
-import xarray as xr
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from bayes_synth.calibration import COLUMNS, Calibration, Placebos, check_excluded
-from bayes_synth.draws import predicted
 from bayes_synth.errors import DesignError, SamplingFailed
-from bayes_synth.model import SyntheticControl, task_for
+from bayes_synth.model import SyntheticControl
 from bayes_synth.panel import Panel
-from bayes_synth.sampling import Settings, entropy, sample
+from bayes_synth.refitting import refitted
+from bayes_synth.sampling import Settings, entropy
 
-__all__ = ["placebos", "settled"]
+__all__ = ["placebos"]
 
 RAW = tuple(name for name in COLUMNS if name != "z")
 """What one refit says by itself; a z-score needs them all."""
-R_HAT = 1.05
-"""Looser than the fit's: a z-score needs a mean and a standard deviation to a tenth."""
 
 
 class Answer(NamedTuple):
@@ -157,19 +153,11 @@ def _row(
         cores=1,
         progressbar=False,
     )
-    seed, rng = smaller.streams()
-    sampled = sample(task_for(model, placebo, like=panel), smaller, seed)
-    path, inputs, gap = predicted(model, placebo, sampled.posterior, rng)
-    outcome = inputs.measure.forward(placebo.treated_outcome.sel(time=placebo.post.to_numpy()))
+    found = refitted(model, placebo, smaller, like=panel)
+    outcome = found.inputs.measure.forward(found.observed)
     # Where the treated unit has no outcome, a placebo has none either.
-    average, realised = path.where(outcome.notnull()).mean("time"), outcome.mean()
+    average, realised = found.average(outcome), outcome.mean()
     error, sd = float(realised - average.mean()), float(average.std(ddof=1))
-    divergences = int(sampled.sample_stats["diverging"].sum())
-    row = {"error": error, "sd": sd, "scale": inputs.scale, "divergences": divergences}
-    return Answer(row | {"ok": settled(average, sampled.sample_stats)}, gap.to_numpy())
-
-
-def settled(average: xr.DataArray, sample_stats: xr.Dataset) -> bool:
-    """Whether a refit's average is good enough for a mean and a standard deviation."""
-    r_hat = float(arviz_stats.rhat(xr.Dataset({"average": average}))["average"])
-    return bool(r_hat <= R_HAT and sample_stats["diverging"].sum() <= 0.01 * average.size)
+    divergences = int(found.sampled.sample_stats["diverging"].sum())
+    row = {"error": error, "sd": sd, "scale": found.inputs.scale, "divergences": divergences}
+    return Answer(row | {"ok": found.settled(average)}, found.gap.to_numpy())

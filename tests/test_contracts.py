@@ -11,6 +11,7 @@ import make_errors_page
 import pytest
 
 import bayes_synth as bs
+from bayes_synth.batch import BatchResult, EffectDraws, FitTask
 from bayes_synth.effects import Effect
 from bayes_synth.fit import Fit
 from bayes_synth.model import SyntheticControl
@@ -20,14 +21,14 @@ PACKAGE = Path(bs.__file__).parent
 LAYERS = [
     "errors", "design", "remarks", "gaps", "intake", "panel", "outcome_scale", "datasets", "simulation", "priors",
     "noise", "simplex", "effects", "convergence", "holdout", "interrupts", "pairs", "chains", "sampling", "calibration",
-    "model", "draws", "placebos", "noise_choice", "provenance", "fit", "memory", "fitting", "plots", "checks", "report",
-    "document", "pages", "io", "testing", "__init__", "__main__",
+    "model", "draws", "refitting", "placebos", "noise_choice", "provenance", "fit", "memory", "fitting", "plots", "checks",
+    "report", "document", "pages", "io", "batch", "testing", "__init__", "__main__",
 ]  # fmt: skip
 FIT = {
     "panel", "model", "idata", "calibration", "effect", "summary", "weights", "diagnostics", "ok", "weights_ok", "synthetic",
     "counterfactual", "to_frame", "plot", "plot_effect", "plot_weights", "report", "save",
 }  # fmt: skip
-PUBLIC = [Panel, SyntheticControl, Fit, Effect]
+PUBLIC = [Panel, SyntheticControl, Fit, Effect, FitTask, BatchResult, EffectDraws]
 
 
 def module_imports(path: Path) -> Iterator[str]:
@@ -60,8 +61,8 @@ def test_files_stay_small():
 
 def test_the_public_names_are_those_of_the_design():
     assert sorted(bs.__all__) == [
-        "Calibration", "Effect", "Fit", "Panel", "SyntheticControl", "checks", "errors", "fetch_dataset", "load",
-        "load_dataset", "noise", "priors", "simulate", "testing",
+        "Calibration", "Effect", "Fit", "FitTask", "Panel", "SyntheticControl", "batch", "checks", "errors", "fetch_dataset",
+        "fit_many", "load", "load_dataset", "noise", "priors", "simulate", "testing",
     ]  # fmt: skip
 
 

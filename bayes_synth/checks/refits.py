@@ -20,15 +20,14 @@ from threadpoolctl import threadpool_limits
 from bayes_synth.calibration import Calibration
 from bayes_synth.checks.result import Verdict
 from bayes_synth.design import short
-from bayes_synth.draws import predicted
 from bayes_synth.effects import Effect, effect_draws
 from bayes_synth.errors import ConvergenceWarning
 from bayes_synth.fit import Fit
-from bayes_synth.model import SyntheticControl, task_for
+from bayes_synth.model import SyntheticControl
 from bayes_synth.panel import Panel
-from bayes_synth.placebos import settled
 from bayes_synth.provenance import fingerprint
-from bayes_synth.sampling import Settings, entropy, sample
+from bayes_synth.refitting import refitted
+from bayes_synth.sampling import Settings, entropy
 
 __all__ = [
     "Case", "Refit", "as_calibration", "as_row", "concluded", "posterior_sd", "refits", "shifted", "spread_by_kappa", "tail",
@@ -166,18 +165,15 @@ def _settled(fit: Fit, case: Case, settings: Settings) -> Refit:
 
 
 def _refit(fit: Fit, case: Case, settings: Settings) -> Refit:
-    seed, rng = settings.streams()
     like = fit.panel if set(case.panel.donors) <= set(fit.panel.donors) else case.panel
-    sampled = sample(task_for(case.model, case.panel, like=like), settings, seed)
-    path, inputs, _ = predicted(case.model, case.panel, sampled.posterior, rng)
-    observed = case.panel.treated_outcome.sel(time=case.panel.post.to_numpy())
-    average = path.where(observed.notnull()).mean("time")
-    path = spread_by_kappa(fit, path, observed.notnull(), inputs.scale, case.without, settings.calibration_stream())
-    weights = sampled.posterior["weights"].mean(("chain", "draw")).to_numpy()[: len(case.panel.donors)]
+    found = refitted(case.model, case.panel, settings, like=like)
+    seen, scale = found.observed.notnull(), found.inputs.scale
+    path = spread_by_kappa(fit, found.path, seen, scale, case.without, settings.calibration_stream())
+    weights = found.sampled.posterior["weights"].mean(("chain", "draw")).to_numpy()[: len(case.panel.donors)]
     return Refit(
-        effect_draws(observed, inputs.measure.back(path)),
+        effect_draws(found.observed, found.inputs.measure.back(path)),
         pd.Series(weights, index=pd.Index(case.panel.donors, dtype=object)),
-        settled(average, sampled.sample_stats),
+        found.settled(found.average(found.observed)),
     )
 
 

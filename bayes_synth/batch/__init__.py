@@ -1,0 +1,16 @@
+"""Many fits: in threads or processes, on Dask or Ray, in memory or streamed to a folder.
+
+>>> import bayes_synth as bs
+>>> tasks = bs.batch.placebos(bs.load_dataset("prop99"))  # doctest: +SKIP
+>>> bs.fit_many(tasks, random_seed=1).table  # doctest: +SKIP
+"""
+
+from bayes_synth.batch.makers import backdates, each_unit, leave_one_out, placebos
+from bayes_synth.batch.many import fit_many
+from bayes_synth.batch.one import EffectDraws, Failure
+from bayes_synth.batch.result import BatchResult
+from bayes_synth.batch.task import FitTask
+
+__all__ = [
+    "BatchResult", "EffectDraws", "Failure", "FitTask", "backdates", "each_unit", "fit_many", "leave_one_out", "placebos",
+]  # fmt: skip

@@ -1,0 +1,178 @@
+"""Lists of tasks that are often wanted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from bayes_synth.batch.task import FitTask
+from bayes_synth.design import check_treated, locked, short, texts
+from bayes_synth.errors import DesignError
+from bayes_synth.model import SyntheticControl
+from bayes_synth.panel import Panel
+from bayes_synth.priors import as_weights_prior
+from bayes_synth.refitting import R_HAT
+
+__all__ = ["backdates", "each_unit", "leave_one_out", "placebos"]
+
+UNCALIBRATED = SyntheticControl(calibrate=False)
+LEAST_ESS = 100
+"""Of a refit: enough for a median and an interval to a tenth of a standard deviation."""
+
+
+def placebos(
+    panel: Panel, *, model: SyntheticControl = UNCALIBRATED, draws: int = 400, tune: int = 300, chains: int = 2
+) -> list[FitTask]:
+    """Every donor in turn as if treated, the treated unit left out; a mean of several units is no placebo here.
+
+    Parameters
+    ----------
+    panel
+        With one treated unit.
+    model
+        Not calibrated by default: a calibrated one refits all other donors for each. A prior on the weights keeps the
+        concentration that it has in the whole pool.
+    draws, tune, chains
+        Of each fit.
+
+    Returns
+    -------
+    list of FitTask
+        Labelled ``treated``; donors that are constant before ``start`` are left out. They count as converged with R-hat
+        at most 1.05 and an effective sample size of at least 100.
+
+    Raises
+    ------
+    DesignError
+        D024 when several units are treated.
+
+    References
+    ----------
+    Abadie, Diamond and Hainmueller (2010), JASA 105(490), section 2.4.
+    """
+    panels = {}
+    for donor in panel.donors:
+        try:
+            panels[donor] = panel.as_if_treated(donor)
+        except DesignError as error:
+            if error.code != "V004":
+                raise
+    sizes = {"draws": draws, "tune": tune, "chains": chains}
+    return [_refit(unit, _kept(model, panel, unit), {"treated": donor}, sizes) for donor, unit in panels.items()]
+
+
+def leave_one_out(
+    panel: Panel, *, model: SyntheticControl = UNCALIBRATED, draws: int = 400, tune: int = 300, chains: int = 2
+) -> list[FitTask]:
+    """The panel without each of its donors in turn.
+
+    Parameters
+    ----------
+    panel
+        With at least two donors.
+    model, draws, tune, chains
+        As in :func:`placebos`.
+
+    Returns
+    -------
+    list of FitTask
+        Labelled ``without``.
+
+    Raises
+    ------
+    DesignError
+        D014 when there is one donor only.
+    """
+    sizes = {"draws": draws, "tune": tune, "chains": chains}
+    panels = {donor: panel.drop(donor) for donor in panel.donors}
+    return [_refit(less, _kept(model, panel, less), {"without": donor}, sizes) for donor, less in panels.items()]
+
+
+def backdates(
+    panel: Panel,
+    *,
+    periods: Sequence[int] = (1, 2, 3, 4, 5),
+    model: SyntheticControl = UNCALIBRATED,
+    draws: int = 400,
+    tune: int = 300,
+    chains: int = 2,
+) -> list[FitTask]:
+    """As if treatment had begun earlier; from the true start on nothing is used.
+
+    Parameters
+    ----------
+    panel
+        The data.
+    periods
+        How many periods earlier, each at least 1.
+    model, draws, tune, chains
+        As in :func:`placebos`.
+
+    Returns
+    -------
+    list of FitTask
+        Labelled ``start``, as text.
+
+    Raises
+    ------
+    DesignError
+        D002 for a number of periods that the pre-period does not have, D004 when too few are left to learn from.
+    """
+    sizes = {"draws": draws, "tune": tune, "chains": chains}
+    wrong = [k for k in periods if not 1 <= k <= len(panel.pre)]
+    if wrong:
+        raise DesignError("D002", f"periods={wrong} must lie between 1 and {len(panel.pre)}, the periods before start.")
+    starts = [panel.pre[-k] for k in periods]
+    return [_refit(panel.backdate(start), model, {"start": short(start)}, sizes) for start in starts]
+
+
+def each_unit(
+    panel: Panel,
+    *,
+    treated: Sequence[str] | None = None,
+    model: SyntheticControl = SyntheticControl(),
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+) -> list[FitTask]:
+    """Each treated unit by itself, on the donors that are common to all.
+
+    Parameters
+    ----------
+    panel
+        The data.
+    treated
+        Units that were treated from ``panel.start`` on; None for those of the panel. None of them is a donor.
+    model, draws, tune, chains
+        As in :meth:`bayes_synth.SyntheticControl.fit`.
+
+    Returns
+    -------
+    list of FitTask
+        Labelled ``treated``; converged by the standards of a fit.
+
+    Raises
+    ------
+    DesignError
+        D007 for a label that is not in the data, D014 when no donor is left.
+    """
+    chosen = texts(panel.treated if treated is None else treated)
+    check_treated(chosen, panel.outcomes["unit"].to_numpy().tolist())
+    donors = [donor for donor in panel.donors if donor not in chosen]
+    sizes: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
+    return [FitTask(_alone(panel, unit, donors), model, {"treated": unit}, **sizes) for unit in chosen]
+
+
+def _alone(panel: Panel, unit: str, donors: Sequence[str]) -> Panel:
+    outcomes = panel.outcomes.sel(unit=pd.Index(sorted([unit, *donors]), dtype=object))
+    return replace(panel, outcomes=locked(outcomes), treated=(unit,))
+
+
+def _refit(panel: Panel, model: SyntheticControl, labels: dict[str, Any], sizes: dict[str, Any]) -> FitTask:
+    return FitTask(panel, model, labels, **sizes, target_accept=0.95, largest_r_hat=R_HAT, least_ess=LEAST_ESS)
+
+
+def _kept(model: SyntheticControl, panel: Panel, smaller: Panel) -> SyntheticControl:
+    """The same prior on each donor that is kept."""
+    return replace(model, weights=as_weights_prior(model.weights).restricted(panel.donors, smaller.donors))

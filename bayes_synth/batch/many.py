@@ -1,0 +1,208 @@
+"""Many fits: what has been done, what is to be done, and the user's options."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import closing
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import joblib
+from rich.console import Console
+
+from bayes_synth import errors
+from bayes_synth.batch.bar import Bar
+from bayes_synth.batch.one import Failure, Keep, Outcome, run, single_threaded
+from bayes_synth.batch.pool import Source, outcomes
+from bayes_synth.batch.result import BatchResult, Known, collected
+from bayes_synth.batch.store import Folder, Memory, Results
+from bayes_synth.batch.task import FitTask
+from bayes_synth.errors import BayesSynthError, ConvergenceWarning, PriorError, SamplingFailed, suggestion
+from bayes_synth.sampling import entropy
+
+__all__ = ["fit_many"]
+
+OnError = Literal["record", "raise"]
+
+
+def fit_many(
+    tasks: Iterable[FitTask],
+    *,
+    n_jobs: int = -1,
+    backend: str | None = None,
+    keep: Keep = "summary",
+    store: str | PathLike[str] | None = None,
+    resume: bool = True,
+    on_error: OnError = "record",
+    progressbar: bool = True,
+    random_seed: Any = None,
+) -> BatchResult:
+    """Fit every task; one that fails, or a worker that dies, costs no other task.
+
+    Parameters
+    ----------
+    tasks
+        See :class:`bayes_synth.FitTask`, and :mod:`bayes_synth.batch` for lists of them. An iterator is read as it goes, so
+        that ten thousand panels need not be in memory together. Equal tasks are fitted once.
+    n_jobs
+        Tasks at a time; -1 for as many as the backend has cores.
+    backend
+        Of joblib: ``"threading"`` (one process), ``"loky"`` (processes), or another that is registered. None for the one
+        of ``joblib.parallel_config(...)``, and threads without one; ``joblib.parallel_config(backend="dask")`` and
+        ``"ray"`` make it a cluster. Fits that are sampled by nutpie compile once in each process.
+    keep
+        ``"summary"``: the row of each fit; ``"draws"``: also the draws of its counterfactual; ``"full"``: all of it.
+    store
+        A folder of this batch's own, into which results are written as they come.
+    resume
+        Whether results that the folder holds already are taken over. If not, a folder with results is an error.
+    on_error
+        Whether a failed task is recorded in ``failures`` and the others go on, or its error is raised.
+    progressbar
+        Whether a bar, and at the end how many are fine, flagged and failed, is shown.
+    random_seed
+        As in :meth:`bayes_synth.SyntheticControl.fit`; a task's own seed comes from this and the task's content. None takes
+        the folder's.
+
+    Returns
+    -------
+    BatchResult
+        The same numbers for any ``n_jobs``, ``backend``, order and company, on one type of machine, bit for bit.
+
+    Raises
+    ------
+    PriorError
+        O001 for options that do not exist, and for what is no task; O009 for a seed that is none.
+    LoadError
+        L001 when the folder holds other things, or damaged files, L002 when a newer version wrote it, L004 when it holds
+        results and ``resume`` is off, L008 when they are of another seed, ``keep`` or version.
+    BayesSynthError
+        With ``on_error="raise"`` that of the first task that failed; S006 when it came from elsewhere.
+
+    Warns
+    -----
+    ConvergenceWarning
+        S004 after an interrupt (Ctrl-C): the results are those that were ready, the others are among the failures.
+
+    Notes
+    -----
+    A fit that has not converged is sampled once more, with smaller steps (nutpie) or four times the sweeps (slices) and
+    twice the tuning; the better attempt counts, and ``ok`` says whether it passes. One that converged at once has the draws
+    of ``task.model.fit(task.panel, random_seed=task.seed(random_seed), ...)`` with the task's sizes.
+
+    A task whose worker died is run again with others in the same plight, then by itself, and then is a failure.
+    """
+    for name, value, known in (("keep", keep, get_args(Keep)), ("on_error", on_error, get_args(OnError))):
+        if value not in known:
+            raise PriorError("O001", f"{name}={value!r} is unknown. {suggestion(value, known)}")
+    results, seed = _results(store, random_seed, keep, resume=resume)
+    batch = _Batch(tasks, results, keep)
+    source = Source(batch.todo())
+    pool = partial(joblib.Parallel, **({"backend": backend} if backend else {"prefer": "threads"}))
+    answers = outcomes(source, pool, n_jobs, partial(run, random_seed=seed, keep=keep))
+    bar = Bar(len(tasks) if isinstance(tasks, Sized) else None, shown=progressbar)
+    try:
+        with bar, single_threaded(), closing(answers):
+            for outcome in answers:
+                batch.take(outcome, on_error)
+                bar.update(done=batch.done, fitted=batch.fitted, failed=len(batch.failures))
+        if source.error:
+            raise source.error
+    except KeyboardInterrupt:
+        batch.interrupted()
+    finally:
+        results.flush()
+    found = collected(batch.known, results, batch.failures, keep, seed)
+    if progressbar:
+        Console().print(repr(found))
+    return found
+
+
+def _results(store: str | PathLike[str] | None, random_seed: Any, keep: Keep, *, resume: bool) -> tuple[Results, int]:
+    """Where results go, and the batch's seed."""
+    if store is None:
+        return Memory(), entropy(random_seed)
+    folder = Folder(Path(store), None if random_seed is None else entropy(random_seed), keep, resume=resume)
+    return folder, folder.random_seed
+
+
+class _Batch:
+    """What is known of the tasks, and what became of them."""
+
+    def __init__(self, tasks: Iterable[FitTask], results: Results, keep: Keep) -> None:
+        self.known: list[Known] = []
+        self.failures: dict[str, Failure] = {}
+        self.fitted, self._skipped = 0, 0
+        self._results, self._keep = results, keep
+        self._seen: set[str] = set()
+        if isinstance(tasks, Sequence):
+            self._meet(tasks)
+            self._tasks = iter(sorted(tasks, key=_structure))
+        else:
+            self._tasks = map(self._met, tasks)
+
+    @property
+    def done(self) -> int:
+        """Tasks that need no more work."""
+        return self.fitted + self._skipped
+
+    def todo(self) -> Iterator[tuple[str, FitTask]]:
+        """Tasks without a result, equal ones once."""
+        for task in self._tasks:
+            if task.key in self._seen or task.key in self._results.rows:
+                self._skipped += 1
+            else:
+                yield task.key, task
+            self._seen.add(task.key)
+
+    def take(self, outcome: Outcome, on_error: OnError) -> None:
+        """One answer."""
+        self.fitted += 1
+        if outcome.failure is None:
+            self._results.add(outcome)
+            return
+        self.failures[outcome.key] = outcome.failure
+        if on_error == "raise":
+            raise self._as_error(outcome.key, outcome.failure)
+
+    def interrupted(self) -> None:
+        """What an interrupt left undone is a failure of its own kind."""
+        for _ in self.todo():
+            pass
+        words = "interrupted before it was done; run the batch again, with the same store if it has one"
+        undone = Failure(-1, {}, "KeyboardInterrupt", "S004", words)
+        left = {key for key, _, _ in self.known if key not in self._results.rows} - self.failures.keys()
+        self.failures |= dict.fromkeys(left, undone)
+        warnings.warn(
+            f"[S004] interrupted: {len(left)} of {len(self.known)} fits were not done; run it again for all of them.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+    def _met(self, task: FitTask) -> FitTask:
+        if not isinstance(task, FitTask):
+            raise PriorError("O001", f"fit_many() takes bs.FitTask objects, got {type(task).__name__}.")
+        self.known.append(Known(task.key, dict(task.labels), None if self._keep == "summary" else task))
+        return task
+
+    def _meet(self, tasks: Iterable[FitTask]) -> None:
+        for task in tasks:
+            self._met(task)
+
+    def _as_error(self, key: str, failure: Failure) -> BayesSynthError:
+        """The error again, as its own type if it is one of the library's."""
+        kind = vars(errors).get(failure.error, SamplingFailed)
+        labels = next(labels for known, labels, _ in self.known if known == key)
+        if failure.code == "S006":
+            error: BayesSynthError = SamplingFailed("S006", f"a task failed: {failure.error}: {failure.message}")
+        else:
+            error = kind(failure.code, failure.message)
+        error.add_note(f"In the task {labels}.\n{failure.traceback}")
+        return error
+
+
+def _structure(task: FitTask) -> tuple[str, int, int, int]:
+    """Tasks that nutpie samples with one compiled model stand together, so that none is compiled twice."""
+    panel, noise = task.panel, type(task.model.noise).__name__
+    return noise, -(-len(panel.donors) // 8), len(panel.gaps), len(panel.pre)
