@@ -9,12 +9,15 @@ import time
 from pathlib import Path
 
 from common import caution, footer, load, table, write_between
-from real_panels import PANELS
+from real_panels import PANELS as SCORED
+from real_panels import local
 
 import bayes_synth as bs
 from bayes_synth.checks import Checks
 
 SEED = 1
+PANELS = SCORED | {"GeoLift": lambda: local("geolift", "geolift_test")}
+"""GeoLift with both of its treated markets; the scoreboard has one, for more placebos."""
 
 
 def examine(name: str, folder: Path) -> tuple[bs.Fit, Checks, float]:

@@ -16,7 +16,7 @@ from bayes_synth.simplex import direction, simplex_least_squares
 DATA = os.environ.get("BAYES_SYNTH_DATA", str(ROOT.parent / "shared" / "data"))
 
 
-def _local(name: str, file: str, *, leave_out: tuple[str, ...] | None = None, **changes: Any) -> bs.Panel:
+def local(name: str, file: str, *, leave_out: tuple[str, ...] | None = None, **changes: Any) -> bs.Panel:
     """A dataset to fetch, from the copy in ``DATA``."""
     remote = FETCHED[name]
     out = remote.leave_out if leave_out is None else leave_out
@@ -26,10 +26,10 @@ def _local(name: str, file: str, *, leave_out: tuple[str, ...] | None = None, **
 
 PANELS: dict[str, Callable[[], bs.Panel]] = {
     "Prop 99": lambda: bs.load_dataset("prop99"),
-    "Germany": lambda: _local("germany", "germany"),
-    "Basque 1970": lambda: _local("basque", "basque"),
-    "Basque 1975": lambda: _local("basque", "basque", start=1975),
-    "GeoLift": lambda: _local("geolift", "geolift_test", treated="chicago", leave_out=("portland",)),
+    "Germany": lambda: local("germany", "germany"),
+    "Basque 1970": lambda: local("basque", "basque"),
+    "Basque 1975": lambda: local("basque", "basque", start=1975),
+    "GeoLift": lambda: local("geolift", "geolift_test", treated="chicago", leave_out=("portland",)),
     "Texas": lambda: bs.load_dataset("texas"),
 }
 
