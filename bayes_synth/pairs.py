@@ -99,8 +99,10 @@ def advance(regression, state, sweeps, rng, weights, scales, densities):  # type
             _whiten(regression.donors, regression.noise, state.log_scales, whitened)
             _whiten(residual, regression.noise, state.log_scales, white)
             _move_weights(regression, state, whitened, white[0], sums, rng)
-        weights[draw] = state.weights
-        scales[draw] = np.exp(state.log_scales)
+        for j in range(donors):
+            weights[draw, j] = state.weights[j]
+        for which in range(2):
+            scales[draw, which] = np.exp(state.log_scales[which])
         densities[draw] = _log_posterior(regression, state, residual[0])
 
 
@@ -114,24 +116,29 @@ def log_posterior(regression, state):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _log_posterior(regression, state, residual):  # type: ignore[no-untyped-def]
     _residual(regression, state, residual)
-    prior = np.sum((regression.concentration - 1) * state.log_weights)
+    prior = 0.0
+    for j in range(state.weights.size):
+        prior += (regression.concentration[j] - 1) * state.log_weights[j]
     return prior + _log_density(regression, state.log_scales, residual)
 
 
 @njit(nogil=True, cache=True)
 def _normalise(state):  # type: ignore[no-untyped-def]
     """Moves keep the sum of the weights up to rounding; start every sweep at exactly one."""
-    total = np.log(state.weights.sum())
-    state.log_weights[:] -= total
-    state.weights[:] = np.exp(state.log_weights)
+    total = np.log(_total(state.weights, 0, state.weights.size))
+    for j in range(state.weights.size):
+        state.log_weights[j] -= total
+        state.weights[j] = np.exp(state.log_weights[j])
 
 
 @njit(nogil=True, cache=True)
 def _residual(regression, state, residual):  # type: ignore[no-untyped-def]
-    residual[:] = regression.outcome
+    for k in range(residual.size):
+        residual[k] = regression.outcome[k]
     for j in range(state.weights.size):
         if state.weights[j] > NEGLIGIBLE:
-            residual -= state.weights[j] * regression.donors[j]
+            for k in range(residual.size):
+                residual[k] -= state.weights[j] * regression.donors[j, k]
 
 
 @njit(nogil=True, cache=True)
@@ -196,8 +203,10 @@ def _whiten(rows, noise, log_scales, out):  # type: ignore[no-untyped-def]
     What level and slope explain is taken out; their own prior's share stands in the last two places.
     """
     periods, s, q = rows.shape[1], np.exp(log_scales[0]), np.exp(log_scales[1])
-    root = 1 / np.sqrt(s * s + FLOOR * FLOOR + q * q * noise.walk)
-    first, second = noise.columns[:, 0] * root, noise.columns[:, 1] * root
+    root, first, second = np.empty(periods), np.empty(periods), np.empty(periods)
+    for k in range(periods):
+        root[k] = 1 / np.sqrt(s * s + FLOOR * FLOOR + q * q * noise.walk[k])
+        first[k], second[k] = noise.columns[k, 0] * root[k], noise.columns[k, 1] * root[k]
     aa, bb = noise.precisions[0] + _inner(first, first), noise.precisions[1] + _inner(second, second)
     ab = _inner(first, second)
     information = aa * bb - ab * ab
@@ -211,6 +220,14 @@ def _whiten(rows, noise, log_scales, out):  # type: ignore[no-untyped-def]
             white[k] -= level * first[k] + slope * second[k]
         out[j, periods] = np.sqrt(noise.precisions[0]) * level
         out[j, periods + 1] = np.sqrt(noise.precisions[1]) * slope
+
+
+@njit(nogil=True, cache=True)
+def _total(values, first, end):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for k in range(first, end):
+        total += values[k]
+    return total
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
@@ -243,7 +260,7 @@ def _move_weights(regression, state, whitened, residual, sums, rng):  # type: ig
     if donors == 1:
         return
     for b in range(sums.size):
-        sums[b] = state.weights[b * BLOCK : (b + 1) * BLOCK].sum()
+        sums[b] = _total(state.weights, b * BLOCK, min((b + 1) * BLOCK, donors))
     both, one, any_two = max(10, donors // 4), 3 * donors, max(1, donors // 8)
     for n in range(both + one + any_two):
         i = _by_weight(state.weights, sums, rng) if n < both + one else int(rng.random() * donors)
@@ -258,7 +275,7 @@ def _move_weights(regression, state, whitened, residual, sums, rng):  # type: ig
 @njit(nogil=True, cache=True)
 def _by_weight(weights, sums, rng):  # type: ignore[no-untyped-def]
     """A donor with probability equal to its weight."""
-    rest, b = rng.random() * sums.sum(), 0
+    rest, b = rng.random() * _total(sums, 0, sums.size), 0
     while rest > sums[b] and b < sums.size - 1:
         rest -= sums[b]
         b += 1
