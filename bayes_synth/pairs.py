@@ -58,7 +58,7 @@ class State(NamedTuple):
 
 def sweeps_per_draw(donors: int) -> int:
     """Sweeps between two stored draws: more donors mix more slowly."""
-    return min(8, 1 + donors // 100)
+    return min(8, 1 + donors // 40)
 
 
 def start(regression: Regression, rng: np.random.Generator) -> State:
