@@ -30,6 +30,7 @@ h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 thead th{background:var(--soft)}img{max-width:100%;height:auto;background:#fff;border-radius:.3rem}figure{margin:1rem 0}
+@media(max-width:500px){table{font-size:.78rem}th,td{padding:.25rem .3rem}}
 @media print{body{max-width:none;padding:0}h2,figure,tr{break-inside:avoid}}
 """
 
