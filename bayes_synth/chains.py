@@ -13,7 +13,7 @@ import xarray as xr
 from rich.progress import Progress
 
 from bayes_synth.errors import SamplingFailed
-from bayes_synth.pairs import Regression, advance, log_posterior, start, sweeps_per_draw
+from bayes_synth.pairs import Regression, advance, start, sweeps_per_draw
 
 __all__ = ["sample_chains"]
 
@@ -56,7 +56,7 @@ def sample_chains(
     Raises
     ------
     SamplingFailed
-        S001 when the density at a start is not finite.
+        S001 when the density is not finite.
     """
     donors, sweeps = len(regression.donors), effort * sweeps_per_draw(len(regression.donors))
     weights, scales = np.full((chains, draws, donors), np.nan), np.full((chains, draws, 2), np.nan)
@@ -95,12 +95,6 @@ def _chain(
 ) -> None:
     """One chain, written where it belongs."""
     state = start(regression, rng)
-    if not np.isfinite(log_posterior(regression, state)):
-        raise SamplingFailed(
-            "S001",
-            "the sampler could not start: the posterior density at a point drawn from the prior is not finite.\n"
-            "  Are the outcomes extreme? See them with panel.outcomes.",
-        )
     unused = np.empty((BLOCK, weights.shape[1])), np.empty((BLOCK, 2)), np.empty(BLOCK)
     for targets, total, each in ((unused, tune, 1), ((weights, scales, densities), len(weights), sweeps)):
         for first in range(0, total, BLOCK):
@@ -109,4 +103,14 @@ def _chain(
             count = min(BLOCK, total - first)
             where = slice(count) if targets is unused else slice(first, first + count)
             advance(regression, state, each, rng, *(array[where] for array in targets))
+            _check(targets[2][where])
             tick(count)
+
+
+def _check(densities: np.ndarray) -> None:
+    if not np.isfinite(densities).all():
+        raise SamplingFailed(
+            "S001",
+            "the sampler could not start: the posterior density near a point drawn from the prior is not finite.\n"
+            "  Are the outcomes extreme? See them with panel.outcomes.",
+        )
