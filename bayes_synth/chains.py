@@ -56,7 +56,7 @@ def sample_chains(
     Raises
     ------
     SamplingFailed
-        S001 when the density is not finite.
+        S001 when the density is not finite at the start, S002 later.
     """
     donors, sweeps = len(regression.donors), effort * sweeps_per_draw(len(regression.donors))
     weights, scales = np.full((chains, draws, donors), np.nan), np.full((chains, draws, 2), np.nan)
@@ -103,14 +103,20 @@ def _chain(
             count = min(BLOCK, total - first)
             where = slice(count) if targets is unused else slice(first, first + count)
             advance(regression, state, each, rng, *(array[where] for array in targets))
-            _check(targets[2][where])
+            _check(targets[2][where], begun=targets is not unused or first > 0)
             tick(count)
 
 
-def _check(densities: np.ndarray) -> None:
-    if not np.isfinite(densities).all():
+def _check(densities: np.ndarray, *, begun: bool) -> None:
+    if np.isfinite(densities).all():
+        return
+    if begun:
         raise SamplingFailed(
-            "S001",
-            "the sampler could not start: the posterior density near a point drawn from the prior is not finite.\n"
-            "  Are the outcomes extreme? See them with panel.outcomes.",
+            "S002",
+            "the sampler broke down: a posterior density is not finite. Report it, with the panel and the model.",
         )
+    raise SamplingFailed(
+        "S001",
+        "the sampler could not start: the posterior density near a point drawn from the prior is not finite.\n"
+        "  Are the outcomes extreme? See them with panel.outcomes.",
+    )

@@ -16,7 +16,6 @@ from bayes_synth.design import ROUNDING
 from bayes_synth.errors import PriorError
 from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.ar1 import Autocorrelation
-from bayes_synth.noise.base import DiagonalNoise
 from bayes_synth.outcome_scale import OutcomeScale, outcome_scale
 from bayes_synth.panel import Panel
 from bayes_synth.priors import (
@@ -354,23 +353,14 @@ def as_regression(
     prior, noise = as_weights_prior(model.weights), model.process.diagonal(inputs.periods)
     if noise is None or not isinstance(prior, Dirichlet) or len(inputs.gaps):
         return None
-    return partial(_regression, model, inputs, prior.alpha(donors), noise)
 
+    def made() -> "Regression":
+        from bayes_synth.pairs import regression
 
-def _regression(
-    model: SyntheticControl, inputs: Inputs, concentration: float | np.ndarray, noise: DiagonalNoise
-) -> "Regression":
-    from bayes_synth.pairs import Regression
+        pre = inputs.donor_outcomes[: inputs.periods]
+        return regression(model.process, noise, prior.alpha(donors), inputs.outcome, pre)
 
-    rotate, scales = model.process.rotate, model.process.priors()
-    donors = np.ascontiguousarray(rotate(inputs.donor_outcomes[: inputs.periods]).T)
-    return Regression(
-        np.array(rotate(inputs.outcome)),
-        donors,
-        np.full(len(donors), concentration, dtype=float),
-        noise,
-        np.array([float(scales[name].sigma) if name in scales else 0.0 for name in ("s", "q")]),
-    )
+    return made
 
 
 def scaled(model: SyntheticControl, panel: Panel) -> Inputs:

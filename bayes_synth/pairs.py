@@ -12,14 +12,15 @@ References
 Neal (2003), Annals of Statistics 31(3), section 4, for slices: stepping out, and shrinkage to the current point.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
-from bayes_synth.noise.base import FLOOR, DiagonalNoise
+from bayes_synth.noise.base import FLOOR, AbstractNoise, DiagonalNoise
 
-__all__ = ["Regression", "State", "advance", "log_posterior", "start", "sweeps_per_draw"]
+__all__ = ["Regression", "State", "advance", "log_posterior", "regression", "start", "sweeps_per_draw"]
 
 HALF = np.log(0.5)
 BLOCK = 32
@@ -34,6 +35,18 @@ WIDTHS = np.array([1.0, 1.5])
 """First widths of the slices of log s and log q; wrong ones cost time only."""
 
 
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Numba's compiler; where no folder can be written to keep the code, each process compiles for itself."""
+
+    def decorated(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(nogil=True, cache=True, **options)(function)
+        except RuntimeError:
+            return njit(nogil=True, **options)(function)
+
+    return decorated
+
+
 class Regression(NamedTuple):
     """A model as a regression: rotated ``outcome``, ``(pre,)``, on rotated ``donors``, ``(donor, pre)``.
 
@@ -46,6 +59,27 @@ class Regression(NamedTuple):
     concentration: np.ndarray
     noise: DiagonalNoise
     prior_sd: np.ndarray
+
+
+def regression(
+    process: AbstractNoise,
+    noise: DiagonalNoise,
+    concentration: float | np.ndarray,
+    outcome: np.ndarray,
+    donors: np.ndarray,
+) -> Regression:
+    """Series in time, shapes ``(pre,)`` and ``(pre, donor)``, with their noise and the concentration of their weights."""
+    scales = process.priors()
+    if process.level_precision == 0:
+        # A free level takes up the series' own, which would cancel in the sampler, with a loss of digits.
+        outcome, donors = outcome - outcome.mean(), donors - donors.mean(0)
+    return Regression(
+        np.array(process.rotate(outcome)),
+        np.ascontiguousarray(process.rotate(donors).T),
+        np.full(donors.shape[1], concentration, dtype=float),
+        noise,
+        np.array([float(scales[name].sigma) if name in scales else 0.0 for name in ("s", "q")]),
+    )
 
 
 class State(NamedTuple):
@@ -70,7 +104,7 @@ def start(regression: Regression, rng: np.random.Generator) -> State:
     return State(logs, np.exp(logs), np.log(np.maximum(scales, FLOOR)))
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def advance(regression, state, sweeps, rng, weights, scales, densities):  # type: ignore[no-untyped-def]
     """As many draws as ``weights`` has rows, each after some sweeps; the state ends at the last.
 
@@ -106,14 +140,14 @@ def advance(regression, state, sweeps, rng, weights, scales, densities):  # type
         densities[draw] = _log_posterior(regression, state, residual[0])
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def log_posterior(regression, state):  # type: ignore[no-untyped-def]
     """Log density of weights, ``log s`` and ``log q``, up to a constant."""
     residual = np.empty(regression.outcome.size)
     return _log_posterior(regression, state, residual)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _log_posterior(regression, state, residual):  # type: ignore[no-untyped-def]
     _residual(regression, state, residual)
     prior = 0.0
@@ -122,7 +156,7 @@ def _log_posterior(regression, state, residual):  # type: ignore[no-untyped-def]
     return prior + _log_density(regression, state.log_scales, residual)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _normalise(state):  # type: ignore[no-untyped-def]
     """Moves keep the sum of the weights up to rounding; start every sweep at exactly one."""
     total = np.log(_total(state.weights, 0, state.weights.size))
@@ -131,7 +165,7 @@ def _normalise(state):  # type: ignore[no-untyped-def]
         state.weights[j] = np.exp(state.log_weights[j])
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _residual(regression, state, residual):  # type: ignore[no-untyped-def]
     for k in range(residual.size):
         residual[k] = regression.outcome[k]
@@ -141,7 +175,7 @@ def _residual(regression, state, residual):  # type: ignore[no-untyped-def]
                 residual[k] -= state.weights[j] * regression.donors[j, k]
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _log_density(regression, log_scales, residual):  # type: ignore[no-untyped-def]
     """Log likelihood with level and slope integrated out, plus the log prior of the scales' logs."""
     noise, s, q = regression.noise, np.exp(log_scales[0]), np.exp(log_scales[1])
@@ -169,7 +203,7 @@ def _log_density(regression, log_scales, residual):  # type: ignore[no-untyped-d
     return value
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _move_scale(which, regression, state, residual, rng):  # type: ignore[no-untyped-def]
     """A slice of ``log s`` or ``log q``."""
     logs, width = state.log_scales, WIDTHS[which]
@@ -196,7 +230,7 @@ def _move_scale(which, regression, state, residual, rng):  # type: ignore[no-unt
     logs[which] = here
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _whiten(rows, noise, log_scales, out):  # type: ignore[no-untyped-def]
     """Rows of length ``periods + 2`` whose inner products are those of ``rows`` under the noise's precision.
 
@@ -222,7 +256,7 @@ def _whiten(rows, noise, log_scales, out):  # type: ignore[no-untyped-def]
         out[j, periods + 1] = np.sqrt(noise.precisions[1]) * slope
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _total(values, first, end):  # type: ignore[no-untyped-def]
     total = 0.0
     for k in range(first, end):
@@ -230,7 +264,7 @@ def _total(values, first, end):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+@compiled(fastmath={"reassoc", "contract"})
 def _inner(x, y):  # type: ignore[no-untyped-def]
     total = 0.0
     for k in range(x.size):
@@ -238,7 +272,7 @@ def _inner(x, y):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+@compiled(fastmath={"reassoc", "contract"})
 def _along(x, y, residual):  # type: ignore[no-untyped-def]
     """Curvature and slope of the log likelihood when weight moves from ``y`` to ``x``."""
     curvature, slope = 0.0, 0.0
@@ -249,7 +283,7 @@ def _along(x, y, residual):  # type: ignore[no-untyped-def]
     return curvature, slope
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _move_weights(regression, state, whitened, residual, sums, rng):  # type: ignore[no-untyped-def]
     """A sweep: pairs of donors in use, pairs with one in use, and pairs of any two.
 
@@ -272,7 +306,7 @@ def _move_weights(regression, state, whitened, residual, sums, rng):  # type: ig
         _move_pair(i, j, n < both, regression.concentration, state, whitened, residual, sums, rng)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _by_weight(weights, sums, rng):  # type: ignore[no-untyped-def]
     """A donor with probability equal to its weight."""
     rest, b = rng.random() * _total(sums, 0, sums.size), 0
@@ -286,7 +320,7 @@ def _by_weight(weights, sums, rng):  # type: ignore[no-untyped-def]
     return i
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _move_pair(i, j, by_weight, concentration, state, whitened, residual, sums, rng):  # type: ignore[no-untyped-def]
     """Two donors share their weight anew."""
     logs, weights, mass = state.log_weights, state.weights, state.weights[i] + state.weights[j]
@@ -308,32 +342,33 @@ def _move_pair(i, j, by_weight, concentration, state, whitened, residual, sums, 
             residual[k] -= moved * (whitened[i, k] - whitened[j, k])
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
     """A slice of the share ``u`` of the first of two donors; logs of ``u`` and of ``1 - u``, from ``old``.
 
-    The coordinate is ``(2u)^a / 2`` below one half and ``1 - (2(1-u))^b / 2`` above, with concentrations ``a`` and ``b``: in
-    it a sparse prior is nearly flat, its density staying within a factor of two to the power ``1 - a``.
+    The coordinate is ``(2u)^p / 2`` below one half and ``1 - (2(1-u))^q / 2`` above, with ``p`` and ``q`` the concentrations
+    ``a`` and ``b``, but at most 1: in it a sparse prior is nearly flat, its density staying within a factor of two to the
+    power ``1 - a``.
     """
-    (log_u, log_rest), below, above = old, _constant(a), _constant(b)
-    before, left, right = np.exp(log_u), 0.0, 1.0
+    (log_u, log_rest), p, q = old, min(a, 1.0), min(b, 1.0)
+    below, above, before, left, right = _constant(p), _constant(q), np.exp(log_u), 0.0, 1.0
     if log_u < log_rest:
-        here, height = 0.5 * np.exp(a * (log_u - HALF)), below + (b - 1) * log_rest
+        here, height = 0.5 * np.exp(p * (log_u - HALF)), below + (b - 1) * log_rest + (a - p) * log_u
     else:
-        here, height = 1 - 0.5 * np.exp(b * (log_rest - HALF)), above + (a - 1) * log_u
+        here, height = 1 - 0.5 * np.exp(q * (log_rest - HALF)), above + (a - 1) * log_u + (b - q) * log_rest
     height -= rng.standard_exponential()
     for _ in range(MOST):
         point = left + (right - left) * rng.random()
         if point < 0.5:
-            log_u = HALF + np.log(2 * max(point, TINY)) / a
+            log_u = HALF + np.log(2 * max(point, TINY)) / p
             u = np.exp(log_u)
             log_rest = np.log1p(-u)
-            value = below + (b - 1) * log_rest
+            value = below + (b - 1) * log_rest + (a - p) * log_u
         else:
-            log_rest = HALF + np.log(2 * (1 - point)) / b
+            log_rest = HALF + np.log(2 * max(1 - point, TINY)) / q
             u = 1 - np.exp(log_rest)
             log_u = np.log(u)
-            value = above + (a - 1) * log_u
+            value = above + (a - 1) * log_u + (b - q) * log_rest
         change = u - before
         if value + change * (slope - 0.5 * curvature * change) >= height:
             return log_u, log_rest
@@ -344,7 +379,7 @@ def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
     return old
 
 
-@njit(nogil=True, cache=True)
-def _constant(concentration):  # type: ignore[no-untyped-def]
-    """Log of ``u^(a-1)`` over the coordinate's slope there, ``2^(1-a) / a``."""
-    return -(1 - concentration) * HALF - np.log(concentration)
+@compiled()
+def _constant(power):  # type: ignore[no-untyped-def]
+    """Log of ``u^(p-1)`` over the slope of the coordinate of power ``p`` there, ``2^(1-p) / p``."""
+    return -(1 - power) * HALF - np.log(power)

@@ -29,7 +29,7 @@ TYPES = {
     cls.__name__: cls
     for cls in (SyntheticControl, Calibration, Dirichlet, HalfNormal, LocalLevel, LocalLinearTrend, AR1, IID)
 }
-PACKAGES = ("bayes_synth", "pymc", "nutpie", "arviz", "numpy", "xarray")
+PACKAGES = ("bayes_synth", "pymc", "nutpie", "numba", "arviz", "numpy", "xarray")
 
 
 def provenance(

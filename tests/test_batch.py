@@ -23,7 +23,7 @@ from bayes_synth.convergence import diagnose, worst
 from bayes_synth.errors import ConvergenceWarning, DesignError, LoadError, PanelError, PriorError, SamplingFailed
 from bayes_synth.testing import fake_fit, fake_panel
 
-MANY = sys.modules["bayes_synth.batch.many"]
+MANY, ONE = (sys.modules[f"bayes_synth.batch.{name}"] for name in ("many", "one"))
 QUICK = {"draws": 50, "tune": 50, "chains": 2}
 LENIENT = QUICK | {"largest_r_hat": 2.0, "least_ess": 1}
 QUIET = {"progressbar": False, "random_seed": 5}
@@ -183,7 +183,8 @@ def test_an_error_of_the_callers_iterator_is_the_callers():
         bs.fit_many(broken(), **QUIET)
 
 
-def test_an_interrupt_leaves_what_is_ready(monkeypatch, reference):
+@pytest.mark.parametrize(("kind", "left", "read"), [(list, 4, 6), (iter, 1, 3)])
+def test_an_interrupt_leaves_what_is_ready(monkeypatch, reference, kind, left, read):
     made, real = [], MANY.run
 
     def interrupted(*args, **more):
@@ -193,10 +194,11 @@ def test_an_interrupt_leaves_what_is_ready(monkeypatch, reference):
         return real(*args, **more)
 
     monkeypatch.setattr(MANY, "run", interrupted)
-    with pytest.warns(ConvergenceWarning, match=r"S004.*interrupted: 4 of 6"):
-        found = bs.fit_many(iter(tasks()), n_jobs=1, **QUIET)
+    with pytest.warns(ConvergenceWarning, match=rf"S004.*interrupted: {left} of {read} fits") as caught:
+        found = bs.fit_many(kind(tasks()), n_jobs=1, **QUIET)
+    assert ("iterator still held was not read" in str(caught[0].message)) == (kind is iter)
     assert {failure.code for failure in found.failures} == {"S004"}
-    assert repr(found) == "6 fits: 2 fine, 0 flagged, 4 failed (4 of them interrupted)"
+    assert repr(found) == f"{read} fits: 2 fine, 0 flagged, {left} failed ({left} of them interrupted)"
     pd.testing.assert_frame_equal(bits(found).iloc[:2], reference.iloc[:2], check_exact=True)
 
 
@@ -499,3 +501,32 @@ def test_constant_donors_are_no_placebos():
     flat.loc[{"unit": "donor_01"}] = 3.0
     made = batch.placebos(replace(panel, outcomes=flat))
     assert [dict(task.labels)["treated"] for task in made] == ["donor_00", "donor_02", "donor_03"]
+
+
+def test_jobs_are_those_of_joblibs_context():
+    with joblib.parallel_config(n_jobs=1):
+        assert MANY._jobs(None) == 1
+        assert MANY._jobs(2) == 2
+    assert MANY._jobs(None) == -1
+
+
+def test_a_second_attempt_that_fails_leaves_the_first(monkeypatch):
+    real = ONE.refitted
+
+    def failing(model, panel, settings, **more):
+        if settings.attempt > 1:
+            raise SamplingFailed("S002", "crashed")
+        return real(model, panel, settings, **more)
+
+    monkeypatch.setattr(ONE, "refitted", failing)
+    task = replace(tasks(1)[0], least_ess=1e9)
+    found = bs.fit_many([task], n_jobs=1, **QUIET)
+    assert found.failures == ()
+    assert found.table["ok"].tolist() == [False]
+
+
+def test_a_relative_store_is_found_from_anywhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    found = bs.fit_many(tasks(1), n_jobs=1, store="here", keep="draws", **QUIET)
+    monkeypatch.chdir(tmp_path.parent)
+    assert np.isfinite(found.fits[0].effect("average").draws).all()

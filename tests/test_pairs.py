@@ -1,12 +1,15 @@
 """The slice sampler: its density, what its moves leave unchanged, and that chains do not depend on how they are run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numba import njit
 from scipy import stats
 from test_noise import NOISES, PAST, dense_log_density
 
 import bayes_synth as bs
-from bayes_synth import chains
+from bayes_synth import chains, pairs
 from bayes_synth.chains import sample_chains
 from bayes_synth.errors import PriorError, SamplingFailed
 from bayes_synth.model import task_for
@@ -188,3 +191,37 @@ def test_starts_are_spread_as_the_prior():
     scales = np.exp([start(found, rng).log_scales for _ in range(2000)])
     assert stats.kstest(scales[:, 0], stats.halfnorm(scale=1.0).cdf).pvalue > 1e-3
     assert stats.kstest(scales[:, 1], stats.halfnorm(scale=0.5).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    "concentration", [(20, 20, 20), (200, 200, 200), (5000, 5000, 5000), (2000, 1000, 0.5), (0.01, 50, 3)]
+)
+def test_large_and_unequal_concentrations_lose_no_digits(concentration):
+    found, _, _ = regression(IID(), donors=3)
+    same = np.ascontiguousarray(np.broadcast_to(found.donors[0], found.donors.shape))
+    alpha = np.array(concentration, dtype=float)
+    posterior, _, _ = sample_chains(
+        found._replace(donors=same, concentration=alpha), **SIZE | {"draws": 8000, "tune": 500}
+    )
+    weights = posterior["weights"].to_numpy()[:, ::20].reshape(-1, 3)
+    laws = [stats.beta(a, alpha.sum() - a) for a in alpha]
+    assert all(stats.kstest(weights[:, j], law.cdf).pvalue > 1e-3 for j, law in enumerate(laws))
+
+
+def test_a_free_level_far_from_the_donors_costs_no_digits(panel):
+    """The same panel with donors a million scales away: only the offset may differ."""
+    far = replace(panel, outcomes=panel.outcomes + 1e8 * (panel.outcomes["unit"] != panel.treated[0]))
+    model = bs.SyntheticControl(noise=IID(), calibrate=False)
+    near, moved = (task_for(model, p, like=p).regression() for p in (panel, far))
+    state = start(near, np.random.default_rng(1))
+    assert log_posterior(moved, state) == pytest.approx(log_posterior(near, state), abs=1e-4)
+
+
+def test_where_nothing_can_be_cached_each_process_compiles(monkeypatch):
+    def uncached(**options):
+        if options.pop("cache", False):
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(pairs, "njit", uncached)
+    assert pairs.compiled()(lambda x: x + 1)(1) == 2

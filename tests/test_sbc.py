@@ -63,7 +63,7 @@ PLANTED = {
     "no log determinant": ("squares + logs + np.log(product)", "squares"),
     "half the standard deviation": ("variance = s * s", "variance = 0.25 * s * s"),
     "no correction for drawing by weight": ("rng.random() * weights[i] * weights[j] > after * rest", "False"),
-    "no Jacobian of the coordinate": ("value = below + (b - 1) * log_rest", "value = below - a * log_u"),
+    "no Jacobian of the coordinate": ("value = below + (b - 1) * log_rest", "value = below - p * log_u"),
     "no Jacobian of the scales' logs": ("value += log_scales[which] - 0.5", "value -= 0.5"),
 }
 """What is planted in the slice sampler's source, and what stood there."""

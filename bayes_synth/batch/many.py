@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import joblib
+from joblib.parallel import get_active_backend
 from rich.console import Console
 
 from bayes_synth import errors
@@ -29,7 +30,7 @@ OnError = Literal["record", "raise"]
 def fit_many(
     tasks: Iterable[FitTask],
     *,
-    n_jobs: int = -1,
+    n_jobs: int | None = None,
     backend: str | None = None,
     keep: Keep = "summary",
     store: str | PathLike[str] | None = None,
@@ -46,7 +47,8 @@ def fit_many(
         See :class:`bayes_synth.FitTask`, and :mod:`bayes_synth.batch` for lists of them. An iterator is read as it goes, so
         that ten thousand panels need not be in memory together. Equal tasks are fitted once.
     n_jobs
-        Tasks at a time; -1 for as many as the backend has cores.
+        Tasks at a time; -1 for as many as the backend has cores, None for the number of ``joblib.parallel_config(...)``, and
+        all cores without one.
     backend
         Of joblib: ``"threading"`` (one process), ``"loky"`` (processes), or another that is registered. None for the one
         of ``joblib.parallel_config(...)``, and threads without one; ``joblib.parallel_config(backend="dask")`` and
@@ -100,7 +102,7 @@ def fit_many(
     batch = _Batch(tasks, results, keep)
     source = Source(batch.todo())
     pool = partial(joblib.Parallel, **({"backend": backend} if backend else {"prefer": "threads"}))
-    answers = outcomes(source, pool, n_jobs, partial(run, random_seed=seed, keep=keep))
+    answers = outcomes(source, pool, _jobs(n_jobs), partial(run, random_seed=seed, keep=keep))
     bar = Bar(len(tasks) if isinstance(tasks, Sized) else None, shown=progressbar)
     try:
         with bar, single_threaded(), closing(answers):
@@ -117,6 +119,12 @@ def fit_many(
     if progressbar:
         Console().print(repr(found))
     return found
+
+
+def _jobs(n_jobs: int | None) -> int:
+    """As many as joblib's context says, or all."""
+    wanted = get_active_backend()[1] if n_jobs is None else n_jobs
+    return -1 if wanted is None else int(wanted)
 
 
 def _results(store: str | PathLike[str] | None, random_seed: Any, keep: Keep, *, resume: bool) -> tuple[Results, int]:
@@ -136,6 +144,7 @@ class _Batch:
         self.fitted, self._skipped = 0, 0
         self._results, self._keep = results, keep
         self._seen: set[str] = set()
+        self._listed = isinstance(tasks, Sequence)
         if isinstance(tasks, Sequence):
             self._meet(tasks)
             self._tasks = iter(sorted(tasks, key=_structure))
@@ -167,15 +176,17 @@ class _Batch:
             raise self._as_error(outcome.key, outcome.failure)
 
     def interrupted(self) -> None:
-        """What an interrupt left undone is a failure of its own kind."""
-        for _ in self.todo():
-            pass
+        """What an interrupt left undone is a failure of its own kind; of an iterator, what had been read of it."""
+        if self._listed:
+            for _ in self.todo():
+                pass
         words = "interrupted before it was done; run the batch again, with the same store if it has one"
+        unread = "" if self._listed else ", and what the iterator still held was not read"
         undone = Failure(-1, {}, "KeyboardInterrupt", "S004", words)
         left = {key for key, _, _ in self.known if key not in self._results.rows} - self.failures.keys()
         self.failures |= dict.fromkeys(left, undone)
         warnings.warn(
-            f"[S004] interrupted: {len(left)} of {len(self.known)} fits were not done; run it again for all of them.",
+            f"[S004] interrupted: {len(left)} of {len(self.known)} fits were not done{unread}; run it again for all of them.",
             ConvergenceWarning,
             stacklevel=3,
         )

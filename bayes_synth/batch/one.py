@@ -4,7 +4,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, final
 
@@ -19,7 +19,7 @@ from bayes_synth.calibration import Placebos
 from bayes_synth.convergence import sampler_problems, worst
 from bayes_synth.draws import calibrated_groups, tree, unit
 from bayes_synth.effects import Effect, Estimand, effect_draws
-from bayes_synth.errors import BayesSynthError
+from bayes_synth.errors import BayesSynthError, SamplingFailed
 from bayes_synth.fit import Fit
 from bayes_synth.fitting import assemble, recorded, stricter
 from bayes_synth.memory import check_memory
@@ -143,7 +143,9 @@ def _solved(key: str, task: FitTask, settings: Settings, keep: Keep) -> Outcome:
         raise KeyboardInterrupt
     attempts = [_attempt(model, task, settings, donors)]
     if attempts[0].problems:
-        attempts.append(_attempt(model, task, stricter(settings), donors))
+        # One that fails leaves the first, as in a fit.
+        with suppress(SamplingFailed):
+            attempts.append(_attempt(model, task, stricter(settings), donors))
     # Of equals the stricter.
     best = min(reversed(attempts), key=lambda attempt: (len(attempt.problems), attempt.divergences))
     kept = None

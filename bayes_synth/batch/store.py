@@ -70,7 +70,7 @@ class Folder:
     """Results in a folder; see :func:`bayes_synth.fit_many`."""
 
     def __init__(self, folder: Path, random_seed: int | None, keep: str, *, resume: bool) -> None:
-        self._folder = folder
+        self._folder = folder = folder.resolve()
         self._waiting: list[Outcome] = []
         self._written = time.monotonic()
         self.rows: dict[str, np.ndarray] = {}
@@ -87,7 +87,9 @@ class Folder:
         self.rows[outcome.key] = outcome.row
         self._waiting.append(outcome)
         size = sum(outcome.kept.nbytes for outcome in self._waiting if outcome.kept is not None)
-        if len(self._waiting) >= MOST or size > BYTES or time.monotonic() - self._written > SECONDS:
+        # What took long is not left to wait for the next answer, which may take as long.
+        work = sum(float(outcome.row[COLUMNS.index("seconds")]) for outcome in self._waiting if outcome.row is not None)
+        if len(self._waiting) >= MOST or size > BYTES or max(work, time.monotonic() - self._written) > SECONDS:
             self.flush()
 
     def flush(self) -> None:
