@@ -67,9 +67,7 @@ def sample_chains(
         run = partial(_chain, regression, tune, sweeps, tick, stop)
         try:
             # Alone, a chain needs no thread, and refits run in threads already.
-            done = (map if cores == 1 else pool.map)(run, streams, weights, scales, densities)
-            for _ in done:
-                pass
+            list((map if cores == 1 else pool.map)(run, streams, weights, scales, densities))
         except KeyboardInterrupt:
             interrupted = True
         finally:

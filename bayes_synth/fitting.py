@@ -1,6 +1,7 @@
 """From a panel to a fit: sample, calibrate on the donors, label, judge."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from bayes_synth.placebos import placebos
 from bayes_synth.provenance import add_to_sampling, provenance
 from bayes_synth.sampling import Sampled, Settings, sample
 
-__all__ = ["assemble", "fit_panel", "recorded", "stricter"]
+__all__ = ["account", "assemble", "fit_panel", "recorded", "stricter"]
 
 
 def fit_panel(model: SyntheticControl, panel: Panel, settings: Settings, *, strict: bool) -> Fit:
@@ -79,10 +80,13 @@ def _trouble(fit: Fit) -> tuple[int, int]:
 
 
 def _account(fit: Fit, *, kept: bool) -> dict[str, Any]:
+    return account(fit._sampling, fit._convergence.problems, fit._convergence.divergences, kept=kept)
+
+
+def account(settings: Mapping[str, Any], problems: Sequence[str], divergences: int, *, kept: bool) -> dict[str, Any]:
     """One attempt in plain values."""
-    verdict = fit._convergence
-    settings = {name: fit._sampling[name] for name in ("target_accept", "tune")}
-    return settings | {"problems": list(verdict.problems), "divergences": verdict.divergences, "kept": kept}
+    how = {name: settings[name] for name in ("target_accept", "tune")}
+    return how | {"problems": list(problems), "divergences": divergences, "kept": kept}
 
 
 def recorded(fit: Fit, **more: Any) -> Fit:

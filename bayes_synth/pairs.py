@@ -20,7 +20,7 @@ from numba import njit
 
 from bayes_synth.noise.base import FLOOR, AbstractNoise, DiagonalNoise
 
-__all__ = ["Regression", "State", "advance", "log_posterior", "regression", "start", "sweeps_per_draw"]
+__all__ = ["Regression", "State", "advance", "regression", "start", "sweeps_per_draw"]
 
 HALF = np.log(0.5)
 BLOCK = 32
@@ -113,7 +113,7 @@ def advance(regression, state, sweeps, rng, weights, scales, densities):  # type
     regression, state
         The model, and where the chain is; the state is changed.
     sweeps
-        Sweeps per draw: the scales given the weights, then moves of weight given the scales.
+        Sweeps per draw: the scales given the weights, then moves of weight given the scales. With none the state stays.
     rng
         A :class:`numpy.random.Generator`.
     weights, scales, densities
@@ -141,14 +141,8 @@ def advance(regression, state, sweeps, rng, weights, scales, densities):  # type
 
 
 @compiled()
-def log_posterior(regression, state):  # type: ignore[no-untyped-def]
-    """Log density of weights, ``log s`` and ``log q``, up to a constant."""
-    residual = np.empty(regression.outcome.size)
-    return _log_posterior(regression, state, residual)
-
-
-@compiled()
 def _log_posterior(regression, state, residual):  # type: ignore[no-untyped-def]
+    """Log density of weights, ``log s`` and ``log q``, up to a constant."""
     _residual(regression, state, residual)
     prior = 0.0
     for j in range(state.weights.size):

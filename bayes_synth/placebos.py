@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from rich.progress import track
-from threadpoolctl import threadpool_limits
 
 from bayes_synth.calibration import COLUMNS, Calibration, Placebos, check_excluded
 from bayes_synth.errors import DesignError, SamplingFailed
@@ -21,6 +20,7 @@ from bayes_synth.model import SyntheticControl
 from bayes_synth.panel import Panel
 from bayes_synth.refitting import refitted
 from bayes_synth.sampling import Settings, entropy
+from bayes_synth.threads import single_threaded
 
 __all__ = ["placebos"]
 
@@ -62,8 +62,7 @@ def placebos(model: SyntheticControl, panel: Panel, plan: Calibration, settings:
         label: partial(_settled, model, panel, unit, plan, replace(settings, random_seed=entropy(seed)))
         for (label, unit), seed in zip(units.items(), seeds, strict=False)
     }
-    # Around all refits: each limits the threads too, and would restore another's limit.
-    with threadpool_limits(1, user_api="blas"):
+    with single_threaded():
         answers, interrupted = _answers(refits, threads, settings.progressbar)
     table = pd.DataFrame.from_dict({unit: row for unit, (row, _) in answers.items()}, orient="index", columns=RAW)
     usable = np.isfinite(table["error"].astype(float)) & (table["sd"].astype(float) > 0)
@@ -156,7 +155,7 @@ def _row(
     found = refitted(model, placebo, smaller, like=panel)
     outcome = found.inputs.measure.forward(found.observed)
     # Where the treated unit has no outcome, a placebo has none either.
-    average, realised = found.average(outcome), outcome.mean()
+    average, realised = found.average(), outcome.mean()
     error, sd = float(realised - average.mean()), float(average.std(ddof=1))
     divergences = int(found.sampled.sample_stats["diverging"].sum())
     row = {"error": error, "sd": sd, "scale": found.inputs.scale, "divergences": divergences}

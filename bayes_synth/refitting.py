@@ -29,9 +29,9 @@ class Refitted(NamedTuple):
     gap: xr.DataArray
     observed: xr.DataArray
 
-    def average(self, observed: xr.DataArray) -> xr.DataArray:
+    def average(self) -> xr.DataArray:
         """Mean of the path over the times that were observed."""
-        return self.path.where(observed.notnull()).mean("time")
+        return self.path.where(self.observed.notnull()).mean("time")
 
     def settled(self, average: xr.DataArray) -> bool:
         """Whether the average is good enough for a mean and a standard deviation."""

@@ -16,10 +16,10 @@ import joblib
 import numpy as np
 import xarray as xr
 from rich.console import Console
-from threadpoolctl import threadpool_limits
 
 from bayes_synth.errors import BayesSynthError, PriorError, SamplingFailed
 from bayes_synth.interrupts import cut, leading
+from bayes_synth.threads import single_threaded
 
 if TYPE_CHECKING:
     from bayes_synth.pairs import Regression
@@ -163,7 +163,7 @@ def sample(task: Task, settings: Settings, seed: int, *, partial: bool = False) 
         Unless ``partial``.
     """
     sampler = _chosen(task, settings)
-    with threadpool_limits(1, user_api="blas"):
+    with single_threaded():
         sampled, interrupted = RUNS[sampler](task, settings, seed)
     sampled = sampled._replace(sampler=sampler)
     if interrupted and not partial:

@@ -20,9 +20,9 @@ from bayes_synth.panel import Panel
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [
     "errors", "design", "remarks", "gaps", "intake", "panel", "outcome_scale", "datasets", "simulation", "priors",
-    "noise", "simplex", "effects", "convergence", "holdout", "interrupts", "pairs", "chains", "sampling", "calibration",
-    "model", "draws", "refitting", "placebos", "noise_choice", "provenance", "fit", "memory", "fitting", "plots", "checks",
-    "report", "document", "pages", "io", "batch", "testing", "__init__", "__main__",
+    "noise", "simplex", "effects", "convergence", "holdout", "interrupts", "pairs", "chains", "threads", "sampling",
+    "calibration", "model", "draws", "refitting", "placebos", "noise_choice", "provenance", "fit", "memory", "fitting",
+    "plots", "checks", "report", "document", "pages", "io", "batch", "testing", "__init__", "__main__",
 ]  # fmt: skip
 FIT = {
     "panel", "model", "idata", "calibration", "effect", "summary", "weights", "diagnostics", "ok", "weights_ok", "synthetic",

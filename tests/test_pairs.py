@@ -14,7 +14,7 @@ from bayes_synth.chains import sample_chains
 from bayes_synth.errors import PriorError, SamplingFailed
 from bayes_synth.model import task_for
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
-from bayes_synth.pairs import Regression, State, advance, log_posterior, start
+from bayes_synth.pairs import Regression, State, advance, start
 from bayes_synth.priors import Dirichlet, HalfNormal
 
 DIAGONAL = {name: noise for name, noise in NOISES.items() if not isinstance(noise, AR1)}
@@ -33,6 +33,13 @@ def regression(noise, concentration=0.3, donors=5, seed=1):
     rotated = np.ascontiguousarray(noise.rotate(series).T)
     parts = noise.rotate(outcome)[:, 0], rotated, np.full(donors, concentration), noise.diagonal(PAST), scales
     return Regression(*parts), outcome[:, 0], series
+
+
+def log_posterior(found, state):
+    """The density where the state is: a draw after no sweep."""
+    weights, scales, density = np.empty((1, len(state.weights))), np.empty((1, 2)), np.empty(1)
+    advance(found, state, 0, np.random.default_rng(1), weights, scales, density)
+    return density[0]
 
 
 @pytest.mark.parametrize("noise", DIAGONAL.values(), ids=DIAGONAL.keys())

@@ -14,13 +14,14 @@ from rich.console import Console
 
 from bayes_synth import errors
 from bayes_synth.batch.bar import Bar
-from bayes_synth.batch.one import Failure, Keep, Outcome, run, single_threaded
+from bayes_synth.batch.one import Failure, Keep, Outcome, run
 from bayes_synth.batch.pool import Source, outcomes
 from bayes_synth.batch.result import BatchResult, Known, collected
 from bayes_synth.batch.store import Folder, Memory, Results
 from bayes_synth.batch.task import FitTask
 from bayes_synth.errors import BayesSynthError, ConvergenceWarning, PriorError, SamplingFailed, suggestion
 from bayes_synth.sampling import entropy
+from bayes_synth.threads import single_threaded
 
 __all__ = ["fit_many"]
 
@@ -145,11 +146,8 @@ class _Batch:
         self._results, self._keep = results, keep
         self._seen: set[str] = set()
         self._listed = isinstance(tasks, Sequence)
-        if isinstance(tasks, Sequence):
-            self._meet(tasks)
-            self._tasks = iter(sorted(tasks, key=_structure))
-        else:
-            self._tasks = map(self._met, tasks)
+        met = map(self._met, tasks)
+        self._tasks = iter(sorted(met, key=_structure)) if self._listed else met
 
     @property
     def done(self) -> int:
@@ -196,10 +194,6 @@ class _Batch:
             raise PriorError("O001", f"fit_many() takes bs.FitTask objects, got {type(task).__name__}.")
         self.known.append(Known(task.key, dict(task.labels), None if self._keep == "summary" else task))
         return task
-
-    def _meet(self, tasks: Iterable[FitTask]) -> None:
-        for task in tasks:
-            self._met(task)
 
     def _as_error(self, key: str, failure: Failure) -> BayesSynthError:
         """The error again, as its own type if it is one of the library's."""

@@ -3,8 +3,7 @@
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, final
 
@@ -12,7 +11,6 @@ import arviz_stats
 import numpy as np
 import pandas as pd
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from bayes_synth.batch.task import FitTask
 from bayes_synth.calibration import Placebos
@@ -21,7 +19,7 @@ from bayes_synth.draws import calibrated_groups, tree, unit
 from bayes_synth.effects import Effect, Estimand, effect_draws
 from bayes_synth.errors import BayesSynthError, SamplingFailed
 from bayes_synth.fit import Fit
-from bayes_synth.fitting import assemble, recorded, stricter
+from bayes_synth.fitting import account, assemble, recorded, stricter
 from bayes_synth.memory import check_memory
 from bayes_synth.model import SyntheticControl
 from bayes_synth.noise_choice import choose_noise
@@ -29,8 +27,9 @@ from bayes_synth.panel import Panel
 from bayes_synth.placebos import placebos
 from bayes_synth.refitting import Refitted, refitted
 from bayes_synth.sampling import Settings
+from bayes_synth.threads import single_threaded
 
-__all__ = ["COLUMNS", "EffectDraws", "Failure", "Keep", "Outcome", "failed", "run", "single_threaded"]
+__all__ = ["COLUMNS", "EffectDraws", "Failure", "Keep", "Outcome", "failed", "run"]
 
 Keep = Literal["summary", "draws", "full"]
 
@@ -87,20 +86,7 @@ class EffectDraws:
     idata: xr.DataTree
 
     def effect(self, estimand: Estimand = "average", *, window: slice | None = None) -> Effect:
-        """Posterior of the effect, as :meth:`bayes_synth.Fit.effect` has it.
-
-        Parameters
-        ----------
-        estimand
-            ``"pointwise"``, ``"average"``, ``"cumulative"``, ``"relative"`` or ``"log_ratio"``.
-        window
-            Part of the post-period by label.
-
-        Raises
-        ------
-        ResultError
-            R002 for a window without post-periods, R004 when a ratio means nothing, R005 for an unknown estimand.
-        """
+        """Posterior of the effect; see :func:`bayes_synth.Fit.effect`."""
         return Fit(self.panel, self.model, self.idata).effect(estimand, window=window)
 
 
@@ -209,37 +195,5 @@ def _whole(
     """All groups of a fit: the same draws, as the same streams of randomness are used again."""
     _, rng = best.settings.streams()
     fit = assemble(model, task.panel, best.settings, best.found.sampled, rng, donors, scores)
-    return recorded(fit, attempts=[_account(each, kept=each is best) for each in attempts]).idata
-
-
-def _account(attempt: _Attempt, *, kept: bool) -> Mapping[str, Any]:
-    settings = {name: getattr(attempt.settings, name) for name in ("target_accept", "tune")}
-    return settings | {"problems": list(attempt.problems), "divergences": attempt.divergences, "kept": kept}
-
-
-class _SingleThread:
-    """Counts who needs BLAS in one thread: the first sets the limit, the last lifts it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._limits = ExitStack()
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if not self._inside:
-                self._limits.enter_context(threadpool_limits(1, user_api="blas"))
-            self._inside += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if not self._inside:
-                    self._limits.close()
-
-
-single_threaded = _SingleThread()
-"""BLAS in one thread: answers must not depend on how many it has. Each limit restores what it found, so of two that
-overlap in threads the first to end would lift the other's: hence one that counts."""
+    said = [account(vars(each.settings), each.problems, each.divergences, kept=each is best) for each in attempts]
+    return recorded(fit, attempts=said).idata

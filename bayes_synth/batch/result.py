@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.batch.one import COLUMNS, EffectDraws, Failure, Keep
+from bayes_synth.batch.one import CI_PROB, COLUMNS, EffectDraws, Failure, Keep
 from bayes_synth.batch.store import Results
 from bayes_synth.batch.task import FitTask
 from bayes_synth.draws import tree
@@ -108,7 +108,7 @@ def _table(known: Sequence[Known], results: Results, random_seed: int) -> pd.Dat
     rows = [results.rows.get(key, missing) for key, _, _ in known]
     frame = pd.DataFrame(np.reshape(rows, (-1, len(COLUMNS))), index=_index(known), columns=list(COLUMNS))
     frame["ok"] = frame["ok"] == 1
-    frame.attrs = {"random_seed": random_seed, "ci_prob": 0.95, "ci_kind": "eti"}
+    frame.attrs = {"random_seed": random_seed, "ci_prob": CI_PROB, "ci_kind": "eti"}
     return frame
 
 

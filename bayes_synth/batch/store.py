@@ -18,6 +18,7 @@ import xarray as xr
 from bayes_synth.batch.one import COLUMNS, Outcome
 from bayes_synth.errors import LoadError
 from bayes_synth.io import read_tree, write_zip
+from bayes_synth.sampling import entropy
 
 __all__ = ["Folder", "Memory", "Results"]
 
@@ -71,8 +72,7 @@ class Folder:
 
     def __init__(self, folder: Path, random_seed: int | None, keep: str, *, resume: bool) -> None:
         self._folder = folder = folder.resolve()
-        self._waiting: list[Outcome] = []
-        self._written = time.monotonic()
+        self._begin_part()
         self.rows: dict[str, np.ndarray] = {}
         self._parts: dict[str, Path] = {}
         self.random_seed = self._opened(random_seed, keep)
@@ -86,10 +86,11 @@ class Folder:
         assert outcome.row is not None
         self.rows[outcome.key] = outcome.row
         self._waiting.append(outcome)
-        size = sum(outcome.kept.nbytes for outcome in self._waiting if outcome.kept is not None)
+        self._size += outcome.kept.nbytes if outcome.kept is not None else 0
         # What took long is not left to wait for the next answer, which may take as long.
-        work = sum(float(outcome.row[COLUMNS.index("seconds")]) for outcome in self._waiting if outcome.row is not None)
-        if len(self._waiting) >= MOST or size > BYTES or max(work, time.monotonic() - self._written) > SECONDS:
+        self._work += float(outcome.row[COLUMNS.index("seconds")])
+        long = max(self._work, time.monotonic() - self._written) > SECONDS
+        if long or len(self._waiting) >= MOST or self._size > BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -102,8 +103,11 @@ class Folder:
                 write_zip(_tree(self._waiting), made)
                 made.replace(part)
             self._parts |= dict.fromkeys(keys, part)
-            self._waiting = []
-        self._written = time.monotonic()
+        self._begin_part()
+
+    def _begin_part(self) -> None:
+        self._waiting: list[Outcome] = []
+        self._size, self._work, self._written = 0, 0.0, time.monotonic()
 
     def kept(self, key: str) -> xr.DataTree:
         """The draws that were kept, read now."""
@@ -116,9 +120,8 @@ class Folder:
         if not header.exists():
             if any(not path.name.startswith(".") for path in self._folder.iterdir()):
                 raise LoadError("L001", f"{self._folder} holds files but no batch: give store=... a folder of its own.")
-            seed = int(np.random.SeedSequence().generate_state(1)[0]) if random_seed is None else random_seed
             made = self._folder / f".{HEADER}"
-            made.write_text(json.dumps(_facts(seed, keep)))
+            made.write_text(json.dumps(_facts(entropy(random_seed), keep)))
             made.replace(header)
         found = _checked(header)
         wanted = _facts(found["random_seed"] if random_seed is None else random_seed, keep)

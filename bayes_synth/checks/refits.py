@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from rich.progress import track
-from threadpoolctl import threadpool_limits
 
 from bayes_synth.calibration import Calibration
 from bayes_synth.checks.result import Verdict
@@ -28,6 +27,7 @@ from bayes_synth.panel import Panel
 from bayes_synth.provenance import fingerprint
 from bayes_synth.refitting import refitted
 from bayes_synth.sampling import Settings, entropy
+from bayes_synth.threads import single_threaded
 
 __all__ = [
     "Case", "Refit", "as_calibration", "as_row", "concluded", "posterior_sd", "refits", "shifted", "spread_by_kappa", "tail",
@@ -82,7 +82,7 @@ def refits(
     todo = {names[label]: case for label, case in cases.items() if names[label] not in known}
     pool = joblib.Parallel(n_jobs=joblib.cpu_count(), backend="threading", return_as="generator")
     try:
-        with threadpool_limits(1, user_api="blas"):
+        with single_threaded():
             answers = pool(joblib.delayed(_settled)(fit, case, _seeded(settings, name)) for name, case in todo.items())
             shown = track(answers, what, total=len(todo), transient=True, disable=not progressbar or not todo)
             for name, answer in zip(todo, shown, strict=True):
@@ -173,7 +173,7 @@ def _refit(fit: Fit, case: Case, settings: Settings) -> Refit:
     return Refit(
         effect_draws(found.observed, found.inputs.measure.back(path)),
         pd.Series(weights, index=pd.Index(case.panel.donors, dtype=object)),
-        found.settled(found.average(found.observed)),
+        found.settled(found.average()),
     )
 
 
