@@ -133,7 +133,7 @@ def _figure(figure: Figure) -> str:
 
     canvas, written = figure.draw(backend="matplotlib"), io.BytesIO()
     picture = canvas.viz["figure"].item()
-    picture.savefig(written, format="png", dpi=90)
+    picture.savefig(written, format="png", dpi=90, bbox_inches="tight")
     plt.close(picture)
     data = base64.b64encode(written.getvalue()).decode()
     return f"<figure><img alt='{html.escape(figure.alt, quote=True)}' src='data:image/png;base64,{data}'></figure>"

@@ -126,5 +126,5 @@ def _verdict(table: pd.DataFrame, ci_prob: float) -> Verdict:
 
 def _draw(fit: Fit, found: dict[str, Refit], *, backend: str | None = None) -> "PlotCollection":
     lines = {label: middle(refit.effects["pointwise"]) for label, refit in found.items()}
-    title = f"Effect per period (median): from the true start on (bold), and from {len(lines)} earlier ones up to it"
+    title = f"Effect per period (median): from the true start (bold), and from {len(lines)} earlier ones"
     return plot_paths(fit, lines, title, backend=backend)
