@@ -10,14 +10,14 @@ from bayes_synth.fit import Fit
 from bayes_synth.panel import Panel
 from bayes_synth.testing import fake_fit, fake_panel
 
-FUZZED = pytest.StashKey[str]()
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
-def pytest_terminal_summary(terminalreporter, config) -> None:
-    """The fuzzer's tally, when it ran."""
-    if FUZZED in config.stash:
-        terminalreporter.write_line(config.stash[FUZZED])
+def pytest_terminal_summary(terminalreporter) -> None:
+    """What tests counted, from whichever process they ran in."""
+    for report in terminalreporter.getreports("passed"):
+        for name, tally in report.user_properties:
+            terminalreporter.write_line(f"{name}: {tally}")
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ class Tally:
     def __str__(self) -> str:
         codes = ", ".join(f"{code} {count}" for code, count in sorted(self.refused.items()))
         return (
-            f"fuzzer: {self.tried} tried with {len(self.used)} kinds of corruption, {self.refused.total()} refused "
+            f"{self.tried} tried with {len(self.used)} kinds of corruption, {self.refused.total()} refused "
             f"({codes}), {self.equal} equal to the clean panel, {self.remarked} right with a remark, {len(self.wrong)} wrong"
         )
 

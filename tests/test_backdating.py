@@ -3,11 +3,12 @@
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from planted import changed, hidden, least_squares
 
 from bayes_synth.checks import backdating
-from bayes_synth.checks.backdating import earlier
+from bayes_synth.checks.backdating import _matching, _verdict, earlier
 from bayes_synth.testing import fake_fit, fake_panel
 
 
@@ -66,16 +67,24 @@ def test_periods_without_an_outcome_count_neither_before_nor_after():
     assert (row["pre"], row["post"]) == (15, 3)
 
 
+def _of(*p, matching=""):
+    return _verdict(pd.DataFrame({"p": p}, index=[*"abcde"[: len(p)]]), matching, 0.95)
+
+
 def test_the_smallest_tail_decides_for_their_number():
-    from bayes_synth.checks.backdating import _verdict
+    found = [_of(0.02, 1, 1, 1, 1), _of(0.009, 1, 1, 1, 1), _of(0.04, 0.04, 1)]
+    assert found == ["pass", "caution", "fail"]
 
-    def verdict(*p):
-        import pandas as pd
 
-        return _verdict(pd.DataFrame({"p": p}), 0.95)
+def test_the_start_as_far_back_as_the_post_period_is_long_is_asked_for_itself():
+    assert [_of(1, 0.04, 1, 1, matching=each) for each in "abz"] == ["pass", "caution", "pass"]
 
-    assert [verdict(0.02, 1, 1, 1, 1), verdict(0.009, 1, 1, 1, 1), verdict(0.04, 0.04, 1)] == [
-        "pass",
-        "caution",
-        "fail",
-    ]
+
+@pytest.mark.parametrize(("pre", "post", "position"), [(40, 8, 32), (10, 10, 0)])
+def test_the_start_that_matches_the_post_period(pre, post, position):
+    panel = fake_panel(pre=pre, post=post)
+    assert _matching(panel) == str(panel.pre[position])
+
+
+def test_a_post_period_longer_than_the_past_matches_no_start():
+    assert _matching(fake_panel(pre=10, post=11)) == ""

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import FUZZED
 from fuzz import fitted, run
 
 import bayes_synth as bs
@@ -11,14 +10,13 @@ CASES, SEED, FITS = 2000, 1, 50
 
 
 @pytest.fixture(scope="module")
-def tally(request):
-    found = run(CASES, SEED)
-    request.config.stash[FUZZED] = str(found)
-    return found
+def tally():
+    return run(CASES, SEED)
 
 
-def test_no_corruption_ends_in_a_wrong_panel_or_a_strange_exception(tally):
+def test_no_corruption_ends_in_a_wrong_panel_or_a_strange_exception(tally, record_property):
     assert tally.wrong == []
+    record_property("fuzzer", str(tally))
 
 
 def test_the_corruptions_are_many_and_of_every_outcome(tally):

@@ -451,7 +451,7 @@ def test_variables_that_only_pickle_could_write_are_refused_by_name(values, dtyp
 @pytest.mark.parametrize(
     "value",
     [{"a": 1}, None, pd.Timestamp("2024", tz="UTC"), pd.Categorical(["x"]), object(), b"bytes", [[1], [2]]],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 @each_format
 def test_attributes_that_only_pickle_could_write_are_refused_by_name(value, suffix, tmp_path, monkeypatch):

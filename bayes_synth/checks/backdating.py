@@ -44,8 +44,10 @@ def backdating(
     least
         Smallest number of periods with an outcome to learn from; at least half of the pre-period in any case.
     ci_prob
-        Probability of the calibrated interval that shall hold zero. It is a caution when zero lies outside for one start,
-        by an interval widened for their number (Bonferroni), and a failure when it lies outside for half of them.
+        Probability of the calibrated interval that shall hold zero. It is a caution when zero lies outside for the start
+        that lies as many periods before ``start`` as the post-period has (the one date to ask about, chosen without
+        looking), or for another by an interval widened for their number (Bonferroni); it is a failure when zero lies
+        outside for half of them.
     random_seed, progressbar
         Of the refits.
 
@@ -73,7 +75,7 @@ def backdating(
         return not_applicable("backdating", QUESTION, "No refit was done.")
     rows = {label: _row(panels[label], refit, ci_prob) for label, refit in found.items()}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("start")
-    verdict, remarks = concluded(_verdict(table, ci_prob), cases, found)
+    verdict, remarks = concluded(_verdict(table, _matching(fit.panel), ci_prob), cases, found)
     first = str(table["p"].idxmin())
     held = int((table["p"] > 1 - ci_prob).sum())
     reason = (
@@ -117,11 +119,18 @@ def _row(panel: Panel, refit: Refit, ci_prob: float) -> dict[str, Any]:
     return counts | as_row(refit, ci_prob) | {"p": tail(refit.effects["average"])}
 
 
-def _verdict(table: pd.DataFrame, ci_prob: float) -> Verdict:
-    outside = int((table["p"] <= 1 - ci_prob).sum())
-    if len(table) > 1 and outside >= len(table) / 2:
+def _matching(panel: Panel) -> str:
+    """The start that lies as many periods before the true one as the post-period has; empty when there is none."""
+    before = len(panel.pre) - len(panel.post)
+    return short(panel.pre[before]) if before >= 0 else ""
+
+
+def _verdict(table: pd.DataFrame, matching: str, ci_prob: float) -> Verdict:
+    outside = table["p"] <= 1 - ci_prob
+    if len(table) > 1 and outside.sum() >= len(table) / 2:
         return "fail"
-    return "caution" if table["p"].min() * len(table) <= 1 - ci_prob else "pass"
+    alone = bool(outside.get(matching, default=False))
+    return "caution" if alone or table["p"].min() * len(table) <= 1 - ci_prob else "pass"
 
 
 def _draw(fit: Fit, found: dict[str, Refit], *, backend: str | None = None) -> "PlotCollection":

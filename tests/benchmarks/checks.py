@@ -1,125 +1,253 @@
-"""How often checks raise alarms on clean panels and catch what was planted: ``python checks.py [replications minutes]``.
+"""How often the checks catch a planted problem, how often they cry wolf, and what they cost.
 
-No check here refits. Fits are small (2 x 150 draws, uncalibrated) and share a compiled model per width of the pool;
-screening needs no fit. The table goes to docs/checks.md.
+``python tests/benchmarks/checks.py --simulations 100 --store FILE`` adds what is missing to the file, one JSON object a
+line, and writes the tables of ``docs/checks.md``; ``--cost`` times the checks on Proposition 99 instead.
 """
 
-import itertools
-import sys
+import argparse
+import json
 import time
 import warnings
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
 import pandas as pd
-from common import footer, table, write_between
+import xarray as xr
+from common import caution, footer, load, write_between
 
 import bayes_synth as bs
 from bayes_synth import checks
+from bayes_synth.checks.refits import KNOWN
+from bayes_synth.design import locked
+from bayes_synth.errors import ConvergenceWarning
 
-SMALL = {"draws": 150, "tune": 250, "chains": 2, "cores": 1, "progressbar": False}
-FITTED = ("fit_quality", "overfitting", "convex_hull", "likeness", "concentration", "detectable", "hidden_bias")
-PRE, POST = 40, 10
-
-
-class Planted(NamedTuple):
-    """A design, how its panels are drawn, and the checks that are asked."""
-
-    design: str
-    draw: Callable[[int], bs.Panel]
-    asked: tuple[str, ...]
+COMMAND = "tests/benchmarks/checks.py"
+PRE, POST, NEAR = 40, 10, 8
+REFITTING = ("leave_one_out", "backdating", "placebo_in_space", "anticipation", "prior_sensitivity")
+LOOKING = ("fit_quality", "overfitting", "convex_hull", "likeness", "concentration", "detectable", "hidden_bias")
+CALIBRATED = bs.SyntheticControl(calibrate=bs.Calibration(draws=200, tune=200))
+SMALL = {"draws": 500, "tune": 500, "chains": 2, "cores": 1, "progressbar": False}
 
 
-def simulated(seed: int, donors: int = 20, pre: int = PRE) -> bs.Panel:
-    return bs.simulate(donors=donors, pre=pre, post=POST, random_seed=seed).panel
+class Drawn(NamedTuple):
+    """A panel without an effect, and the true weights of its donors."""
+
+    panel: bs.Panel
+    weights: pd.Series
 
 
-def changed(panel: bs.Panel, unit: str, change: Callable[[pd.Series], pd.Series]) -> bs.Panel:
-    wide = panel.outcomes.to_pandas()
-    wide[unit] = change(wide[unit])
-    return bs.Panel.from_wide(wide, treated="treated", start=panel.start)
+def solid(seed: int) -> Drawn:
+    """Thirty donors on two factors; the treated unit averages the eight that are nearest to a typical one of them.
+
+    Noise is set so that the gap before treatment is about .07 of the treated unit's sd: in the six public panels the
+    error of demeaned simplex least squares is .01 to .19 of it, .09 at the median.
+    """
+    rng = np.random.default_rng(seed)
+    panel = bs.simulate(donors=30, factors=2, pre=PRE, post=POST, noise=0.5, active=1, random_seed=rng).panel
+    donors = panel.donor_outcomes.to_pandas()
+    moves = donors[:PRE] - donors[:PRE].mean()
+    typical = (moves**2).mean().rank().sub(len(moves.columns) / 2).abs().idxmin()
+    near = (moves.sub(moves[typical], axis=0) ** 2).mean().nsmallest(NEAR).index
+    weights = pd.Series(0.0, donors.columns)
+    weights[near] = rng.dirichlet(np.full(NEAR, 2.0))
+    treated = donors @ weights + 0.5 * rng.standard_normal(PRE + POST)
+    return Drawn(bs.Panel.from_wide(donors.assign(treated=treated), treated="treated", start=PRE), weights)
+
+
+def simulated(seed: int, **options: Any) -> Drawn:
+    found = bs.simulate(**{"pre": PRE, "post": POST, "random_seed": seed} | options)
+    return Drawn(found.panel, found.weights)
+
+
+def pure_noise(seed: int) -> Drawn:
+    series = np.random.default_rng(seed).standard_normal((15 + POST, 61))
+    names = ["treated", *(f"donor_{j:02d}" for j in range(1, 61))]
+    panel = bs.Panel.from_wide(pd.DataFrame(series, columns=names), treated="treated", start=15)
+    return Drawn(panel, pd.Series(0.0, list(panel.donors)))
+
+
+def changed(panel: bs.Panel, unit: str, added: np.ndarray) -> bs.Panel:
+    """The panel with numbers added to one unit, one per time, in units of its own sd before the start."""
+    series = panel.outcomes.sel(unit=unit)
+    sd = float(series.sel(time=panel.pre.to_numpy()).std())
+    extra = xr.DataArray(sd * added, dims="time", coords={"time": panel.outcomes["time"]})
+    outcomes = panel.outcomes + extra * (panel.outcomes["unit"] == unit)
+    return replace(panel, outcomes=locked(outcomes.transpose("time", "unit")))
+
+
+def steps(first: int) -> np.ndarray:
+    """Zero, and one from period ``first`` on."""
+    return (np.arange(PRE + POST) >= first).astype(float)
+
+
+def ramp(first: int) -> np.ndarray:
+    """From zero to one over as many periods as the post-period has, and one from then on."""
+    return np.clip((np.arange(PRE + POST) - first + 1) / POST, 0, 1)
+
+
+def anticipates(seed: int) -> bs.Panel:
+    return changed(solid(seed).panel, "treated", 0.5 * steps(PRE - PRE // 10))
+
+
+def drifts(seed: int) -> bs.Panel:
+    return changed(solid(seed).panel, "treated", 0.5 * ramp(PRE - POST))
+
+
+def contaminated(seed: int) -> bs.Panel:
+    made = solid(seed)
+    return changed(made.panel, made.weights.idxmin(), 2.0 * steps(PRE))
+
+
+def breaks(seed: int) -> bs.Panel:
+    made = solid(seed)
+    return changed(made.panel, made.weights.idxmax(), steps(PRE))
+
+
+def grows(seed: int) -> bs.Panel:
+    made = solid(seed)
+    return changed(made.panel, made.weights.idxmax(), 2.0 * ramp(PRE))
 
 
 def above(seed: int) -> bs.Panel:
-    """A unit that lies above all its donors by a tenth of its level."""
-    panel = simulated(seed)
+    panel = solid(seed).panel
     top = float((panel.donor_outcomes.max("donor") - panel.treated_outcome).max())
-    return changed(panel, "treated", lambda y: y + top + 10)
+    series = panel.outcomes + (top + 10) * (panel.outcomes["unit"] == "treated")
+    return replace(panel, outcomes=locked(series.transpose("time", "unit")))
 
 
 def restless(seed: int) -> bs.Panel:
     """A unit whose moves about its mean are stretched until no donor moves as far."""
-    panel = simulated(seed)
-    before = panel.donor_outcomes.sel(time=panel.pre.to_numpy())
-    factor = 1.5 * float((np.abs(before - before.mean("time")).max("donor") / _moves(panel)).median())
-    return changed(panel, "treated", lambda y: y[: len(panel.pre)].mean() + factor * (y - y[: len(panel.pre)].mean()))
+    panel = solid(seed).panel
+    before = panel.outcomes.sel(time=panel.pre.to_numpy())
+    moves, mean = np.abs(before - before.mean("time")), before.sel(unit="treated").mean()
+    own = panel.outcomes.sel(unit="treated")
+    factor = 1.5 * (moves.drop_sel(unit="treated").max("unit") / moves.sel(unit="treated")).median()
+    extra = (factor - 1) * (own - mean) * (panel.outcomes["unit"] == "treated")
+    return replace(panel, outcomes=locked((panel.outcomes + extra).transpose("time", "unit")))
 
 
-def _moves(panel: bs.Panel):
-    before = panel.treated_outcome.sel(time=panel.pre.to_numpy())
-    return np.abs(before - before.mean())
+class Planted(NamedTuple):
+    """A design, how its panels are drawn, the checks meant for it, and whether its fits are calibrated."""
+
+    design: str
+    draw: Callable[[int], bs.Panel]
+    asked: tuple[str, ...]
+    model: bs.SyntheticControl = CALIBRATED
 
 
-def pure_noise(seed: int) -> bs.Panel:
-    series = np.random.default_rng(seed).standard_normal((15 + POST, 61))
-    names = ["treated", *(f"donor_{j:02d}" for j in range(1, 61))]
-    return bs.Panel.from_wide(pd.DataFrame(series, columns=names), treated="treated", start=15)
-
-
-def spoiled(seed: int, path: np.ndarray) -> bs.Panel:
-    """The donor of the largest true weight moves from ``start`` on, in its own pre-period standard deviations."""
-    found = bs.simulate(pre=PRE, post=POST, random_seed=seed)
-    added = np.append(np.zeros(PRE), path)
-    return changed(found.panel, str(found.weights.idxmax()), lambda y: y + y[:PRE].std() * added)
-
-
+PLAIN = bs.SyntheticControl(calibrate=False)
+CLEAN = "clean"
 DESIGNS = (
-    Planted("clean: 20 donors, 40 periods", simulated, ("screen", *FITTED)),
-    Planted("clean: 60 donors, 15 periods", lambda seed: simulated(seed, 60, 15), ("screen", *FITTED)),
-    Planted("above all donors", above, ("convex_hull",)),
-    Planted("moves more than all donors", restless, ("convex_hull", "fit_quality")),
-    Planted("60 donors of pure noise, 15 periods", pure_noise, ("overfitting", "fit_quality")),
-    Planted("largest donor breaks at start by 1 sd", lambda seed: spoiled(seed, np.ones(POST)), ("screen",)),
-    Planted("largest donor treated too, growing to 2 sd", lambda seed: spoiled(seed, np.linspace(0.2, 2, POST)), ("screen",)),
-)  # fmt: skip
+    Planted(CLEAN, lambda seed: solid(seed).panel, ("screen", *LOOKING, *REFITTING)),
+    Planted("anticipation: half a sd from four periods before start on", anticipates, ("anticipation",)),
+    Planted("drift: half a sd over ten periods before start", drifts, ("backdating",)),
+    Planted("contaminated donor: two sd from start on", contaminated, ("screen", "placebo_in_space")),
+    Planted("largest donor breaks at start by one sd", breaks, ("screen", "placebo_in_space")),
+    Planted("largest donor treated too: growing to two sd", grows, ("screen", "placebo_in_space")),
+    Planted("above all donors", above, ("convex_hull",), PLAIN),
+    Planted("moves more than all donors", restless, ("convex_hull",), PLAIN),
+    Planted("60 donors of pure noise, 15 periods", lambda seed: pure_noise(seed).panel, ("overfitting",), PLAIN),
+    Planted(
+        "clean, few periods: 60 donors, 15 periods, three with weight",
+        lambda seed: simulated(seed, donors=60, pre=15).panel,
+        ("screen", *LOOKING),
+        PLAIN,
+    ),
+)
 
 
-def alarms(design: Planted, seed: int) -> dict[str, bool]:
-    """Whether each check that is asked says caution or fail."""
-    panel, asked = design.draw(seed), design.asked
-    found = {"screen": checks.screen(panel)} if "screen" in asked else {}
-    if fitted := [name for name in asked if name != "screen"]:
-        fit = bs.SyntheticControl(calibrate=False).fit(panel, random_seed=seed, **SMALL)
-        found |= {check.name: check for check in checks.run(fit, only=fitted, progressbar=False)}
-    return {name: check.verdict in ("caution", "fail") for name, check in found.items()}
+def answers(number: int, seed: int) -> dict[str, Any]:
+    """The verdicts of the checks meant for one planted problem in one simulation."""
+    design, began = DESIGNS[number], time.process_time()
+    panel = design.draw(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit = design.model.fit(panel, random_seed=seed, **SMALL)
+        found = {name: _asked(name, fit) for name in design.asked}
+    KNOWN.clear()
+    verdicts = {name: answer.verdict for name, answer in found.items()}
+    seconds = round(time.process_time() - began, 2)
+    return {"design": design.design, "seed": seed, "verdicts": verdicts, "cpu_seconds": seconds}
 
 
-def job(number: int, seed: int) -> tuple[str, dict[str, bool]]:
-    warnings.simplefilter("ignore")
-    # numba would take coverage.py beside this file for the package of that name.
-    sys.modules.setdefault("coverage", None)  # type: ignore[arg-type]
-    return DESIGNS[number].design, alarms(DESIGNS[number], seed)
+def _asked(name: str, fit: bs.Fit) -> checks.Check:
+    if name == "screen":
+        return checks.screen(fit.panel)
+    return getattr(checks, name)(fit, **({"progressbar": False} if name in REFITTING else {}))
 
 
-def measured(replications: int, minutes: float) -> pd.DataFrame:
-    """One row per design and check, seed by seed over all designs until the time is over."""
-    end = time.monotonic() + 60 * minutes
-    fast = [k for k, design in enumerate(DESIGNS) if design.asked == ("screen",)]
-    slow = [k for k in range(len(DESIGNS)) if k not in fast]
-    jobs = [(k, seed) for group in (fast, slow) for seed in range(replications) for k in group]
+def collected(store: Path, simulations: int) -> list[dict[str, Any]]:
+    """All simulations of the store, once those that are missing have been run; seed by seed, so that it can be stopped."""
+    done = [json.loads(line) for line in store.read_text().splitlines()] if store.exists() else []
+    known = {(row["design"], row["seed"]) for row in done}
+    jobs = (
+        joblib.delayed(answers)(k, seed)
+        for seed in range(simulations)
+        for k, design in enumerate(DESIGNS)
+        if (design.design, seed) not in known
+    )
     pool = joblib.Parallel(n_jobs=joblib.cpu_count(), return_as="generator_unordered", pre_dispatch="n_jobs")
-    found = pool(joblib.delayed(job)(*each) for each in itertools.takewhile(lambda _: time.monotonic() < end, jobs))
-    flat = [(design, name, alarm) for design, answer in found for name, alarm in answer.items()]
-    counts = pd.DataFrame(flat, columns=["design", "check", "alarm"]).groupby(["design", "check"])["alarm"]
-    return counts.agg(["sum", "count"]).reset_index()
+    with store.open("a") as file:
+        for row in pool(jobs):
+            done.append(row)
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+    return done
+
+
+def tables(done: list[dict[str, Any]]) -> str:
+    """Alarms by planted problem and by check; for a problem that two checks are meant for, also either of them."""
+    lines = ["| design | check | caution | fail | alarms |", "| --- | --- | --- | --- | --- |"]
+    for design in DESIGNS:
+        rows = [row["verdicts"] for row in done if row["design"] == design.design]
+        lines += [f"| {design.design} | {line} |" for line in _lines(rows, design)]
+    return "\n".join(lines)
+
+
+def _lines(rows: list[dict[str, str]], design: Planted) -> Iterator[str]:
+    for name in design.asked:
+        answers = [row[name] for row in rows]
+        cautions, fails = answers.count("caution"), answers.count("fail")
+        yield f"`{name}` | {cautions} | {fails} | {cautions + fails} of {len(rows)}"
+    if design.asked == ("screen", "placebo_in_space"):
+        either = sum(bool({"caution", "fail"} & set(row.values())) for row in rows)
+        yield f"either | | | {either} of {len(rows)}"
+
+
+def cost() -> str:
+    """Seconds of every check on Proposition 99, by the clock and of the processor."""
+    busy, began = load(), (time.perf_counter(), time.process_time())
+    fit = bs.SyntheticControl().fit(bs.load_dataset("prop99"), random_seed=1, progressbar=False)
+    lines = ["| on Proposition 99 | refits | clock, s | processor, s |", "| --- | --- | --- | --- |"]
+    for name in ("fit", *LOOKING, *REFITTING):
+        before = len(KNOWN.get(fit, ()))
+        if name != "fit":
+            _asked(name, fit)
+        ended = time.perf_counter(), time.process_time()
+        clock, processor = ended[0] - began[0], ended[1] - began[1]
+        refitted = "38 (calibration)" if name == "fit" else len(KNOWN.get(fit, ())) - before
+        lines.append(f"| `{name}` | {refitted} | {clock:.1f} | {processor:.1f} |")
+        began = ended
+        print(lines[-1], flush=True)
+    return caution(busy) + "\n".join([*lines, "", footer(f"python {COMMAND} --cost")])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulations", type=int, default=100)
+    parser.add_argument("--store", type=Path)
+    parser.add_argument("--cost", action="store_true")
+    options = parser.parse_args()
+    if options.cost:
+        write_between("checks.md", "checks-cost", cost())
+    if options.store:
+        found = tables(collected(options.store, options.simulations))
+        write_between("checks.md", "checks", f"{found}\n\n{footer(f'python {COMMAND} --simulations N --store FILE')}")
 
 
 if __name__ == "__main__":
-    size, limit = (int(word) for word in (sys.argv[1:] or ["100", "60"]))
-    rows = [
-        {"design": row.design, "check": f"`{row.check}`", "alarms": f"{row.total} of {row.runs}"}
-        for row in measured(size, limit).rename(columns={"sum": "total", "count": "runs"}).itertuples()
-    ]
-    write_between("checks.md", "checks", f"{table(rows)}\n\n{footer('python tests/benchmarks/checks.py')}")
+    main()
