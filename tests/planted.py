@@ -1,11 +1,15 @@
-"""Refits by least squares instead of sampling, and panels with something wrong in them: checks tested in milliseconds."""
+"""Refits by least squares instead of sampling, and panels and samplers with something wrong in them."""
 
+import importlib
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth import chains, pairs
 from bayes_synth.checks.refits import Refit
 from bayes_synth.design import locked
 from bayes_synth.effects import effect_draws
@@ -30,6 +34,16 @@ def answer(panel):
     counterfactual = xr.DataArray(draws, dims=("chain", "draw", "time"), coords=coords)
     observed = panel.treated_outcome.sel(time=panel.post.to_numpy())
     return Refit(effect_draws(observed, counterfactual), pd.Series(weights, index=panel.donors), ok=True)
+
+
+def break_the_slice_sampler(right, wrong, monkeypatch, tmp_path):
+    """Chains from now on run a copy of the slice sampler in which one passage is another."""
+    source = Path(pairs.__file__).read_text()
+    assert right in source
+    (tmp_path / "broken_pairs.py").write_text(source.replace(right, wrong))
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("broken_pairs", None)
+    monkeypatch.setattr(chains, "advance", importlib.import_module("broken_pairs").advance)
 
 
 def changed(panel, unit, added):

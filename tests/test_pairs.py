@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import arviz_stats
 import numpy as np
 import pytest
 from numba import njit
+from planted import break_the_slice_sampler
 from scipy import stats
 from test_noise import NOISES, PAST, dense_log_density
 
@@ -67,6 +69,29 @@ def test_without_evidence_the_draws_are_the_priors(concentration):
     assert all(stats.kstest(weights[:, j], beta.cdf).pvalue > 1e-3 for j in range(5))
     largest = np.random.default_rng(1).dirichlet(np.full(5, concentration), 20_000).max(1)
     assert stats.ks_2samp(weights.max(1), largest).pvalue > 1e-3
+
+
+def error_of_the_sum_of_squares():
+    """Of donors that are all alike, in Monte Carlo standard errors: the prior's mean of it is known."""
+    donors, concentration = 38, 0.05
+    found, _, _ = regression(LocalLevel())
+    same = np.ascontiguousarray(np.broadcast_to(found.donors[0], (donors, found.donors.shape[1])))
+    found = found._replace(donors=same, concentration=np.full(donors, concentration))
+    posterior, _, _ = sample_chains(found, **SIZE | {"draws": 20_000})
+    squares = (posterior["weights"] ** 2).sum("donor").to_numpy()
+    return (squares.mean() - (concentration + 1) / (donors * concentration + 1)) / float(arviz_stats.mcse(squares))
+
+
+def test_without_evidence_the_mean_sum_of_squares_is_the_priors():
+    assert abs(error_of_the_sum_of_squares()) < 4
+
+
+@pytest.mark.slow
+def test_drawing_both_donors_by_weight_without_correction_is_seen(monkeypatch, tmp_path):
+    """A bias of one per cent in the effective donors, too small for simulation-based calibration."""
+    uncorrected = "rng.random() * weights[i] * weights[j] > after * rest", "False"
+    break_the_slice_sampler(*uncorrected, monkeypatch, tmp_path)
+    assert abs(error_of_the_sum_of_squares()) > 6
 
 
 def test_concentrations_may_differ_by_donor():
