@@ -5,8 +5,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count, islice
 
+import joblib
+import psutil
 from common import HERE, answer, job
 
 import bayes_synth as bs
@@ -21,36 +24,51 @@ def tasks() -> Iterator[bs.FitTask]:
         yield from bs.batch.placebos(bs.simulate(**SIZE, random_seed=seed).panel, **SAMPLING)
 
 
-def used(who: int) -> tuple[float, float]:
-    """Core seconds, and the largest resident set in MB, of this process or of its largest child."""
-    found = resource.getrusage(who)
-    return found.ru_utime + found.ru_stime, found.ru_maxrss / 1024
+@contextmanager
+def backend(name: str, jobs: int) -> Iterator[None]:
+    """joblib's context with so many workers: its own pools, or a cluster of one machine."""
+    if name == "dask":
+        from dask.distributed import Client, LocalCluster
+
+        cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+        with cluster, Client(cluster), joblib.parallel_config(backend="dask", n_jobs=jobs):
+            yield
+    elif name == "ray":
+        import ray
+        from ray.util.joblib import register_ray
+
+        register_ray()
+        ray.init(num_cpus=jobs, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+        with joblib.parallel_config(backend="ray", n_jobs=jobs):
+            yield
+        ray.shutdown()
+    else:
+        with joblib.parallel_config(backend=name, n_jobs=jobs):
+            yield
+
+
+def used() -> dict[str, float]:
+    """Core seconds of this process and its workers, its largest resident set, and the largest worker's now, in MB."""
+    own, workers = resource.getrusage(resource.RUSAGE_SELF), psutil.Process().children(recursive=True)
+    times = [worker.cpu_times() for worker in workers]
+    return {
+        "cores": own.ru_utime + own.ru_stime + sum(spent.user + spent.system for spent in times),
+        "peak": own.ru_maxrss / 1024,
+        "child": max((worker.memory_info().rss / 1e6 for worker in workers), default=0.0),
+    }
 
 
 def main() -> None:
     """Fit, and say what it took."""
     given = job()
-    # Worker processes inherit this path, on which numba would find coverage.py; see common.py.
-    sys.path.remove(str(HERE))
+    # Worker processes inherit this path, on which numba would find coverage.py; see common.py. Dask's import this file.
+    if given["backend"] != "dask":
+        sys.path.remove(str(HERE))
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        found = bs.fit_many(
-            islice(tasks(), given["fits"]),
-            n_jobs=given["jobs"],
-            backend=given["backend"],
-            store=folder,
-            progressbar=False,
-            random_seed=1,
-        )
-    wall = time.perf_counter() - began
-    if given["backend"] == "loky":
-        # Children count once they have ended.
-        from joblib.externals.loky import get_reusable_executor
-
-        get_reusable_executor().shutdown(wait=True)
-    (own, peak), (others, child) = used(resource.RUSAGE_SELF), used(resource.RUSAGE_CHILDREN)
-    fine = int(found.table["ok"].sum())
-    answer(wall=wall, cores=own + others, peak=peak, child=child, fine=fine, failed=len(found.failures))
+    with tempfile.TemporaryDirectory() as folder, backend(given["backend"], given["jobs"]):
+        found = bs.fit_many(islice(tasks(), given["fits"]), store=folder, progressbar=False, random_seed=1)
+        wall, spent = time.perf_counter() - began, used()
+    answer(wall=wall, fine=int(found.table["ok"].sum()), failed=len(found.failures), **spent)
 
 
 if __name__ == "__main__":

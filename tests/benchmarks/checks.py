@@ -22,7 +22,7 @@ from common import caution, footer, load, write_between
 
 import bayes_synth as bs
 from bayes_synth import checks
-from bayes_synth.checks.refits import KNOWN
+from bayes_synth.checks import refits
 from bayes_synth.design import locked
 
 COMMAND = "tests/benchmarks/checks.py"
@@ -170,7 +170,7 @@ def answers(number: int, seed: int) -> dict[str, Any]:
         panel = design.draw(seed)
         fit = design.model.fit(panel, random_seed=seed, **SMALL)
         found = {name: _asked(name, fit) for name in design.asked}
-    KNOWN.clear()
+    refits.KNOWN.clear()
     verdicts = {name: answer.verdict for name, answer in found.items()}
     seconds = round(time.process_time() - began, 2)
     return {"design": design.design, "seed": seed, "verdicts": verdicts, "cpu_seconds": seconds}
@@ -226,12 +226,12 @@ def cost() -> str:
     fit = bs.SyntheticControl().fit(bs.load_dataset("prop99"), random_seed=1, progressbar=False)
     lines = ["| on Proposition 99 | refits | clock, s | processor, s |", "| --- | --- | --- | --- |"]
     for name in ("fit", *LOOKING, *REFITTING):
-        before = len(KNOWN.get(fit, ()))
+        before = len(refits.KNOWN.get(fit, ()))
         if name != "fit":
             _asked(name, fit)
         ended = time.perf_counter(), time.process_time()
         clock, processor = ended[0] - began[0], ended[1] - began[1]
-        refitted = "38 (calibration)" if name == "fit" else len(KNOWN.get(fit, ())) - before
+        refitted = "38 (calibration)" if name == "fit" else len(refits.KNOWN.get(fit, ())) - before
         lines.append(f"| `{name}` | {refitted} | {clock:.1f} | {processor:.1f} |")
         began = ended
         print(lines[-1], flush=True)

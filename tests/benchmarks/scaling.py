@@ -1,4 +1,4 @@
-"""Time, memory and mixing of the default model by panel size: ``uv run python tests/benchmarks/scaling.py``.
+"""Time, memory and mixing of the default model by size and chains: ``uv run python tests/benchmarks/scaling.py``.
 
 Every cell is a process of its own, so that peaks of memory do not mix. A cell that fails or takes too long is
 reported as such.
@@ -13,9 +13,10 @@ from common import WorkerError, caution, footer, load, run_worker, table, write_
 
 DONORS = (10, 50, 200, 1000)
 PERIODS = (20, 100, 500, 2000)
-MIDDLE = {"donors": 50, "pre": 100}
+CHAINS = (1, 2, 4, 8)
+MIDDLE = {"donors": 50, "pre": 100, "chains": 4}
 POST = 20
-SAMPLING = {"draws": 1000, "tune": 1000, "chains": 4}
+SAMPLING = {"draws": 1000, "tune": 1000}
 COLUMNS = {
     "compile": ("compile, s", ".1f"),
     "sample": ("sample and label, s", ".2f"),
@@ -29,24 +30,28 @@ COLUMNS = {
     "divergences": ("divergences", ".0f"),
     "ok": ("ok", ""),
 }
-HEADER = ("donors x pre-periods", *(label for label, _ in COLUMNS.values()))
+HEADER = ("donors x pre-periods", "chains", *(label for label, _ in COLUMNS.values()))
 
 
-def cells(donors: Sequence[int], periods: Sequence[int], *, full: bool) -> Iterable[tuple[int, int]]:
-    """The whole grid, or its two lines through the middle."""
+def cells(donors: Sequence[int], periods: Sequence[int], *, full: bool) -> Iterable[tuple[int, int, int]]:
+    """The whole grid of sizes, or its two lines through the middle; then numbers of chains in the middle."""
     grid = product(sorted(donors), sorted(periods))
-    return [(j, t) for j, t in grid if full or j == MIDDLE["donors"] or t == MIDDLE["pre"]]
+    sizes = [(j, t) for j, t in grid if full or j == MIDDLE["donors"] or t == MIDDLE["pre"]]
+    others = [chains for chains in CHAINS if chains != MIDDLE["chains"]]
+    yield from ((*size, MIDDLE["chains"]) for size in sizes)
+    yield from ((MIDDLE["donors"], MIDDLE["pre"], chains) for chains in others)
 
 
-def measure(donors: int, pre: int, limit: float) -> list[str]:
+def measure(donors: int, pre: int, chains: int, limit: float) -> list[str]:
     """One row of the table."""
-    job = {"donors": donors, "pre": pre, "post": POST, "seed": 1, "sampling": SAMPLING}
-    label = f"{donors} x {pre}"
+    sampling = SAMPLING | {"chains": chains}
+    job = {"donors": donors, "pre": pre, "post": POST, "seed": 1, "sampling": sampling}
+    label = (f"{donors} x {pre}", str(chains))
     try:
         found = run_worker(sys.executable, "scaling_worker.py", job, limit=limit)
     except WorkerError as error:
-        return [label, f"**{error}**", *["-"] * (len(COLUMNS) - 1)]
-    return [label, *(format(found[name], form) for name, (_, form) in COLUMNS.items())]
+        return [*label, f"**{error}**", *["-"] * (len(COLUMNS) - 1)]
+    return [*label, *(format(found[name], form) for name, (_, form) in COLUMNS.items())]
 
 
 def main() -> None:
@@ -57,12 +62,12 @@ def main() -> None:
     parser.add_argument("--donors", type=int, nargs="+", default=DONORS)
     parser.add_argument("--periods", type=int, nargs="+", default=PERIODS)
     options, busy, rows = parser.parse_args(), load(), []
-    for donors, pre in cells(options.donors, options.periods, full=options.full):
-        rows.append(measure(donors, pre, options.limit))
+    for cell in cells(options.donors, options.periods, full=options.full):
+        rows.append(measure(*cell, options.limit))
         print(" | ".join(rows[-1]), flush=True)
     command = " ".join(["uv run python tests/benchmarks/scaling.py", *sys.argv[1:]])
     words = (
-        f"Default model, {SAMPLING['chains']} x ({SAMPLING['tune']} + {SAMPLING['draws']}) draws, panels from "
+        f"Default model, chains of {SAMPLING['tune']} + {SAMPLING['draws']} draws, panels from "
         f"`bs.simulate` with {POST} post-periods and a drift of 0.3; at most {options.limit:.0f} s per cell."
     )
     shown = table([dict(zip(HEADER, row, strict=True)) for row in rows])
