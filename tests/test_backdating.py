@@ -67,8 +67,9 @@ def test_periods_without_an_outcome_count_neither_before_nor_after():
     assert (row["pre"], row["post"]) == (15, 3)
 
 
-def _of(*p, matching=""):
-    return _verdict(pd.DataFrame({"p": p}, index=[*"abcde"[: len(p)]]), matching, 0.95)
+def _of(*p, late=(), matching=""):
+    table = pd.DataFrame({"p": p, "p_late": [*late, *[1.0] * (len(p) - len(late))]}, index=[*"abcde"[: len(p)]])
+    return _verdict(table, matching, 0.95)
 
 
 def test_the_smallest_tail_decides_for_their_number():
@@ -76,8 +77,14 @@ def test_the_smallest_tail_decides_for_their_number():
     assert found == ["pass", "caution", "fail"]
 
 
-def test_the_start_as_far_back_as_the_post_period_is_long_is_asked_for_itself():
-    assert [_of(1, 0.04, 1, 1, matching=each) for each in "abz"] == ["pass", "caution", "pass"]
+def test_the_later_half_counts_for_the_start_as_far_back_as_the_post_period_is_long():
+    assert [_of(1, 1, 1, late=(1, 0.04), matching=each) for each in "abz"] == ["pass", "caution", "pass"]
+
+
+def test_the_later_half_shows_a_drift_more_than_the_average_does():
+    panel = drifting()
+    row = backdating(fake_fit(panel=panel)).table.loc[_matching(panel)]
+    assert row["p_late"] <= row["p"]
 
 
 @pytest.mark.parametrize(("pre", "post", "position"), [(40, 8, 32), (10, 10, 0)])

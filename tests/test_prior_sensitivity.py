@@ -10,6 +10,7 @@ from planted import changed, hidden, least_squares
 import bayes_synth as bs
 from bayes_synth.checks import prior_sensitivity
 from bayes_synth.checks.prior_sensitivity import _power
+from bayes_synth.checks.refits import posterior_sd
 from bayes_synth.fit import Fit
 from bayes_synth.noise import IID
 from bayes_synth.testing import fake_fit, fake_panel
@@ -39,7 +40,7 @@ def test_an_effect_that_depends_on_where_the_pre_period_begins_is_caught():
     """The weights of the first half are not those of the second: the donors changed places."""
     panel = fake_panel(pre=40)
     twist = 5 * np.where(np.arange(48) < 24, 1.0, 0.0) * np.sin(np.arange(48))
-    panel = changed(changed(panel, "donor_00", twist), "donor_05", 30 * (panel.times >= panel.start))
+    panel = changed(changed(panel, "donor_00", twist), "donor_05", 60 * (panel.times >= panel.start))
     panel = changed(
         panel, "treated", np.where(np.arange(48) < 24, 0.0, panel.outcomes.sel(unit="donor_05") - panel.treated_outcome)
     )
@@ -53,6 +54,17 @@ def test_every_kind_of_choice_is_tried():
         "noise LocalLinearTrend", "noise AR1", "noise IID", "noise IID, no intercept",
         "free initial level", "initial level near donors", "pre-period from 2010", "pre-period from 2020",
     }  # fmt: skip
+
+
+def test_shifts_of_later_beginnings_are_in_standard_deviations_of_a_difference():
+    fit = fake_fit(panel=fake_panel(donors=12, pre=40))
+    table, own = prior_sensitivity(fit).table, fit.effect("average").draws
+    sd = posterior_sd(fit)
+    apart = (table["median"] - float(own.median())) / table["shift"]
+    later = apart.index.str.startswith("pre-period from")
+    np.testing.assert_allclose(apart[~later], sd)
+    half_widths = (table["upper"] - table["lower"])[later] / 2 / 1.96
+    np.testing.assert_allclose(apart[later], np.hypot(sd, half_widths), rtol=0.1)
 
 
 def test_what_the_fit_itself_is_is_not_tried_again():

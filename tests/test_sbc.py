@@ -61,7 +61,10 @@ PLANTED = {
     "half the standard deviation": ("variance = s * s", "variance = 0.25 * s * s"),
     "no Jacobian of the coordinate": ("value = below + (b - 1) * log_rest", "value = below - p * log_u"),
     # None at all would leave no posterior: the density is flat towards scales of zero.
-    "twice the Jacobian of the scales' logs": ("value += log_scales[which] - 0.5", "value += 2 * log_scales[which] - 0.5"),
+    "twice the Jacobian of the scales' logs": (
+        "value += log_scales[which] - 0.5",
+        "value += 2 * log_scales[which] - 0.5",
+    ),
 }
 """What stands in the slice sampler's source, and what is planted instead; one more fault in ``test_pairs.py``."""
 

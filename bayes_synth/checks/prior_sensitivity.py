@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.checks.forest import plot_forest
-from bayes_synth.checks.refits import Case, as_row, concluded, refits, shifted
+from bayes_synth.checks.refits import Case, Refit, as_row, central_sd, concluded, posterior_sd, refits, shifted
 from bayes_synth.checks.result import Check, Verdict, graded, not_applicable, thresholds
 from bayes_synth.design import locked, short
 from bayes_synth.fit import Fit
@@ -30,6 +30,7 @@ QUESTION = "Would other defensible choices have given another effect?"
 EFFECTIVE = (2.0, 8.0)
 LATER = (0.25, 0.5)
 """Shares of the pre-period that are left out at its beginning."""
+LATER_BEGINNING = "pre-period from"
 
 
 def prior_sensitivity(
@@ -53,7 +54,8 @@ def prior_sensitivity(
         it is a caution: the threshold of Kallioinen et al. (2024).
     caution, fail
         Largest shift of the average effect among the refits, in posterior standard deviations of the fit's: what passes,
-        and what does not fail (our thresholds, those of :func:`leave_one_out`).
+        and what does not fail (our thresholds, those of :func:`leave_one_out`). Refits that begin later learn from less, so
+        they differ by chance: theirs is in standard deviations of a difference, the root of both posterior variances.
     least
         Smallest number of periods with an outcome that a later beginning must leave.
     random_seed, progressbar
@@ -82,6 +84,7 @@ def prior_sensitivity(
     if not found:
         return not_applicable("prior_sensitivity", QUESTION, "No refit was done.")
     table = shifted(fit, {label: as_row(refit) for label, refit in found.items()}).sort_values("median")
+    table["shift"] *= _by_chance(fit, found).reindex(table.index)
     table = table.rename_axis("specification")
     powers = {f"{group}_power": _power(fit, group) for group in ("prior", "likelihood")}
     worst = str(table["shift"].abs().idxmax())
@@ -103,7 +106,17 @@ def _cases(fit: Fit, least: int) -> Iterator[tuple[str, Case]]:
         if repr(model) != repr(fit.model):
             yield label, Case(model, fit.panel)
     for panel in _later(fit.panel, least):
-        yield f"pre-period from {short(panel.pre[0])}", Case(fit.model, panel)
+        yield f"{LATER_BEGINNING} {short(panel.pre[0])}", Case(fit.model, panel)
+
+
+def _by_chance(fit: Fit, found: dict[str, Refit]) -> pd.Series:
+    """The fit's posterior sd over that of a difference, for refits on less of the data; one for the others."""
+    own = posterior_sd(fit)
+    shares = {
+        label: own / np.hypot(own, central_sd(refit.effects["average"])) if label.startswith(LATER_BEGINNING) else 1.0
+        for label, refit in found.items()
+    }
+    return pd.Series(shares, dtype=float)
 
 
 def _models(model: SyntheticControl, donors: int) -> Iterator[tuple[str, SyntheticControl]]:

@@ -182,13 +182,13 @@ def _asked(name: str, fit: bs.Fit) -> checks.Check:
     return getattr(checks, name)(fit, **({"progressbar": False} if name in REFITTING else {}))
 
 
-def collected(store: Path, simulations: int) -> list[dict[str, Any]]:
+def collected(store: Path, seeds: range) -> list[dict[str, Any]]:
     """All simulations of the store, once those that are missing have been run; seed by seed, so that it can be stopped."""
     done = [json.loads(line) for line in store.read_text().splitlines()] if store.exists() else []
     known = {(row["design"], row["seed"]) for row in done}
     jobs = (
         joblib.delayed(answers)(k, seed)
-        for seed in range(simulations)
+        for seed in seeds
         for k, design in enumerate(DESIGNS)
         if (design.design, seed) not in known
     )
@@ -241,13 +241,14 @@ def cost() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulations", type=int, default=100)
+    parser.add_argument("--first", type=int, default=1000, help="seed of the first; those below were looked at before")
     parser.add_argument("--store", type=Path)
     parser.add_argument("--cost", action="store_true")
     options = parser.parse_args()
     if options.cost:
         write_between("checks.md", "checks-cost", cost())
     if options.store:
-        found = tables(collected(options.store, options.simulations))
+        found = tables(collected(options.store, range(options.first, options.first + options.simulations)))
         write_between("checks.md", "checks", f"{found}\n\n{footer(f'python {COMMAND} --simulations N --store FILE')}")
 
 
