@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 import bayes_synth as bs
-from bayes_synth import Calibration
+from bayes_synth import Calibration, checks
+from bayes_synth.checks.bar import shared_bar
 from bayes_synth.checks.refits import Case, concluded, posterior_sd, refits, spread_by_kappa, tail
 from bayes_synth.errors import ConvergenceWarning
 from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
@@ -83,6 +84,28 @@ def test_an_interrupted_run_keeps_what_is_done_and_goes_on_from_there(small, mon
         first = refits(small, cases(small), random_seed=10, progressbar=False)
     second = refits(small, cases(small), random_seed=10, progressbar=False)
     assert (list(first), len(second), len(made)) == (["donor_00", "donor_01"], 4, 5)
+
+
+def test_an_interrupt_ends_the_run_of_checks_and_the_next_run_goes_on(small, monkeypatch):
+    made, asked = counted(monkeypatch, stop=3), ["leave_one_out", "backdating"]
+    with pytest.warns(ConvergenceWarning, match=r"S004.*interrupted") as caught:
+        first = checks.run(small, only=asked, random_seed=12, progressbar=False)
+    assert "backdating were not asked" in str(caught[-1].message)
+    assert [check.name for check in first] == ["leave_one_out"]
+    assert "only 2 of" in first["leave_one_out"].reason
+    before = len(made)
+    second = checks.run(small, only=asked, random_seed=12, progressbar=False)
+    assert [check.name for check in second] == asked
+    assert len(made) - before == len(second["leave_one_out"].table) - 2 + len(second["backdating"].table)
+
+
+def test_all_checks_of_a_run_share_a_bar():
+    with shared_bar(shown=False) as outer, shared_bar(shown=True) as inner:
+        assert [*inner.track("ab", "one", 2), *inner.track("c", "other", 1)] == [*"abc"]
+    task = outer.progress.tasks[0]
+    assert (task.completed, task.total, task.description) == (3, 3, "other")
+    with shared_bar(shown=False) as another:
+        assert another is not outer
 
 
 def test_a_verdict_on_part_of_the_refits_is_no_pass():

@@ -9,6 +9,7 @@ import xarray as xr
 from scipy import optimize, stats
 
 from bayes_synth.calibration import Calibration, Placebos
+from bayes_synth.checks.bar import shared_bar
 from bayes_synth.checks.coverage_curve import plot_placebos
 from bayes_synth.checks.refits import as_calibration
 from bayes_synth.checks.result import Check, Verdict, thresholds
@@ -100,7 +101,12 @@ def _found(fit: Fit, random_seed: int, progressbar: bool) -> Placebos:
     if known.kappa is not None:
         return Placebos(known.table, known.skipped, known.gaps)
     plan = fit.model.calibration or Calibration()
-    return placebos(fit.model, fit.panel, plan, as_calibration(fit, random_seed, progressbar))
+    with shared_bar(shown=False) as bar:
+        # Its own bar, unless a run shows one already.
+        settings = as_calibration(fit, random_seed, progressbar and not bar.shown)
+        found = placebos(fit.model, fit.panel, plan, settings)
+        bar.stopped = bool(found.stopped)
+    return found
 
 
 def _audited(placebos: pd.DataFrame, plan: Calibration | None) -> pd.DataFrame:

@@ -14,9 +14,9 @@ import joblib
 import numpy as np
 import pandas as pd
 import xarray as xr
-from rich.progress import track
 
 from bayes_synth.calibration import Calibration
+from bayes_synth.checks.bar import shared_bar
 from bayes_synth.checks.result import Verdict
 from bayes_synth.design import short
 from bayes_synth.effects import Effect, effect_draws
@@ -82,13 +82,17 @@ def refits(
     names = {label: _name(case, random_seed) for label, case in cases.items()}
     todo = {names[label]: case for label, case in cases.items() if names[label] not in known}
     pool = joblib.Parallel(n_jobs=joblib.cpu_count(), backend="threading", return_as="generator")
-    try:
-        with single_threaded():
-            answers = pool(joblib.delayed(_settled)(fit, case, _seeded(settings, name)) for name, case in todo.items())
-            shown = track(answers, what, total=len(todo), transient=True, disable=not progressbar or not todo)
-            for name, answer in zip(todo, shown, strict=True):
-                known[name] = answer
-    except KeyboardInterrupt:
+    with shared_bar(shown=progressbar and bool(todo)) as bar:
+        try:
+            with single_threaded():
+                answers = pool(
+                    joblib.delayed(_settled)(fit, case, _seeded(settings, name)) for name, case in todo.items()
+                )
+                for name, answer in zip(todo, bar.track(answers, what, len(todo)), strict=True):
+                    known[name] = answer
+        except KeyboardInterrupt:
+            bar.stopped = True
+    if bar.stopped:
         done = sum(name in known for name in names.values())
         warnings.warn(
             f"[S004] interrupted: {done} of {len(names)} refits are done; ask again to go on with the others.",

@@ -1,10 +1,12 @@
 """Every check of a fit, in the order in which one would ask."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from bayes_synth.checks.anticipation import anticipation
 from bayes_synth.checks.backdating import backdating
+from bayes_synth.checks.bar import shared_bar
 from bayes_synth.checks.concentration import concentration
 from bayes_synth.checks.convex_hull import convex_hull
 from bayes_synth.checks.detectable import detectable
@@ -18,7 +20,7 @@ from bayes_synth.checks.prior_sensitivity import prior_sensitivity
 from bayes_synth.checks.result import Check, Checks
 from bayes_synth.checks.screen import screen
 from bayes_synth.checks.spillover import spillover
-from bayes_synth.errors import PriorError, suggestion
+from bayes_synth.errors import ConvergenceWarning, PriorError, listed, suggestion
 from bayes_synth.fit import Fit
 
 __all__ = ["ALL", "run"]
@@ -62,9 +64,26 @@ def run(fit: Fit, *, only: Sequence[str] | None = None, random_seed: int = 0, pr
     ------
     PriorError
         O001 for an unknown check.
+
+    Warns
+    -----
+    ConvergenceWarning
+        S004 after an interrupt (Ctrl-C): the checks that were ready, the last with the refits that were, are handed back.
     """
     for name in only or ():
         if name not in ALL:
             raise PriorError("O001", f"there is no check {name!r}. {suggestion(name, tuple(ALL))}")
     options: dict[str, Any] = {"random_seed": random_seed, "progressbar": progressbar}
-    return Checks(tuple(ALL[name](fit, **(options if name in REFITTING else {})) for name in only or ALL))
+    asked, done = tuple(only or ALL), []
+    with shared_bar(shown=progressbar) as bar:
+        for name in asked:
+            done.append(ALL[name](fit, **(options if name in REFITTING else {})))
+            if bar.stopped:
+                break
+    if left := asked[len(done) :]:
+        warnings.warn(
+            f"[S004] interrupted: {listed(left)} were not asked; run the checks again to go on with what is left to refit.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return Checks(tuple(done))
