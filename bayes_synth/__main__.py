@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.table import Table
 
 import bayes_synth as bs
 from bayes_synth.errors import BayesSynthError, listed
+from bayes_synth.gaps import Missing
 from bayes_synth.pages import Kind
 
 __all__ = ["main"]
@@ -46,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     }.items():
         fit.add_argument(f"--{name}", required=True, help=what)
     fit.add_argument("--treated", required=True, action="append", help="a treated unit; repeat for several")
+    fit.add_argument("--missing", choices=get_args(Missing), default="error", help="what to do about gaps")
     for command in (demo, fit):
         command.add_argument("--out", type=Path, default=Path.cwd(), help="folder for the figure and the fit")
         command.add_argument("--seed", type=int, default=None if command is fit else 1, help="random seed")
@@ -103,6 +106,7 @@ def _read(options: argparse.Namespace) -> tuple[str, bs.Panel]:
         outcome=options.outcome,
         treated=options.treated,
         start=options.start,
+        missing=options.missing,
     )
     return f"{options.data.stem}_fit", panel
 

@@ -242,8 +242,10 @@ class AbstractNoise(ABC):
         ----------
         Sundararajan and Keerthi (2001), Neural Computation 13(5), eq. 3.7, for Gaussian vectors.
         """
-        _, loading, information = self._level_terms(draws, residual)
-        scaled = self.contrast_precision(draws, residual, gaps)
+        weighted, loading, information = self._level_terms(draws, residual)
+        scaled = _without_level(weighted, loading, information)
+        if len(gaps):
+            scaled = self.contrast_precision(draws, residual, gaps)
         precision = self.precision_diagonal(draws, residual.shape[1]) - loading**2 / information
         if len(gaps):
             columns = self._columns(draws, residual.shape[1], gaps)
@@ -268,8 +270,7 @@ class AbstractNoise(ABC):
 
         With ``gaps`` that of the other periods, zero at the gaps, by the Schur complement of their block.
         """
-        weighted, loading, information = self._level_terms(draws, series)
-        whole = np.asarray(weighted - loading * weighted.sum(1, keepdims=True) / information)
+        whole = _without_level(*self._level_terms(draws, series))
         if not len(gaps):
             return whole
         columns = self._columns(draws, series.shape[1], gaps)
@@ -318,6 +319,11 @@ class AbstractNoise(ABC):
         """``K^-1 r``, ``K^-1 1`` (zero without a level), and the level's posterior precision."""
         loading = self._has_level * self.precision(draws, np.ones((1, residual.shape[1])))
         return self.precision(draws, residual), loading, self.level_precision + loading.sum(1, keepdims=True)
+
+
+def _without_level(weighted: np.ndarray, loading: np.ndarray, information: np.ndarray) -> np.ndarray:
+    """``K^-1 r - K^-1 1 1' K^-1 r / h`` from :meth:`AbstractNoise._level_terms`."""
+    return np.asarray(weighted - loading * weighted.sum(1, keepdims=True) / information)
 
 
 def _prior_draws(prior: Any, name: str, draws: int, rng: np.random.Generator) -> np.ndarray:
