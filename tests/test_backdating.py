@@ -17,10 +17,10 @@ def _without_sampling(monkeypatch):
     monkeypatch.setattr(sys.modules["bayes_synth.checks.backdating"], "refits", least_squares)
 
 
-def drifting(pre=40, post=8):
-    """The treated unit leaves its donors over the post-period's length before the start, by half a pre-period sd."""
+def drifting(pre=40, post=8, size=0.5):
+    """The treated unit leaves its donors over the post-period's length before the start, by so many pre-period sds."""
     panel = fake_panel(pre=pre, post=post)
-    size = 0.5 * float(panel.treated_outcome[:pre].std())
+    size *= float(panel.treated_outcome[:pre].std())
     return changed(panel, "treated", size * np.clip((np.arange(pre + post) - (pre - post) + 1) / post, 0, 1))
 
 
@@ -73,18 +73,22 @@ def _of(*p, late=(), matching=""):
 
 
 def test_the_smallest_tail_decides_for_their_number():
-    found = [_of(0.02, 1, 1, 1, 1), _of(0.009, 1, 1, 1, 1), _of(0.04, 0.04, 1)]
-    assert found == ["pass", "caution", "fail"]
+    found = [_of(0.02, 1, 1, 1, 1), _of(0.009, 1, 1, 1, 1), _of(0.04, 0.04, 1), _of(0.04, 1), _of(0.02, 1)]
+    assert found == ["pass", "caution", "fail", "pass", "caution"]
 
 
 def test_the_later_half_counts_for_the_start_as_far_back_as_the_post_period_is_long():
-    assert [_of(1, 1, 1, late=(1, 0.04), matching=each) for each in "abz"] == ["pass", "caution", "pass"]
+    assert [_of(1, 1, 1, late=(1, 0.02), matching=each) for each in "abz"] == ["pass", "caution", "pass"]
+
+
+def test_what_is_asked_of_one_start_is_taken_from_the_others():
+    assert [_of(0.03, late=(1,), matching=each) for each in "az"] == ["pass", "caution"]
 
 
 def test_the_later_half_shows_a_drift_more_than_the_average_does():
-    panel = drifting()
+    panel = drifting(size=0.03)
     row = backdating(fake_fit(panel=panel)).table.loc[_matching(panel)]
-    assert row["p_late"] <= row["p"]
+    assert 0 < row["p_late"] < row["p"]
 
 
 @pytest.mark.parametrize(("pre", "post", "position"), [(40, 8, 32), (10, 10, 0)])

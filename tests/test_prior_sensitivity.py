@@ -40,7 +40,7 @@ def test_an_effect_that_depends_on_where_the_pre_period_begins_is_caught():
     """The weights of the first half are not those of the second: the donors changed places."""
     panel = fake_panel(pre=40)
     twist = 5 * np.where(np.arange(48) < 24, 1.0, 0.0) * np.sin(np.arange(48))
-    panel = changed(changed(panel, "donor_00", twist), "donor_05", 60 * (panel.times >= panel.start))
+    panel = changed(changed(panel, "donor_00", twist), "donor_05", 30 * (panel.times >= panel.start))
     panel = changed(
         panel, "treated", np.where(np.arange(48) < 24, 0.0, panel.outcomes.sel(unit="donor_05") - panel.treated_outcome)
     )
@@ -56,15 +56,24 @@ def test_every_kind_of_choice_is_tried():
     }  # fmt: skip
 
 
-def test_shifts_of_later_beginnings_are_in_standard_deviations_of_a_difference():
+def test_of_a_later_beginning_half_the_shift_counts(monkeypatch):
     fit = fake_fit(panel=fake_panel(donors=12, pre=40))
-    table, own = prior_sensitivity(fit).table, fit.effect("average").draws
     sd = posterior_sd(fit)
-    apart = (table["median"] - float(own.median())) / table["shift"]
-    later = apart.index.str.startswith("pre-period from")
-    np.testing.assert_allclose(apart[~later], sd)
-    half_widths = (table["upper"] - table["lower"])[later] / 2 / 1.96
-    np.testing.assert_allclose(apart[later], np.hypot(sd, half_widths), rtol=0.1)
+
+    def verdict(label, shift):
+        def moved(_, cases, **options):
+            found = least_squares(_, cases)
+            middle = float(fit.effect("average").draws.median()) + shift * sd * np.array([k == label for k in found])
+            return {
+                k: refit._replace(effects=refit.effects * 0 + there)
+                for (k, refit), there in zip(found.items(), middle, strict=True)
+            }
+
+        monkeypatch.setattr(sys.modules["bayes_synth.checks.prior_sensitivity"], "refits", moved)
+        return prior_sensitivity(fit).verdict
+
+    found = [verdict(label, shift) for label in ("pre-period from 2010", "noise IID") for shift in (1.5, 2.5, 4.5)]
+    assert found == ["pass", "caution", "fail", "caution", "fail", "fail"]
 
 
 def test_what_the_fit_itself_is_is_not_tried_again():

@@ -91,12 +91,22 @@ def test_an_interrupt_ends_the_run_of_checks_and_the_next_run_goes_on(small, mon
     with pytest.warns(ConvergenceWarning, match=r"S004.*interrupted") as caught:
         first = checks.run(small, only=asked, random_seed=12, progressbar=False)
     assert "backdating were not asked" in str(caught[-1].message)
-    assert [check.name for check in first] == ["leave_one_out"]
+    assert [check.verdict for check in first][1:] == ["not applicable"]
     assert "only 2 of" in first["leave_one_out"].reason
     before = len(made)
     second = checks.run(small, only=asked, random_seed=12, progressbar=False)
     assert [check.name for check in second] == asked
     assert len(made) - before == len(second["leave_one_out"].table) - 2 + len(second["backdating"].table)
+
+
+def test_an_interrupt_outside_of_refits_keeps_the_checks_before(small, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(checks.run.__globals__["ALL"], "overfitting", interrupted)
+    with pytest.warns(ConvergenceWarning, match=r"S004.*overfitting, screen were not asked"):
+        found = checks.run(small, only=["fit_quality", "overfitting", "screen"], progressbar=False)
+    assert [check.verdict == "not applicable" for check in found] == [False, True, True]
 
 
 def test_all_checks_of_a_run_share_a_bar():

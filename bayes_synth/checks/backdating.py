@@ -44,11 +44,11 @@ def backdating(
     least
         Smallest number of periods with an outcome to learn from; at least half of the pre-period in any case.
     ci_prob
-        Probability of the calibrated interval that shall hold zero. It is a caution when zero lies outside for one start,
-        by an interval widened for their number (Bonferroni), or outside that of the later half of the window that begins
-        as many periods before ``start`` as the post-period has: the one date to ask about without looking, and a drift
-        shows most at its end. It is a failure when zero lies outside for half of the starts. (Our default, by the table of
-        alarms on the page on checks.)
+        Complement of the probability of a false alarm that is allowed: half of it to the start that lies as many periods
+        before ``start`` as the post-period has, if that leaves half of the pre-period, and there to the later half of the
+        window, where a drift shows most; half (or all) to the averages over all earlier starts, by Bonferroni. It is a
+        caution when a tail probability of zero is below its share, and a failure when two of the averages, and half of all,
+        leave zero outside.
     random_seed, progressbar
         Of the refits.
 
@@ -81,7 +81,11 @@ def backdating(
     verdict, remarks = concluded(_verdict(table, matching, ci_prob), cases, found)
     first = str(table["p"].idxmin())
     held = int((table["p"] > 1 - ci_prob).sum())
-    late = f"; {table['p_late'][matching]:.2g} in the later half after {matching}" if matching in table.index else ""
+    late = (
+        f"; {table['p_late'][matching]:.2g} for the later half of that from {matching}"
+        if matching in table.index
+        else ""
+    )
     reason = (
         f"The {ci_prob:.0%} interval holds zero for {held} of {len(table)} earlier starts; the smallest tail probability is "
         f"{table['p'].min():.2g}, for start {first} (average effect {table['median'][first]:.3g} over "
@@ -132,11 +136,12 @@ def _matching(panel: Panel) -> str:
 
 
 def _verdict(table: pd.DataFrame, matching: str, ci_prob: float) -> Verdict:
-    allowed = 1 - ci_prob
-    if len(table) > 1 and (table["p"] <= allowed).sum() >= len(table) / 2:
+    asked = matching in table.index
+    share = (1 - ci_prob) / (1 + asked)
+    if (table["p"] <= share).sum() >= max(2, len(table) / 2):
         return "fail"
-    late = table["p_late"].get(matching, default=1.0) <= allowed
-    return "caution" if late or table["p"].min() * len(table) <= allowed else "pass"
+    late = asked and table["p_late"][matching] <= share
+    return "caution" if late or table["p"].min() * len(table) <= share else "pass"
 
 
 def _draw(fit: Fit, found: dict[str, Refit], *, backend: str | None = None) -> "PlotCollection":

@@ -2,6 +2,7 @@
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ QUESTION = "Do the intervals hold zero where there was no treatment?"
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 NOTHING = 1e-10
 """Values of kappa of less probability do not move a quantile."""
+REFITTED: "WeakKeyDictionary[Fit, dict[int, Placebos]]" = WeakKeyDictionary()
+"""Placebos of uncalibrated fits that are still in use, by seed."""
 
 
 def placebo_in_space(
@@ -100,12 +103,16 @@ def _found(fit: Fit, random_seed: int, progressbar: bool) -> Placebos:
     known = fit.calibration
     if known.kappa is not None:
         return Placebos(known.table, known.skipped, known.gaps)
+    if (before := REFITTED.get(fit, {}).get(random_seed)) is not None:
+        return before
     plan = fit.model.calibration or Calibration()
     with shared_bar(shown=False) as bar:
         # Its own bar, unless a run shows one already.
         settings = as_calibration(fit, random_seed, progressbar and not bar.shown)
         found = placebos(fit.model, fit.panel, plan, settings)
-        bar.stopped = bool(found.stopped)
+        bar.stopped |= bool(found.stopped)
+    if not found.stopped:
+        REFITTED.setdefault(fit, {})[random_seed] = found
     return found
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.checks.forest import plot_forest
-from bayes_synth.checks.refits import Case, Refit, as_row, central_sd, concluded, posterior_sd, refits, shifted
+from bayes_synth.checks.refits import Case, as_row, concluded, refits, shifted
 from bayes_synth.checks.result import Check, Verdict, graded, not_applicable, thresholds
 from bayes_synth.design import locked, short
 from bayes_synth.fit import Fit
@@ -54,8 +54,8 @@ def prior_sensitivity(
         it is a caution: the threshold of Kallioinen et al. (2024).
     caution, fail
         Largest shift of the average effect among the refits, in posterior standard deviations of the fit's: what passes,
-        and what does not fail (our thresholds, those of :func:`leave_one_out`). Refits that begin later learn from less, so
-        they differ by chance: theirs is in standard deviations of a difference, the root of both posterior variances.
+        and what does not fail (our thresholds, those of :func:`leave_one_out`). Of refits that begin later half the shift
+        counts: they learn from less and differ by chance, too.
     least
         Smallest number of periods with an outcome that a later beginning must leave.
     random_seed, progressbar
@@ -84,11 +84,11 @@ def prior_sensitivity(
     if not found:
         return not_applicable("prior_sensitivity", QUESTION, "No refit was done.")
     table = shifted(fit, {label: as_row(refit) for label, refit in found.items()}).sort_values("median")
-    table["shift"] *= _by_chance(fit, found).reindex(table.index)
     table = table.rename_axis("specification")
     powers = {f"{group}_power": _power(fit, group) for group in ("prior", "likelihood")}
-    worst = str(table["shift"].abs().idxmax())
-    verdict, remarks = concluded(graded(float(table["shift"].abs().max()), caution, fail), cases, found)
+    counted = table["shift"].abs() * np.where(table.index.str.startswith(LATER_BEGINNING), 0.5, 1.0)
+    worst = str(counted.idxmax())
+    verdict, remarks = concluded(graded(float(counted.max()), caution, fail), cases, found)
     own = float(fit.effect("average").draws.median())
     same = int((np.sign(table["median"]) == np.sign(own)).sum())
     reason = (
@@ -107,16 +107,6 @@ def _cases(fit: Fit, least: int) -> Iterator[tuple[str, Case]]:
             yield label, Case(model, fit.panel)
     for panel in _later(fit.panel, least):
         yield f"{LATER_BEGINNING} {short(panel.pre[0])}", Case(fit.model, panel)
-
-
-def _by_chance(fit: Fit, found: dict[str, Refit]) -> pd.Series:
-    """The fit's posterior sd over that of a difference, for refits on less of the data; one for the others."""
-    own = posterior_sd(fit)
-    shares = {
-        label: own / np.hypot(own, central_sd(refit.effects["average"])) if label.startswith(LATER_BEGINNING) else 1.0
-        for label, refit in found.items()
-    }
-    return pd.Series(shares, dtype=float)
 
 
 def _models(model: SyntheticControl, donors: int) -> Iterator[tuple[str, SyntheticControl]]:

@@ -30,8 +30,7 @@ from bayes_synth.sampling import Settings, entropy
 from bayes_synth.threads import single_threaded
 
 __all__ = [
-    "Case", "Refit", "as_calibration", "as_row", "central_sd", "concluded", "posterior_sd", "refits", "shifted",
-    "spread_by_kappa", "tail",
+    "Case", "Refit", "as_calibration", "as_row", "concluded", "posterior_sd", "refits", "shifted", "spread_by_kappa", "tail",
 ]  # fmt: skip
 
 KNOWN: "WeakKeyDictionary[Fit, dict[Hashable, Refit]]" = WeakKeyDictionary()
@@ -138,13 +137,8 @@ def as_row(refit: Refit, ci_prob: float = 0.95) -> dict[str, float]:
 
 
 def posterior_sd(fit: Fit) -> float:
-    """Of the fit's average effect."""
-    return central_sd(fit.effect("average").draws)
-
-
-def central_sd(draws: xr.DataArray) -> float:
-    """Half of the central 68.3 % of the draws, because an effect on the log scale has no moments."""
-    return float(draws.quantile([0.15865, 0.84135]).diff("quantile").item() / 2)
+    """Of the average effect: half of its central 68.3 %, because on the log scale it has no moments."""
+    return float(fit.effect("average").draws.quantile([0.15865, 0.84135]).diff("quantile").item() / 2)
 
 
 def shifted(fit: Fit, rows: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:

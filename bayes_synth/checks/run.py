@@ -17,7 +17,7 @@ from bayes_synth.checks.likeness import likeness
 from bayes_synth.checks.overfitting import overfitting
 from bayes_synth.checks.placebo_in_space import placebo_in_space
 from bayes_synth.checks.prior_sensitivity import prior_sensitivity
-from bayes_synth.checks.result import Check, Checks
+from bayes_synth.checks.result import Check, Checks, not_applicable
 from bayes_synth.checks.screen import screen
 from bayes_synth.checks.spillover import spillover
 from bayes_synth.errors import ConvergenceWarning, PriorError, listed, suggestion
@@ -68,7 +68,8 @@ def run(fit: Fit, *, only: Sequence[str] | None = None, random_seed: int = 0, pr
     Warns
     -----
     ConvergenceWarning
-        S004 after an interrupt (Ctrl-C): the checks that were ready, the last with the refits that were, are handed back.
+        S004 after an interrupt (Ctrl-C): the checks that were ready, the last with the refits that were, are handed back,
+        the others as not applicable.
     """
     for name in only or ():
         if name not in ALL:
@@ -77,7 +78,10 @@ def run(fit: Fit, *, only: Sequence[str] | None = None, random_seed: int = 0, pr
     asked, done = tuple(only or ALL), []
     with shared_bar(shown=progressbar) as bar:
         for name in asked:
-            done.append(ALL[name](fit, **(options if name in REFITTING else {})))
+            try:
+                done.append(ALL[name](fit, **(options if name in REFITTING else {})))
+            except KeyboardInterrupt:
+                bar.stopped = True
             if bar.stopped:
                 break
     if left := asked[len(done) :]:
@@ -86,4 +90,7 @@ def run(fit: Fit, *, only: Sequence[str] | None = None, random_seed: int = 0, pr
             ConvergenceWarning,
             stacklevel=2,
         )
-    return Checks(tuple(done))
+    unasked = (
+        not_applicable(name, "Not asked", "Interrupted before it was asked; run the checks again.") for name in left
+    )
+    return Checks((*done, *unasked))

@@ -1,6 +1,6 @@
 """What a cluster would do: ``uv run python tests/benchmarks/cluster.py``.
 
-This machine has two cores, so fits are slept through: what remains is what handing out tasks, sending results back and
+Written for a machine of two cores: fits are slept through: what remains is what handing out tasks, sending results back and
 storing them costs, which is what limits a cluster. A model of these costs is compared with 2, 4 and 8 worker processes.
 """
 
@@ -32,7 +32,7 @@ def rows(found: list[dict[str, float | str]]) -> Iterator[dict[str, str]]:
     free = {(row["backend"], row["workers"]): row["wall"] / row["fits"] for row in found if row["seconds"] == 0}
     for row in found:
         each, workers, fits = free[row["backend"], row["workers"]], row["workers"], row["fits"]
-        model = fits * max(row["seconds"] / workers, each)
+        model = f"{fits * max(row['seconds'] / workers, each):.1f}" if row["seconds"] else ""
         perfect = fits * row["seconds"] / workers
         yield {
             "backend": str(row["backend"]),
@@ -40,7 +40,7 @@ def rows(found: list[dict[str, float | str]]) -> Iterator[dict[str, str]]:
             "seconds a fit": f"{row['seconds']:g}",
             "fits": f"{fits:,}",
             "wall, s": f"{row['wall']:.1f}",
-            "model, s": f"{model:.1f}",
+            "model, s": model,
             "efficiency": f"{perfect / row['wall']:.0%}" if perfect else "",
             "coordinator, ms a task": f"{1000 * each:.1f}" if row["seconds"] == 0 else "",
         }

@@ -4,6 +4,7 @@ blackjax runs the default model for all panels at once, in an environment of its
 """
 
 import argparse
+import importlib
 import os
 import sys
 import tempfile
@@ -77,8 +78,11 @@ def main() -> None:
     options, busy = parser.parse_args(), load()
     devices = len(os.sched_getaffinity(0))
     panels = (bs.simulate(**SIZE, random_seed=seed).panel for seed in range(-(-options.panels // SIZE["donors"])))
-    tasks = [task for panel in panels for task in bs.batch.placebos(panel, **SAMPLING)][: options.panels]
+    tasks = [task for panel in panels for task in bs.batch.placebos(panel, **SAMPLING)]
+    tasks = tasks[: options.panels - options.panels % devices]
     rows = []
+    for module in ("bayes_synth.fitting", "bayes_synth.chains", "nutpie", "pymc"):
+        importlib.import_module(module)
     for name, sampler in (("slices (the default)", "auto"), ("nutpie", "nutpie")):
         first, again, draws = ours([replace(task, sampler=sampler) for task in tasks])
         rows.append(_row(f"bayes_synth, {name}", first, again, draws))
@@ -88,7 +92,7 @@ def main() -> None:
     command = " ".join(["uv run python tests/benchmarks/vs_jax.py", *sys.argv[1:]])
     words = (
         f"{len(tasks)} panels (38 donors, 19 pre-periods), 2 x ({SAMPLING['tune']} + {SAMPLING['draws']}) draws, the same "
-        f"posteriors. ESS: of the noise parameters and the weights above {LARGE:g}, the smallest of each panel. Ours forecast, "
+        f"posteriors. ESS: of the noise parameters and the weights above {LARGE:g}, the smallest of each panel. Imports are not timed. Ours forecast, "
         f"judge convergence and make whole fits besides; blackjax's draw. It had {found['divergences']} divergences."
     )
     text = f"{caution(busy)}{words}\n\n{table(rows)}\n\n{footer(command, found['versions'])}"
