@@ -82,8 +82,8 @@ def main() -> None:
         rows.append(row)
     fresh = ", ".join(f"{name} {times['fresh']:.1f} s" for name, times in found.items())
     text = (
-        "Proposition 99, 4 x (1,000 + 1,000) draws; refits are medians of seven. Caches of compiled code are warm. From a fresh "
-        f"process to the end of its first fit: {fresh}."
+        "Proposition 99, 4 x (1,000 + 1,000) draws; refits are medians of seven. Caches of compiled code are warm. "
+        f"From a fresh process to the end of its first fit: {fresh}."
     )
     command = "uv run python tests/benchmarks/single_fit.py"
     write_between("performance.md", "single", f"{caution(busy)}{text}\n\n{table(rows)}\n\n{footer(command)}")

@@ -92,8 +92,9 @@ def main() -> None:
     command = " ".join(["uv run python tests/benchmarks/vs_jax.py", *sys.argv[1:]])
     words = (
         f"{len(tasks)} panels (38 donors, 19 pre-periods), 2 x ({SAMPLING['tune']} + {SAMPLING['draws']}) draws, the same "
-        f"posteriors. ESS: of the noise parameters and the weights above {LARGE:g}, the smallest of each panel. Imports are not timed. Ours forecast, "
-        f"judge convergence and make whole fits besides; blackjax's draw. It had {found['divergences']} divergences."
+        f"posteriors. ESS: of the noise parameters and the weights above {LARGE:g}, the smallest of each panel. Imports are "
+        "not timed. Ours forecast, judge convergence and make whole fits besides; blackjax's draw. It had "
+        f"{found['divergences']} divergences."
     )
     text = f"{caution(busy)}{words}\n\n{table(rows)}\n\n{footer(command, found['versions'])}"
     write_between("performance.md", "jax", text)
