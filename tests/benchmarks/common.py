@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENVIRONMENTS = Path.home() / ".cache" / "bayes_synth"
 PYTHON = "3.13"
+STAT = Path("/proc/stat")
 PACKAGES = ("bayes_synth", "pymc", "nutpie", "pytensor", "arviz", "numpy")
 
 
@@ -91,14 +92,29 @@ def caches(folder: Path) -> dict[str, str]:
 
 
 def load() -> float:
-    """Average number of busy cores over the last minute."""
-    return os.getloadavg()[0]
+    """Number of busy cores: over three seconds where the kernel counts (Linux), else over the last minute."""
+    if not STAT.exists():
+        return os.getloadavg()[0]
+    before = _ticks()
+    time.sleep(3)
+    busy, whole = (now - then for now, then in zip(_ticks(), before, strict=True))
+    return busy / whole * (os.cpu_count() or 1)
+
+
+def _ticks() -> tuple[int, int]:
+    """Of all cores since the machine started: at work, and all."""
+    counts = [int(word) for word in STAT.read_text().split("\n", 1)[0].split()[1:9]]
+    return sum(counts) - sum(counts[3:5]), sum(counts)
 
 
 def caution(busy: float) -> str:
     """Says so when other work made the numbers worthless; empty on a quiet machine."""
     noisy = busy > 0.25 * len(os.sched_getaffinity(0))
-    return f"**Load {busy:.1f} before the start, the machine was busy: not numbers to quote.**\n\n" if noisy else ""
+    return (
+        f"**{busy:.1f} cores were at work before the start, the machine was busy: not numbers to quote.**\n\n"
+        if noisy
+        else ""
+    )
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
