@@ -109,12 +109,9 @@ def _ticks() -> tuple[int, int]:
 
 def caution(busy: float) -> str:
     """Says so when other work made the numbers worthless; empty on a quiet machine."""
-    noisy = busy > 0.25 * len(os.sched_getaffinity(0))
-    return (
-        f"**{busy:.1f} cores were at work before the start, the machine was busy: not numbers to quote.**\n\n"
-        if noisy
-        else ""
-    )
+    if busy <= 0.25 * len(os.sched_getaffinity(0)):
+        return ""
+    return f"**{busy:.1f} cores were at work before the start, the machine was busy: not numbers to quote.**\n\n"
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
