@@ -80,8 +80,9 @@ def anticipation(
     table = _table(fit, found[short(start)], early)
     p, before = float(table["p"]["before"]), table.loc["before"]
     verdict, remarks = concluded(_by_tail(p, caution, fail), cases, found)
+    periods_before = "period" if early == 1 else f"{early} periods"
     reason = (
-        f"In the {early} periods before the start the average effect is {before['median']:.3g} "
+        f"In the {periods_before} before the start the average effect is {before['median']:.3g} "
         f"[{before['lower']:.3g}, {before['upper']:.3g}] (95% ETI; tail probability {p:.2g}); with the earlier start the "
         f"effect after it moves by {table['shift']['after']:+.2f} posterior sd{remarks}."
     )

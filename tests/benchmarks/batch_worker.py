@@ -1,5 +1,6 @@
 """One batch in a process of its own: placebo-sized fits, streamed to a folder that is thrown away."""
 
+import os
 import resource
 import sys
 import tempfile
@@ -37,6 +38,8 @@ def backend(name: str, jobs: int) -> Iterator[None]:
         import ray
         from ray.util.joblib import register_ray
 
+        # The workers have this environment already; ray would have uv make another.
+        os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
         register_ray()
         ray.init(num_cpus=jobs, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
         with joblib.parallel_config(backend="ray", n_jobs=jobs):

@@ -14,6 +14,7 @@ from common import WorkerError, caution, footer, load, run_worker, table, write_
 DONORS = (10, 50, 200, 1000)
 PERIODS = (20, 100, 500, 2000)
 CHAINS = (1, 2, 4, 8)
+LARGEST = (1000, 200)
 MIDDLE = {"donors": 50, "pre": 100, "chains": 4}
 POST = 20
 SAMPLING = {"draws": 1000, "tune": 1000}
@@ -34,11 +35,11 @@ HEADER = ("donors x pre-periods", "chains", *(label for label, _ in COLUMNS.valu
 
 
 def cells(donors: Sequence[int], periods: Sequence[int], *, full: bool) -> Iterable[tuple[int, int, int]]:
-    """The whole grid of sizes, or its two lines through the middle; then numbers of chains in the middle."""
+    """The whole grid of sizes, or its two lines through the middle, the largest; then numbers of chains in the middle."""
     grid = product(sorted(donors), sorted(periods))
     sizes = [(j, t) for j, t in grid if full or j == MIDDLE["donors"] or t == MIDDLE["pre"]]
     others = [chains for chains in CHAINS if chains != MIDDLE["chains"]]
-    yield from ((*size, MIDDLE["chains"]) for size in sizes)
+    yield from ((*size, MIDDLE["chains"]) for size in (*sizes, LARGEST))
     yield from ((MIDDLE["donors"], MIDDLE["pre"], chains) for chains in others)
 
 
@@ -68,7 +69,8 @@ def main() -> None:
     command = " ".join(["uv run python tests/benchmarks/scaling.py", *sys.argv[1:]])
     words = (
         f"Default model, chains of {SAMPLING['tune']} + {SAMPLING['draws']} draws, panels from "
-        f"`bs.simulate` with {POST} post-periods and a drift of 0.3; at most {options.limit:.0f} s per cell."
+        f"`bs.simulate` with {POST} post-periods, four donors with weight and a drift of 0.3; at most "
+        f"{options.limit:.0f} s per cell."
     )
     shown = table([dict(zip(HEADER, row, strict=True)) for row in rows])
     write_between("benchmarks.md", "scaling", f"{caution(busy)}{words}\n\n{shown}\n\n{footer(command)}")

@@ -17,7 +17,7 @@ def main() -> None:
 
     _ = bs.Fit
     size = {name: task[name] for name in ("donors", "pre", "post")}
-    panel = bs.simulate(**size, noise=1.0, drift=0.3, random_seed=task["seed"]).panel
+    panel = bs.simulate(**size, active=4, noise=1.0, drift=0.3, random_seed=task["seed"]).panel
     before, began = peak(), time.perf_counter()
     fit = bs.SyntheticControl(calibrate=False).fit(
         panel, random_seed=task["seed"], progressbar=False, **task["sampling"]
