@@ -11,7 +11,7 @@ from itertools import count, islice
 
 import joblib
 import psutil
-from common import HERE, answer, job
+from common import HERE, ROOT, answer, job
 
 import bayes_synth as bs
 
@@ -35,11 +35,13 @@ def backend(name: str, jobs: int) -> Iterator[None]:
         with cluster, Client(cluster), joblib.parallel_config(backend="dask", n_jobs=jobs):
             yield
     elif name == "ray":
+        # The workers have this environment already; ray would have uv make another. It looks when it is imported.
+        os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+        # Its workers import from where it is started, and numba would find coverage.py there; see common.py.
+        os.chdir(ROOT)
         import ray
         from ray.util.joblib import register_ray
 
-        # The workers have this environment already; ray would have uv make another.
-        os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
         register_ray()
         ray.init(num_cpus=jobs, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
         with joblib.parallel_config(backend="ray", n_jobs=jobs):
