@@ -93,7 +93,7 @@ def prior_sensitivity(
     same = int((np.sign(table["median"]) == np.sign(own)).sum())
     reason = (
         f"Over {len(table)} other specifications the average effect lies between {table['median'].min():.3g} and "
-        f"{table['median'].max():.3g} (fit: {own:.3g}), with the fit's sign in {same}; {worst} moves it most, by "
+        f"{table['median'].max():.3g} (fit: {own:.3g}), with the fit's sign in {same}; counting most is {worst}, with "
         f"{table['shift'][worst]:+.2f} posterior sd{_said(powers['prior_power'], power)}{remarks}."
     )
     table = thresholds(table, power=power, caution=caution, fail=fail, least=least, **powers)
