@@ -242,10 +242,8 @@ class AbstractNoise(ABC):
         ----------
         Sundararajan and Keerthi (2001), Neural Computation 13(5), eq. 3.7, for Gaussian vectors.
         """
-        weighted, loading, information = self._level_terms(draws, residual)
-        scaled = _without_level(weighted, loading, information)
-        if len(gaps):
-            scaled = self.contrast_precision(draws, residual, gaps)
+        terms = _, loading, information = self._level_terms(draws, residual)
+        scaled = self.contrast_precision(draws, residual, gaps) if len(gaps) else _without_level(*terms)
         precision = self.precision_diagonal(draws, residual.shape[1]) - loading**2 / information
         if len(gaps):
             columns = self._columns(draws, residual.shape[1], gaps)

@@ -62,23 +62,24 @@ def solid(seed: int) -> Drawn:
     return Drawn(bs.Panel.from_wide(donors.assign(treated=treated), treated="treated", start=PRE), weights)
 
 
-def simulated(seed: int, **options: Any) -> Drawn:
-    found = bs.simulate(**{"pre": PRE, "post": POST, "random_seed": seed} | options)
-    return Drawn(found.panel, found.weights)
+def few_periods(seed: int) -> bs.Panel:
+    return bs.simulate(donors=60, pre=15, post=POST, random_seed=seed).panel
 
 
-def pure_noise(seed: int) -> Drawn:
+def pure_noise(seed: int) -> bs.Panel:
     series = np.random.default_rng(seed).standard_normal((15 + POST, 61))
     names = ["treated", *(f"donor_{j:02d}" for j in range(1, 61))]
-    panel = bs.Panel.from_wide(pd.DataFrame(series, columns=names), treated="treated", start=15)
-    return Drawn(panel, pd.Series(0.0, list(panel.donors)))
+    return bs.Panel.from_wide(pd.DataFrame(series, columns=names), treated="treated", start=15)
 
 
-def changed(panel: bs.Panel, unit: str, added: np.ndarray) -> bs.Panel:
-    """The panel with numbers added to one unit, one per time, in units of its own sd before the start."""
-    series = panel.outcomes.sel(unit=unit)
-    sd = float(series.sel(time=panel.pre.to_numpy()).std())
-    extra = xr.DataArray(sd * added, dims="time", coords={"time": panel.outcomes["time"]})
+def changed(panel: bs.Panel, unit: str, path: np.ndarray) -> bs.Panel:
+    """The panel with a path added to one unit, in units of its own sd before the start."""
+    sd = float(panel.outcomes.sel(unit=unit, time=panel.pre.to_numpy()).std())
+    return added(panel, unit, xr.DataArray(sd * path, dims="time", coords={"time": panel.outcomes["time"]}))
+
+
+def added(panel: bs.Panel, unit: str, extra: xr.DataArray | float) -> bs.Panel:
+    """The panel with outcomes added to one unit: a number, or one per time."""
     outcomes = panel.outcomes + extra * (panel.outcomes["unit"] == unit)
     return replace(panel, outcomes=locked(outcomes.transpose("time", "unit")))
 
@@ -119,8 +120,7 @@ def grows(seed: int) -> bs.Panel:
 def above(seed: int) -> bs.Panel:
     panel = solid(seed).panel
     top = float((panel.donor_outcomes.max("donor") - panel.treated_outcome).max())
-    series = panel.outcomes + (top + 10) * (panel.outcomes["unit"] == "treated")
-    return replace(panel, outcomes=locked(series.transpose("time", "unit")))
+    return added(panel, "treated", top + 10)
 
 
 def restless(seed: int) -> bs.Panel:
@@ -130,8 +130,7 @@ def restless(seed: int) -> bs.Panel:
     moves, mean = np.abs(before - before.mean("time")), before.sel(unit="treated").mean()
     own = panel.outcomes.sel(unit="treated")
     factor = 1.5 * (moves.drop_sel(unit="treated").max("unit") / moves.sel(unit="treated")).median()
-    extra = (factor - 1) * (own - mean) * (panel.outcomes["unit"] == "treated")
-    return replace(panel, outcomes=locked((panel.outcomes + extra).transpose("time", "unit")))
+    return added(panel, "treated", (factor - 1) * (own - mean).drop_vars("unit"))
 
 
 class Planted(NamedTuple):
@@ -153,18 +152,8 @@ DESIGNS = (
     Planted("largest donor treated too: growing to two sd", grows, ("screen", "placebo_in_space")),
     Planted("above all donors", above, ("convex_hull",), PLAIN),
     Planted("moves more than all donors", restless, ("convex_hull",), PLAIN),
-    Planted(
-        "60 donors of pure noise, 15 periods",
-        lambda seed: pure_noise(seed).panel,
-        ("overfitting", "fit_quality"),
-        PLAIN,
-    ),
-    Planted(
-        "clean, few periods: 60 donors, 15 periods, three with weight",
-        lambda seed: simulated(seed, donors=60, pre=15).panel,
-        ("screen", *LOOKING),
-        PLAIN,
-    ),
+    Planted("60 donors of pure noise, 15 periods", pure_noise, ("overfitting", "fit_quality"), PLAIN),
+    Planted("clean, few periods: 60 donors, 15 periods, three with weight", few_periods, ("screen", *LOOKING), PLAIN),
 )
 
 

@@ -1,6 +1,6 @@
 """What a cluster would do: ``uv run python tests/benchmarks/cluster.py``.
 
-Written for a machine of two cores: fits are slept through: what remains is what handing out tasks, sending results back and
+Written for a machine of two cores: fits are slept through, and what remains is what handing out tasks, sending results back and
 storing them costs, which is what limits a cluster. A model of these costs is compared with 2, 4 and 8 worker processes.
 """
 
