@@ -14,30 +14,28 @@ if TYPE_CHECKING:
     from bayes_synth import errors as errors
     from bayes_synth import noise as noise
     from bayes_synth import priors as priors
+    from bayes_synth.api import Fit, SyntheticControl, load
     from bayes_synth.batch import FitTask, fit_many
-    from bayes_synth.calibration import Calibration
+    from bayes_synth.data.panel import Panel
+    from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
-    from bayes_synth.effects import Effect
-    from bayes_synth.fit import Fit
-    from bayes_synth.io import load
-    from bayes_synth.model import SyntheticControl
-    from bayes_synth.panel import Panel
-    from bayes_synth.simulation import simulate
+    from bayes_synth.model.calibration import Calibration
+    from bayes_synth.results.effects import Effect
 
 __version__ = version("bayes_synth")
 
 _HOMES = {
-    "Calibration": "calibration",
-    "Effect": "effects",
-    "Fit": "fit",
+    "Calibration": "model.calibration",
+    "Effect": "results.effects",
+    "Fit": "api",
     "FitTask": "batch",
-    "Panel": "panel",
-    "SyntheticControl": "model",
+    "Panel": "data.panel",
+    "SyntheticControl": "api",
     "fetch_dataset": "datasets",
     "fit_many": "batch",
-    "load": "io",
+    "load": "api",
     "load_dataset": "datasets",
-    "simulate": "simulation",
+    "simulate": "data.simulate",
 }
 _MODULES = ("batch", "checks", "errors", "noise", "priors", "testing")
 

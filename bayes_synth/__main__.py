@@ -12,9 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 import bayes_synth as bs
-from bayes_synth.errors import BayesSynthError, listed
-from bayes_synth.gaps import Missing
-from bayes_synth.pages import Kind
+from bayes_synth.data.missing import Missing
+from bayes_synth.errors import BayesSynthError
+from bayes_synth.report.render import Kind
+from bayes_synth.words import listed
 
 __all__ = ["main"]
 
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bayes_synth", description="Bayesian synthetic control.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bayes_synth", description="Bayesian synthetic control."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="fit Proposition 99 with the recommended model")
     fit = commands.add_parser("fit", help="fit your own data: one row per unit and time")
@@ -47,18 +50,31 @@ def _parser() -> argparse.ArgumentParser:
         "start": "first treated period",
     }.items():
         fit.add_argument(f"--{name}", required=True, help=what)
-    fit.add_argument("--treated", required=True, action="append", help="a treated unit; repeat for several")
-    fit.add_argument("--missing", choices=get_args(Missing), default="error", help="what to do about gaps")
+    fit.add_argument(
+        "--treated", required=True, action="append", help="a treated unit; repeat for several"
+    )
+    fit.add_argument(
+        "--missing", choices=get_args(Missing), default="error", help="what to do about gaps"
+    )
     for command in (demo, fit):
-        command.add_argument("--out", type=Path, default=Path.cwd(), help="folder for the figure and the fit")
-        command.add_argument("--seed", type=int, default=None if command is fit else 1, help="random seed")
+        command.add_argument(
+            "--out", type=Path, default=Path.cwd(), help="folder for the figure and the fit"
+        )
+        command.add_argument(
+            "--seed", type=int, default=None if command is fit else 1, help="random seed"
+        )
     report = commands.add_parser("report", help="a page about a saved fit, with every check")
     report.add_argument("fit", type=Path, help="a file that fit.save() wrote")
     report.add_argument(
-        "-o", "--output", type=Path, help="the page; .html, .md or .txt (default: beside the fit, .html)"
+        "-o",
+        "--output",
+        type=Path,
+        help="the page; .html, .md or .txt (default: beside the fit, .html)",
     )
     report.add_argument(
-        "--no-checks", action="store_true", help="do not run the checks, which refit the model many times"
+        "--no-checks",
+        action="store_true",
+        help="do not run the checks, which refit the model many times",
     )
     for command in (demo, fit, report):
         command.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -81,7 +97,9 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    name, panel = ("prop99", bs.load_dataset("prop99")) if options.command == "demo" else _read(options)
+    name, panel = (
+        ("prop99", bs.load_dataset("prop99")) if options.command == "demo" else _read(options)
+    )
     fit = bs.SyntheticControl().fit(panel, random_seed=options.seed, progressbar=not options.quiet)
     _show(fit)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -119,11 +137,17 @@ def _show(fit: bs.Fit) -> None:
 
 
 def _effects(fit: bs.Fit) -> Table:
-    table = Table(title=escape(f"Effects of the treatment, {fit.panel.outcome} (95 % equal-tailed credible intervals)"))
+    table = Table(
+        title=escape(
+            f"Effects of the treatment, {fit.panel.outcome} (95 % equal-tailed credible intervals)"
+        )
+    )
     for column in ("effect", "median", "lower", "upper", "P(< 0)", "P(> 0)", "ESS", "R-hat"):
         table.add_column(column, justify="left" if column == "effect" else "right", no_wrap=True)
     for name, row in fit.summary().iterrows():
-        values = [f"{row[c]:{FORMATS.get(str(name), '+,.2f')}}" for c in ("median", "lower", "upper")]
+        values = [
+            f"{row[c]:{FORMATS.get(str(name), '+,.2f')}}" for c in ("median", "lower", "upper")
+        ]
         masses = [f"{row[c]:.3f}" for c in ("p_below_0", "p_above_0")]
         table.add_row(str(name), *values, *masses, f"{row['ess_bulk']:.0f}", f"{row['r_hat']:.3f}")
     return table
@@ -136,9 +160,18 @@ def _weights(fit: bs.Fit) -> Table:
     for column in ("donor", "mean", "lower", "upper", "P(above 1 %)"):
         table.add_column(column, justify="left" if column == "donor" else "right")
     for donor, row in weights.head(LARGEST_WEIGHTS).iterrows():
-        table.add_row(escape(str(donor)), *(f"{row[c]:.3f}" for c in ("mean", "lower", "upper", "p_above_1_percent")))
+        table.add_row(
+            escape(str(donor)),
+            *(f"{row[c]:.3f}" for c in ("mean", "lower", "upper", "p_above_1_percent")),
+        )
     if len(rest):
-        table.add_row(escape(f"{len(rest)} others: {listed(rest.index, 3)}"), f"{rest['mean'].sum():.3f}", "", "", "")
+        table.add_row(
+            escape(f"{len(rest)} others: {listed(rest.index, 3)}"),
+            f"{rest['mean'].sum():.3f}",
+            "",
+            "",
+            "",
+        )
     return table
 
 

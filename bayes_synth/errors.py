@@ -1,11 +1,12 @@
 """What can go wrong, as types: every error and warning the library raises on purpose.
 
 Each message starts with a stable code in brackets, says what was expected, what was found (labels
-and counts) and what to do about it. Imports nothing from the package.
+and counts) and what to do about it. Imports :mod:`bayes_synth.words` only.
 """
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+import warnings
+
+from bayes_synth.words import HERE
 
 __all__ = [
     "BayesSynthError",
@@ -13,11 +14,13 @@ __all__ = [
     "DesignError",
     "DesignWarning",
     "LoadError",
+    "OptionError",
     "PanelError",
     "PanelWarning",
     "PriorError",
     "ResultError",
     "SamplingFailed",
+    "warn",
 ]
 
 
@@ -56,7 +59,11 @@ class DesignError(BayesSynthError, ValueError):
 
 
 class PriorError(BayesSynthError, ValueError):
-    """A prior or an option has a value that makes no sense."""
+    """A prior or a noise process has a value that makes no sense."""
+
+
+class OptionError(BayesSynthError, ValueError):
+    """An option must have another value: a name that exists, a probability, a count, a seed."""
 
 
 class SamplingFailed(BayesSynthError, RuntimeError):
@@ -83,14 +90,8 @@ class ConvergenceWarning(UserWarning):
     """The sampler's draws should not be trusted yet."""
 
 
-def listed(labels: Iterable[object], most: int = 5) -> str:
-    """Labels for a message: the first few, then how many more."""
-    names = [str(label) for label in labels]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def suggestion(name: object, known: Sequence[str]) -> str:
-    """``Did you mean ...?`` when one of the known names is close, else which names exist."""
-    close = get_close_matches(str(name), known, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {listed(known, 8)}."
+def warn(category: type[Warning], code: str, text: str) -> str:
+    """Warn at the first line outside of this package, and return the message."""
+    message = f"[{code}] {text}"
+    warnings.warn(message, category, stacklevel=2, skip_file_prefixes=HERE)
+    return message

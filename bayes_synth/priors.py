@@ -4,18 +4,20 @@ PyMC is imported inside the methods that build a graph, so that a saved fit can 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, final, runtime_checkable
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-from bayes_synth.errors import PriorError, listed, suggestion
+from bayes_synth.errors import PriorError
+from bayes_synth.registry import saved
+from bayes_synth.words import listed, suggestion
 
-__all__ = ["AbstractWeightsPrior", "Dirichlet", "HalfNormal", "VariableFactory"]
+__all__ = ["AbstractWeightsPrior", "Dirichlet", "HalfNormal", "VariableFactory", "saved"]
 
-BLOCK = 8
+PADDING = 8
 """Donors are padded to a multiple of this, so that panels of similar size share one compiled model."""
 
 NO_WEIGHT = -1e9
@@ -41,6 +43,7 @@ class KnownPrior(Protocol):
         """Log density at ``value``."""
 
 
+@saved(data=["sigma"])
 @final
 @dataclass(frozen=True)
 class HalfNormal:
@@ -70,7 +73,9 @@ class HalfNormal:
 
     def log_density(self, value: np.ndarray) -> np.ndarray:
         """Log density at ``value``, given in units of the panel's scale."""
-        return np.asarray(np.log(2 / (self.sigma * np.sqrt(2 * np.pi))) - 0.5 * (value / self.sigma) ** 2)
+        return np.asarray(
+            np.log(2 / (self.sigma * np.sqrt(2 * np.pi))) - 0.5 * (value / self.sigma) ** 2
+        )
 
     def __str__(self) -> str:
         return f"HalfNormal({self.sigma:g})"
@@ -82,6 +87,18 @@ class AbstractWeightsPrior(ABC):
     A new prior is one subclass: what enters the graph (:meth:`inputs`), the graph (:meth:`build`),
     and the same prior in numpy (:meth:`sample`, :meth:`log_density`).
     """
+
+    def __init_subclass__(cls, *, data: Iterable[str] = (), **options: Any) -> None:
+        """Register the prior, so that fits that use it can be saved and loaded.
+
+        Parameters
+        ----------
+        data
+            Fields whose numbers enter the graph through :meth:`inputs` only. Every other field is taken to change the
+            compiled code.
+        """
+        super().__init_subclass__(**options)
+        saved(data=data)(cls)
 
     def width(self, donors: Sequence[str], like: Sequence[str] = ()) -> int:
         """Length of the graph's ``donor`` dim: the donors, padded as those of ``like`` if the prior can be."""
@@ -114,7 +131,7 @@ class AbstractWeightsPrior(ABC):
 
 @final
 @dataclass(frozen=True)
-class Dirichlet(AbstractWeightsPrior):
+class Dirichlet(AbstractWeightsPrior, data=["effective_donors", "concentration"]):
     """Symmetric or per-donor Dirichlet prior on the weights.
 
     Parameters
@@ -147,11 +164,24 @@ class Dirichlet(AbstractWeightsPrior):
 
     def __post_init__(self) -> None:
         if self.effective_donors is not None and self.concentration is not None:
-            raise PriorError("O014", "give effective_donors or concentration, not both: one determines the other.")
-        if self.effective_donors is not None and not (np.isfinite(self.effective_donors) and self.effective_donors > 1):
+            raise PriorError(
+                "O014",
+                "give effective_donors or concentration, not both: one determines the other.",
+            )
+        if self.effective_donors is not None and not (
+            np.isfinite(self.effective_donors) and self.effective_donors > 1
+        ):
             raise PriorError("O015", f"effective_donors={self.effective_donors!r} must be above 1.")
-        values = self.concentration.values() if isinstance(self.concentration, Mapping) else [self.concentration]
-        wrong = [value for value in values if value is not None and not (np.isfinite(value) and value > 0)]
+        values = (
+            self.concentration.values()
+            if isinstance(self.concentration, Mapping)
+            else [self.concentration]
+        )
+        wrong = [
+            value
+            for value in values
+            if value is not None and not (np.isfinite(value) and value > 0)
+        ]
         if wrong:
             raise PriorError("O002", f"concentration must be positive, got {listed(wrong)}.")
 
@@ -179,21 +209,27 @@ class Dirichlet(AbstractWeightsPrior):
         absent = [donor for donor in donors if donor not in concentration]
         unknown = [label for label in concentration if label not in donors]
         if absent:
-            raise PriorError("O002", f"concentration names no value for {len(absent)} donors: {listed(absent)}.")
+            raise PriorError(
+                "O002", f"concentration names no value for {len(absent)} donors: {listed(absent)}."
+            )
         if unknown:
-            raise PriorError("O002", f"concentration names {unknown[0]!r}. {suggestion(unknown[0], donors)}")
+            raise PriorError(
+                "O002", f"concentration names {unknown[0]!r}. {suggestion(unknown[0], donors)}"
+            )
         return np.array([float(concentration[donor]) for donor in donors])
 
     def width(self, donors: Sequence[str], like: Sequence[str] = ()) -> int:
         """The next multiple of eight, so that panels of similar size share one compiled model."""
-        return -(-max(len(donors), len(like)) // BLOCK) * BLOCK
+        return -(-max(len(donors), len(like)) // PADDING) * PADDING
 
     def restricted(self, donors: Sequence[str], kept: Sequence[str]) -> "Dirichlet":
         """The same concentration for the donors kept."""
         alpha = self.alpha(donors)
         if np.isscalar(alpha):
             return Dirichlet(concentration=float(alpha))
-        return Dirichlet(concentration={d: float(a) for d, a in zip(donors, alpha, strict=True) if d in kept})
+        return Dirichlet(
+            concentration={d: float(a) for d, a in zip(donors, alpha, strict=True) if d in kept}
+        )
 
     def inputs(self, donors: Sequence[str], width: int) -> dict[str, np.ndarray]:
         """Concentration and the padding mask, as arrays."""
@@ -293,7 +329,10 @@ def as_weights_prior(prior: AbstractWeightsPrior | VariableFactory) -> AbstractW
         return prior
     if isinstance(prior, VariableFactory):
         return CustomWeights(prior)
-    raise PriorError("O006", f"weights={prior!r} is no weights prior; write bs.priors.Dirichlet(effective_donors=4).")
+    raise PriorError(
+        "O006",
+        f"weights={prior!r} is no weights prior; write bs.priors.Dirichlet(effective_donors=4).",
+    )
 
 
 def concentration_for(effective_donors: float, donors: int) -> float:

@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.calibration import COLUMNS, Calibration, Placebos
-from bayes_synth.fit import Fit
-from bayes_synth.fitting import assemble
-from bayes_synth.model import GAP_RESIDUAL, SyntheticControl
+from bayes_synth.api import Fit, SyntheticControl
+from bayes_synth.data.panel import Panel
+from bayes_synth.fitting.fit_panel import Prepared, recorded
+from bayes_synth.model.calibration import COLUMNS, Calibration
+from bayes_synth.model.graph import MISSING_RESIDUAL
+from bayes_synth.model.problem import Problem
 from bayes_synth.noise.base import MIXING
-from bayes_synth.panel import Panel
-from bayes_synth.sampling import Sampled, Settings
+from bayes_synth.results.calibrated import Placebos
+from bayes_synth.sampling.settings import Settings, Size
+from bayes_synth.sampling.task import Sampled
 
 __all__ = ["fake_fit", "fake_panel", "fake_placebos"]
 
@@ -23,7 +26,13 @@ TRUTH = (0.6, 0.4)
 
 
 def fake_panel(
-    *, donors: int = 6, pre: int = 20, post: int = 8, dates: bool = False, effect: float = 0.0, random_seed: int = 0
+    *,
+    donors: int = 6,
+    pre: int = 20,
+    post: int = 8,
+    dates: bool = False,
+    effect: float = 0.0,
+    random_seed: int = 0,
 ) -> Panel:
     """A panel whose treated unit is 0.6 of its first donor and 0.4 of its second, plus a little noise.
 
@@ -49,10 +58,16 @@ def fake_panel(
     walks = 100 + np.cumsum(rng.standard_normal((pre + post, donors)), axis=0)
     treated = walks[:, :2] @ np.array(TRUTH) + 0.1 * rng.standard_normal(pre + post)
     treated[pre:] += effect
-    times = pd.date_range("2024-01-01", periods=pre + post) if dates else pd.RangeIndex(2000, 2000 + pre + post)
+    times = (
+        pd.date_range("2024-01-01", periods=pre + post)
+        if dates
+        else pd.RangeIndex(2000, 2000 + pre + post)
+    )
     table = pd.DataFrame(walks, index=times, columns=[f"donor_{j:02d}" for j in range(donors)])
     table = table.assign(treated=treated).sort_index(axis=1)
-    return Panel(xr.DataArray(table, dims=("time", "unit")), ("treated",), times[pre], outcome="sales")
+    return Panel(
+        xr.DataArray(table, dims=("time", "unit")), ("treated",), times[pre], outcome="sales"
+    )
 
 
 def fake_fit(
@@ -83,29 +98,27 @@ def fake_fit(
     panel, model = panel or fake_panel(), model or SyntheticControl()
     rng = np.random.default_rng(random_seed)
     settings = Settings.checked(
-        draws=draws,
-        tune=1,
-        chains=chains,
-        target_accept=0.9,
-        sampler="nutpie",
-        cores=1,
-        random_seed=random_seed,
-        progressbar=False,
+        Size(draws, 1, chains, 0.9), sampler="nutpie", cores=1, random_seed=random_seed
     )
     sample = {"chain": np.arange(chains), "draw": np.arange(draws)}
     centre = np.append(TRUTH, np.zeros(len(panel.donors)))[: len(panel.donors)]
     weights = rng.dirichlet(1e-3 + 200 * centre / centre.sum(), size=(chains, draws))
     noise = {name: 0.3 + 0.1 * rng.random((chains, draws)) for name in model.process.parameters}
     posterior = xr.Dataset({"weights": (("chain", "draw", "donor"), weights)}, coords=sample)
-    posterior = posterior.assign({name: (("chain", "draw"), value) for name, value in noise.items()})
+    posterior = posterior.assign(
+        {name: (("chain", "draw"), value) for name, value in noise.items()}
+    )
     if model.process.heavy:
         posterior[MIXING] = (("chain", "draw", "pre"), np.ones((chains, draws, len(panel.pre))))
-    if gaps := int((panel.gaps < panel.start).sum()):
-        posterior[GAP_RESIDUAL] = (("chain", "draw", "gap"), 0.3 * rng.standard_normal((chains, draws, gaps)))
+    if missing := int((panel.missing_times < panel.start).sum()):
+        residual = 0.3 * rng.standard_normal((chains, draws, missing))
+        posterior[MISSING_RESIDUAL] = (("chain", "draw", "missing"), residual)
     diverging = (np.arange(chains * draws) < divergences).reshape(chains, draws)
     stats = xr.Dataset({"diverging": (("chain", "draw"), diverging)}, coords=sample)
     stats["energy"] = (("chain", "draw"), rng.standard_normal((chains, draws)))
-    return assemble(model, panel, settings, Sampled(posterior, stats, 0.0, 0.0), rng, placebos)
+    sampled = Sampled(posterior, stats, 0.0, 0.0)
+    idata = Prepared(Problem.of(model, panel), placebos).assemble(settings, sampled, rng)
+    return Fit(panel, model, idata, recorded(settings, sampled))
 
 
 def fake_placebos(panel: Panel, *, kappa: float = 1.0, random_seed: int = 0) -> Placebos:
@@ -122,8 +135,12 @@ def fake_placebos(panel: Panel, *, kappa: float = 1.0, random_seed: int = 0) -> 
     """
     rng = np.random.default_rng(random_seed)
     donors = pd.Index(panel.donors, name="donor", dtype=object)
-    table = pd.DataFrame({"error": kappa * rng.standard_normal(len(donors)), "sd": 1.0, "scale": 1.0}, index=donors)
+    table = pd.DataFrame(
+        {"error": kappa * rng.standard_normal(len(donors)), "sd": 1.0, "step": 1.0}, index=donors
+    )
     table = Calibration().scored(table).assign(divergences=0, ok=True)
-    gaps = pd.DataFrame(rng.standard_normal((len(donors), len(panel.times))), index=donors, columns=panel.times)
+    gaps = pd.DataFrame(
+        rng.standard_normal((len(donors), len(panel.times))), index=donors, columns=panel.times
+    )
     gaps[list(panel.post)] = gaps[list(panel.post)].add(table["error"], axis=0)
     return Placebos(table[list(COLUMNS)], (), gaps)

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 import bayes_synth as bs
-from bayes_synth.fit import Fit
-from bayes_synth.panel import Panel
+from bayes_synth.api import Fit
+from bayes_synth.data.panel import Panel
 from bayes_synth.testing import fake_fit, fake_panel
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"

@@ -15,7 +15,7 @@ import pandas as pd
 import polars as pl
 import xarray as xr
 
-from bayes_synth.panel import Panel
+from bayes_synth.data.panel import Panel
 
 LONG, WIDE, COLUMN = "long", "wide", "wide with a column of times"
 NAMES = {"unit": "state", "time": "year", "outcome": "sales"}

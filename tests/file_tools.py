@@ -5,8 +5,8 @@ import zipfile
 import xarray as xr
 from zarr.storage import ZipStore
 
-from bayes_synth.fit import Fit
-from bayes_synth.io import STAMP, _write
+from bayes_synth.api import Fit
+from bayes_synth.storage.save import STAMP, _write
 from bayes_synth.testing import fake_fit
 
 GROUPS = ("posterior", "sample_stats", "constant_data", "predictions_constant_data")

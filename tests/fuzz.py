@@ -22,7 +22,7 @@ from corruptions import COLUMN, LONG, STAGES, WIDE, Case, Corruption
 
 import bayes_synth as bs
 from bayes_synth.errors import BayesSynthError, DesignWarning, PanelWarning
-from bayes_synth.panel import Panel
+from bayes_synth.data.panel import Panel
 
 DOCUMENTED = set(
     re.findall(r"^\| ([A-Z]\d{3}) \|", (Path(__file__).parents[1] / "docs" / "errors.md").read_text(), re.M)

@@ -6,7 +6,7 @@
 from pathlib import Path
 
 import bayes_synth as bs
-from bayes_synth.provenance import SCHEMA
+from bayes_synth.storage.provenance import SCHEMA
 from bayes_synth.testing import fake_panel
 
 DATA = Path(__file__).parent / "data"

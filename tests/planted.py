@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth import chains, pairs
+from bayes_synth.sampling import slice as chains, slice_kernel as pairs
 from bayes_synth.checks.refits import Refit
-from bayes_synth.design import locked
-from bayes_synth.effects import effect_draws
-from bayes_synth.simplex import simplex_least_squares
+from bayes_synth.data.validation import locked
+from bayes_synth.results.effects import effect_draws
+from bayes_synth.results.simplex import simplex_least_squares
 
 
 def least_squares(fit, cases, **_):

@@ -12,11 +12,15 @@ import xarray as xr
 from arviz_stats.ecdf_utils import ecdf_pit
 
 import bayes_synth as bs
-from bayes_synth.model import Inputs, SyntheticControl, as_regression, build_graph, data_arrays, structure
+from bayes_synth.api import SyntheticControl
+from bayes_synth.model.graph import as_regression, build_graph, data_arrays, structure
+from bayes_synth.model.inputs import Inputs
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
-from bayes_synth.outcome_scale import SCALES
+from bayes_synth.model.outcome_scale import SCALES
 from bayes_synth.priors import Dirichlet, as_weights_prior
-from bayes_synth.sampling import Settings, Task, sample
+from bayes_synth.sampling.sample import sample
+from bayes_synth.sampling.settings import Settings
+from bayes_synth.sampling.task import Task
 
 PRE, POST, DONORS = 15, 4, tuple("abcdefgh")
 SPARSE = Dirichlet(effective_donors=2)

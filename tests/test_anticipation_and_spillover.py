@@ -7,7 +7,7 @@ import pytest
 from planted import changed, hidden, least_squares
 
 from bayes_synth.checks import anticipation, spillover
-from bayes_synth.checks.anticipation import _by_tail
+from bayes_synth.checks._anticipation import _by_tail
 from bayes_synth.errors import DesignError, PriorError
 from bayes_synth.testing import fake_fit, fake_panel
 

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import bayes_synth as bs
-from bayes_synth import fitting, sampling
+from bayes_synth.fitting import fit_panel as fitting
+from bayes_synth.sampling import sample as sampling
 from bayes_synth.errors import ConvergenceWarning, SamplingFailed
-from bayes_synth.remarks import Remark
-from bayes_synth.sampling import Sampled, Settings, Task
+from bayes_synth.data.remarks import Remark
+from bayes_synth.sampling.settings import Settings
+from bayes_synth.sampling.task import Sampled, Task
 from bayes_synth.testing import fake_fit, fake_panel
 
 MODEL = bs.SyntheticControl(calibrate=False)

@@ -8,7 +8,7 @@ import pytest
 from planted import changed, hidden, least_squares
 
 from bayes_synth.checks import backdating
-from bayes_synth.checks.backdating import _matching, _verdict, earlier
+from bayes_synth.checks._backdating import _matching, _verdict, earlier
 from bayes_synth.testing import fake_fit, fake_panel
 
 

@@ -19,7 +19,7 @@ import pytest
 import bayes_synth as bs
 from bayes_synth import batch
 from bayes_synth.batch.one import COLUMNS
-from bayes_synth.convergence import diagnose, worst
+from bayes_synth.results.convergence import diagnose, worst
 from bayes_synth.errors import ConvergenceWarning, DesignError, LoadError, PanelError, PriorError, SamplingFailed
 from bayes_synth.testing import fake_fit, fake_panel
 

@@ -7,12 +7,13 @@ import xarray as xr
 from scipy import integrate, stats
 
 import bayes_synth as bs
-from bayes_synth.calibration import COLUMNS, Calibrated, Calibration, Placebos, spread
+from bayes_synth.model.calibration import COLUMNS, Calibration, spread
+from bayes_synth.results.calibrated import Calibrated, Placebos
 from bayes_synth.errors import PriorError
-from bayes_synth.model import robust_scale
-from bayes_synth.panel import Panel
-from bayes_synth.placebos import RAW, Answer, placebos
-from bayes_synth.sampling import Settings
+from bayes_synth.model.inputs import robust_scale
+from bayes_synth.data.panel import Panel
+from bayes_synth.fitting.placebos import RAW, Answer, placebos
+from bayes_synth.sampling.settings import Settings
 from bayes_synth.testing import fake_panel
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayes_synth.errors.ConvergenceWarning")

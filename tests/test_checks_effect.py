@@ -8,10 +8,10 @@ import pytest
 
 import bayes_synth as bs
 from bayes_synth import checks
-from bayes_synth.calibration import Calibration
+from bayes_synth.model.calibration import Calibration
 from bayes_synth.errors import DesignError, PriorError
-from bayes_synth.model import robust_scale
-from bayes_synth.panel import Panel
+from bayes_synth.model.inputs import robust_scale
+from bayes_synth.data.panel import Panel
 from bayes_synth.testing import fake_fit, fake_panel
 
 mpl.use("agg")

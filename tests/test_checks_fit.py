@@ -9,8 +9,8 @@ import bayes_synth as bs
 from bayes_synth import checks
 from bayes_synth.checks.innovations import innovations, whitener
 from bayes_synth.errors import DesignError, PanelError
-from bayes_synth.panel import Panel
-from bayes_synth.simplex import simplex_least_squares
+from bayes_synth.data.panel import Panel
+from bayes_synth.results.simplex import simplex_least_squares
 from bayes_synth.testing import fake_fit, fake_panel
 
 NOISES = (bs.noise.LocalLevel(), bs.noise.IID(), bs.noise.AR1(), bs.noise.LocalLinearTrend())

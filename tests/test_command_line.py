@@ -4,7 +4,7 @@ import pytest
 
 import bayes_synth as bs
 from bayes_synth.__main__ import main
-from bayes_synth.model import SyntheticControl
+from bayes_synth.api import SyntheticControl
 from bayes_synth.testing import fake_fit, fake_panel
 
 COLUMNS = [

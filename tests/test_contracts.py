@@ -12,10 +12,10 @@ import pytest
 
 import bayes_synth as bs
 from bayes_synth.batch import BatchResult, EffectDraws, FitTask
-from bayes_synth.effects import Effect
-from bayes_synth.fit import Fit
-from bayes_synth.model import SyntheticControl
-from bayes_synth.panel import Panel
+from bayes_synth.results.effects import Effect
+from bayes_synth.api import Fit
+from bayes_synth.api import SyntheticControl
+from bayes_synth.data.panel import Panel
 
 PACKAGE = Path(bs.__file__).parent
 LAYERS = [

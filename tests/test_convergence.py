@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes_synth.convergence import check_convergence, diagnose, diagnose_weights
+from bayes_synth.results.convergence import convergence_of, diagnose, diagnose_weights
 
 DIMS = ("chain", "draw")
 
@@ -42,38 +42,38 @@ def stuck(seed: int = 1) -> np.ndarray:
 
 
 def test_independent_draws_have_converged():
-    assert check_convergence(dataset(x=draws()), stats()).ok
+    assert convergence_of(dataset(x=draws()), stats()).ok
 
 
 def test_a_converged_verdict_gives_its_numbers():
-    verdict = check_convergence(dataset(x=draws()), stats())
+    verdict = convergence_of(dataset(x=draws()), stats())
     assert str(verdict) == f"converged (R-hat {verdict.r_hat:.3f}, ESS {verdict.ess:.0f}, 0 divergences)"
 
 
 def test_a_stuck_chain_has_not_converged():
-    verdict = check_convergence(dataset(x=stuck()), stats())
+    verdict = convergence_of(dataset(x=stuck()), stats())
     assert verdict.problems == ("x: R-hat above 1.01 or ESS below 400",)
 
 
 def test_the_sentence_begins_with_not_converged():
-    verdict = check_convergence(dataset(x=stuck()), stats())
+    verdict = convergence_of(dataset(x=stuck()), stats())
     assert str(verdict).startswith("NOT CONVERGED: x: R-hat above 1.01 or ESS below 400 (R-hat 1.")
 
 
 def test_only_what_is_wrong_is_named():
-    verdict = check_convergence(dataset(good=draws(), bad=stuck(), worse=stuck(2)), stats())
+    verdict = convergence_of(dataset(good=draws(), bad=stuck(), worse=stuck(2)), stats())
     assert verdict.problems == ("bad, worse: R-hat above 1.01 or ESS below 400",)
 
 
 def test_the_worst_quantity_gives_the_numbers():
     good, bad = draws(), stuck()
-    verdict = check_convergence(dataset(good=good, bad=bad), stats())
-    alone = check_convergence(dataset(bad=bad), stats())
+    verdict = convergence_of(dataset(good=good, bad=bad), stats())
+    alone = convergence_of(dataset(bad=bad), stats())
     assert (verdict.r_hat, verdict.ess) == (alone.r_hat, alone.ess)
 
 
 def test_a_creeping_chain_has_too_small_a_sample():
-    verdict = check_convergence(dataset(x=walk(3)), stats())
+    verdict = convergence_of(dataset(x=walk(3)), stats())
     assert (verdict.ok, verdict.ess < 400) == (False, True)
 
 
@@ -92,38 +92,38 @@ def test_a_small_sample_in_the_tails_alone_is_enough():
 
 def test_too_few_draws_have_not_converged():
     few = dataset(x=draws(size=90))
-    assert not check_convergence(few, stats().isel(draw=slice(90))).ok
+    assert not convergence_of(few, stats().isel(draw=slice(90))).ok
 
 
 def test_a_chain_that_never_moves_has_not_converged():
     still = draws()
     still[2] = still[2, 0]
-    assert not check_convergence(dataset(x=still), stats()).ok
+    assert not convergence_of(dataset(x=still), stats()).ok
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_draws_that_are_all_equal_have_not_converged():
-    assert not check_convergence(dataset(x=np.ones((4, 1000))), stats()).ok
+    assert not convergence_of(dataset(x=np.ones((4, 1000))), stats()).ok
 
 
 def test_missing_draws_have_not_converged():
     padded = draws()
     padded[3, 500:] = np.nan
-    assert not check_convergence(dataset(x=padded), stats()).ok
+    assert not convergence_of(dataset(x=padded), stats()).ok
 
 
 def test_a_rare_divergence_is_counted_and_forgiven():
-    verdict = check_convergence(dataset(x=draws()), stats(diverging=4))
+    verdict = convergence_of(dataset(x=draws()), stats(diverging=4))
     assert (verdict.ok, verdict.divergences) == (True, 4)
 
 
 def test_more_than_rare_divergences_are_a_problem():
-    verdict = check_convergence(dataset(x=draws()), stats(diverging=40))
+    verdict = convergence_of(dataset(x=draws()), stats(diverging=40))
     assert verdict.problems == ("1.0% of transitions diverged; raise target_accept",)
 
 
 def test_a_low_energy_fraction_is_a_problem():
-    (problem,) = check_convergence(dataset(x=draws()), stats(energy=walk(5))).problems
+    (problem,) = convergence_of(dataset(x=draws()), stats(energy=walk(5))).problems
     assert problem.startswith("E-BFMI 0.0")
     assert problem.endswith("is below 0.3")
 
@@ -131,25 +131,25 @@ def test_a_low_energy_fraction_is_a_problem():
 def test_one_chain_of_low_energy_fraction_is_enough():
     energy = draws(seed=9)
     energy[1] = walk(5)[1]
-    assert not check_convergence(dataset(x=draws()), stats(energy=energy)).ok
+    assert not convergence_of(dataset(x=draws()), stats(energy=energy)).ok
 
 
 def test_a_saturated_tree_depth_is_a_problem():
-    verdict = check_convergence(dataset(x=draws()), stats(reached_max_treedepth=flags(80)))
+    verdict = convergence_of(dataset(x=draws()), stats(reached_max_treedepth=flags(80)))
     assert verdict.problems == ("2.0% of transitions reached the largest tree depth",)
 
 
 def test_a_rarely_saturated_tree_depth_is_forgiven():
-    assert check_convergence(dataset(x=draws()), stats(reached_max_treedepth=flags(4))).ok
+    assert convergence_of(dataset(x=draws()), stats(reached_max_treedepth=flags(4))).ok
 
 
 def test_statistics_that_a_sampler_does_not_give_are_not_asked_for():
-    assert check_convergence(dataset(x=draws()), stats()[["diverging"]]).ok
+    assert convergence_of(dataset(x=draws()), stats()[["diverging"]]).ok
 
 
 def test_every_problem_is_told():
     everything = stats(diverging=40, energy=walk(5), reached_max_treedepth=flags(80))
-    assert len(check_convergence(dataset(x=stuck()), everything).problems) == 4
+    assert len(convergence_of(dataset(x=stuck()), everything).problems) == 4
 
 
 def test_diagnostics_are_those_of_arviz():
@@ -170,7 +170,7 @@ def test_weights_have_one_row_per_donor():
 
 
 def test_one_chain_is_judged_by_its_halves():
-    verdict = check_convergence(dataset(x=draws(chains=1)), stats().isel(chain=[0]))
+    verdict = convergence_of(dataset(x=draws(chains=1)), stats().isel(chain=[0]))
     assert verdict.ok
     assert verdict.r_hat < 1.01
     assert verdict.reservations == ("one chain: R-hat compares halves of one chain and cannot see a second mode",)
@@ -178,11 +178,11 @@ def test_one_chain_is_judged_by_its_halves():
 
 def test_one_chain_that_drifts_has_not_converged():
     drifting = draws(chains=1) + np.linspace(0, 3, 1000)
-    assert check_convergence(dataset(x=drifting), stats().isel(chain=[0])).r_hat > 1.01
+    assert convergence_of(dataset(x=drifting), stats().isel(chain=[0])).r_hat > 1.01
 
 
 def test_few_chains_and_draws_are_said_without_a_verdict_of_their_own():
-    verdict = check_convergence(dataset(x=draws(chains=2, size=480)), stats().isel(chain=[0, 1], draw=slice(480)))
+    verdict = convergence_of(dataset(x=draws(chains=2, size=480)), stats().isel(chain=[0, 1], draw=slice(480)))
     assert verdict.ok
     assert str(verdict).endswith(
         "0 divergences); 2 chains: R-hat is surer with 4; 960 draws in all: tails are rough below 1000"
@@ -190,7 +190,7 @@ def test_few_chains_and_draws_are_said_without_a_verdict_of_their_own():
 
 
 def test_what_an_interrupt_left_undone_is_not_ok_but_may_have_converged():
-    verdict = check_convergence(dataset(x=draws()), stats(), ["interrupted"])
+    verdict = convergence_of(dataset(x=draws()), stats(), ["interrupted"])
     assert not verdict.ok
     assert str(verdict).startswith("PARTIAL: interrupted; converged (R-hat")
     assert verdict.alarms == ("PARTIAL: interrupted, so not the fit that was asked for",)

@@ -11,8 +11,8 @@ import pytest
 import bayes_synth as bs
 from bayes_synth import datasets
 from bayes_synth.errors import LoadError, PanelError, PriorError
-from bayes_synth.simplex import simplex_least_squares
-from bayes_synth.simulation import simulate
+from bayes_synth.results.simplex import simplex_least_squares
+from bayes_synth.data.simulate import simulate
 
 SIZES = {"prop99": (38, 19, 12), "texas": (50, 8, 8), "castle": (29, 6, 5), "geo_test": (23, 90, 28)}
 FILES = {"germany": "germany.csv", "basque": "basque.csv", "geolift": "geolift_test.csv"}

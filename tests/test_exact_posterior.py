@@ -13,7 +13,7 @@ from scipy import stats
 
 import bayes_synth as bs
 from bayes_synth.noise import IID, LocalLevel, LocalLinearTrend
-from bayes_synth.panel import Panel
+from bayes_synth.data.panel import Panel
 
 PRE, POST, FLOOR = 12, 4, 1e-3
 

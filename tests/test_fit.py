@@ -11,9 +11,10 @@ import pytest
 import xarray as xr
 
 import bayes_synth as bs
-from bayes_synth.draws import posterior_groups
+from bayes_synth.results.groups import posterior_groups
 from bayes_synth.errors import ConvergenceWarning, PanelError, PriorError, ResultError
-from bayes_synth.model import scaled, structure
+from bayes_synth.model.graph import structure
+from bayes_synth.model.inputs import scaled
 from bayes_synth.noise import IID
 from bayes_synth.testing import fake_fit, fake_panel
 

@@ -9,7 +9,8 @@ from test_noise import NOISES, POINTS, covariance, parameters
 
 import bayes_synth as bs
 from bayes_synth.errors import DesignError, DesignWarning, PanelError, PanelWarning, ResultError
-from bayes_synth.model import GAP_RESIDUAL, scaled
+from bayes_synth.model.graph import MISSING_RESIDUAL
+from bayes_synth.model.inputs import scaled
 from bayes_synth.noise import LocalLevel
 from bayes_synth.testing import fake_fit, fake_panel
 
@@ -99,12 +100,12 @@ def test_the_graph_integrates_to_the_density_of_what_was_observed(noise):
     free = np.isinf(noise.level_sd)
     for point in POINTS[:1]:
         with pm.Model() as model:
-            missing = pm.Flat(GAP_RESIDUAL, shape=len(GAPS))
+            missing = pm.Flat(MISSING_RESIDUAL, shape=len(GAPS))
             known = residual.copy()
             known[GAPS] = 0
             whole = noise.rotate(known) + noise.rotate(np.eye(PERIODS)[:, GAPS]) @ missing
             noise.build(whole, noise.inputs(PERIODS))
-        wanted = [model[GAP_RESIDUAL], *(model[name] for name in noise.parameters)]
+        wanted = [model[MISSING_RESIDUAL], *(model[name] for name in noise.parameters)]
         density = model.compile_fn(model["log_likelihood"], inputs=wanted, point_fn=False, on_unused_input="ignore")
         steps = [np.zeros(len(GAPS)), *np.eye(len(GAPS))]
 
@@ -240,7 +241,7 @@ def test_lengths_are_counted_in_outcomes():
 
 
 def test_backdating_leaves_out_starts_without_outcomes():
-    from bayes_synth.checks.backdating import earlier
+    from bayes_synth.checks._backdating import earlier
 
     with pytest.warns((PanelWarning, DesignWarning)):
         panel = read(table(treated=range(2012, 2020)), missing="model")

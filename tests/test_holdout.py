@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayes_synth.holdout import FitVerdict, fit_verdict
+from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 from bayes_synth.noise import AR1, IID, LocalLevel
 
 PARAMETERS = {"s": 0.3, "q": 0.2, "rho": 0.5}

@@ -12,16 +12,18 @@ import pytest
 import xarray as xr
 
 import bayes_synth as bs
-from bayes_synth import chains as running
-from bayes_synth import fitting, noise_choice, sampling
-from bayes_synth import pairs as slices
-from bayes_synth import placebos as refits
-from bayes_synth.calibration import COLUMNS, Placebos
-from bayes_synth.chains import BLOCK
+from bayes_synth.sampling import slice as running
+from bayes_synth.fitting import fit_panel as fitting, noise_choice
+from bayes_synth.sampling import sample as sampling
+from bayes_synth.sampling import slice_kernel as slices
+from bayes_synth.fitting import placebos as refits
+from bayes_synth.model.calibration import COLUMNS
+from bayes_synth.results.calibrated import Placebos
+from bayes_synth.sampling.slice import BLOCK
 from bayes_synth.errors import ConvergenceWarning, SamplingFailed
-from bayes_synth.fitting import assemble
-from bayes_synth.interrupts import cut, leading
-from bayes_synth.sampling import Sampled
+from bayes_synth.fitting.fit_panel import assemble
+from bayes_synth.sampling.partial import cut, leading
+from bayes_synth.sampling.task import Sampled
 from bayes_synth.testing import fake_fit, fake_panel
 
 MODEL = bs.SyntheticControl(calibrate=False)

@@ -12,8 +12,8 @@ import xarray as xr
 from arviz_stats import mcse
 
 import bayes_synth as bs
-from bayes_synth.fit import Fit
-from bayes_synth.panel import Panel
+from bayes_synth.api import Fit
+from bayes_synth.data.panel import Panel
 from bayes_synth.priors import Dirichlet
 from bayes_synth.testing import fake_panel
 

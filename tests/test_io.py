@@ -15,8 +15,9 @@ from file_tools import light_fit, read_plainly, short_fit, write_whole
 
 import bayes_synth as bs
 from bayes_synth.errors import LoadError
-from bayes_synth.io import SEAL, SUFFIXES
-from bayes_synth.provenance import SCHEMA, digest
+from bayes_synth.storage.save import SEAL, SUFFIXES
+from bayes_synth.storage.digests import digest
+from bayes_synth.storage.provenance import SCHEMA
 from bayes_synth.testing import fake_panel
 
 ODD = ['a "quoted" donor', "north/south", "two\nlines", "émoji 🚀", " leading space", "treated"]

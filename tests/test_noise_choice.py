@@ -7,11 +7,12 @@ import xarray as xr
 from scipy import integrate, stats
 
 import bayes_synth as bs
-from bayes_synth import noise_choice
-from bayes_synth.calibration import Calibration, Placebos
+from bayes_synth.fitting import noise_choice
+from bayes_synth.model.calibration import Calibration
+from bayes_synth.results.calibrated import Placebos
 from bayes_synth.errors import DesignError, PriorError
 from bayes_synth.noise import AR1, IID, LocalLevel
-from bayes_synth.sampling import Settings
+from bayes_synth.sampling.settings import Settings
 from bayes_synth.testing import fake_panel
 
 TABLE = pd.DataFrame(

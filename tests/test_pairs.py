@@ -11,12 +11,12 @@ from scipy import stats
 from test_noise import NOISES, PAST, dense_log_density
 
 import bayes_synth as bs
-from bayes_synth import chains, pairs
-from bayes_synth.chains import sample_chains
+from bayes_synth.sampling import slice as chains, slice_kernel as pairs
+from bayes_synth.sampling.slice import sample_chains
 from bayes_synth.errors import PriorError, SamplingFailed
-from bayes_synth.model import task_for
+from bayes_synth.model.graph import task_for
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
-from bayes_synth.pairs import Regression, State, advance, start
+from bayes_synth.sampling.slice_kernel import Regression, State, advance, start
 from bayes_synth.priors import Dirichlet, HalfNormal
 
 DIAGONAL = {name: noise for name, noise in NOISES.items() if not isinstance(noise, AR1)}

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from bayes_synth.errors import BayesSynthError, DesignError, DesignWarning, PanelError, PanelWarning
-from bayes_synth.panel import Panel
+from bayes_synth.data.panel import Panel
 
 ROLES = {"unit": "state", "time": "year", "outcome": "packs"}
 DESIGN = {**ROLES, "treated": "Ca", "start": 2004}

@@ -14,8 +14,8 @@ import pytest
 
 import bayes_synth as bs
 from bayes_synth.errors import DesignError, PanelError
-from bayes_synth.fit import Fit
-from bayes_synth.panel import Panel
+from bayes_synth.api import Fit
+from bayes_synth.data.panel import Panel
 from bayes_synth.testing import fake_fit, fake_panel
 
 

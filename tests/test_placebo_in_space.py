@@ -8,9 +8,10 @@ from scipy import stats
 
 import bayes_synth as bs
 from bayes_synth import Calibration
-from bayes_synth.calibration import COLUMNS, Placebos
+from bayes_synth.model.calibration import COLUMNS
+from bayes_synth.results.calibrated import Placebos
 from bayes_synth.checks import placebo_in_space
-from bayes_synth.checks.placebo_in_space import _audit
+from bayes_synth.checks._placebo_in_space import _audit
 from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
 
 MODULE = sys.modules["bayes_synth.checks.placebo_in_space"]

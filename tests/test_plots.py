@@ -11,7 +11,7 @@ import pytest
 from arviz_plots import PlotCollection
 
 from bayes_synth.datasets import load_dataset
-from bayes_synth.effects import describe
+from bayes_synth.results.effects import describe
 from bayes_synth.errors import PriorError, ResultError
 from bayes_synth.plots import common, plot_effect, plot_fit, plot_weights
 from bayes_synth.testing import fake_fit, fake_panel

@@ -9,9 +9,9 @@ from planted import changed, hidden, least_squares
 
 import bayes_synth as bs
 from bayes_synth.checks import prior_sensitivity
-from bayes_synth.checks.prior_sensitivity import _power
+from bayes_synth.checks._prior_sensitivity import _power
 from bayes_synth.checks.refits import posterior_sd
-from bayes_synth.fit import Fit
+from bayes_synth.api import Fit
 from bayes_synth.noise import IID
 from bayes_synth.testing import fake_fit, fake_panel
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bayes_synth as bs
-from bayes_synth.effects import Effect, effect_draws
+from bayes_synth.results.effects import Effect, effect_draws
 from bayes_synth.errors import DesignError
-from bayes_synth.panel import Panel
+from bayes_synth.data.panel import Panel
 from bayes_synth.testing import fake_fit, fake_panel
 
 # Small random panels are odd in every way that test_remarks.py knows.

@@ -11,7 +11,7 @@ import xarray as xr
 from make_references import CASES, FOLDER, METHODS, passes, statistics
 
 import bayes_synth as bs
-from bayes_synth import sampling
+from bayes_synth.sampling import sample as sampling
 from bayes_synth.noise import LocalLevel
 
 LIMIT = 5.0

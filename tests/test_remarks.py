@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from bayes_synth.errors import DesignError, DesignWarning, PanelError, PanelWarning
-from bayes_synth.panel import Panel
+from bayes_synth.data.panel import Panel
 
 PRE, POST = 20, 10
 

@@ -9,7 +9,7 @@ import pytest
 import bayes_synth as bs
 from bayes_synth.__main__ import main
 from bayes_synth.checks.result import Check, Checks
-from bayes_synth.document import effect_table, sections
+from bayes_synth.report.sections import effect_table, sections
 from bayes_synth.errors import PriorError
 from bayes_synth.testing import fake_fit, fake_panel
 

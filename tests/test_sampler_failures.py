@@ -9,10 +9,12 @@ from pymc.exceptions import SamplingError
 from pymc.sampling.parallel import ParallelSamplingError
 
 import bayes_synth as bs
-from bayes_synth import fitting, memory
-from bayes_synth import placebos as refits
+from bayes_synth.fitting import fit_panel as fitting, memory
+from bayes_synth.fitting import placebos as refits
 from bayes_synth.errors import SamplingFailed
-from bayes_synth.sampling import Settings, Task, sample
+from bayes_synth.sampling.sample import sample
+from bayes_synth.sampling.settings import Settings
+from bayes_synth.sampling.task import Task
 from bayes_synth.testing import fake_fit, fake_panel
 
 MODEL = bs.SyntheticControl(calibrate=False)
@@ -148,15 +150,15 @@ def test_draws_that_do_not_fit_are_refused_with_the_number_that_would(monkeypatc
     ) as caught:
         MODEL.fit(panel, draws=1_000_000, **QUIET)
     assert f"would take {each * 4e6 / 1e9:.2g} GB; the limit is 0.1 GB, 25% of" in str(caught.value)
-    memory.check_memory(MODEL, panel, settings(draws=fitting_draws, chains=4))
+    memory.require_memory(MODEL, panel, settings(draws=fitting_draws, chains=4))
     with pytest.raises(SamplingFailed):
-        memory.check_memory(MODEL, panel, settings(draws=fitting_draws + 1, chains=4))
+        memory.require_memory(MODEL, panel, settings(draws=fitting_draws + 1, chains=4))
 
 
 def test_where_the_system_does_not_say_nothing_is_refused(monkeypatch):
     monkeypatch.setattr(memory, "_free", lambda: None)
     monkeypatch.setattr(memory, "_control_group", lambda: None)
-    memory.check_memory(MODEL, fake_panel(), settings(draws=10**12))
+    memory.require_memory(MODEL, fake_panel(), settings(draws=10**12))
 
 
 def test_a_containers_limit_counts(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import sbc
 from planted import break_the_slice_sampler
 from sbc import MODELS, outside, simulate
 
-from bayes_synth import sampling
+from bayes_synth.sampling import sample as sampling
 from bayes_synth.noise import LocalLevel
 
 

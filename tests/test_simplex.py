@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayes_synth.panel import Panel
-from bayes_synth.simplex import core_donors, project, simplex_least_squares
+from bayes_synth.data.panel import Panel
+from bayes_synth.results.simplex import core_donors, project, simplex_least_squares
 
 NAMES = {
     "prop99": ({"unit": "state", "time": "year", "outcome": "cigsale"}, "California", 1989),

@@ -6,7 +6,7 @@ import pytest
 
 import bayes_synth as bs
 from bayes_synth.errors import PriorError
-from bayes_synth.simulation import simulate
+from bayes_synth.data.simulate import simulate
 
 
 def test_a_panel_has_the_sizes_asked_for():

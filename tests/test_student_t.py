@@ -8,7 +8,7 @@ from scipy import stats
 
 import bayes_synth as bs
 from bayes_synth.errors import PriorError
-from bayes_synth.model import task_for
+from bayes_synth.model.graph import task_for
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend, local_level
 from bayes_synth.noise.base import FLOOR, MIXING
 from bayes_synth.testing import fake_fit, fake_panel

@@ -6,23 +6,27 @@ from typing import Any
 
 import pandas as pd
 
+from bayes_synth.api import SyntheticControl
 from bayes_synth.batch.task import FitTask
-from bayes_synth.design import check_treated, locked, short, texts
+from bayes_synth.data.panel import Panel
+from bayes_synth.data.validation import locked, require_treated
 from bayes_synth.errors import DesignError
-from bayes_synth.model import SyntheticControl
-from bayes_synth.panel import Panel
 from bayes_synth.priors import as_weights_prior
-from bayes_synth.refitting import R_HAT
+from bayes_synth.results.convergence import REFIT
+from bayes_synth.words import short, texts
 
 __all__ = ["backdates", "each_unit", "leave_one_out", "placebos"]
 
 UNCALIBRATED = SyntheticControl(calibrate=False)
-LEAST_ESS = 100
-"""Of a refit: enough for a median and an interval to a tenth of a standard deviation."""
 
 
 def placebos(
-    panel: Panel, *, model: SyntheticControl = UNCALIBRATED, draws: int = 400, tune: int = 300, chains: int = 2
+    panel: Panel,
+    *,
+    model: SyntheticControl = UNCALIBRATED,
+    draws: int = 400,
+    tune: int = 300,
+    chains: int = 2,
 ) -> list[FitTask]:
     """Every donor in turn as if treated, the treated unit left out; a mean of several units is no placebo here.
 
@@ -59,11 +63,19 @@ def placebos(
             if error.code != "V004":
                 raise
     sizes = {"draws": draws, "tune": tune, "chains": chains}
-    return [_refit(unit, _kept(model, panel, unit), {"treated": donor}, sizes) for donor, unit in panels.items()]
+    return [
+        _refit(unit, _kept(model, panel, unit), {"treated": donor}, sizes)
+        for donor, unit in panels.items()
+    ]
 
 
 def leave_one_out(
-    panel: Panel, *, model: SyntheticControl = UNCALIBRATED, draws: int = 400, tune: int = 300, chains: int = 2
+    panel: Panel,
+    *,
+    model: SyntheticControl = UNCALIBRATED,
+    draws: int = 400,
+    tune: int = 300,
+    chains: int = 2,
 ) -> list[FitTask]:
     """The panel without each of its donors in turn.
 
@@ -86,7 +98,10 @@ def leave_one_out(
     """
     sizes = {"draws": draws, "tune": tune, "chains": chains}
     panels = {donor: panel.drop(donor) for donor in panel.donors}
-    return [_refit(less, _kept(model, panel, less), {"without": donor}, sizes) for donor, less in panels.items()]
+    return [
+        _refit(less, _kept(model, panel, less), {"without": donor}, sizes)
+        for donor, less in panels.items()
+    ]
 
 
 def backdates(
@@ -122,9 +137,14 @@ def backdates(
     sizes = {"draws": draws, "tune": tune, "chains": chains}
     wrong = [k for k in periods if not 1 <= k <= len(panel.pre)]
     if wrong:
-        raise DesignError("D002", f"periods={wrong} must lie between 1 and {len(panel.pre)}, the periods before start.")
+        raise DesignError(
+            "D002",
+            f"periods={wrong} must lie between 1 and {len(panel.pre)}, the periods before start.",
+        )
     starts = [panel.pre[-k] for k in periods]
-    return [_refit(panel.backdate(start), model, {"start": short(start)}, sizes) for start in starts]
+    return [
+        _refit(panel.backdate(start), model, {"start": short(start)}, sizes) for start in starts
+    ]
 
 
 def each_unit(
@@ -158,10 +178,12 @@ def each_unit(
         D007 for a label that is not in the data, D014 when no donor is left.
     """
     chosen = texts(panel.treated if treated is None else treated)
-    check_treated(chosen, panel.outcomes["unit"].to_numpy().tolist())
+    require_treated(chosen, panel.outcomes["unit"].to_numpy().tolist())
     donors = [donor for donor in panel.donors if donor not in chosen]
     sizes: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
-    return [FitTask(_alone(panel, unit, donors), model, {"treated": unit}, **sizes) for unit in chosen]
+    return [
+        FitTask(_alone(panel, unit, donors), model, {"treated": unit}, **sizes) for unit in chosen
+    ]
 
 
 def _alone(panel: Panel, unit: str, donors: Sequence[str]) -> Panel:
@@ -169,10 +191,22 @@ def _alone(panel: Panel, unit: str, donors: Sequence[str]) -> Panel:
     return replace(panel, outcomes=locked(outcomes), treated=(unit,))
 
 
-def _refit(panel: Panel, model: SyntheticControl, labels: dict[str, Any], sizes: dict[str, Any]) -> FitTask:
-    return FitTask(panel, model, labels, **sizes, target_accept=0.95, largest_r_hat=R_HAT, least_ess=LEAST_ESS)
+def _refit(
+    panel: Panel, model: SyntheticControl, labels: dict[str, Any], sizes: dict[str, Any]
+) -> FitTask:
+    return FitTask(
+        panel,
+        model,
+        labels,
+        **sizes,
+        target_accept=0.95,
+        largest_r_hat=REFIT.r_hat,
+        least_ess=REFIT.ess,
+    )
 
 
 def _kept(model: SyntheticControl, panel: Panel, smaller: Panel) -> SyntheticControl:
     """The same prior on each donor that is kept."""
-    return replace(model, weights=as_weights_prior(model.weights).restricted(panel.donors, smaller.donors))
+    return replace(
+        model, weights=as_weights_prior(model.weights).restricted(panel.donors, smaller.donors)
+    )

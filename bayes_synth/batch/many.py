@@ -1,6 +1,6 @@
 """Many fits: what has been done, what is to be done, and the user's options."""
 
-import warnings
+import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from functools import partial
@@ -13,15 +13,23 @@ from joblib.parallel import get_active_backend
 from rich.console import Console
 
 from bayes_synth import errors
-from bayes_synth.batch.bar import Bar
 from bayes_synth.batch.one import Failure, Keep, Outcome, run
 from bayes_synth.batch.pool import Source, outcomes
 from bayes_synth.batch.result import BatchResult, Known, collected
 from bayes_synth.batch.store import Folder, Memory, Results
 from bayes_synth.batch.task import FitTask
-from bayes_synth.errors import BayesSynthError, ConvergenceWarning, PriorError, SamplingFailed, suggestion
-from bayes_synth.sampling import entropy
-from bayes_synth.threads import single_threaded
+from bayes_synth.errors import (
+    BayesSynthError,
+    ConvergenceWarning,
+    OptionError,
+    SamplingFailed,
+    warn,
+)
+from bayes_synth.priors import PADDING
+from bayes_synth.sampling.progress import bar
+from bayes_synth.sampling.settings import entropy
+from bayes_synth.sampling.threads import single_threaded
+from bayes_synth.words import suggestion
 
 __all__ = ["fit_many"]
 
@@ -75,7 +83,7 @@ def fit_many(
 
     Raises
     ------
-    PriorError
+    OptionError
         O001 for options that do not exist, and for what is no task; O009 for a seed that is none.
     LoadError
         L001 when the folder holds other things, or damaged files, L002 when a newer version wrote it, L004 when it holds
@@ -96,20 +104,27 @@ def fit_many(
 
     A task whose worker died is run again with others in the same plight, then by itself, and then is a failure.
     """
-    for name, value, known in (("keep", keep, get_args(Keep)), ("on_error", on_error, get_args(OnError))):
+    for name, value, known in (
+        ("keep", keep, get_args(Keep)),
+        ("on_error", on_error, get_args(OnError)),
+    ):
         if value not in known:
-            raise PriorError("O001", f"{name}={value!r} is unknown. {suggestion(value, known)}")
+            raise OptionError("O001", f"{name}={value!r} is unknown. {suggestion(value, known)}")
     results, seed = _results(store, random_seed, keep, resume=resume)
     batch = _Batch(tasks, results, keep)
     source = Source(batch.todo())
     pool = partial(joblib.Parallel, **({"backend": backend} if backend else {"prefer": "threads"}))
     answers = outcomes(source, pool, _jobs(n_jobs), partial(run, random_seed=seed, keep=keep))
-    bar = Bar(len(tasks) if isinstance(tasks, Sized) else None, shown=progressbar)
+    total, began = len(tasks) if isinstance(tasks, Sized) else None, time.monotonic()
     try:
-        with bar, single_threaded(), closing(answers):
+        with (
+            bar("Fitting", total, shown=progressbar) as counted,
+            single_threaded(),
+            closing(answers),
+        ):
             for outcome in answers:
                 batch.take(outcome, on_error)
-                bar.update(done=batch.done, fitted=batch.fitted, failed=len(batch.failures))
+                counted.show(batch.done, batch.pace(time.monotonic() - began))
         if source.error:
             raise source.error
     except KeyboardInterrupt:
@@ -128,11 +143,15 @@ def _jobs(n_jobs: int | None) -> int:
     return -1 if wanted is None else int(wanted)
 
 
-def _results(store: str | PathLike[str] | None, random_seed: Any, keep: Keep, *, resume: bool) -> tuple[Results, int]:
+def _results(
+    store: str | PathLike[str] | None, random_seed: Any, keep: Keep, *, resume: bool
+) -> tuple[Results, int]:
     """Where results go, and the batch's seed."""
     if store is None:
         return Memory(), entropy(random_seed)
-    folder = Folder(Path(store), None if random_seed is None else entropy(random_seed), keep, resume=resume)
+    folder = Folder(
+        Path(store), None if random_seed is None else entropy(random_seed), keep, resume=resume
+    )
     return folder, folder.random_seed
 
 
@@ -153,6 +172,10 @@ class _Batch:
     def done(self) -> int:
         """Tasks that need no more work."""
         return self.fitted + self._skipped
+
+    def pace(self, seconds: float) -> str:
+        """How fast fits come, and how many failed."""
+        return f"{self.fitted / max(seconds, 1e-3):.2f} fits/s, {len(self.failures)} failed"
 
     def todo(self) -> Iterator[tuple[str, FitTask]]:
         """Tasks without a result, equal ones once."""
@@ -178,21 +201,26 @@ class _Batch:
         if self._listed:
             for _ in self.todo():
                 pass
-        words = "interrupted before it was done; run the batch again, with the same store if it has one"
+        words = (
+            "interrupted before it was done; run the batch again, with the same store if it has one"
+        )
         unread = "" if self._listed else ", and what the iterator still held was not read"
         undone = Failure(-1, {}, "KeyboardInterrupt", "S004", words)
-        left = {key for key, _, _ in self.known if key not in self._results.rows} - self.failures.keys()
+        left = {
+            key for key, _, _ in self.known if key not in self._results.rows
+        } - self.failures.keys()
         self.failures |= dict.fromkeys(left, undone)
-        warnings.warn(
-            f"[S004] interrupted: {len(left)} of {len(self.known)} fits were not done{unread}; run it again for all of them.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+        text = f"interrupted: {len(left)} of {len(self.known)} fits were not done{unread}; run it again for all of them."
+        warn(ConvergenceWarning, "S004", text)
 
     def _met(self, task: FitTask) -> FitTask:
         if not isinstance(task, FitTask):
-            raise PriorError("O001", f"fit_many() takes bs.FitTask objects, got {type(task).__name__}.")
-        self.known.append(Known(task.key, dict(task.labels), None if self._keep == "summary" else task))
+            raise OptionError(
+                "O001", f"fit_many() takes bs.FitTask objects, got {type(task).__name__}."
+            )
+        self.known.append(
+            Known(task.key, dict(task.labels), None if self._keep == "summary" else task)
+        )
         return task
 
     def _as_error(self, key: str, failure: Failure) -> BayesSynthError:
@@ -200,7 +228,9 @@ class _Batch:
         kind = vars(errors).get(failure.error, SamplingFailed)
         labels = next(labels for known, labels, _ in self.known if known == key)
         if failure.code == "S006":
-            error: BayesSynthError = SamplingFailed("S006", f"a task failed: {failure.error}: {failure.message}")
+            error: BayesSynthError = SamplingFailed(
+                "S006", f"a task failed: {failure.error}: {failure.message}"
+            )
         else:
             error = kind(failure.code, failure.message)
         error.add_note(f"In the task {labels}.\n{failure.traceback}")
@@ -210,4 +240,4 @@ class _Batch:
 def _structure(task: FitTask) -> tuple[str, int, int, int]:
     """Tasks that nutpie samples with one compiled model stand together, so that none is compiled twice."""
     panel, noise = task.panel, type(task.model.noise).__name__
-    return noise, -(-len(panel.donors) // 8), len(panel.gaps), len(panel.pre)
+    return noise, -(-len(panel.donors) // PADDING), len(panel.missing_times), len(panel.pre)

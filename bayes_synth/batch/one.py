@@ -1,43 +1,38 @@
-"""One task, wherever it runs: its row of the table, and what shall be kept of its draws."""
+"""One task, wherever it runs: its row of the table, and what is kept of its draws."""
 
 import threading
 import time
 import traceback
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, final
 
 import arviz_stats
 import numpy as np
-import pandas as pd
 import xarray as xr
 
+from bayes_synth.api import SyntheticControl
 from bayes_synth.batch.task import FitTask
-from bayes_synth.calibration import Placebos
-from bayes_synth.convergence import sampler_problems, worst
-from bayes_synth.draws import calibrated_groups, tree, unit
-from bayes_synth.effects import Effect, Estimand, effect_draws
-from bayes_synth.errors import BayesSynthError, SamplingFailed
-from bayes_synth.fit import Fit
-from bayes_synth.fitting import account, assemble, recorded, stricter
-from bayes_synth.memory import check_memory
-from bayes_synth.model import SyntheticControl
-from bayes_synth.noise_choice import choose_noise
-from bayes_synth.panel import Panel
-from bayes_synth.placebos import placebos
-from bayes_synth.refitting import Refitted, refitted
-from bayes_synth.sampling import Settings
-from bayes_synth.threads import single_threaded
+from bayes_synth.data.panel import Panel
+from bayes_synth.errors import BayesSynthError
+from bayes_synth.fitting.attempts import Judged, Settled, mendable, settle
+from bayes_synth.fitting.fit_panel import Prepared, prepare, recorded
+from bayes_synth.fitting.refit import Refit, refitted
+from bayes_synth.results.answers import effect_of
+from bayes_synth.results.convergence import Convergence, sampler_problems, worst
+from bayes_synth.results.effects import Effect
+from bayes_synth.results.estimands import ESTIMANDS, effect_draws
+from bayes_synth.results.groups import calibrated_groups, tree
+from bayes_synth.sampling.settings import Settings
+from bayes_synth.sampling.threads import single_threaded
+from bayes_synth.storage.provenance import provenance
 
-__all__ = ["COLUMNS", "EffectDraws", "Failure", "Keep", "Outcome", "failed", "run"]
+__all__ = ["CI_PROB", "EffectDraws", "Failure", "Keep", "Outcome", "columns", "failed", "run"]
 
 Keep = Literal["summary", "draws", "full"]
 
-EFFECTS = ("average", "cumulative", "relative")
-COLUMNS = (
-    *(f"{name}_{part}" for name in EFFECTS for part in ("median", "lower", "upper")),
-    "p_below_0", "r_hat", "ess", "divergences", "ok", "attempts", "seconds", "kappa",
-)  # fmt: skip
+PARTS = ("median", "lower", "upper")
+FACTS = ("p_below_0", "r_hat", "ess", "divergences", "ok", "attempts", "seconds", "kappa")
 CI_PROB = 0.95
 
 _pymc_alone = threading.Lock()
@@ -85,21 +80,26 @@ class EffectDraws:
     model: SyntheticControl
     idata: xr.DataTree
 
-    def effect(self, estimand: Estimand = "average", *, window: slice | None = None) -> Effect:
+    def effect(self, estimand: str = "average", *, window: slice | None = None) -> Effect:
         """Posterior of the effect; see :func:`bayes_synth.Fit.effect`."""
-        return Fit(self.panel, self.model, self.idata).effect(estimand, window=window)
+        return effect_of(self.panel, self.idata, estimand, window)
 
 
-class _Attempt(NamedTuple):
+class _Draft(NamedTuple):
     """A sampled posterior with the groups that its effects are read off, and the verdict on it."""
 
-    settings: Settings
-    found: Refitted
+    found: Refit
     groups: dict[str, xr.Dataset]
-    r_hat: float
-    ess: float
-    divergences: int
-    problems: tuple[str, ...]
+    verdict: Convergence
+
+
+def columns() -> tuple[str, ...]:
+    """Columns of a batch's table: every reported estimand, then facts of the fit."""
+    return (*(f"{name}_{part}" for name in _reported() for part in PARTS), *FACTS)
+
+
+def _reported() -> list[str]:
+    return [name for name, each in ESTIMANDS.items() if each.reported and not each.path]
 
 
 def run(key: str, task: FitTask, random_seed: int, keep: Keep) -> Outcome:
@@ -122,78 +122,84 @@ def failed(error: BaseException) -> Failure:
 
 def _solved(key: str, task: FitTask, settings: Settings, keep: Keep) -> Outcome:
     began = time.perf_counter()
-    check_memory(task.model, task.panel, settings)
-    model, scores = choose_noise(task.model, task.panel, settings)
-    donors = placebos(model, task.panel, model.calibration, settings) if model.calibration else None
-    if donors and donors.stopped:
+    prepared = prepare(task.model, task.panel, settings)
+    if prepared.stopped:
         raise KeyboardInterrupt
-    attempts = [_attempt(model, task, settings, donors)]
-    if attempts[0].problems:
-        # One that fails leaves the first, as in a fit.
-        with suppress(SamplingFailed):
-            attempts.append(_attempt(model, task, stricter(settings), donors))
-    # Of equals the stricter.
-    best = min(reversed(attempts), key=lambda attempt: (len(attempt.problems), attempt.divergences))
-    kept = None
+    done = settle(lambda chosen: _attempt(prepared, task, chosen), settings, Settings.stricter)
+    row = _row(done.best) | {"attempts": len(done.tried), "seconds": time.perf_counter() - began}
+    return Outcome(key, np.array([row[name] for name in columns()]), _kept(prepared, done, keep))
+
+
+def _kept(prepared: Prepared, done: Settled[_Draft], keep: Keep) -> xr.DataTree | None:
+    """What is kept of the draws: nothing, those of the counterfactual, or every group of a fit."""
+    best = done.best
+    if keep == "summary":
+        return None
     if keep == "draws":
-        kept = tree({name: best.groups[name] for name in ("predictions", "predictions_constant_data")})
-    elif keep == "full":
-        kept = _whole(model, task, attempts, best, donors, scores)
-    row = _row(best) | {"attempts": len(attempts), "seconds": time.perf_counter() - began}
-    return Outcome(key, np.array([row[name] for name in COLUMNS]), kept)
+        return tree(
+            {name: best.value.groups[name] for name in ("predictions", "predictions_constant_data")}
+        )
+    # The same draws, as the same streams of randomness are used again.
+    _, rng = best.settings.streams()
+    whole = prepared.assemble(best.settings, best.value.found.sampled, rng)
+    record = replace(recorded(best.settings, best.value.found.sampled), attempts=done.record)
+    problem = prepared.problem
+    whole.attrs["bayes_synth"] = provenance(problem.model, problem.panel, record)
+    return whole
 
 
-def _attempt(model: SyntheticControl, task: FitTask, settings: Settings, donors: Placebos | None) -> _Attempt:
-    found = refitted(model, task.panel, settings, like=task.panel)
-    counterfactual = found.inputs.measure.back(found.path)
+def _attempt(prepared: Prepared, task: FitTask, settings: Settings) -> Judged[_Draft]:
+    problem, plan = prepared.problem, prepared.problem.model.calibration
+    found = refitted(problem, settings)
+    observed, counterfactual = found.labelled(found.path)
     groups = {
         "predictions": xr.Dataset({"counterfactual": counterfactual}),
-        "predictions_constant_data": xr.Dataset({"outcome": found.observed}),
+        "predictions_constant_data": xr.Dataset({"outcome": observed}),
     }
-    if model.calibration and donors and donors.enough:
-        stream = settings.calibration_stream()
-        groups |= calibrated_groups(groups, donors, model.calibration, found.inputs, stream)
+    if plan and prepared.found is not None and prepared.found.enough:
+        groups |= calibrated_groups(
+            groups, prepared.found, plan, problem, settings.calibration_stream()
+        )
     else:
-        groups["effects"] = effect_draws(found.observed, counterfactual)
-    posterior, stats = found.sampled.posterior, found.sampled.sample_stats
-    # As a fit judges them, in its units: R-hat's ranks are decided by rounding where draws are as far from the median.
-    average = found.observed.mean("time") - counterfactual.where(found.observed.notnull()).mean("time")
-    noise = [posterior[name] * unit(model, name, found.inputs) for name in model.process.parameters]
+        groups["effects"] = effect_draws(observed, counterfactual)
+    verdict = _verdict(found, task)
+    draws = found.path.shape[0] * found.path.shape[1]
+    again = mendable(verdict, task.standard, draws, found.sampled.sampler)
+    return Judged(
+        _Draft(found, groups, verdict), settings, verdict.problems, verdict.divergences, again
+    )
+
+
+def _verdict(found: Refit, task: FitTask) -> Convergence:
+    """Judge as a fit does, in its units: R-hat's ranks are decided by rounding where draws are as far from the median."""
+    posterior, stats, problem = found.sampled.posterior, found.sampled.sample_stats, found.problem
+    restored = problem.inputs.scale.back(found.path)
+    average = np.nanmean(problem.observed) - np.nanmean(
+        np.where(found.seen, restored, np.nan), axis=2
+    )
+    noise = [
+        posterior[name] * problem.parameter_unit(name) for name in problem.model.process.parameters
+    ]
     r_hat, ess = worst(np.stack([average, *noise]))
-    mixing = [] if r_hat <= task.largest_r_hat and ess >= task.least_ess else [f"R-hat {r_hat:.3f}, ESS {ess:.0f}"]
-    problems = (*mixing, *sampler_problems(stats))
-    return _Attempt(settings, found, groups, r_hat, ess, int(stats["diverging"].sum()), problems)
+    good = r_hat <= task.largest_r_hat and ess >= task.least_ess
+    mixing, steps = [] if good else [f"R-hat {r_hat:.3f}, ESS {ess:.0f}"], sampler_problems(stats)
+    return Convergence((*mixing, *steps), int(stats["diverging"].sum()), r_hat, ess, bool(steps))
 
 
-def _row(best: _Attempt) -> dict[str, float]:
-    draws = {
-        name: best.groups["effects"][name].to_numpy().ravel() for name in EFFECTS if name in best.groups["effects"]
-    }
-    row = dict.fromkeys(COLUMNS, np.nan)
+def _row(best: Judged[_Draft]) -> dict[str, float]:
+    groups, verdict = best.value.groups, best.value.verdict
+    effects = groups["effects"]
+    draws = {name: effects[name].to_numpy().ravel() for name in _reported() if name in effects}
+    row = dict.fromkeys(columns(), np.nan)
     for name, values in draws.items():
         lower, upper = arviz_stats.eti(values, prob=CI_PROB)
         row |= {f"{name}_median": np.median(values), f"{name}_lower": lower, f"{name}_upper": upper}
-    kappa = float(best.groups["calibration"]["kappa"].mean()) if "calibration" in best.groups else np.nan
+    kappa = float(groups["calibration"]["kappa"].mean()) if "calibration" in groups else np.nan
     return row | {
         "p_below_0": float((draws["average"] < 0).mean()),
-        "r_hat": best.r_hat,
-        "ess": best.ess,
-        "divergences": best.divergences,
-        "ok": not best.problems,
+        "r_hat": verdict.r_hat,
+        "ess": verdict.ess,
+        "divergences": verdict.divergences,
+        "ok": not verdict.problems,
         "kappa": kappa,
     }
-
-
-def _whole(
-    model: SyntheticControl,
-    task: FitTask,
-    attempts: list[_Attempt],
-    best: _Attempt,
-    donors: Placebos | None,
-    scores: pd.DataFrame | None,
-) -> xr.DataTree:
-    """All groups of a fit: the same draws, as the same streams of randomness are used again."""
-    _, rng = best.settings.streams()
-    fit = assemble(model, task.panel, best.settings, best.found.sampled, rng, donors, scores)
-    said = [account(vars(each.settings), each.problems, each.divergences, kept=each is best) for each in attempts]
-    return recorded(fit, attempts=said).idata

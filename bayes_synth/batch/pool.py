@@ -69,7 +69,9 @@ def outcomes(source: Source, pool: Pool, n_jobs: int, work: Work) -> Generator[O
             yield Outcome(key, failure=failed(error))
 
 
-def _passed(source: Source, pool: Pool, n_jobs: int, work: Work) -> Generator[Outcome, None, Exception | None]:
+def _passed(
+    source: Source, pool: Pool, n_jobs: int, work: Work
+) -> Generator[Outcome, None, Exception | None]:
     """Hand out all there is, to a new pool when one broke; what was lost stays in ``source.flying``, with the last error."""
     lost: Exception | None = None
     while not source.ended or lost is None:

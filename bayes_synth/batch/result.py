@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.batch.one import CI_PROB, COLUMNS, EffectDraws, Failure, Keep
+from bayes_synth.api import Fit, SyntheticControl
+from bayes_synth.batch.one import CI_PROB, EffectDraws, Failure, Keep, columns
 from bayes_synth.batch.store import Results
 from bayes_synth.batch.task import FitTask
-from bayes_synth.draws import tree
-from bayes_synth.effects import effect_draws
-from bayes_synth.fit import Fit
-from bayes_synth.model import SyntheticControl
 from bayes_synth.noise import AbstractNoise
-from bayes_synth.provenance import from_spec
+from bayes_synth.results.estimands import effect_draws
+from bayes_synth.results.groups import tree
+from bayes_synth.storage.provenance import record_of
+from bayes_synth.storage.specs import from_spec
 
 __all__ = ["BatchResult", "Known", "collected"]
 
@@ -82,7 +82,10 @@ class BatchResult:
 
     def __repr__(self) -> str:
         fine = int(self.table["ok"].sum())
-        failed, undone = len(self.failures), sum(failure.error == "KeyboardInterrupt" for failure in self.failures)
+        failed, undone = (
+            len(self.failures),
+            sum(failure.error == "KeyboardInterrupt" for failure in self.failures),
+        )
         why = f" ({undone} of them interrupted)" if undone else ""
         return f"{len(self.table)} fits: {fine} fine, {len(self.table) - fine - failed} flagged, {failed} failed{why}"
 
@@ -92,11 +95,17 @@ class BatchResult:
 
 
 def collected(
-    known: Sequence[Known], results: Results, failures: dict[str, Failure], keep: Keep, random_seed: int
+    known: Sequence[Known],
+    results: Results,
+    failures: dict[str, Failure],
+    keep: Keep,
+    random_seed: int,
 ) -> BatchResult:
     """Everything in the tasks' order."""
     failed = [
-        failures[key]._replace(task=at, labels=labels) for at, (key, labels, _) in enumerate(known) if key in failures
+        failures[key]._replace(task=at, labels=labels)
+        for at, (key, labels, _) in enumerate(known)
+        if key in failures
     ]
     fits: Sequence[Fit | EffectDraws | None] = () if keep == "summary" else Fits(known, results)
     return BatchResult(_table(known, results, random_seed), tuple(failed), fits)
@@ -104,9 +113,11 @@ def collected(
 
 def _table(known: Sequence[Known], results: Results, random_seed: int) -> pd.DataFrame:
     """One row per task; ``ok`` is a truth value, all else are numbers."""
-    missing = np.full(len(COLUMNS), np.nan)
+    missing = np.full(len(columns()), np.nan)
     rows = [results.rows.get(key, missing) for key, _, _ in known]
-    frame = pd.DataFrame(np.reshape(rows, (-1, len(COLUMNS))), index=_index(known), columns=list(COLUMNS))
+    frame = pd.DataFrame(
+        np.reshape(rows, (-1, len(columns()))), index=_index(known), columns=list(columns())
+    )
     frame["ok"] = frame["ok"] == 1
     frame.attrs = {"random_seed": random_seed, "ci_prob": CI_PROB, "ci_kind": "eti"}
     return frame
@@ -116,20 +127,26 @@ def _index(known: Sequence[Known]) -> pd.Index:
     names = list(dict.fromkeys(name for _, labels, _ in known for name in labels))
     if not names:
         return pd.RangeIndex(len(known), name="task")
-    columns = [pd.Index([labels.get(name) for _, labels, _ in known], name=name) for name in names]
-    return columns[0] if len(names) == 1 else pd.MultiIndex.from_arrays(columns, names=names)
+    parts = [pd.Index([labels.get(name) for _, labels, _ in known], name=name) for name in names]
+    return parts[0] if len(names) == 1 else pd.MultiIndex.from_arrays(parts, names=names)
 
 
 def _fit(task: FitTask, kept: xr.DataTree) -> Fit | EffectDraws:
     if "bayes_synth" in kept.attrs:
-        return Fit(task.panel, _chosen(task.model, kept.attrs["bayes_synth"]), kept)
+        facts = json.loads(kept.attrs.pop("bayes_synth"))
+        return Fit(task.panel, _chosen(task.model, facts), kept, record_of(facts))
     groups = {str(name): node.to_dataset() for name, node in kept.children.items()}
-    outcome, path = groups["predictions_constant_data"]["outcome"], groups["predictions"]["counterfactual"]
-    return EffectDraws(task.panel, task.model, tree(groups | {"effects": effect_draws(outcome, path)}))
+    outcome, path = (
+        groups["predictions_constant_data"]["outcome"],
+        groups["predictions"]["counterfactual"],
+    )
+    return EffectDraws(
+        task.panel, task.model, tree(groups | {"effects": effect_draws(outcome, path)})
+    )
 
 
-def _chosen(model: SyntheticControl, provenance: str) -> SyntheticControl:
+def _chosen(model: SyntheticControl, facts: dict[str, Any]) -> SyntheticControl:
     """The model with the noise that was chosen for it, if it was."""
     if isinstance(model.noise, AbstractNoise):
         return model
-    return replace(model, noise=from_spec(json.loads(provenance)["model"]["noise"]))
+    return replace(model, noise=from_spec(facts["model"]["noise"]))

@@ -15,10 +15,11 @@ from typing import Any, Protocol, final
 import numpy as np
 import xarray as xr
 
-from bayes_synth.batch.one import COLUMNS, Outcome
+from bayes_synth.batch.one import Outcome, columns
 from bayes_synth.errors import LoadError
-from bayes_synth.io import read_tree, write_zip
-from bayes_synth.sampling import entropy
+from bayes_synth.sampling.settings import entropy
+from bayes_synth.storage.trees import read_tree, write_zip
+from bayes_synth.words import listed
 
 __all__ = ["Folder", "Memory", "Results"]
 
@@ -79,7 +80,10 @@ class Folder:
         for part in sorted(folder.glob(f"[!.]*{SUFFIX}")):
             self._read(part)
         if self.rows and not resume:
-            raise LoadError("L004", f"{folder} holds {len(self.rows)} results; pass resume=True to go on from them.")
+            raise LoadError(
+                "L004",
+                f"{folder} holds {len(self.rows)} results; pass resume=True to go on from them.",
+            )
 
     def add(self, outcome: Outcome) -> None:
         """One more answer; written with those that wait when they are many, or large, or have waited for long."""
@@ -88,7 +92,7 @@ class Folder:
         self._waiting.append(outcome)
         self._size += outcome.kept.nbytes if outcome.kept is not None else 0
         # What took long is not left to wait for the next answer, which may take as long.
-        self._work += float(outcome.row[COLUMNS.index("seconds")])
+        self._work += float(outcome.row[columns().index("seconds")])
         long = max(self._work, time.monotonic() - self._written) > SECONDS
         if long or len(self._waiting) >= MOST or self._size > BYTES:
             self.flush()
@@ -97,7 +101,9 @@ class Folder:
         """Write what waits."""
         if self._waiting:
             keys = [outcome.key for outcome in self._waiting]
-            part = self._folder / f"{hashlib.sha256(' '.join(keys).encode()).hexdigest()[:16]}{SUFFIX}"
+            part = (
+                self._folder / f"{hashlib.sha256(' '.join(keys).encode()).hexdigest()[:16]}{SUFFIX}"
+            )
             with tempfile.TemporaryDirectory(prefix=".saving_", dir=self._folder) as beside:
                 made = Path(beside) / part.name
                 write_zip(_tree(self._waiting), made)
@@ -119,7 +125,10 @@ class Folder:
         header = self._folder / HEADER
         if not header.exists():
             if any(not path.name.startswith(".") for path in self._folder.iterdir()):
-                raise LoadError("L001", f"{self._folder} holds files but no batch: give store=... a folder of its own.")
+                raise LoadError(
+                    "L001",
+                    f"{self._folder} holds files but no batch: give store=... a folder of its own.",
+                )
             made = self._folder / f".{HEADER}"
             made.write_text(json.dumps(_facts(entropy(random_seed), keep)))
             made.replace(header)
@@ -132,7 +141,8 @@ class Folder:
         ]
         if other:
             raise LoadError(
-                "L008", f"{self._folder} holds another batch ({', '.join(other)}): give store=... another folder."
+                "L008",
+                f"{self._folder} holds another batch ({', '.join(other)}): give store=... another folder.",
             )
         return int(wanted["random_seed"])
 
@@ -140,14 +150,26 @@ class Folder:
         rows = _group(part, "/rows").to_dataset()
         try:
             keys, values = rows["key"].to_numpy().tolist(), rows["value"].to_numpy()
+            held = rows["column"].to_numpy().tolist()
         except KeyError as error:
             raise LoadError("L001", f"{part} holds no results of a batch: {error}.") from error
+        if held != list(columns()):
+            other = listed(sorted({*held} ^ {*columns()}))
+            raise LoadError(
+                "L008",
+                f"{part} has other columns than this batch ({other}): give store=... another folder.",
+            )
         self.rows |= dict(zip(keys, values, strict=True))
         self._parts |= dict.fromkeys(keys, part)
 
 
 def _facts(random_seed: int, keep: str) -> dict[str, Any]:
-    return {"schema": SCHEMA, "random_seed": random_seed, "keep": keep, "bayes_synth": version("bayes_synth")}
+    return {
+        "schema": SCHEMA,
+        "random_seed": random_seed,
+        "keep": keep,
+        "bayes_synth": version("bayes_synth"),
+    }
 
 
 def _checked(header: Path) -> dict[str, Any]:
@@ -158,7 +180,9 @@ def _checked(header: Path) -> dict[str, Any]:
     except (LookupError, TypeError, ValueError) as error:
         raise LoadError("L001", f"{header} does not describe a batch: {error!r}.") from error
     if schema > SCHEMA:
-        raise LoadError("L002", f"{header} follows schema {schema}, newer than {SCHEMA}: update bayes_synth.")
+        raise LoadError(
+            "L002", f"{header} follows schema {schema}, newer than {SCHEMA}: update bayes_synth."
+        )
     return dict(found)
 
 
@@ -166,12 +190,17 @@ def _tree(outcomes: list[Outcome]) -> xr.DataTree:
     """Several results as one tree: a table of rows, and the groups that were kept under each key."""
     keys = np.array([outcome.key for outcome in outcomes], dtype=object)
     values = np.stack([outcome.row for outcome in outcomes if outcome.row is not None])
-    rows = xr.Dataset({"value": (("task", "column"), values), "key": ("task", keys)}, coords={"column": list(COLUMNS)})
+    rows = xr.Dataset(
+        {"value": (("task", "column"), values), "key": ("task", keys)},
+        coords={"column": list(columns())},
+    )
     groups: dict[str, xr.Dataset] = {"/rows": rows}
     for outcome in outcomes:
         if outcome.kept is not None:
             for path, node in outcome.kept.subtree_with_keys:
-                groups[f"/fits/{outcome.key}/{path}"] = node.to_dataset(inherit=False).drop_encoding()
+                groups[f"/fits/{outcome.key}/{path}"] = node.to_dataset(
+                    inherit=False
+                ).drop_encoding()
     return xr.DataTree.from_dict(groups)
 
 
@@ -181,5 +210,6 @@ def _group(part: Path, group: str) -> xr.DataTree:
     # As in io.load: what decoders raise on bytes that may be anything is neither documented nor stable.
     except Exception as error:
         raise LoadError(
-            "L001", f"{part} cannot be read ({type(error).__name__}: {error}). Delete it: what it held is fitted again."
+            "L001",
+            f"{part} cannot be read ({type(error).__name__}: {error}). Delete it: what it held is fitted again.",
         ) from error

@@ -8,13 +8,14 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from bayes_synth.convergence import ESS, R_HAT
-from bayes_synth.design import short
-from bayes_synth.errors import PriorError
-from bayes_synth.model import SyntheticControl
-from bayes_synth.panel import Panel
-from bayes_synth.provenance import fingerprint, to_spec
-from bayes_synth.sampling import Settings, entropy
+from bayes_synth.api import SyntheticControl
+from bayes_synth.data.panel import Panel
+from bayes_synth.errors import OptionError, PriorError
+from bayes_synth.results.convergence import ESS, R_HAT, Standard
+from bayes_synth.sampling.settings import Settings, Size, entropy
+from bayes_synth.storage.digests import fingerprint
+from bayes_synth.storage.specs import to_spec
+from bayes_synth.words import short
 
 __all__ = ["FitTask"]
 
@@ -65,7 +66,9 @@ class FitTask:
         for name, kind in {"panel": Panel, "model": SyntheticControl}.items():
             if not isinstance(getattr(self, name), kind):
                 found = type(getattr(self, name)).__name__
-                raise PriorError("O001", f"{name} of a FitTask must be a bs.{kind.__name__}, got {found}.")
+                raise OptionError(
+                    "O001", f"{name} of a FitTask must be a bs.{kind.__name__}, got {found}."
+                )
         object.__setattr__(self, "labels", tuple(dict(self.labels).items()))
         self.settings(0)
         content = self._content()
@@ -80,8 +83,23 @@ class FitTask:
     def _content(self) -> str:
         sizes = [getattr(self, name) for name in CONTENT]
         return json.dumps(
-            [fingerprint(self.panel), short(self.panel.start), to_spec(self.model), to_spec(tuple(sizes))]
+            [
+                fingerprint(self.panel),
+                short(self.panel.start),
+                to_spec(self.model),
+                to_spec(tuple(sizes)),
+            ]
         )
+
+    @property
+    def size(self) -> Size:
+        """How much the fit samples."""
+        return Size(self.draws, self.tune, self.chains, self.target_accept)
+
+    @property
+    def standard(self) -> Standard:
+        """What passes as converged."""
+        return Standard(self.largest_r_hat, self.least_ess)
 
     def seed(self, random_seed: int) -> int:
         """The fit's own seed: it depends on the task's content and the batch's ``random_seed``, on no other task."""
@@ -89,13 +107,4 @@ class FitTask:
 
     def settings(self, seed: int) -> Settings:
         """How to sample with this ``seed``: on one core, as many tasks run at a time."""
-        return Settings.checked(
-            draws=self.draws,
-            tune=self.tune,
-            chains=self.chains,
-            target_accept=self.target_accept,
-            sampler=self.sampler,
-            cores=1,
-            random_seed=seed,
-            progressbar=False,
-        )
+        return Settings.checked(self.size, sampler=self.sampler, cores=1, random_seed=seed)

@@ -3,29 +3,32 @@
 ``run(fit)`` asks all of them; each is a function of a fit and can be called alone. References stand in each one.
 """
 
-from bayes_synth.checks.anticipation import anticipation
-from bayes_synth.checks.backdating import backdating
-from bayes_synth.checks.concentration import concentration
-from bayes_synth.checks.convex_hull import convex_hull
-from bayes_synth.checks.detectable import detectable
-from bayes_synth.checks.fit_quality import fit_quality
-from bayes_synth.checks.hidden_bias import hidden_bias
-from bayes_synth.checks.leave_one_out import leave_one_out
-from bayes_synth.checks.likeness import likeness
-from bayes_synth.checks.overfitting import overfitting
-from bayes_synth.checks.placebo_in_space import placebo_in_space
-from bayes_synth.checks.prior_sensitivity import prior_sensitivity
-from bayes_synth.checks.result import Check, Checks, Verdict
-from bayes_synth.checks.run import run
-from bayes_synth.checks.screen import screen
-from bayes_synth.checks.spillover import spillover
+from bayes_synth.checks._anticipation import anticipation
+from bayes_synth.checks._backdating import backdating
+from bayes_synth.checks._concentration import concentration
+from bayes_synth.checks._convex_hull import convex_hull
+from bayes_synth.checks._detectable import detectable
+from bayes_synth.checks._fit_quality import fit_quality
+from bayes_synth.checks._hidden_bias import hidden_bias
+from bayes_synth.checks._leave_one_out import leave_one_out
+from bayes_synth.checks._likeness import likeness
+from bayes_synth.checks._overfitting import overfitting
+from bayes_synth.checks._placebo_in_space import placebo_in_space
+from bayes_synth.checks._prior_sensitivity import prior_sensitivity
+from bayes_synth.checks._run import run
+from bayes_synth.checks._screen import screen
+from bayes_synth.checks._spillover import spillover
+from bayes_synth.checks.result import QUESTIONS, Check, Checks, Question, Verdict, check
 
 __all__ = [
+    "QUESTIONS",
     "Check",
     "Checks",
+    "Question",
     "Verdict",
     "anticipation",
     "backdating",
+    "check",
     "concentration",
     "convex_hull",
     "detectable",

@@ -6,10 +6,10 @@ If the noise is what the fit says it is, they are independent and standard norma
 import numpy as np
 import xarray as xr
 
-from bayes_synth.fit import Fit
-from bayes_synth.model import Inputs
+from bayes_synth.model.inputs import Inputs
 from bayes_synth.noise import AbstractNoise
 from bayes_synth.noise.base import MIXING, Draws
+from bayes_synth.results.answers import AbstractFit
 
 __all__ = ["SHORT", "innovations", "noise_at", "periods_seen", "residual_of", "typical", "whitener"]
 
@@ -27,20 +27,21 @@ def residual_of(inputs: Inputs, weights: np.ndarray) -> np.ndarray:
     return np.asarray(inputs.outcome - inputs.donor_outcomes[: inputs.periods] @ weights)
 
 
-def typical(fit: Fit, inputs: Inputs) -> dict[str, np.ndarray]:
+def typical(fit: AbstractFit) -> dict[str, np.ndarray]:
     """The noise's parameters at their posterior means, in units of the scale, each with one draw."""
-    return _sized(fit, inputs, fit.idata["posterior"].to_dataset().mean(("chain", "draw")))
+    return _sized(fit, fit.idata["posterior"].to_dataset().mean(("chain", "draw")))
 
 
-def noise_at(fit: Fit, inputs: Inputs, chain: int, draw: int) -> dict[str, np.ndarray]:
+def noise_at(fit: AbstractFit, chain: int, draw: int) -> dict[str, np.ndarray]:
     """The noise's parameters of one draw, in units of the scale."""
-    return _sized(fit, inputs, fit.idata["posterior"].to_dataset().isel(chain=chain, draw=draw))
+    return _sized(fit, fit.idata["posterior"].to_dataset().isel(chain=chain, draw=draw))
 
 
-def _sized(fit: Fit, inputs: Inputs, found: xr.Dataset) -> dict[str, np.ndarray]:
+def _sized(fit: AbstractFit, found: xr.Dataset) -> dict[str, np.ndarray]:
     process = fit.model.process
-    unit = {name: 1.0 if name in process.unitless else inputs.scale for name in process.parameters}
-    draws = {name: np.array([float(found[name])]) / unit[name] for name in unit}
+    draws = {
+        n: np.array([float(found[n])]) / fit.problem.parameter_unit(n) for n in process.parameters
+    }
     return draws | ({MIXING: found[MIXING].to_numpy()[None]} if process.heavy else {})
 
 
@@ -50,7 +51,9 @@ def innovations(noise: AbstractNoise, draws: Draws, residual: np.ndarray) -> np.
     The first period is judged by the level's prior alone, so it is left out.
     """
     seen = ~np.isnan(residual)
-    return np.asarray(whitener(noise, draws, np.flatnonzero(~seen), len(residual)) @ residual[seen])[1:]
+    return np.asarray(
+        whitener(noise, draws, np.flatnonzero(~seen), len(residual)) @ residual[seen]
+    )[1:]
 
 
 def whitener(noise: AbstractNoise, draws: Draws, gaps: np.ndarray, periods: int) -> np.ndarray:

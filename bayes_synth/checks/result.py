@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
 import pandas as pd
 
-from bayes_synth.errors import ResultError, suggestion
+from bayes_synth.errors import ResultError
+from bayes_synth.registry import Registry
+from bayes_synth.words import suggestion
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
-__all__ = ["Check", "Checks", "Verdict", "graded", "not_applicable", "thresholds", "worst"]
+__all__ = [
+    "QUESTIONS", "Check", "Checks", "Question", "Verdict", "check", "graded", "not_applicable", "thresholds", "worst",
+]  # fmt: skip
 
 Verdict = Literal["pass", "caution", "fail", "not applicable"]
 
@@ -59,7 +63,10 @@ class Check:
             R008 when this check has no picture.
         """
         if self.picture is None:
-            raise ResultError("R008", f"the check {self.name!r} has no picture here ({self.verdict}): see its table.")
+            raise ResultError(
+                "R008",
+                f"the check {self.name!r} has no picture here ({self.verdict}): see its table.",
+            )
         return self.picture(backend=backend)
 
     def __repr__(self) -> str:
@@ -80,7 +87,9 @@ class Checks:
     def table(self) -> pd.DataFrame:
         """One row per check: ``question``, ``verdict``, ``reason``."""
         rows = [(check.name, check.question, check.verdict, check.reason) for check in self.results]
-        return pd.DataFrame(rows, columns=["check", "question", "verdict", "reason"]).set_index("check")
+        return pd.DataFrame(rows, columns=["check", "question", "verdict", "reason"]).set_index(
+            "check"
+        )
 
     @property
     def verdict(self) -> Verdict:
@@ -94,12 +103,16 @@ class Checks:
         for check in self.results:
             if check.name == name:
                 return check
-        raise ResultError("R005", f"no check {name!r}. {suggestion(name, [check.name for check in self.results])}")
+        raise ResultError(
+            "R005", f"no check {name!r}. {suggestion(name, [check.name for check in self.results])}"
+        )
 
     def __repr__(self) -> str:
         counts = self.table["verdict"].value_counts()
         total = ", ".join(f"{counts[word]} {word}" for word in get_args(Verdict) if word in counts)
-        return "\n".join([f"Checks: {total}", *(f"  {check.name:<20} {check!r}" for check in self.results)])
+        return "\n".join(
+            [f"Checks: {total}", *(f"  {check.name:<20} {check!r}" for check in self.results)]
+        )
 
     def _repr_html_(self) -> str:
         return f"<strong>Checks</strong>{self.table.to_html()}"
@@ -128,3 +141,54 @@ def thresholds(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
     """The table with the thresholds that its verdict used."""
     table.attrs |= values
     return table
+
+
+@final
+@dataclass(frozen=True)
+class Question:
+    """A check as :func:`bayes_synth.checks.run` knows it; made by :func:`check`.
+
+    Parameters
+    ----------
+    name
+        The function's name.
+    question
+        What it asks.
+    function
+        Takes a fit, or a panel, and returns a :class:`Check`.
+    place
+        Questions are asked in the order of their places.
+    refits
+        Whether it refits the model, and so takes ``random_seed`` and ``progressbar``.
+    of
+        What it takes.
+    """
+
+    name: str
+    question: str
+    function: Callable[..., Check]
+    place: float
+    refits: bool
+    of: Literal["fit", "panel"]
+
+    def ask(self, fit: Any, *, random_seed: int, progressbar: bool) -> Check:
+        """Ask about a fit, or about its panel."""
+        options = {"random_seed": random_seed, "progressbar": progressbar} if self.refits else {}
+        return self.function(fit.panel if self.of == "panel" else fit, **options)
+
+
+QUESTIONS: Registry[Question] = Registry("check")
+"""Every check by name."""
+
+
+def check[**P](
+    question: str, *, place: float = 100, refits: bool = False, of: Literal["fit", "panel"] = "fit"
+) -> Callable[[Callable[P, Check]], Callable[P, Check]]:
+    """Declare a function a check, under the function's own name; see :class:`Question` for the options."""
+
+    def declared(function: Callable[P, Check]) -> Callable[P, Check]:
+        name = getattr(function, "__name__", "")
+        QUESTIONS.add(name, Question(name, question, function, place, refits, of))
+        return function
+
+    return declared

@@ -11,10 +11,11 @@ from typing import Any, final
 
 import pandas as pd
 
-from bayes_synth.errors import LoadError, PanelError, suggestion
-from bayes_synth.intake import read_long
-from bayes_synth.panel import Panel, from_table
-from bayes_synth.remarks import Remark
+from bayes_synth.data.panel import Panel, from_table
+from bayes_synth.data.readers import read_long
+from bayes_synth.data.remarks import Remark
+from bayes_synth.errors import LoadError, PanelError
+from bayes_synth.words import suggestion
 
 __all__ = ["fetch_dataset", "load_dataset"]
 
@@ -39,7 +40,14 @@ class Design:
         names = {"unit": self.unit, "time": self.time, "outcome": self.outcome}
         notes: list[Remark] = []
         # Quiet: what is odd about a known panel stands in its report.
-        return from_table(read_long(table, **names, notes=notes), treated, self.start, notes=notes, quiet=True, **names)
+        return from_table(
+            read_long(table, **names, notes=notes),
+            treated,
+            self.start,
+            notes=notes,
+            quiet=True,
+            **names,
+        )
 
 
 SHIPPED = {
@@ -202,7 +210,9 @@ def fetch_dataset(name: str, *, cache: str | PathLike[str] | None = None) -> Pan
 def digest(panel: Panel) -> str:
     """Digest of a panel's figures: line ends and column order of the file it came from do not matter."""
     rows = panel.outcomes.to_pandas().stack()
-    text = "\n".join(f"{unit},{time},{value!r}" for (time, unit), value in sorted(rows.to_dict().items()))
+    text = "\n".join(
+        f"{unit},{time},{value!r}" for (time, unit), value in sorted(rows.to_dict().items())
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -212,10 +222,13 @@ def _download(address: str, cache: str | PathLike[str] | None) -> str:
     folder = cache or pooch.os_cache("bayes_synth")
     try:
         # No digest of the bytes: copies of these files differ in line ends and row order. That of the figures is checked.
-        return str(pooch.retrieve(address, known_hash=None, path=folder, fname=address.rsplit("/", 1)[1]))
+        return str(
+            pooch.retrieve(address, known_hash=None, path=folder, fname=address.rsplit("/", 1)[1])
+        )
     except (OSError, ValueError) as error:
         raise LoadError(
-            "L007", f"{address} cannot be reached ({error}).\n  Download it yourself and use bs.Panel.from_long."
+            "L007",
+            f"{address} cannot be reached ({error}).\n  Download it yourself and use bs.Panel.from_long.",
         ) from error
 
 

@@ -7,15 +7,24 @@ from typing import Any, ClassVar, final
 import numpy as np
 from scipy import stats
 
-from bayes_synth.noise.base import AbstractNoise, Draws, Scale, check_scales, estimator, floored, variance
+from bayes_synth.noise.base import (
+    AbstractNoise,
+    Draws,
+    SdPrior,
+    estimator,
+    floored,
+    require_sd_priors,
+    variance,
+)
 from bayes_synth.priors import HalfNormal
+from bayes_synth.registry import saved
 
 __all__ = ["AR1"]
 
 
 @final
 @dataclass(frozen=True)
-class AR1(AbstractNoise):
+class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_length=True):
     """Stationary autocorrelated noise: ``r_t = rho r_(t-1) + e_t``.
 
     Parameters
@@ -39,12 +48,12 @@ class AR1(AbstractNoise):
 
     unitless: ClassVar[frozenset[str]] = frozenset({"rho"})
 
-    s: Scale = HalfNormal(1.0)
+    s: SdPrior = HalfNormal(1.0)
     intercept: bool = True
     degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
-        check_scales(self)
+        require_sd_priors(self)
 
     @property
     def level_sd(self) -> float:
@@ -59,11 +68,16 @@ class AR1(AbstractNoise):
         """Whether levels are matched."""
         return f"AR(1) noise{self.tails_in_words}: {estimator(self.intercept)}"
 
-    def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
+    def whiten(
+        self, parameters: Mapping[str, Any], spectrum: Any
+    ) -> tuple[Callable[[Any], Any], Any]:
         """Quasi-differences; the first period from the stationary law."""
         import pytensor.tensor as pt
 
-        rho, sd = parameters["rho"], pt.sqrt(variance(parameters) + spectrum)  # of zeros: one per period
+        rho, sd = (
+            parameters["rho"],
+            pt.sqrt(variance(parameters) + spectrum),
+        )  # of zeros: one per period
         first = pt.sqrt(1 - rho**2)
 
         def whitened(x: Any) -> Any:
@@ -74,19 +88,30 @@ class AR1(AbstractNoise):
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
         """Quasi-differences, weighed and differenced back."""
         rho = draws["rho"][:, None]
-        steps = np.hstack([np.sqrt(1 - rho**2) * residual[:, :1], residual[:, 1:] - rho * residual[:, :-1]])
+        steps = np.hstack(
+            [np.sqrt(1 - rho**2) * residual[:, :1], residual[:, 1:] - rho * residual[:, :-1]]
+        )
         product = steps / self.deviation(draws) ** 2
-        return np.asarray(np.hstack([np.sqrt(1 - rho**2) * product[:, :1], product[:, 1:]]) - rho * _ahead(product))
+        return np.asarray(
+            np.hstack([np.sqrt(1 - rho**2) * product[:, :1], product[:, 1:]])
+            - rho * _ahead(product)
+        )
 
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
         """Of the tridiagonal inverse covariance."""
         rho = draws["rho"][:, None]
         weight = np.broadcast_to(1 / self.deviation(draws) ** 2, (len(rho), periods))
-        return np.asarray(np.hstack([(1 - rho**2) * weight[:, :1], weight[:, 1:]]) + rho**2 * _ahead(weight))
+        return np.asarray(
+            np.hstack([(1 - rho**2) * weight[:, :1], weight[:, 1:]]) + rho**2 * _ahead(weight)
+        )
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
         """A stationary path."""
-        first = rng.standard_normal(len(draws["s"])) * floored(draws["s"])[:, 0] / np.sqrt(1 - draws["rho"] ** 2)
+        first = (
+            rng.standard_normal(len(draws["s"]))
+            * floored(draws["s"])[:, 0]
+            / np.sqrt(1 - draws["rho"] ** 2)
+        )
         first /= self.tails(first.shape, rng)
         return np.column_stack([first, self._onwards(draws, first, periods - 1, rng)])
 
@@ -103,7 +128,9 @@ class AR1(AbstractNoise):
         reach = (1 - draws["rho"][:, None] ** ahead) / (1 - draws["rho"][:, None])
         return {"s": self.tail_variance() * draws["s"] ** 2 * (reach**2).sum(1) / periods**2}
 
-    def _onwards(self, draws: Draws, last: np.ndarray, periods: int, rng: np.random.Generator) -> np.ndarray:
+    def _onwards(
+        self, draws: Draws, last: np.ndarray, periods: int, rng: np.random.Generator
+    ) -> np.ndarray:
         shape = (len(last), periods)
         path = np.asarray(floored(draws["s"]) * rng.standard_normal(shape) / self.tails(shape, rng))
         for t in range(periods):
@@ -116,6 +143,7 @@ def _ahead(rows: np.ndarray) -> np.ndarray:
     return np.hstack([rows[:, 1:], np.zeros_like(rows[:, :1])])
 
 
+@saved()
 @final
 @dataclass(frozen=True)
 class Autocorrelation:

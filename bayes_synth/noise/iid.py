@@ -10,10 +10,10 @@ from bayes_synth.noise.base import (
     AbstractNoise,
     DiagonalNoise,
     Draws,
-    Scale,
-    check_scales,
+    SdPrior,
     estimator,
     floored,
+    require_sd_priors,
     variance,
 )
 from bayes_synth.priors import HalfNormal
@@ -23,7 +23,7 @@ __all__ = ["IID"]
 
 @final
 @dataclass(frozen=True)
-class IID(AbstractNoise):
+class IID(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_length=True):
     """Independent noise: the textbook model, whose intervals are too narrow on real panels.
 
     Parameters
@@ -37,12 +37,12 @@ class IID(AbstractNoise):
         Finite: Student-t noise, for single periods that lie far out; 4 is a usual choice. Infinite: normal.
     """
 
-    s: Scale = HalfNormal(1.0)
+    s: SdPrior = HalfNormal(1.0)
     intercept: bool = True
     degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
-        check_scales(self)
+        require_sd_priors(self)
 
     @property
     def level_sd(self) -> float:
@@ -61,7 +61,9 @@ class IID(AbstractNoise):
         """As it is; none for Student-t noise."""
         return self._diagonal(np.zeros(periods))
 
-    def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
+    def whiten(
+        self, parameters: Mapping[str, Any], spectrum: Any
+    ) -> tuple[Callable[[Any], Any], Any]:
         """Divide by the standard deviation."""
         import pymc as pm
 

@@ -12,23 +12,25 @@ from bayes_synth.noise.base import (
     AbstractNoise,
     DiagonalNoise,
     Draws,
-    Scale,
-    check_scales,
+    SdPrior,
     floored,
     initial,
+    require_sd_priors,
     variance,
 )
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["LocalLevel"]
 
-BLOCK = 4_000_000
+DENSE = 4_000_000
 """Numbers of a block of dense matrices: 32 MB."""
 
 
 @final
 @dataclass(frozen=True)
-class LocalLevel(AbstractNoise):
+class LocalLevel(
+    AbstractNoise, data=("s", "q", "initial_level", "degrees_of_freedom"), any_length=True
+):
     """A level that wanders, plus observation noise: ``u_t = u_(t-1) + h_t``, ``r_t = u_t + e_t``.
 
     Parameters
@@ -56,15 +58,17 @@ class LocalLevel(AbstractNoise):
     Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3.
     """
 
-    s: Scale = HalfNormal(1.0)
-    q: Scale = HalfNormal(0.5)
+    s: SdPrior = HalfNormal(1.0)
+    q: SdPrior = HalfNormal(0.5)
     initial_level: float = 4.0
     degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
-        check_scales(self)
+        require_sd_priors(self)
         if not self.initial_level > 0:
-            raise PriorError("O007", f"initial_level={self.initial_level!r} must be positive (infinite: free).")
+            raise PriorError(
+                "O007", f"initial_level={self.initial_level!r} must be positive (infinite: free)."
+            )
 
     @property
     def level_sd(self) -> float:
@@ -92,12 +96,16 @@ class LocalLevel(AbstractNoise):
         """In the sine basis; none for Student-t noise."""
         return self._diagonal(walk_eigenvalues(periods))
 
-    def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
+    def whiten(
+        self, parameters: Mapping[str, Any], spectrum: Any
+    ) -> tuple[Callable[[Any], Any], Any]:
         """Divide by the standard deviation of each sine coordinate; Student-t: by the covariance's Cholesky factor."""
         import pytensor.tensor as pt
 
         if self.heavy:
-            factor = pt.linalg.cholesky(parameters["q"] ** 2 * spectrum + pt.diag(variance(parameters)))
+            factor = pt.linalg.cholesky(
+                parameters["q"] ** 2 * spectrum + pt.diag(variance(parameters))
+            )
             solve = partial(pt.linalg.solve_triangular, factor, lower=True)
             return solve, pt.log(pt.diag(factor)).sum()
         each = variance(parameters) + parameters["q"] ** 2 * spectrum
@@ -108,7 +116,10 @@ class LocalLevel(AbstractNoise):
         """Through the sine basis."""
         if self.heavy:
             return self._by_inverse(
-                draws, residual.shape[1], lambda inverse, x: (inverse @ x[..., None])[..., 0], residual
+                draws,
+                residual.shape[1],
+                lambda inverse, x: (inverse @ x[..., None])[..., 0],
+                residual,
             )
         basis = sine_basis(residual.shape[1])
         _, total = self._variances(draws, residual.shape[1])
@@ -118,7 +129,10 @@ class LocalLevel(AbstractNoise):
         """Through the sine basis."""
         if self.heavy:
             return self._by_inverse(
-                draws, periods, lambda inverse, _: np.einsum("dii->di", inverse), np.zeros((1, periods))
+                draws,
+                periods,
+                lambda inverse, _: np.einsum("dii->di", inverse),
+                np.zeros((1, periods)),
             )
         return np.asarray((1 / self._variances(draws, periods)[1]) @ sine_basis(periods) ** 2)
 
@@ -132,23 +146,32 @@ class LocalLevel(AbstractNoise):
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """A draw of the level given the past, coordinate by coordinate, and its continuation."""
-        level = self._corrected_walk(draws, past, rng) if self.heavy else self._level(draws, past, rng)
+        level = (
+            self._corrected_walk(draws, past, rng) if self.heavy else self._level(draws, past, rng)
+        )
         again = floored(draws["s"]) * rng.standard_normal(past.shape) / self.tails(past.shape, rng)
         return level, again, level[:, -1:] + self.simulate(draws, periods, rng)
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
         """A random walk's average has variance ``q^2 (H+1)(2H+1) / (6H)``."""
         growth = (periods + 1) * (2 * periods + 1) / (6 * periods)
-        return {"s": self.tail_variance() * draws["s"] ** 2 / periods, "q": draws["q"] ** 2 * growth}
+        return {
+            "s": self.tail_variance() * draws["s"] ** 2 / periods,
+            "q": draws["q"] ** 2 * growth,
+        }
 
     def _level(self, draws: Draws, past: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         basis = sine_basis(past.shape[1])
         walk, total = self._variances(draws, past.shape[1])
         share = walk / total
         spread = np.sqrt(share) * floored(draws["s"])
-        return np.asarray((share * (past @ basis.T) + spread * rng.standard_normal(past.shape)) @ basis)
+        return np.asarray(
+            (share * (past @ basis.T) + spread * rng.standard_normal(past.shape)) @ basis
+        )
 
-    def _corrected_walk(self, draws: Draws, past: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _corrected_walk(
+        self, draws: Draws, past: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
         """A walk and noise drawn blindly, the walk then moved by what it would take to make them the past.
 
         Durbin and Koopman (2002), Biometrika 89(3), for state-space models; here with ``q^2 min(i, j)``.
@@ -156,20 +179,30 @@ class LocalLevel(AbstractNoise):
         q, (steps, shocks) = draws["q"][:, None], rng.standard_normal((2, *past.shape))
         walk = np.cumsum(q * steps, axis=1)
         missed = self.precision(draws, past - walk - self.deviation(draws) * shocks)
-        return np.asarray(walk + q**2 * np.cumsum(np.cumsum(missed[:, ::-1], axis=1)[:, ::-1], axis=1))
+        return np.asarray(
+            walk + q**2 * np.cumsum(np.cumsum(missed[:, ::-1], axis=1)[:, ::-1], axis=1)
+        )
 
     def _by_inverse(
-        self, draws: Draws, periods: int, function: Callable[[np.ndarray, np.ndarray], np.ndarray], rows: np.ndarray
+        self,
+        draws: Draws,
+        periods: int,
+        function: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        rows: np.ndarray,
     ) -> np.ndarray:
         """``function`` of the inverse covariance of Student-t noise given its mixing, and of ``rows``, in blocks of draws."""
         count = len(draws["s"])
         noise = np.broadcast_to(self.deviation(draws) ** 2, (count, periods))
-        block = max(1, BLOCK // periods**2)
+        block = max(1, DENSE // periods**2)
         pieces = []
         for first in range(0, count, block):
             part = slice(first, first + block)
-            dense = draws["q"][part, None, None] ** 2 * self.spectrum(periods) + noise[part, None] * np.eye(periods)
-            pieces.append(function(np.linalg.inv(dense), rows if count == 1 or len(rows) == 1 else rows[part]))
+            dense = draws["q"][part, None, None] ** 2 * self.spectrum(periods) + noise[
+                part, None
+            ] * np.eye(periods)
+            pieces.append(
+                function(np.linalg.inv(dense), rows if count == 1 or len(rows) == 1 else rows[part])
+            )
         return np.concatenate(pieces)
 
     def _variances(self, draws: Draws, periods: int) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +220,9 @@ def walk_eigenvalues(periods: int) -> np.ndarray:
 def sine_basis(periods: int) -> np.ndarray:
     """Row k holds the k-th eigenvector of the random walk's covariance."""
     k, t = np.arange(1, periods + 1)[:, None], np.arange(1, periods + 1)
-    return _constant(2 / np.sqrt(2 * periods + 1) * np.sin((2 * k - 1) * t * np.pi / (2 * periods + 1)))
+    return _constant(
+        2 / np.sqrt(2 * periods + 1) * np.sin((2 * k - 1) * t * np.pi / (2 * periods + 1))
+    )
 
 
 def _constant(array: np.ndarray) -> np.ndarray:

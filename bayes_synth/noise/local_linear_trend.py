@@ -8,7 +8,14 @@ from typing import Any, final
 import numpy as np
 
 from bayes_synth.errors import PriorError
-from bayes_synth.noise.base import AbstractNoise, DiagonalNoise, Draws, Scale, check_scales, initial
+from bayes_synth.noise.base import (
+    AbstractNoise,
+    DiagonalNoise,
+    Draws,
+    SdPrior,
+    initial,
+    require_sd_priors,
+)
 from bayes_synth.noise.local_level import LocalLevel, walk_eigenvalues
 from bayes_synth.priors import HalfNormal
 
@@ -17,7 +24,9 @@ __all__ = ["LocalLinearTrend"]
 
 @final
 @dataclass(frozen=True)
-class LocalLinearTrend(AbstractNoise):
+class LocalLinearTrend(
+    AbstractNoise, data=("s", "q", "drift", "initial_level", "degrees_of_freedom"), any_length=True
+):
     """A level that wanders around a straight line: ``u_t = u_(t-1) + d + h_t``, ``r_t = u_t + e_t``.
 
     Parameters
@@ -50,17 +59,18 @@ class LocalLinearTrend(AbstractNoise):
     Sherman and Morrison (1950), Annals of Mathematical Statistics 21(1), for the inverse.
     """
 
-    s: Scale = HalfNormal(1.0)
-    q: Scale = HalfNormal(0.5)
+    s: SdPrior = HalfNormal(1.0)
+    q: SdPrior = HalfNormal(0.5)
     drift: float = 0.05
     initial_level: float = 4.0
     degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
-        check_scales(self)
+        require_sd_priors(self)
         if not (isinstance(self.drift, Real) and 0 < self.drift < np.inf):
             raise PriorError(
-                "O007", f"drift={self.drift!r} must be a positive number; without a drift: bs.noise.LocalLevel()."
+                "O007",
+                f"drift={self.drift!r} must be a positive number; without a drift: bs.noise.LocalLevel().",
             )
 
     @property
@@ -95,11 +105,15 @@ class LocalLinearTrend(AbstractNoise):
         """In the sine basis, with the line as a second column; none for Student-t noise."""
         return self._diagonal(walk_eigenvalues(periods), self.rotate(self._line(periods)))
 
-    def whiten(self, parameters: Mapping[str, Any], spectrum: Any) -> tuple[Callable[[Any], Any], Any]:
+    def whiten(
+        self, parameters: Mapping[str, Any], spectrum: Any
+    ) -> tuple[Callable[[Any], Any], Any]:
         """That of the local level, then ``(I + c c')^(-1/2)`` with ``c`` the whitened line."""
         import pymc as pm
 
-        whitened, half_log_determinant = self._walk.whiten(parameters, spectrum[:-1] if self.heavy else spectrum[0])
+        whitened, half_log_determinant = self._walk.whiten(
+            parameters, spectrum[:-1] if self.heavy else spectrum[0]
+        )
         line = whitened(spectrum[-1])
         root = pm.math.sqrt(1 + (line**2).sum())
 
@@ -132,7 +146,9 @@ class LocalLinearTrend(AbstractNoise):
         _, weighted, information = self._drift_terms(draws, past.shape[1])
         mean = (weighted * past).sum(1, keepdims=True) / information
         slope = mean + rng.standard_normal((len(past), 1)) / np.sqrt(information)
-        before, after = np.split(slope * self._line(past.shape[1] + periods), [past.shape[1]], axis=1)
+        before, after = np.split(
+            slope * self._line(past.shape[1] + periods), [past.shape[1]], axis=1
+        )
         level, again, future = self._walk.paths(draws, past - before, periods, rng)
         return before + level, again, after + future
 

@@ -1,10 +1,22 @@
 """Plots on arviz-plots' PlotCollection: matplotlib, plotly, bokeh, and ``"none"`` for tests.
 
-Importing this package is what loads arviz-plots; the rest of the library does without.
+A plot of your own is one function under :func:`plot`: reports show it, and the command line draws it by name.
+arviz-plots is loaded when the first plot is drawn.
 """
 
-from bayes_synth.plots.effect import plot_effect
-from bayes_synth.plots.fit import plot_fit
-from bayes_synth.plots.weights import plot_weights
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["plot_effect", "plot_fit", "plot_weights"]
+from bayes_synth.plots.registry import PLOTS, Plot, plot
+
+if TYPE_CHECKING:
+    from bayes_synth.plots.shipped import every_plot, plot_effect, plot_fit, plot_weights
+
+__all__ = ["PLOTS", "Plot", "every_plot", "plot", "plot_effect", "plot_fit", "plot_weights"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a plot when it is first used."""
+    if name in __all__:
+        return getattr(import_module("bayes_synth.plots.shipped"), name)
+    raise AttributeError(f"module 'bayes_synth.plots' has no attribute {name!r}")

@@ -3,19 +3,19 @@
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypedDict
 
 import numpy as np
 from arviz_base import rcParams
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.errors import PriorError, ResultError, suggestion
-
-if TYPE_CHECKING:
-    from bayes_synth.fit import Fit
+from bayes_synth.errors import OptionError, ResultError
+from bayes_synth.results.answers import AbstractFit
+from bayes_synth.words import suggestion
 
 __all__ = [
+    "CanvasOptions",
     "Visuals",
     "chosen_backend",
     "figure_options",
@@ -23,6 +23,7 @@ __all__ = [
     "make_room",
     "point_size",
     "put_title",
+    "require_known",
     "shortened",
     "styles",
     "time_axis",
@@ -30,6 +31,23 @@ __all__ = [
 
 Visuals = Mapping[str, bool | Mapping[str, Any]]
 """Parts of a plot by name: False leaves one out, a mapping styles it."""
+
+
+class CanvasOptions(TypedDict, total=False):
+    """Options that all plots share beside ``backend``; see :func:`bayes_synth.plots.plot_fit`."""
+
+    plot_collection: PlotCollection | None
+    visuals: Visuals | None
+    figure_kwargs: Mapping[str, Any] | None
+
+
+def require_known(options: Mapping[str, Any], known: type) -> None:
+    """Refuse options that a plot does not have, as Python does for named arguments."""
+    for name in options:
+        if name not in known.__annotations__:
+            hint = suggestion(name, [*known.__annotations__])
+            raise TypeError(f"the plot got an unexpected keyword argument {name!r}. {hint}")
+
 
 NEEDS = {"plotly": ("plotly", "webcolors"), "bokeh": ("bokeh",), "matplotlib": ("matplotlib",)}
 TITLE_WIDTH = 90
@@ -40,10 +58,15 @@ def chosen_backend(backend: str | None, canvas: PlotCollection | None = None) ->
     """The collection's backend, the one asked for, or ArviZ's default, once its packages are known to be there."""
     name = canvas.backend if canvas is not None else backend or rcParams["plot.backend"]
     if name not in (*NEEDS, "none"):
-        raise PriorError("O001", f"backend={name!r} is unknown. {suggestion(name, [*NEEDS, 'none'])}")
+        raise OptionError(
+            "O001", f"backend={name!r} is unknown. {suggestion(name, [*NEEDS, 'none'])}"
+        )
     missing = [package for package in NEEDS.get(name, ()) if find_spec(package) is None]
     if missing:
-        raise ResultError("R006", f"the {name} backend needs {', '.join(missing)}: pip install 'bayes_synth[{name}]'.")
+        raise ResultError(
+            "R006",
+            f"the {name} backend needs {', '.join(missing)}: pip install 'bayes_synth[{name}]'.",
+        )
     return str(name)
 
 
@@ -52,16 +75,17 @@ def styles(visuals: Visuals | None, known: Sequence[str]) -> dict[str, dict[str,
 
     Raises
     ------
-    PriorError
+    OptionError
         O001 for a part the plot does not have, or a wish that is neither a boolean nor a mapping.
     """
     wanted = dict(visuals or {})
     for name, wish in wanted.items():
         if name not in known:
-            raise PriorError("O001", f"this plot has no part {name!r}. {suggestion(name, known)}")
+            raise OptionError("O001", f"this plot has no part {name!r}. {suggestion(name, known)}")
         if not isinstance(wish, bool | Mapping):
-            raise PriorError(
-                "O001", f"visuals[{name!r}]={wish!r} must be False or a mapping such as {{'color': 'C1'}}."
+            raise OptionError(
+                "O001",
+                f"visuals[{name!r}]={wish!r} must be False or a mapping such as {{'color': 'C1'}}.",
             )
     return {name: _style(wanted.get(name, True)) for name in known}
 
@@ -72,17 +96,21 @@ def _style(wish: bool | Mapping[str, Any]) -> dict[str, Any] | None:
     return {} if wish else None
 
 
-def figure_options(width: int, height: int, wishes: Mapping[str, Any] | None, **ours: Any) -> dict[str, Any]:
+def figure_options(
+    width: int, height: int, wishes: Mapping[str, Any] | None, **ours: Any
+) -> dict[str, Any]:
     """Options of the figure, sized in dots; a size of the caller's is in ArviZ's unit, inches, unless it says dots."""
-    size = {} if "figsize" in (wishes or {}) else {"figsize": (width, height), "figsize_units": "dots"}
+    size = (
+        {} if "figsize" in (wishes or {}) else {"figsize": (width, height), "figsize_units": "dots"}
+    )
     return size | ours | dict(wishes or {})
 
 
-def put_title(fit: "Fit", title: str, target: Any, style: Mapping[str, Any] | None) -> None:
+def put_title(fit: AbstractFit, title: str, target: Any, style: Mapping[str, Any] | None) -> None:
     """The title, wrapped; a fit that is not in order says so above it, and also when the title is switched off."""
     words = [] if style is None else title.splitlines()
     words = [line for text in words for line in wrap(text, TITLE_WIDTH)]
-    warning = fit._convergence.alarms
+    warning = fit.convergence.alarms
     if warning or words:
         look = {"size": 11} | ({} if fit.ok else {"color": "red"}) | dict(style or {})
         backend_from_object(target).title("\n".join([*warning, *words]), target, **look)
@@ -107,7 +135,11 @@ def _matplotlib_time(target: Any, dates: bool) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import MaxNLocator
 
-    locator = AutoDateLocator(maxticks=9) if dates else MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10])
+    locator = (
+        AutoDateLocator(maxticks=9)
+        if dates
+        else MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10])
+    )
     target.xaxis.set_major_locator(locator)
     if dates:
         target.xaxis.set_major_formatter(ConciseDateFormatter(locator))

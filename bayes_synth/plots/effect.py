@@ -1,19 +1,29 @@
 """Posterior density of one effect with its interval and, if given, the region of practical equivalence."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection, plot_dist
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.effects import Effect, Estimand, IntervalKind, check_interval, describe, probable
 from bayes_synth.errors import ResultError
-from bayes_synth.plots.common import Visuals, chosen_backend, figure_options, make_room, put_title, styles
-
-if TYPE_CHECKING:
-    from bayes_synth.fit import Fit
+from bayes_synth.plots.common import (
+    CanvasOptions,
+    Visuals,
+    chosen_backend,
+    figure_options,
+    make_room,
+    put_title,
+    require_known,
+    styles,
+)
+from bayes_synth.plots.registry import plot
+from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.effects import Effect, IntervalKind, describe, require_interval
+from bayes_synth.results.estimands import ESTIMANDS
+from bayes_synth.words import probable
 
 __all__ = ["plot_effect"]
 
@@ -21,18 +31,17 @@ ARVIZ = ("dist", "credible_interval", "point_estimate", "point_estimate_text")
 OWN = ("rope", "zero", "title", "xlabel")
 
 
+@plot("Posterior density of the average effect on {treated}.", place=2)
 def plot_effect(
-    fit: "Fit",
-    estimand: Estimand = "average",
+    fit: AbstractFit,
+    estimand: str = "average",
     *,
     window: slice | None = None,
     ci_prob: float = 0.95,
     ci_kind: IntervalKind = "eti",
     rope: tuple[float, float] | None = None,
     backend: str | None = None,
-    plot_collection: PlotCollection | None = None,
-    visuals: Visuals | None = None,
-    figure_kwargs: Mapping[str, Any] | None = None,
+    **canvas_options: Unpack[CanvasOptions],
 ) -> PlotCollection:
     """Plot the posterior density of an effect.
 
@@ -60,15 +69,19 @@ def plot_effect(
     ------
     ResultError
         R005 for the pointwise effect, which :func:`plot_fit` shows; R006 when the backend is not installed.
-    PriorError
+    OptionError
         O001 for unknown names, O004 for a probability outside (0, 1), O005 for a region turned round.
     """
-    if estimand == "pointwise":
-        raise ResultError("R005", "the pointwise effect is a path, not one number: see it with fit.plot().")
-    check_interval(ci_prob, ci_kind)
+    if estimand in ESTIMANDS and ESTIMANDS[estimand].path:
+        raise ResultError(
+            "R005", f"the {estimand} effect is a path, not one number: see it with fit.plot()."
+        )
+    require_interval(ci_prob, ci_kind)
+    plot_collection, visuals = canvas_options.get("plot_collection"), canvas_options.get("visuals")
+    require_known(canvas_options, CanvasOptions)
     name, style = chosen_backend(backend, plot_collection), styles(visuals, (*ARVIZ, *OWN))
     effect = fit.effect(estimand, window=window)
-    factor = 100 if estimand == "relative" else 1
+    factor = ESTIMANDS[estimand].factor
     title = "\n".join([describe(effect, ci_prob, ci_kind), *_inside(effect, rope)])
     canvas = plot_dist(
         xr.DataTree.from_dict({"/posterior": (factor * effect.draws).to_dataset(name=estimand)}),
@@ -79,7 +92,11 @@ def plot_effect(
         plot_collection=plot_collection,
         backend=name,
         visuals=_dist_visuals(style, visuals),
-        **({} if plot_collection else {"figure_kwargs": figure_options(800, 400, figure_kwargs)}),
+        **(
+            {}
+            if plot_collection
+            else {"figure_kwargs": figure_options(800, 400, canvas_options.get("figure_kwargs"))}
+        ),
     )
     target = canvas.get_target(estimand, {})
     backend_module = backend_from_object(target)
@@ -87,7 +104,9 @@ def plot_effect(
         look = {"color": "gray", "alpha": 0.3} | style["rope"]
         backend_module.vspan(factor * rope[0], factor * rope[1], target, **look)
     if style["zero"] is not None:
-        backend_module.vline(0, target, **({"color": "B1", "width": 1, "linestyle": "C1"} | style["zero"]))
+        backend_module.vline(
+            0, target, **({"color": "B1", "width": 1, "linestyle": "C1"} | style["zero"])
+        )
     if style["xlabel"] is not None:
         backend_module.xlabel(_label(effect), target, **style["xlabel"])
     backend_module.xlim(_range(factor * effect.draws, factor * np.array(rope or (0, 0))), target)
@@ -97,11 +116,13 @@ def plot_effect(
 
 
 def _label(effect: Effect) -> str:
-    words = {
-        "relative": "relative effect (per cent of the counterfactual)",
-        "log_ratio": "log ratio to the counterfactual",
-    }
-    return words.get(effect.estimand, f"{effect.estimand} effect ({effect.unit})")
+    chosen = ESTIMANDS[effect.estimand]
+    percent = " (per cent)" if chosen.style == "per cent" else ""
+    return (
+        f"{effect.estimand} effect ({effect.measure})"
+        if effect.measure
+        else f"{chosen.words}{percent}"
+    )
 
 
 def _range(draws: xr.DataArray, shown: np.ndarray) -> tuple[float, float]:
@@ -115,11 +136,16 @@ def _inside(effect: Effect, rope: tuple[float, float] | None) -> list[str]:
     """How probable the region is, in the axis's unit."""
     if rope is None:
         return []
-    low, high = (f"{100 * end:g}%" if effect.estimand == "relative" else f"{end:g}" for end in rope)
+    factor = ESTIMANDS[effect.estimand].factor
+    low, high = (f"{100 * end:g}%" if factor == 100 else f"{end:g}" for end in rope)
     return [f"P({low} < effect < {high}) {probable(effect.rope(*rope))} (grey)"]
 
 
 def _dist_visuals(style: Mapping[str, Any], wishes: Visuals | None) -> dict[str, Any]:
     """ArviZ's own parts; the median stands in the title unless it is asked for."""
     quiet = {} if "point_estimate_text" in (wishes or {}) else {"point_estimate_text": False}
-    return {part: False if style[part] is None else style[part] for part in ARVIZ} | quiet | {"title": False}
+    return (
+        {part: False if style[part] is None else style[part] for part in ARVIZ}
+        | quiet
+        | {"title": False}
+    )

@@ -1,7 +1,7 @@
 """Observed and counterfactual, pointwise effect, cumulative effect: three panels on one time axis."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,7 @@ import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.effects import IntervalKind, check_interval, per_cent
-from bayes_synth.errors import PriorError, listed
+from bayes_synth.errors import OptionError
 from bayes_synth.plots.common import (
     Visuals,
     chosen_backend,
@@ -22,9 +21,10 @@ from bayes_synth.plots.common import (
     styles,
     time_axis,
 )
-
-if TYPE_CHECKING:
-    from bayes_synth.fit import Fit
+from bayes_synth.plots.registry import plot
+from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.effects import IntervalKind, require_interval
+from bayes_synth.words import listed, per_cent
 
 __all__ = ["plot_fit"]
 
@@ -36,8 +36,12 @@ ROOM = 0.15
 """Space above and below the treated unit, as a share of its range; donors beyond it are cut."""
 
 
+@plot(
+    "Observed and counterfactual {outcome} of {treated}, effect per period and cumulative effect.",
+    place=1,
+)
 def plot_fit(
-    fit: "Fit",
+    fit: AbstractFit,
     *,
     ci_probs: Sequence[float] = (0.5, 0.95),
     ci_kind: IntervalKind = "eti",
@@ -72,13 +76,16 @@ def plot_fit(
 
     Raises
     ------
-    PriorError
+    OptionError
         O001 for unknown names, O004 for probabilities outside (0, 1) or none at all.
     ResultError
         R006 when the backend is not installed.
     """
     name, style = chosen_backend(backend, plot_collection), styles(visuals, PARTS)
-    tables = {prob: fit.to_frame(ci_prob=prob, ci_kind=ci_kind) for prob in _widest_first(ci_probs, ci_kind)}
+    tables = {
+        prob: fit.to_frame(ci_prob=prob, ci_kind=ci_kind)
+        for prob in _widest_first(ci_probs, ci_kind)
+    }
     widest = next(iter(tables.values()))
     middle = _dataset(widest, "median")
     canvas = plot_collection or PlotCollection.wrap(
@@ -94,12 +101,16 @@ def plot_fit(
     if style["bands"] is not None:
         _bands(canvas, tables, style["bands"])
     if style["median"] is not None:
-        canvas.map(_draw_line, "median", data=middle, **({"color": "C0", "width": 2} | style["median"]))
+        canvas.map(
+            _draw_line, "median", data=middle, **({"color": "C0", "width": 2} | style["median"])
+        )
     if style["observed"] is not None:
         look = {"color": "B1", "width": 2.5} | style["observed"]
         canvas.map(_draw_line, "observed", data=_only_outcome(fit.panel.treated_outcome), **look)
     _references(canvas, fit, middle, style)
-    backend_from_object(canvas.get_target("outcome", {})).ylim(_limits(widest), canvas.get_target("outcome", {}))
+    backend_from_object(canvas.get_target("outcome", {})).ylim(
+        _limits(widest), canvas.get_target("outcome", {})
+    )
     _words(canvas, fit, style, _intervals(ci_probs, ci_kind))
     make_room(canvas)
     return canvas
@@ -107,9 +118,12 @@ def plot_fit(
 
 def _widest_first(ci_probs: Sequence[float], ci_kind: IntervalKind) -> list[float]:
     if isinstance(ci_probs, float | int) or not len(ci_probs):
-        raise PriorError("O004", f"ci_probs={ci_probs!r} must be a sequence of probabilities, such as (0.5, 0.95).")
+        raise OptionError(
+            "O004",
+            f"ci_probs={ci_probs!r} must be a sequence of probabilities, such as (0.5, 0.95).",
+        )
     for prob in ci_probs:
-        check_interval(prob, ci_kind)
+        require_interval(prob, ci_kind)
     return sorted(set(ci_probs), reverse=True)
 
 
@@ -120,22 +134,31 @@ def _intervals(ci_probs: Sequence[float], ci_kind: str) -> str:
 def _dataset(table: pd.DataFrame, column: str) -> xr.Dataset:
     """One column of the frame per panel; each panel has only the times it has numbers for."""
     series = {panel: table[f"{source}_{column}"].to_numpy() for panel, source in PANELS.items()}
-    return xr.Dataset({panel: ("time", values) for panel, values in series.items()}, coords={"time": table.index.array})
+    return xr.Dataset(
+        {panel: ("time", values) for panel, values in series.items()},
+        coords={"time": table.index.array},
+    )
 
 
 def _only_outcome(values: xr.DataArray) -> xr.Dataset:
     return values.drop_vars("unit", errors="ignore").to_dataset(name="outcome")
 
 
-def _bands(canvas: PlotCollection, tables: Mapping[float, pd.DataFrame], style: Mapping[str, Any]) -> None:
+def _bands(
+    canvas: PlotCollection, tables: Mapping[float, pd.DataFrame], style: Mapping[str, Any]
+) -> None:
     """One band per probability, the narrow ones darker and on top."""
     for prob, table in tables.items():
-        bounds = [_dataset(table, bound).assign_coords(ci_bound=bound) for bound in ("lower", "upper")]
+        bounds = [
+            _dataset(table, bound).assign_coords(ci_bound=bound) for bound in ("lower", "upper")
+        ]
         look = {"color": "C0", "alpha": 0.25 if prob == max(tables) else 0.45} | dict(style)
         canvas.map(_draw_band, f"band_{prob:g}", data=xr.concat(bounds, dim="ci_bound"), **look)
 
 
-def _references(canvas: PlotCollection, fit: "Fit", middle: xr.Dataset, style: Mapping[str, Any]) -> None:
+def _references(
+    canvas: PlotCollection, fit: AbstractFit, middle: xr.Dataset, style: Mapping[str, Any]
+) -> None:
     """Zero lines, and the start of treatment."""
     if style["zero"] is not None:
         look = {"color": "B1", "width": 0.8, "alpha": 0.6} | style["zero"]
@@ -153,7 +176,9 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _words(canvas: PlotCollection, fit: "Fit", style: Mapping[str, Any], intervals: str) -> None:
+def _words(
+    canvas: PlotCollection, fit: AbstractFit, style: Mapping[str, Any], intervals: str
+) -> None:
     """Titles and labels; what is what stands in the title, where every backend shows it in every theme."""
     panel = fit.panel
     treated = panel.treated[0] if len(panel.treated) == 1 else f"Mean of {listed(panel.treated, 3)}"
@@ -186,14 +211,18 @@ def _draw_line(da: xr.DataArray, target: Any, **style: Any) -> Any:
 def _draw_band(da: xr.DataArray, target: Any, **style: Any) -> Any:
     da = da.dropna("time")
     low, high = (da.sel(ci_bound=bound).to_numpy() for bound in ("lower", "upper"))
-    return backend_from_object(target).fill_between_y(da["time"].to_numpy(), low, high, target, **style)
+    return backend_from_object(target).fill_between_y(
+        da["time"].to_numpy(), low, high, target, **style
+    )
 
 
 def _draw_donors(da: xr.DataArray, target: Any, **style: Any) -> Any:
     """All donors as one line that is lifted between them: hundreds of artists would be slow."""
     times = da["time"].to_numpy()
     x = np.tile(np.append(times, times[-1:]), da.sizes["donor"])
-    return backend_from_object(target).line(x, lifted(da.transpose("donor", "time").to_numpy()), target, **style)
+    return backend_from_object(target).line(
+        x, lifted(da.transpose("donor", "time").to_numpy()), target, **style
+    )
 
 
 def _draw_zero(_: xr.DataArray, target: Any, **style: Any) -> Any:

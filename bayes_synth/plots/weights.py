@@ -1,7 +1,7 @@
 """Donor weights with their intervals, the heaviest on top."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,6 @@ import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.effects import IntervalKind, per_cent, probable
-from bayes_synth.errors import PriorError
 from bayes_synth.plots.common import (
     Visuals,
     chosen_backend,
@@ -22,19 +20,25 @@ from bayes_synth.plots.common import (
     shortened,
     styles,
 )
-
-if TYPE_CHECKING:
-    from bayes_synth.fit import Fit
+from bayes_synth.plots.registry import plot
+from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.effects import IntervalKind
+from bayes_synth.sampling.settings import require_count
+from bayes_synth.words import per_cent, probable
 
 __all__ = ["plot_weights"]
 
 PARTS = ("interval", "mean", "title", "xlabel", "yticks")
 # Filled against hollow, so that the two can be told apart without colour.
-COLOURS = {"core": {"color": "C0", "facecolor": "C0"}, "others": {"color": "gray", "facecolor": "B0"}}
+COLOURS = {
+    "core": {"color": "C0", "facecolor": "C0"},
+    "others": {"color": "gray", "facecolor": "B0"},
+}
 
 
+@plot("Donor weights with their intervals.", section="Donors", place=3)
 def plot_weights(
-    fit: "Fit",
+    fit: AbstractFit,
     *,
     ci_prob: float = 0.95,
     ci_kind: IntervalKind = "eti",
@@ -66,13 +70,12 @@ def plot_weights(
 
     Raises
     ------
-    PriorError
+    OptionError
         O001 for unknown names, O004 for a probability outside (0, 1), O010 unless ``most`` is at least 1.
     ResultError
         R006 when the backend is not installed.
     """
-    if not isinstance(most, int) or most < 1:
-        raise PriorError("O010", f"most={most!r} must be a whole number of at least 1.")
+    require_count("most", most, 1)
     name, style = chosen_backend(backend, plot_collection), styles(visuals, PARTS)
     table = fit.weights(ci_prob=ci_prob, ci_kind=ci_kind)
     shown = table.head(most).assign(height=np.arange(min(most, len(table)))[::-1])
@@ -88,13 +91,17 @@ def plot_weights(
     return canvas
 
 
-def _draw_group(canvas: PlotCollection, group: str, rows: pd.DataFrame, style: Mapping[str, Any]) -> None:
+def _draw_group(
+    canvas: PlotCollection, group: str, rows: pd.DataFrame, style: Mapping[str, Any]
+) -> None:
     """Intervals and means of the donors of one colour."""
     if rows.empty:
         return
     columns = ["mean", "lower", "upper", "height"]
     numbers = xr.DataArray(
-        rows[columns].to_numpy(float), dims=("donor", "column"), coords={"donor": rows.index.array, "column": columns}
+        rows[columns].to_numpy(float),
+        dims=("donor", "column"),
+        coords={"donor": rows.index.array, "column": columns},
     ).to_dataset(name="weights")
     if style["interval"] is not None:
         look = {"color": COLOURS[group]["color"], "width": 2} | style["interval"]
@@ -105,7 +112,10 @@ def _draw_group(canvas: PlotCollection, group: str, rows: pd.DataFrame, style: M
 
 
 def _draw_intervals(da: xr.DataArray, target: Any, **style: Any) -> Any:
-    ends, heights = da.sel(column=["lower", "upper"]).to_numpy(), da.sel(column=["height", "height"]).to_numpy()
+    ends, heights = (
+        da.sel(column=["lower", "upper"]).to_numpy(),
+        da.sel(column=["height", "height"]).to_numpy(),
+    )
     return backend_from_object(target).line(lifted(ends), lifted(heights), target, **style)
 
 
@@ -115,7 +125,11 @@ def _draw_means(da: xr.DataArray, target: Any, **style: Any) -> Any:
 
 
 def _words(
-    canvas: PlotCollection, fit: "Fit", style: Mapping[str, Any], table: pd.DataFrame, shown: pd.DataFrame
+    canvas: PlotCollection,
+    fit: AbstractFit,
+    style: Mapping[str, Any],
+    table: pd.DataFrame,
+    shown: pd.DataFrame,
 ) -> None:
     """Donors on the vertical axis, weights from 0 on the horizontal one, and what is not shown."""
     target = canvas.get_target("weights", {})
@@ -135,6 +149,10 @@ def _words(
 def _title(table: pd.DataFrame, shown: int) -> str:
     core, rest = int(table["core"].sum()), table["mean"].iloc[shown:]
     probability = probable(table.attrs["core_probability"])
-    holders = f"{core} of {len(table)} donors (filled) hold" if core > 1 else "One donor (filled) holds"
-    others = f"\nand {len(rest)} more donors with {rest.sum():.2g} of the weight" if len(rest) else ""
+    holders = (
+        f"{core} of {len(table)} donors (filled) hold" if core > 1 else "One donor (filled) holds"
+    )
+    others = (
+        f"\nand {len(rest)} more donors with {rest.sum():.2g} of the weight" if len(rest) else ""
+    )
     return f"{holders} 80% of the weight (probability {probability}){others}"

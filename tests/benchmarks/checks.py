@@ -25,7 +25,7 @@ from common import caution, footer, load, write_between
 import bayes_synth as bs
 from bayes_synth import checks
 from bayes_synth.checks import refits
-from bayes_synth.design import locked
+from bayes_synth.data.validation import locked
 
 COMMAND = "tests/benchmarks/checks.py"
 PRE, POST, NEAR = 40, 10, 8

@@ -15,7 +15,7 @@ from designs import DESIGNS
 from real_panels import PANELS
 
 import bayes_synth as bs
-from bayes_synth.provenance import to_spec
+from bayes_synth.storage.specs import to_spec
 
 FITS = "fits.jsonl"
 SIMULATION_DRAWS = 500

@@ -6,7 +6,7 @@
 from common import footer, table, write_between
 
 import bayes_synth as bs
-from bayes_synth.effects import describe
+from bayes_synth.results.effects import describe
 
 MODELS = {
     "default: `LocalLevel()`": bs.SyntheticControl(),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bayes_synth.simulation import simulate
+from bayes_synth.data.simulate import simulate
 
 HOME = Path(__file__).parents[2] / "bayes_synth" / "datasets"
 CODES = """

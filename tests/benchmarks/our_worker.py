@@ -42,7 +42,7 @@ def main() -> None:
 def same_model(panel: "bs.Panel") -> "bs.SyntheticControl":
     """CausalPy's model to the letter: flat prior, no intercept, noise ~ HalfNormal(1) in the outcome's units."""
     import bayes_synth as bs
-    from bayes_synth.model import robust_scale
+    from bayes_synth.model.inputs import robust_scale
 
     scale = robust_scale(panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy())
     noise = bs.noise.IID(bs.priors.HalfNormal(1 / scale), intercept=False)

@@ -11,7 +11,7 @@ from common import ROOT
 
 import bayes_synth as bs
 from bayes_synth.datasets import FETCHED
-from bayes_synth.simplex import direction, simplex_least_squares
+from bayes_synth.results.simplex import direction, simplex_least_squares
 
 DATA = os.environ.get("BAYES_SYNTH_DATA", str(ROOT.parent / "shared" / "data"))
 

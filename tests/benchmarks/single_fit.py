@@ -33,7 +33,7 @@ def worker(sampler: str) -> None:
 
     spent: Counter[str] = Counter({"import bayes_synth": time.perf_counter() - began})
     began = time.perf_counter()
-    from bayes_synth import fitting
+    from bayes_synth.fitting import fit_panel as fitting
 
     if sampler == "slice":
         importlib.import_module("bayes_synth.chains")

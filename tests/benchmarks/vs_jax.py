@@ -19,7 +19,7 @@ import numpy as np
 from common import ENVIRONMENTS, caution, environment, footer, load, run_worker, table, write_between
 
 import bayes_synth as bs
-from bayes_synth.model import task_for
+from bayes_synth.model.graph import task_for
 
 REQUIREMENTS = ("jax==0.10.2", "jaxlib==0.10.2", "blackjax")
 SIZE = {"donors": 39, "pre": 19, "post": 12, "drift": 0.3}

@@ -1,0 +1,165 @@
+"""Overfitting: whether weights that fit some periods also fit those that they have not seen."""
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bayes_synth.checks.innovations import SHORT, periods_seen, residual_of, typical, whitener
+from bayes_synth.checks.pictures.layers import Axes, Layer, picture
+from bayes_synth.checks.result import Check, check, graded, not_applicable, thresholds
+from bayes_synth.model.inputs import Inputs
+from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.fit_verdict import gls_weights
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
+
+__all__ = ["overfitting"]
+
+QUESTION = "Do weights that fit some periods also fit periods they have not seen?"
+MOST = 30
+"""Origins of leave-future-out at most."""
+
+
+@check(QUESTION, place=2)
+def overfitting(fit: AbstractFit, *, caution: float = 0.5, fail: float = 1.0) -> Check:
+    """Whether the weights follow the treated unit's signal or its noise.
+
+    Weights are learnt anew from a part of the pre-period, by generalised least squares over the simplex under the fitted
+    noise, and forecast what follows one step ahead; nothing is sampled. Without a prior they overfit more than the fit does.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    caution, fail
+        Share of the outcome's variation that the donors explain in sample minus out of sample, from rolling origins: the
+        largest that passes, and that is not failed. 0 is honest, 1 is a fit that explains everything it has seen and
+        nothing else (our thresholds, from simulations). The ratio of errors decides nothing: with more donors than
+        periods it exceeds 2 for good donors too.
+
+    Returns
+    -------
+    Check
+        Table: rows ``last third`` and ``rolling origins`` (leave future out); columns ``periods`` held out, ``in_sample`` and
+        ``out_of_sample`` (root mean square one-step-ahead errors over their standard deviations), ``ratio``,
+        ``explained_in_sample``, ``explained_out_of_sample``, ``optimism`` and ``log_score`` (mean log predictive density of a
+        held-out outcome, model's scale).
+
+    References
+    ----------
+    Abadie (2021), Journal of Economic Literature 59(2), sections 3.2 and 3.3. Abadie, Diamond and Hainmueller (2015),
+    American Journal of Political Science 59(2), for training and validation periods. Buerkner, Gabry and Vehtari (2020),
+    Journal of Statistical Computation and Simulation 90(14), for leave-future-out.
+    """
+    inputs = fit.problem.inputs
+    seen = periods_seen(inputs)
+    if len(seen) < SHORT:
+        reason = f"{len(seen)} pre-periods with an outcome are too few to hold some out; at least {SHORT} are needed."
+        return not_applicable("overfitting", QUESTION, reason)
+    filtered = _Filtered(fit, inputs)
+    third = _row(filtered, [_split(filtered, len(seen) - len(seen) // 3, len(seen))])
+    origins = np.unique(np.linspace(max(len(seen) // 2, 5), len(seen) - 1, MOST).astype(int))
+    rolling = _row(filtered, [_split(filtered, int(first), int(first) + 1) for first in origins])
+    table = pd.DataFrame({"last third": third, "rolling origins": rolling}).T.rename_axis("split")
+    verdict = graded(rolling["optimism"], caution, fail)
+    reason = (
+        f"Held-out last third: error {third['ratio']:.2g} times that in sample; rolling origins: donors explain "
+        f"{rolling['explained_in_sample']:.0%} of the variation in sample and {rolling['explained_out_of_sample']:.0%} one "
+        f"step ahead ({len(fit.panel.donors)} donors, {len(seen)} periods)."
+    )
+    table = thresholds(table, caution=caution, fail=fail)
+    return Check("overfitting", QUESTION, verdict, reason, table, partial(_draw, fit))
+
+
+class _Split(NamedTuple):
+    """One-step-ahead errors with weights from before an origin: before it, and from it on; the same without donors."""
+
+    inside: np.ndarray
+    outside: np.ndarray
+    inside_alone: np.ndarray
+    outside_alone: np.ndarray
+    log_density: np.ndarray
+
+
+class _Filtered:
+    """The pre-period's filter into one-step-ahead errors: row t looks at no later period, so one filter serves all."""
+
+    def __init__(self, fit: AbstractFit, inputs: Inputs) -> None:
+        self.noise, self.inputs, self.draws = fit.model.process, inputs, typical(fit)
+        self.seen = periods_seen(inputs)
+        self.filter = whitener(self.noise, self.draws, inputs.missing, inputs.periods)
+
+    def weights(self, first: int) -> np.ndarray:
+        """Generalised least squares from the first periods that have an outcome."""
+        end = int(self.seen[first - 1]) + 1
+        distances = self.inputs.donor_outcomes[:end] - self.inputs.outcome[:end, None]
+        draws = {
+            name: value[:, :end] if value.ndim > 1 else value for name, value in self.draws.items()
+        }
+        return gls_weights(
+            self.noise, draws, distances, self.inputs.missing[self.inputs.missing < end]
+        )
+
+    def errors(self, residual: np.ndarray) -> np.ndarray:
+        return np.asarray(self.filter @ residual[self.seen])
+
+
+def _split(filtered: _Filtered, first: int, end: int) -> _Split:
+    errors = filtered.errors(residual_of(filtered.inputs, filtered.weights(first)))
+    alone = filtered.errors(filtered.inputs.outcome)
+    density = (
+        np.log(np.diag(filtered.filter) / filtered.inputs.step / np.sqrt(2 * np.pi))
+        - 0.5 * errors**2
+    )
+    ahead = slice(first, end)
+    return _Split(errors[1:first], errors[ahead], alone[1:first], alone[ahead], density[ahead])
+
+
+def _row(filtered: _Filtered, splits: list[_Split]) -> dict[str, float]:
+    *errors, densities = (np.concatenate(part) for part in zip(*splits, strict=True))
+    inside, outside, inside_alone, outside_alone = (float(np.mean(part**2)) for part in errors)
+    explained = 1 - inside / inside_alone, 1 - outside / outside_alone
+    return {
+        "periods": float(sum(len(split.outside) for split in splits)),
+        "in_sample": inside**0.5,
+        "out_of_sample": outside**0.5,
+        "ratio": (outside / inside) ** 0.5,
+        "explained_in_sample": explained[0],
+        "explained_out_of_sample": explained[1],
+        "optimism": explained[0] - explained[1],
+        "log_score": float(densities.mean()),
+    }
+
+
+def _draw(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
+    """One-step-ahead errors with weights from the first two thirds."""
+    filtered = _Filtered(fit, fit.problem.inputs)
+    first = len(filtered.seen) - len(filtered.seen) // 3
+    split = _split(filtered, first, len(filtered.seen))
+    times = fit.panel.pre.to_numpy()[filtered.seen]
+    layers = {
+        "zero": Layer("horizontal", y=0),
+        "alone": Layer(
+            "line",
+            times[1:],
+            np.append(split.inside_alone, split.outside_alone),
+            style={"color": "gray", "width": 1},
+        ),
+        "inside": Layer("line", times[1:first], split.inside),
+        "outside": Layer(
+            "line",
+            times[first - 1 :],
+            np.append(split.inside[-1:], split.outside),
+            style={"color": "C1"},
+        ),
+        "origin": Layer("vertical", times[first]),
+    }
+    title = (
+        "One-step-ahead errors with weights from the first two thirds of the pre-period\n"
+        "before and after the dashed line; grey: the outcome itself, without donors"
+    )
+    axes = Axes(title, layers, fit.panel.time, "standardised error")
+    return picture({"errors": axes}, fit=fit, backend=backend, height=400)

@@ -1,0 +1,102 @@
+"""Spillover: what the effect would be without donors that the treatment may have reached."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bayes_synth.checks.pictures.forest import plot_forest
+from bayes_synth.checks.refits import Case, Refitter, as_row, concluded, refits, shifted
+from bayes_synth.checks.result import Check, check, graded, not_applicable, thresholds
+from bayes_synth.results.answers import AbstractFit
+from bayes_synth.words import listed, texts
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
+
+__all__ = ["spillover"]
+
+QUESTION = "Could the treatment have reached the donors?"
+
+
+@check(QUESTION, place=11, refits=True)
+def spillover(
+    fit: AbstractFit,
+    neighbours: Sequence[str] = (),
+    *,
+    caution: float = 1.0,
+    fail: float = 2.0,
+    random_seed: int = 0,
+    progressbar: bool = True,
+    refit: Refitter = refits,
+) -> Check:
+    """RefitEffect without named neighbours, and say which way they would bias the effect if they were affected.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    neighbours
+        Donors that the treatment may have reached: the library knows no map.
+    caution, fail
+        Shift of the average effect without them, in posterior standard deviations of the fit's: what passes, and what does
+        not fail (our thresholds, those of :func:`leave_one_out`).
+    random_seed, progressbar
+        Of the refit.
+
+    Returns
+    -------
+    Check
+        Table: one row, the refit ``without neighbours``: their joint ``weight``, median and 95 % ETI of the average effect,
+        ``ok`` and ``shift``. Spread by a kappa to which the neighbours' own placebos do not contribute.
+
+    Raises
+    ------
+    DesignError
+        D008, D009 for a neighbour that is no donor, D014 when no donor is left.
+
+    Notes
+    -----
+    With ``W`` their joint weight, a spillover of ``s`` onto each of them moves the estimated effect by ``-W s``: a spillover
+    of the effect's own sign hides part of the effect, one of the other sign inflates it. Without weight it does nothing.
+
+    References
+    ----------
+    Abadie (2021), Journal of Economic Literature 59(2), section 5.
+    """
+    names = tuple(texts(neighbours))
+    if not names:
+        none = "No neighbours were named: spillover(fit, neighbours=[...]) asks about them."
+        return not_applicable("spillover", QUESTION, none)
+    label, weight = "without neighbours", float(fit.weights()["mean"].reindex(list(names)).sum())
+    cases = {label: Case(fit.model, fit.panel.drop(names), without=names)}
+    found = refit(
+        fit, cases, random_seed=random_seed, progressbar=progressbar, what="Leaving neighbours out"
+    )
+    if not found:
+        return not_applicable("spillover", QUESTION, "The refit was not done.")
+    table = shifted(fit, {label: {"weight": weight} | as_row(found[label])})
+    shift = float(table["shift"].iloc[0])
+    verdict, remarks = concluded(graded(abs(shift), caution, fail), cases, found)
+    reason = (
+        f"The neighbours ({listed(names)}) hold {weight:.2f} of the weight; without them the average effect moves by "
+        f"{shift:+.2f} posterior sd{remarks}. {_sign(fit, weight, shift)}"
+    )
+    table = thresholds(table, neighbours=names, caution=caution, fail=fail)
+    return Check("spillover", QUESTION, verdict, reason, table, partial(_draw, fit, table))
+
+
+def _sign(fit: AbstractFit, weight: float, shift: float) -> str:
+    """Which way the fit is biased if the neighbours were affected, and which way the refit points."""
+    towards = "larger" if shift * float(fit.effect("average").draws.median()) > 0 else "smaller"
+    return (
+        f"If they were affected in the same direction, {weight:.0%} of what reached them is missing from the effect (bias "
+        f"towards zero); in the opposite direction, it is added. The effect without them is {towards}."
+    )
+
+
+def _draw(fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None) -> "PlotCollection":
+    return plot_forest(
+        fit, table, f"Without {listed(table.attrs['neighbours'], 3)}", backend=backend
+    )

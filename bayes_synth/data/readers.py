@@ -1,0 +1,453 @@
+"""From whatever container the user has to one complete table of numbers, time by unit.
+
+The only place that looks at the type of outside data. What it sorted or converted is noted.
+"""
+
+import datetime as dt
+import math
+import numbers
+import re
+from collections.abc import Callable, Hashable
+from decimal import Decimal
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_synth.data.remarks import Remark
+from bayes_synth.data.validation import require_duplicates, require_lookalikes
+from bayes_synth.errors import DesignError, DesignWarning, PanelError, warn
+from bayes_synth.words import listed, short, suggestion
+
+EXACT = 2**53
+WHOLE = re.compile(r"\s*-?[0-9]{1,18}\s*")
+
+__all__ = ["first_treated", "read_long", "read_wide", "read_xarray", "time_label"]
+
+
+def read_long(
+    data: Any, *, unit: str, time: str, outcome: str, notes: list[Remark]
+) -> pd.DataFrame:
+    """One row per unit and time, as a complete table: sorted times by sorted units."""
+    roles = {"unit": unit, "time": time, "outcome": outcome}
+    if not all(isinstance(name, Hashable) for name in roles.values()) or len(
+        set(roles.values())
+    ) < len(roles):
+        raise PanelError("P004", f"unit, time and outcome must be three columns, got {roles}.")
+    frame = _columns(_frame(data, [unit, time], notes), list(roles.values()))
+    units, times = _labels(frame[unit], unit, notes), _times(frame[time], time, notes)
+    cells = pd.Series(_numbers(frame[outcome], outcome, notes), index=[times, units])
+    require_duplicates(cells.index)
+    return _sorted(cells.unstack(sort=False), notes)
+
+
+def read_wide(data: Any, *, time: str | None, notes: list[Remark]) -> pd.DataFrame:
+    """One column per unit, as a complete table: sorted times by sorted units."""
+    if isinstance(data, pd.DataFrame):
+        data = data.set_axis(_labels(list(data.columns), "column names", notes), axis=1)
+    if not isinstance(time, Hashable):
+        raise PanelError("P003", f"time={time!r} must name one column.")
+    frame = _frame(data, [] if time is None else [time], notes)
+    native = nw.to_native(frame)
+    if time is None and not isinstance(native, pd.DataFrame):
+        raise PanelError(
+            "P003",
+            "This frame has no index, so its times must be a column: name it with time=...\n"
+            f"  Columns: {listed(frame.columns, 8)}.",
+        )
+    frame = (
+        frame if time is None else _columns(frame, [time, *(c for c in frame.columns if c != time)])
+    )
+    raw = native.index if time is None else frame[time]
+    times = _times(raw, time or "index", notes)
+    names = [c for c in frame.columns if c != time]
+    labels = _labels(names, "column names", [])
+    table = pd.DataFrame(
+        {
+            label: _numbers(frame[name], name, notes)
+            for label, name in zip(labels, names, strict=True)
+        }
+    )
+    require_duplicates(pd.MultiIndex.from_product([times, labels]))
+    return _sorted(table.set_index(times), notes)
+
+
+def read_xarray(
+    data: Any, *, unit: str, time: str, outcome: str | None, notes: list[Remark]
+) -> pd.DataFrame:
+    """A DataArray, or one variable of a Dataset, as a complete table: times by units."""
+    array = _variable(data, outcome)
+    missing = [name for name in (unit, time) if name not in array.dims]
+    if missing:
+        raise PanelError(
+            "P014",
+            f"expected the dimensions {unit!r} and {time!r}, found {listed(array.dims)}.\n"
+            "  Name yours with unit=... and time=...",
+        )
+    array = array.squeeze([d for d in array.dims if d not in (unit, time) and array.sizes[d] == 1])
+    if array.ndim > 2:
+        extra = [d for d in array.dims if d not in (unit, time)]
+        raise PanelError(
+            "P014",
+            f"one outcome wanted, but {listed(extra)} add dimensions: select one label of each.",
+        )
+    absent = [name for name in (unit, time) if name not in array.coords]
+    if absent:
+        raise PanelError(
+            "P014", f"the dimensions {listed(absent)} have no labels: assign_coords(...) first."
+        )
+    array = array.transpose(time, unit)
+    return read_wide(
+        pd.DataFrame(array.values, index=array[time].to_index(), columns=array[unit].to_index()),
+        time=None,
+        notes=notes,
+    )
+
+
+def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
+    """``value`` as a label comparable with ``times``; dates may be text.
+
+    Raises
+    ------
+    DesignError
+        D001, when the value cannot be a label of this time axis.
+    """
+    example = f"{times[0]}" if times.dtype.kind in "iuf" else repr(str(times[0])[:10])
+    wrong = DesignError(
+        "D001", f"{what}={value!r} does not fit the time axis; write it like {example}."
+    )
+    if isinstance(value, bool) or value is None:
+        raise wrong
+    value = value.to_timestamp() if isinstance(value, pd.Period) else value
+    if times.dtype.kind in "iuf":
+        value = _as_number(value)
+        if (
+            not isinstance(value, (int, float, np.integer, np.floating))
+            or not -math.inf < value < math.inf
+        ):
+            raise wrong
+        return int(value) if value % 1 == 0 else float(value)
+    if not isinstance(value, (str, dt.date, np.datetime64)):
+        raise wrong
+    try:
+        stamp = pd.Timestamp(value)
+    except ValueError as error:
+        raise wrong from error
+    if pd.isna(stamp):
+        raise wrong
+    calendar = pd.DatetimeIndex(times)
+    days = stamp == stamp.normalize() and bool((calendar == calendar.normalize()).all())
+    return stamp if stamp.tzinfo is None else _without_zone(pd.DatetimeIndex([stamp]), days=days)[0]
+
+
+def first_treated(start: Any, times: pd.Index) -> Any:
+    """``start`` as a label of the axis: the first time that is not before it."""
+    label = time_label(start, times, what="start")
+    if not times[0] <= label <= times[-1]:
+        raise DesignError(
+            "D002",
+            f"start={short(label)} lies outside the times, {short(times[0])} to {short(times[-1])}.",
+        )
+    first = times[times >= label][0]
+    if first != label:
+        text = f"start={short(label)} falls between two times; the first treated period is {short(first)}."
+        warn(DesignWarning, "D003", text)
+    return first
+
+
+def _as_number(value: Any) -> Any:
+    """A number written as text as a number, anything else as it is."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _frame(data: Any, index: list[str], notes: list[Remark]) -> nw.DataFrame[Any]:
+    """An eager frame; levels of a pandas index that are asked for by name become columns."""
+    if isinstance(data, pd.DataFrame):
+        levels = [n for n in data.index.names if n in index and n not in data.columns]
+        if levels:
+            notes.append(Remark("P006", "noted", f"{listed(levels)} taken from the row index."))
+            data = data.reset_index(levels)
+    if isinstance(data, pd.DataFrame) and data.columns.has_duplicates:
+        twice = data.columns[data.columns.duplicated()]
+        raise PanelError(
+            "P005", f"{len(twice)} column names occur twice: {listed(twice)}. Rename or drop them."
+        )
+    try:
+        frame = nw.from_native(data)
+    except TypeError as error:
+        hint = (
+            "\n  For xarray use Panel.from_xarray."
+            if isinstance(data, (xr.DataArray, xr.Dataset))
+            else ""
+        )
+        raise PanelError(
+            "P001",
+            f"expected a data frame (pandas, polars or pyarrow), got {type(data).__name__}.{hint}",
+        ) from error
+    if not isinstance(frame, nw.DataFrame):
+        raise PanelError("P007", "a lazy frame has no values yet: collect() it first.")
+    if frame.is_empty():
+        raise PanelError(
+            "P002", f"the frame is empty (columns: {listed(frame.columns) or 'none'})."
+        )
+    return frame
+
+
+def _columns(frame: nw.DataFrame[Any], names: list[str]) -> nw.DataFrame[Any]:
+    for name in names:
+        if name not in frame.columns:
+            raise PanelError(
+                "P003", f"no column {name!r}. {suggestion(name, [str(c) for c in frame.columns])}"
+            )
+    return frame.select(names)
+
+
+def _variable(data: Any, outcome: str | None) -> xr.DataArray:
+    if isinstance(data, xr.DataArray):
+        return data
+    if not isinstance(data, xr.Dataset):
+        raise PanelError(
+            "P001", f"expected an xarray DataArray or Dataset, got {type(data).__name__}."
+        )
+    names = [str(name) for name in data.data_vars]
+    if outcome is None and len(names) == 1:
+        return data[names[0]]
+    if outcome not in names:
+        wanted = "several variables" if outcome is None else f"no variable {outcome!r}"
+        raise PanelError(
+            "P003", f"{wanted}; name one with outcome=... {suggestion(outcome, names)}"
+        )
+    return data[outcome]
+
+
+def _labels(column: Any, name: str, notes: list[Remark]) -> pd.Index:
+    """Unit labels as text; refuses missing, empty and look-alike ones."""
+    raw = list(column)
+    missing = sum(_is_missing(value) for value in raw)
+    if missing:
+        raise PanelError(
+            "P022",
+            f"{missing} of {len(raw)} labels in {name!r} are missing or empty. Fill or drop those rows.",
+        )
+    kinds = {type(value) for value in raw}
+    labels = [str(value) for value in raw]
+    names = ", ".join(sorted(kind.__name__ for kind in kinds))
+    try:
+        different = set(raw)
+    except TypeError as error:
+        raise PanelError(
+            "P024", f"{name!r} holds labels that are no text, number or date ({names})."
+        ) from error
+    if len(set(labels)) < len(different):
+        raise PanelError(
+            "P024",
+            f"{name!r} mixes labels that look alike but have different types ({names}). Use one type.",
+        )
+    if raw and kinds <= {int, np.int64, np.int32}:
+        notes.append(
+            Remark(
+                "P039",
+                "noted",
+                f"the labels in {name!r} are whole numbers: kept as text, '{labels[0]}'.",
+            )
+        )
+    require_lookalikes(sorted(set(labels)), name)
+    return pd.Index(labels, dtype=object, name="unit")
+
+
+def _is_missing(value: object) -> bool:
+    return (
+        value is None
+        or (isinstance(value, str) and not value.strip())
+        or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))  # type: ignore[call-overload]
+    )
+
+
+def _times(column: Any, name: str, notes: list[Remark]) -> pd.Index:
+    """Times as int64, float64 or naive datetimes: days as they are where they are, clock times with a zone in UTC."""
+    index = pd.Index(_instants(column) if isinstance(column, nw.Series) else column, name="time")
+    missing = int(np.sum(index.isna()))
+    if missing:
+        raise PanelError(
+            "P022",
+            f"{missing} of {len(index)} times in {name!r} are missing. Fill or drop those rows.",
+        )
+    if isinstance(index, pd.PeriodIndex):
+        notes.append(
+            Remark("P033", "noted", f"the periods in {name!r} stand as their first instants.")
+        )
+        index = index.to_timestamp()
+    if index.dtype.kind == "b":
+        raise PanelError("P032", f"{name!r} holds booleans, not times.")
+    if index.dtype.kind in "iu" and index.max() <= np.iinfo("int64").max:
+        whole: pd.Index = index.astype("int64")
+        return whole
+    if index.dtype.kind in "uf":
+        return _numeric_times(index, name)
+    if isinstance(index, pd.DatetimeIndex):
+        return _naive(index, name, notes)
+    return _parsed_times(index, name, notes)
+
+
+def _instants(column: nw.Series[Any]) -> Any:
+    """A column of times for pandas, with the zone that some frames lose on the way to numpy."""
+    if not isinstance(column.dtype, nw.Datetime) or column.dtype.time_zone is None:
+        return column.to_numpy()
+    utc = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
+    return pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert(column.dtype.time_zone)
+
+
+def _numeric_times(index: pd.Index, name: str) -> pd.Index:
+    if not (np.abs(index.to_numpy()) <= EXACT).all():
+        raise PanelError(
+            "P034",
+            f"{name!r} has times that are infinite or beyond 2^53. Correct or drop those rows.",
+        )
+    whole = bool((index == np.floor(index)).all())
+    return index.astype("int64") if whole else index
+
+
+def _parsed_times(index: pd.Index, name: str, notes: list[Remark]) -> pd.Index:
+    kinds = {_kind(value) for value in index}
+    if len(kinds) > 1:
+        raise PanelError(
+            "P030", f"{name!r} mixes {listed(sorted(kinds))}. Use one type for all times."
+        )
+    if kinds == {"numbers"}:
+        return _times(pd.Index(index.astype("float64"), name="time"), name, notes)
+    if kinds == {"text"} and all(WHOLE.fullmatch(value) for value in index):
+        return index.astype("int64")
+    if not kinds <= {"text", "dates", "dates with a time zone"}:
+        raise PanelError("P032", f"{name!r} holds {listed(sorted(kinds))}, not times.")
+    try:
+        parsed = pd.to_datetime(index, format="ISO8601", utc=False)
+    except ValueError as error:
+        if "Mixed timezones" in str(error):
+            hint = "Convert it first with pandas.to_datetime(..., utc=True)."
+            raise PanelError("P030", f"{name!r} mixes UTC offsets. {hint}") from error
+        bad = _first_failing(index, lambda value: pd.to_datetime(value, format="ISO8601"))
+        raise PanelError(
+            "P032",
+            f"{name!r} holds text that is not an ISO date, such as {bad!r}.\n"
+            "  Convert it first, for example with pandas.to_datetime(..., format=...).",
+        ) from error
+    return _naive(pd.DatetimeIndex(parsed, name="time"), name, notes)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, (dt.date, np.datetime64)):
+        zone = getattr(value, "tzinfo", None)
+        return "dates" if zone is None else "dates with a time zone"
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    return "numbers" if number else type(value).__name__
+
+
+def _first_failing(values: pd.Index, convert: Callable[[Any], Any]) -> object:
+    for value in values:
+        try:
+            convert(value)
+        except ValueError:
+            return value
+    return values[0]
+
+
+def _naive(index: pd.DatetimeIndex, name: str, notes: list[Remark]) -> pd.DatetimeIndex:
+    if index.tz is not None:
+        notes.append(
+            Remark(
+                "P031",
+                "noted",
+                f"{name!r} is in {index.tz}: days kept as they are there, clock times in UTC.",
+            )
+        )
+    days = index.tz is not None and bool(
+        (index.tz_localize(None).normalize() == index.tz_localize(None)).all()
+    )
+    naive = index if index.tz is None else _without_zone(index, days=days)
+    try:
+        return naive.as_unit("ns").rename("time")
+    except ValueError as error:
+        raise PanelError(
+            "P032", f"dates must lie between 1678 and 2261, found {short(naive.min())}."
+        ) from error
+
+
+def _without_zone(index: pd.DatetimeIndex, *, days: bool) -> pd.DatetimeIndex:
+    """Days stay the days they are where they are; clock times become UTC."""
+    return index.tz_localize(None) if days else index.tz_convert("UTC").tz_localize(None)
+
+
+def _numbers(column: nw.Series[Any], name: object, notes: list[Remark]) -> np.ndarray:
+    """Outcomes as float64; text, booleans, dates and complex numbers are refused."""
+    kind = column.dtype
+    if kind == nw.Boolean or kind.is_temporal():
+        raise PanelError("P010", f"column {str(name)!r} holds {kind}, not numbers.")
+    if kind != nw.Float64 and not kind.is_integer():
+        notes.append(
+            Remark("P008", "noted", f"{str(name)!r} came as {kind}: converted to 64-bit numbers.")
+        )
+    whole = column.drop_nulls() if kind.is_integer() else column.head(0)
+    if len(whole) and max(abs(int(whole.max())), abs(int(whole.min()))) > EXACT:
+        notes.append(
+            Remark(
+                "V017",
+                "warned",
+                f"{str(name)!r} has whole numbers over 2^53, which lose their last digits.",
+            )
+        )
+    if kind.is_numeric():
+        return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=float)
+    values = column.to_list()
+    if any(isinstance(value, complex) for value in values):
+        raise PanelError("P011", f"column {str(name)!r} holds complex numbers.")
+    bad = [
+        value
+        for value in values
+        if not (
+            _is_missing(value)
+            or (
+                isinstance(value, (numbers.Real, Decimal))
+                and not isinstance(value, (bool, np.bool_))
+            )
+        )
+    ]
+    if bad:
+        raise PanelError(
+            "P009",
+            f"column {str(name)!r} should hold numbers, but {len(bad)} of {len(values)} are not: "
+            f"{listed(map(repr, bad), 3)}.\n"
+            "  Convert it first, for example with pandas.to_numeric after removing separators or % signs.",
+        )
+    return np.array([np.nan if _is_missing(value) else _float(value) for value in values])
+
+
+def _float(value: Any) -> float:
+    """A number in 64 bits; one that is too large counts as infinite and is refused with its cell."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value > 0 or -1)
+
+
+def _sorted(table: pd.DataFrame, notes: list[Remark]) -> pd.DataFrame:
+    """Times and units in order, outcomes finite or missing."""
+    if not table.index.is_monotonic_increasing:
+        notes.append(Remark("P021", "noted", "the times were not in order: sorted."))
+    table = table.sort_index().sort_index(axis=1)
+    infinite = np.isinf(table.to_numpy())
+    if infinite.any():
+        cells = listed(
+            f"{table.columns[j]} at {short(table.index[i])}" for i, j in np.argwhere(infinite)
+        )
+        raise PanelError(
+            "V001",
+            f"{int(infinite.sum())} outcomes are infinite or beyond 64 bits: {cells}. Correct or drop them.",
+        )
+    return table

@@ -1,0 +1,176 @@
+"""Every donor in turn as if treated: the refits that calibrate the intervals.
+
+The treated unit never serves as a donor here, and nothing of it enters. All refits share the compiled model of
+the fit itself: their smaller pools are padded to its width.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bayes_synth.data.panel import Panel
+from bayes_synth.errors import DesignError, SamplingFailed
+from bayes_synth.fitting.refit import settled
+from bayes_synth.model.calibration import COLUMNS, Calibration, require_donors
+from bayes_synth.model.problem import Problem
+from bayes_synth.results.calibrated import Placebos
+from bayes_synth.sampling.progress import bar
+from bayes_synth.sampling.settings import Settings, entropy
+from bayes_synth.sampling.threads import single_threaded
+
+__all__ = ["Answer", "placebo_answer", "placebos"]
+
+RAW = tuple(name for name in COLUMNS if name != "z")
+"""What one refit says by itself; a z-score needs them all."""
+
+
+class Answer(NamedTuple):
+    """What one refit says: its row of the table, and its gap in every period."""
+
+    row: dict[str, float]
+    gap: np.ndarray
+
+
+Refit = Callable[[Problem, Settings], Answer]
+
+
+def placebo_answer(problem: Problem, settings: Settings) -> Answer:
+    """Refit one placebo: its row of the table, and its gap.
+
+    Where the treated unit has no outcome, a placebo has none either.
+    """
+    best = settled(problem, settings)
+    average, outcome = best.value.average, problem.inputs.scale.forward(problem.observed)
+    row = {
+        "error": float(np.nanmean(outcome) - np.nanmean(average)),
+        "sd": float(np.nanstd(average, ddof=1)),
+        "step": problem.inputs.step,
+        "divergences": best.divergences,
+        "ok": not best.problems,
+    }
+    return Answer(row, best.value.gap)
+
+
+def placebos(
+    problem: Problem, plan: Calibration, settings: Settings, refit: Refit = placebo_answer
+) -> Placebos:
+    """Refit every donor as if it had been treated, and compare its average gap with what was predicted.
+
+    Parameters
+    ----------
+    problem
+        What is being calibrated.
+    plan
+        Which donors, how many, and the size of the refits.
+    settings
+        Those of the fit; its seed decides the refits'.
+    refit
+        Makes one placebo's answer.
+
+    Returns
+    -------
+    Placebos
+        After an interrupt those that were complete; ``stopped`` says so.
+    """
+    require_donors(plan.exclude, problem.donors)
+    choice, *seeds = np.random.SeedSequence([settings.random_seed, 1]).spawn(
+        1 + len(problem.donors)
+    )
+    units, skipped = _as_if_treated(
+        problem, _groups(problem.panel, plan, np.random.default_rng(choice))
+    )
+    # PyMC's sampler compiles anew for each donor, which is not safe in threads.
+    threads = 1 if settings.sampler == "pymc" else settings.cores
+    small = replace(settings, size=plan.size, cores=1, progressbar=False)
+    refits = {
+        label: partial(refit, unit, replace(small, random_seed=entropy(seed)))
+        for (label, unit), seed in zip(units.items(), seeds, strict=False)
+    }
+    with single_threaded():
+        answers, interrupted = _answers(refits, threads, shown=bool(settings.progressbar))
+    skipped += tuple(f"{label} (interrupted)" for label in refits if label not in answers)
+    stopped = f"interrupted after {len(answers)} of {len(refits)} refits" if interrupted else ""
+    return _scored(answers, skipped, plan, problem.panel.times)._replace(stopped=stopped)
+
+
+def _scored(
+    answers: Mapping[str, Answer], skipped: tuple[str, ...], plan: Calibration, times: pd.Index
+) -> Placebos:
+    """The table of the answers that are usable, with their z-scores."""
+    table = pd.DataFrame.from_dict(
+        {unit: row for unit, (row, _) in answers.items()}, orient="index", columns=RAW
+    )
+    usable = np.isfinite(table["error"].astype(float)) & (table["sd"].astype(float) > 0)
+    skipped = tuple(f"{label} (no finite forecast)" for label in table.index[~usable]) + skipped
+    table = plan.scored(table[usable])[list(COLUMNS)].rename_axis("donor")
+    gaps = pd.DataFrame(
+        [answers[unit].gap for unit in table.index], index=table.index, columns=times
+    )
+    return Placebos(table, skipped, gaps)
+
+
+def _answers(
+    refits: Mapping[str, Callable[[], Answer]], threads: int, *, shown: bool
+) -> tuple[dict[str, Answer], bool]:
+    """The refits' answers in the refits' order, and whether an interrupt let only those end that were running."""
+    interrupted = False
+    with (
+        bar("Calibrating on the donors", len(refits), shown=shown) as counted,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        futures = {label: pool.submit(_named, label, refit) for label, refit in refits.items()}
+        try:
+            for future in as_completed(futures.values()):
+                future.result()
+                counted.tick()
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return {
+        label: future.result() for label, future in futures.items() if not future.cancelled()
+    }, interrupted
+
+
+def _named(label: str, refit: Callable[[], Answer]) -> Answer:
+    """Add to a failure the donor in whose refit it happened: its panel is the one to try again."""
+    try:
+        return refit()
+    except SamplingFailed as error:
+        error.add_note(
+            f"In the refit of {label} as if treated: there panel is panel.as_if_treated({label.split(' + ')})."
+        )
+        raise
+
+
+def _as_if_treated(
+    problem: Problem, groups: list[tuple[str, ...]]
+) -> tuple[dict[str, Problem], tuple[str, ...]]:
+    """A problem per group of donors by label, and the groups that cannot be treated, with the error's code."""
+    units: dict[str, Problem] = {}
+    skipped = []
+    for donors in groups:
+        try:
+            units[" + ".join(donors)] = problem.as_if_treated(donors)
+        except DesignError as error:
+            skipped.append(f"{' + '.join(donors)} ({error.code})")
+    return units, tuple(skipped)
+
+
+def _groups(panel: Panel, plan: Calibration, rng: np.random.Generator) -> list[tuple[str, ...]]:
+    """Disjoint sets of as many donors as units are treated, in donor order, at most ``plan.most``."""
+    size = len(panel.treated)
+    usable = [donor for donor in panel.donors if donor not in plan.exclude]
+    if len(panel.donors) <= size:
+        return []
+    if size > 1 or len(usable) > plan.most:
+        usable = list(rng.permutation(np.array(usable, dtype=object)))[: plan.most * size]
+    sets: Iterator[tuple[str, ...]] = (
+        tuple(sorted(usable[i : i + size])) for i in range(0, len(usable), size)
+    )
+    return sorted(group for group in sets if len(group) == size)

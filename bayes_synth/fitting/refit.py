@@ -1,0 +1,85 @@
+"""One fit without its report: draws, forecast and whether they have settled. All in arrays, because refits are many."""
+
+from typing import NamedTuple
+
+import arviz_stats
+import numpy as np
+import xarray as xr
+
+from bayes_synth.fitting.attempts import Judged, settle
+from bayes_synth.model.calibration import average_of
+from bayes_synth.model.problem import Problem
+from bayes_synth.results.convergence import REFIT
+from bayes_synth.results.groups import labelled_path, observed_post, predicted
+from bayes_synth.sampling.sample import sample
+from bayes_synth.sampling.settings import Settings
+from bayes_synth.sampling.task import Sampled
+
+__all__ = ["Refit", "refitted", "settled"]
+
+TIMES = 3
+"""A refit that has not settled is sampled once more, so many times as long."""
+DIVERGENT = 0.01
+"""Largest share of divergent transitions of a refit that has settled."""
+
+
+class Refit(NamedTuple):
+    """One refit, not calibrated.
+
+    ``path`` is the counterfactual on the model's scale, dims ``(chain, draw, post)``; ``synthetic`` the synthetic unit's
+    mean on that scale, dims ``(time,)`` over all times.
+    """
+
+    problem: Problem
+    sampled: Sampled
+    path: np.ndarray
+    synthetic: np.ndarray
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Which post-periods have an outcome."""
+        return np.isfinite(self.problem.observed)
+
+    @property
+    def average(self) -> np.ndarray:
+        """Mean of the path over the times that were observed, dims ``(chain, draw)``."""
+        return average_of(self.path, self.seen)
+
+    @property
+    def gap(self) -> np.ndarray:
+        """Observed minus synthetic on the model's scale, dims ``(time,)``."""
+        forward = self.problem.inputs.scale.forward
+        return np.asarray(forward(self.problem.treated) - self.synthetic)
+
+    def labelled(self, path: np.ndarray) -> tuple[xr.DataArray, xr.DataArray]:
+        """The observed outcome and a path on the model's scale, both in outcome units and with their labels."""
+        restored = self.problem.inputs.scale.back(path)
+        return observed_post(self.problem), labelled_path(
+            restored, self.problem.panel.post.to_numpy()
+        )
+
+
+def refitted(problem: Problem, settings: Settings) -> Refit:
+    """Sample and forecast once, with the streams of randomness of a fit."""
+    seed, rng = settings.streams()
+    sampled = sample(problem, settings, seed)
+    return Refit(problem, sampled, *predicted(problem, sampled.posterior, rng))
+
+
+def settled(problem: Problem, settings: Settings) -> Judged[Refit]:
+    """Sample and forecast, longer if the first attempt has not settled."""
+    return settle(
+        lambda chosen: _judged(refitted(problem, chosen), chosen),
+        settings,
+        lambda first: first.longer(TIMES),
+    ).best
+
+
+def _judged(refit: Refit, settings: Settings) -> Judged[Refit]:
+    """Judge whether the average is good enough for a mean and a standard deviation."""
+    average, divergences = refit.average, int(refit.sampled.sample_stats["diverging"].sum())
+    r_hat = float(arviz_stats.rhat(average, chain_axis=0, draw_axis=1))
+    problems = (
+        () if r_hat <= REFIT.r_hat and divergences <= DIVERGENT * average.size else ("not settled",)
+    )
+    return Judged(refit, settings, problems, divergences, bool(problems))

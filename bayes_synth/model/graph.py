@@ -1,0 +1,114 @@
+"""The PyMC graph, and the key under which compiled graphs are shared."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_synth.model.inputs import Inputs
+from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.noise.base import AbstractNoise
+from bayes_synth.registry import entry
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+__all__ = ["MISSING_RESIDUAL", "build_graph", "data_arrays", "structure"]
+
+MISSING_RESIDUAL = "missing_residual"
+"""The treated unit's residual in each pre-period without outcome: flat, so that it leaves the likelihood exactly."""
+
+
+def data_arrays(
+    model: AbstractSyntheticControl, inputs: Inputs, donors: Sequence[str], width: int
+) -> dict[str, np.ndarray]:
+    """Every array of the graph by name; equal structures differ in these only."""
+    pre = inputs.donor_outcomes[: inputs.periods]
+    padded = np.pad(pre, ((0, 0), (0, width - len(donors))))
+    seen = ~np.isnan(inputs.outcome)
+    series = {
+        "outcome": np.where(seen, inputs.outcome, 0),
+        "donor_outcomes": padded * seen[:, None],
+    }
+    if len(inputs.missing):
+        series["missing"] = np.eye(inputs.periods)[:, inputs.missing]
+    rotated = {name: model.process.rotate(values) for name, values in series.items()}
+    return {**rotated, **model.prior.inputs(donors, width), **model.process.inputs(inputs.periods)}
+
+
+def build_graph(
+    model: AbstractSyntheticControl, inputs: Inputs, donors: Sequence[str], width: int
+) -> "pm.Model":
+    """Build the PyMC model of a pre-period."""
+    import pymc as pm
+
+    arrays = data_arrays(model, inputs, donors, width)
+    labels = [*donors, *(f"(padding {i})" for i in range(width - len(donors)))]
+    with pm.Model(coords={"donor": labels}) as graph:
+        outcome = pm.Data("outcome", arrays["outcome"])
+        donor_outcomes = pm.Data("donor_outcomes", arrays["donor_outcomes"])
+        weights = model.prior.build(arrays, width)
+        residual = outcome - donor_outcomes @ weights
+        if "missing" in arrays:
+            flat = pm.Flat(MISSING_RESIDUAL, shape=len(inputs.missing))
+            residual += pm.Data("missing", arrays["missing"]) @ flat
+        model.process.build(residual, model.process.inputs(inputs.periods))
+    return graph
+
+
+def structure(model: AbstractSyntheticControl, arrays: Mapping[str, np.ndarray]) -> Hashable:
+    """The key of a graph: everything that decides its compiled code.
+
+    Two graphs may share one only if they differ in the numbers of their data alone. So the key holds every type, every
+    field that is not declared to enter as data, and the shape of every array. The number of pre-periods is left out
+    where all types are known to be compiled for any.
+    """
+    process, periods = model.process, len(arrays["outcome"])
+    parts = (model.prior, process, *process.priors().values())
+    free = _time_axes(process, periods) if _any_length(process) else {}
+    shapes = [
+        (
+            name,
+            *(
+                "pre" if axis in free.get(name, ()) else size
+                for axis, size in enumerate(array.shape)
+            ),
+        )
+        for name, array in sorted(arrays.items())
+    ]
+    return tuple(process.priors()), tuple(map(_identity, parts)), tuple(shapes)
+
+
+def _any_length(process: AbstractNoise) -> bool:
+    found = entry(process)
+    # Student-t noise has one variable per period.
+    return found is not None and found.any_length and not process.heavy
+
+
+def _time_axes(process: AbstractNoise, periods: int) -> dict[str, set[int]]:
+    """Axes that grow with the pre-period, by array; those of the noise are found by making it longer by one."""
+    arrays, longer = process.inputs(periods), process.inputs(periods + 1)
+    grown = {
+        name: {axis for axis, size in enumerate(array.shape) if longer[name].shape[axis] != size}
+        for name, array in arrays.items()
+    }
+    return grown | dict.fromkeys(("outcome", "donor_outcomes", "missing"), {0})
+
+
+def _identity(part: Any) -> Hashable:
+    """Equal for values that make the same graph; foreign objects are equal to themselves only."""
+    if isinstance(part, str | int | float | None):
+        return type(part), part
+    if isinstance(part, list | tuple):
+        return tuple(map(_identity, part))
+    if isinstance(part, Mapping):
+        return tuple((str(name), _identity(value)) for name, value in part.items())
+    if isinstance(part, np.ndarray):
+        return part.shape, part.dtype.str, part.tobytes()
+    found = entry(part)
+    if found is None:
+        # The text too: an object can be changed where it is.
+        return id(part), repr(part)
+    named = (field.name for field in fields(part) if field.name not in found.data)
+    return found.cls, *((name, _identity(getattr(part, name))) for name in named)

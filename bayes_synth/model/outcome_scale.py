@@ -1,0 +1,97 @@
+"""The scale on which outcomes are modelled: as they are, or their logarithms. Results are always in outcome units."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import xarray as xr
+
+from bayes_synth.data.panel import Panel
+from bayes_synth.errors import OptionError, PanelError
+from bayes_synth.words import listed, suggestion
+
+__all__ = ["SCALES", "OutcomeScale", "outcome_scale"]
+
+
+@final
+@dataclass(frozen=True)
+class OutcomeScale:
+    """How outcomes enter the model and how its results come back.
+
+    Parameters
+    ----------
+    forward, back
+        From outcome units to the model's, and back; numpy and xarray arrays alike.
+    log_slope
+        Log of the derivative of ``forward``, which turns a log density on the model's scale into one of outcomes.
+    prefix
+        What stands before the outcome's name where numbers are on the model's scale.
+    least
+        Outcomes must lie above it.
+    """
+
+    forward: Callable[[Any], Any]
+    back: Callable[[Any], Any]
+    log_slope: Callable[[Any], Any]
+    prefix: str = ""
+    least: float = -np.inf
+
+    def outcomes(self, panel: Panel) -> tuple[xr.DataArray, xr.DataArray]:
+        """The treated unit's pre-period (several averaged first) and the donors' outcomes, on the model's scale.
+
+        Raises
+        ------
+        PanelError
+            V013 for outcomes that have no logarithm.
+        """
+        low = (panel.donor_outcomes <= self.least).sum("time")
+        donors = [
+            f"{name} ({int(n)})" for name, n in zip(panel.donors, low.to_numpy(), strict=True) if n
+        ]
+        if donors:
+            raise PanelError(
+                "V013",
+                f"{len(donors)} donors have outcomes of zero or less (periods in brackets), which have no logarithm: "
+                f"{listed(donors)}.\n  Drop them with panel.drop([...]) or use scale='linear'.",
+            )
+        # After ``start`` only the counterfactual is on the model's scale.
+        treated = panel.treated_outcome.sel(time=panel.pre.to_numpy())
+        before = int((treated <= self.least).sum())
+        if before:
+            raise PanelError(
+                "V013",
+                f"the treated unit has outcomes of zero or less in {before} pre-periods, which have no logarithm: "
+                "use scale='linear'.",
+            )
+        return self.forward(treated), self.forward(panel.donor_outcomes)
+
+
+def _same(values: Any) -> Any:
+    return values
+
+
+SCALES = {
+    "linear": OutcomeScale(_same, _same, np.zeros_like),
+    "log": OutcomeScale(np.log, np.exp, lambda values: -np.log(values), "log ", 0.0),
+}
+
+
+def outcome_name(scale: str, outcome: str) -> str:
+    """The outcome's name on the scale on which it is modelled."""
+    return f"{outcome_scale(scale).prefix}{outcome}"
+
+
+def outcome_scale(name: str) -> OutcomeScale:
+    """The scale of this name.
+
+    Raises
+    ------
+    OptionError
+        O001 for an unknown one.
+    """
+    if name not in SCALES:
+        raise OptionError(
+            "O001", f"scale={name!r} is unknown. {suggestion(str(name), tuple(SCALES))}"
+        )
+    return SCALES[name]

@@ -1,0 +1,169 @@
+"""A model and a panel made ready for sampling, once: every wing above reads the same arrays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, final
+
+import numpy as np
+
+from bayes_synth.data.panel import Panel
+from bayes_synth.data.validation import require_periods, require_varies
+from bayes_synth.model.graph import MISSING_RESIDUAL, build_graph, data_arrays, structure
+from bayes_synth.model.inputs import Inputs, inputs_of
+from bayes_synth.model.outcome_scale import outcome_name, outcome_scale
+from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.priors import Dirichlet
+from bayes_synth.sampling.regression import Regression, regression
+from bayes_synth.sampling.task import AbstractTask
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+__all__ = ["Problem"]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Problem(AbstractTask):
+    """What is to be sampled, as arrays; build one with :meth:`of`.
+
+    Parameters
+    ----------
+    model
+        The specification; its prior is the one on these donors.
+    donors
+        Their labels.
+    treated, donor_outcomes
+        Series in outcome units, dims ``(time,)`` and ``(time, donor)``; the treated one is NaN where it is missing.
+    inputs
+        The same series in typical steps, the treated one before ``start`` only.
+    pool
+        Donors whose compiled model is shared; they include these.
+    make_panel
+        Makes the panel with its labels, when somebody asks for it.
+    """
+
+    model: AbstractSyntheticControl
+    donors: tuple[str, ...]
+    treated: np.ndarray
+    donor_outcomes: np.ndarray
+    inputs: Inputs
+    pool: tuple[str, ...]
+    make_panel: Callable[[], Panel] = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, model: AbstractSyntheticControl, panel: Panel, *, pool: Sequence[str] | None = None
+    ) -> Self:
+        """Prepare a panel; ``pool`` are the donors of another one whose compiled model is used, if they include its own.
+
+        Raises
+        ------
+        PanelError
+            V013 for outcomes that have no logarithm, when they are modelled on that scale.
+        """
+        scale, donors = outcome_scale(model.scale), panel.donors
+        treated, others = scale.outcomes(panel)
+        shared = tuple(pool) if pool is not None and set(donors) <= set(pool) else donors
+        if shared != donors:
+            model = replace(model, weights=model.prior.restricted(shared, donors))
+        raw = np.asfortranarray(panel.donor_outcomes.to_numpy())
+        inputs = inputs_of(scale, treated.to_numpy(), np.asfortranarray(others.to_numpy()))
+        return cls(
+            model, donors, panel.treated_outcome.to_numpy(), raw, inputs, shared, lambda: panel
+        )
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The data with their labels."""
+        return self.make_panel()
+
+    @property
+    def observed(self) -> np.ndarray:
+        """The treated outcome from ``start`` on, in outcome units, dims ``(post,)``; NaN where it is missing."""
+        return self.treated[self.inputs.periods :]
+
+    def as_if_treated(self, chosen: Sequence[str]) -> Self:
+        """The problem in which these donors are the treated units; see :meth:`bayes_synth.Panel.as_if_treated`.
+
+        Raises
+        ------
+        DesignError
+            D014 when no donor would be left, V004 when the chosen ones are constant before ``start``.
+        """
+        at = [self.donors.index(label) for label in chosen]
+        keep = [j for j in range(len(self.donors)) if j not in at]
+        treated = self.donor_outcomes[:, at].mean(1)
+        treated[np.isnan(self.treated)] = np.nan
+        pre, seen = treated[: self.inputs.periods], np.isfinite(treated)
+        require_periods(
+            len(keep), int(seen[: len(pre)].sum()), int(seen[len(pre) :].sum()), self.panel.start
+        )
+        require_varies(pre[seen[: len(pre)]])
+        scale, donors = self.inputs.scale, tuple(self.donors[j] for j in keep)
+        raw = np.asfortranarray(self.donor_outcomes[:, keep])
+        inputs = inputs_of(scale, scale.forward(pre), scale.forward(raw))
+        model = replace(self.model, weights=self.model.prior.restricted(self.donors, donors))
+        origin = self.make_panel
+        return type(self)(
+            model,
+            donors,
+            treated,
+            raw,
+            inputs,
+            self.pool,
+            lambda: origin().as_if_treated(tuple(chosen)),
+        )
+
+    @property
+    def width(self) -> int:
+        """Length of the graph's ``donor`` dim."""
+        return self.model.prior.width(self.donors, self.pool)
+
+    def parameter_unit(self, name: str) -> float:
+        """What a parameter of the noise is multiplied by to be on the model's scale."""
+        return 1.0 if name in self.model.process.unitless else self.inputs.step
+
+    @property
+    def priors(self) -> dict[str, str]:
+        """The priors in force, in words, by parameter."""
+        model, process = self.model, self.model.process
+        measure = f"x {self.inputs.step:.4g} {outcome_name(model.scale, self.panel.outcome)}"
+        rows = {
+            n: f"{p}" if n in process.unitless else f"{p} {measure}"
+            for n, p in process.priors().items()
+        }
+        weights, integrated = model.prior.describe(self.donors), process.integrated(measure)
+        return {"weights": weights, **rows, **integrated, "kappa": str(model.calibration or "none")}
+
+    def build(self) -> "pm.Model":
+        """Build the PyMC model."""
+        return build_graph(self.model, self.inputs, self.donors, self.width)
+
+    @cached_property
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Every array of the graph by name."""
+        return data_arrays(self.model, self.inputs, self.donors, self.width)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables worth storing."""
+        extra = (MISSING_RESIDUAL,) if len(self.inputs.missing) else ()
+        return ("weights", *self.model.process.sampled, *extra)
+
+    @cached_property
+    def structure(self) -> object:
+        """The key under which the compiled graph is shared."""
+        return structure(self.model, self.arrays)
+
+    @cached_property
+    def regression(self) -> Regression | None:
+        """The model as the slice sampler takes it; None when it has no such form."""
+        prior, noise = self.model.prior, self.model.process.diagonal(self.inputs.periods)
+        if noise is None or not isinstance(prior, Dirichlet) or len(self.inputs.missing):
+            return None
+        pre = self.inputs.donor_outcomes[: self.inputs.periods]
+        return regression(
+            self.model.process, noise, prior.alpha(self.donors), self.inputs.outcome, pre
+        )

@@ -1,0 +1,63 @@
+"""What is fitted, as one frozen value: priors, noise, calibration, and the scale of outcomes."""
+
+from abc import ABC
+from dataclasses import dataclass
+from typing import Literal
+
+from bayes_synth.errors import OptionError, PriorError
+from bayes_synth.model.calibration import Calibration
+from bayes_synth.model.outcome_scale import outcome_scale
+from bayes_synth.noise import AbstractNoise, LocalLevel
+from bayes_synth.priors import AbstractWeightsPrior, Dirichlet, VariableFactory, as_weights_prior
+
+__all__ = ["AbstractSyntheticControl"]
+
+
+@dataclass(frozen=True)
+class AbstractSyntheticControl(ABC):
+    """Fields of :class:`bayes_synth.SyntheticControl`, checked, and what they stand for."""
+
+    weights: AbstractWeightsPrior | VariableFactory = Dirichlet()
+    noise: AbstractNoise | Literal["auto"] = LocalLevel()
+    calibrate: bool | Calibration = True
+    scale: Literal["linear", "log"] = "linear"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", as_weights_prior(self.weights))
+        if not isinstance(self.noise, AbstractNoise) and self.noise != "auto":
+            wanted = 'a noise process such as bs.noise.LocalLevel(), or "auto"'
+            raise PriorError("O006", f"noise must be {wanted}; got {self.noise!r}.")
+        if not isinstance(self.calibrate, (bool, Calibration)):
+            raise OptionError(
+                "O001",
+                f"calibrate must be True, False or a bs.Calibration(...), got {self.calibrate!r}.",
+            )
+        outcome_scale(self.scale)
+
+    @property
+    def prior(self) -> AbstractWeightsPrior:
+        """The prior on the weights."""
+        return as_weights_prior(self.weights)
+
+    @property
+    def process(self) -> AbstractNoise:
+        """The noise process.
+
+        Raises
+        ------
+        PriorError
+            O006 while it is still to be chosen (``noise="auto"``): the model of a fit has it.
+        """
+        if isinstance(self.noise, AbstractNoise):
+            return self.noise
+        raise PriorError(
+            "O006",
+            'noise="auto" is chosen by fit(panel); fit.model then names it. Here, name a process yourself.',
+        )
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The plan that ``calibrate`` stands for; None when it is False."""
+        if isinstance(self.calibrate, Calibration):
+            return self.calibrate
+        return Calibration() if self.calibrate else None

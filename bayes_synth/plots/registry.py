@@ -1,0 +1,64 @@
+"""Plots that reports and the command line draw, each declared where it is defined. Does not load arviz-plots."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from bayes_synth.registry import Registry
+from bayes_synth.results.answers import AbstractFit
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
+
+__all__ = ["PLOTS", "Plot", "plot"]
+
+
+@final
+@dataclass(frozen=True)
+class Plot:
+    """One picture of a fit; made by :func:`plot`.
+
+    Parameters
+    ----------
+    name
+        The function's name.
+    draw
+        Takes a fit and ``backend``, all else optional.
+    alt
+        What it shows, in one sentence, for those who cannot see it; ``{outcome}`` and ``{treated}`` stand for their names.
+    section
+        Title of the report's section that shows it.
+    place
+        Plots of one section are drawn in the order of their places.
+    """
+
+    name: str
+    draw: "Callable[..., PlotCollection]"
+    alt: str
+    section: str
+    place: float
+
+    def shows(self, fit: AbstractFit) -> str:
+        """What it shows of this fit."""
+        words = {"{outcome}": fit.panel.outcome, "{treated}": fit.panel.treated_name}
+        text = self.alt
+        for name, value in words.items():
+            text = text.replace(name, value)
+        return text
+
+
+PLOTS: Registry[Plot] = Registry("plot")
+"""Every plot of a fit by name."""
+
+
+def plot[F: Callable[..., object]](
+    alt: str, *, section: str = "Answer", place: float = 100
+) -> Callable[[F], F]:
+    """Declare a function a plot of a fit, under the function's own name; see :class:`Plot` for the options."""
+
+    def declared(function: F) -> F:
+        name = getattr(function, "__name__", "")
+        PLOTS.add(name, Plot(name, function, alt, section, place))
+        return function
+
+    return declared

@@ -1,0 +1,13 @@
+"""Every registered plot, ours among them. Importing this loads arviz-plots."""
+
+from bayes_synth.plots.effect import plot_effect
+from bayes_synth.plots.fit import plot_fit
+from bayes_synth.plots.registry import PLOTS, Plot
+from bayes_synth.plots.weights import plot_weights
+
+__all__ = ["every_plot", "plot_effect", "plot_fit", "plot_weights"]
+
+
+def every_plot() -> list[Plot]:
+    """Every registered plot, in the order in which a report shows them."""
+    return sorted(PLOTS.values(), key=lambda each: each.place)

@@ -1,0 +1,175 @@
+"""A report as text, Markdown, or one self-contained HTML page: no scripts, nothing to fetch, light and dark."""
+
+import base64
+import html
+import io
+from functools import partial
+from textwrap import fill
+from typing import Literal, get_args
+
+import pandas as pd
+
+from bayes_synth.checks.result import Checks
+from bayes_synth.errors import OptionError
+from bayes_synth.report.sections import Figure, Section, sections
+from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.effects import IntervalKind, require_interval
+from bayes_synth.words import suggestion
+
+__all__ = ["Kind", "report"]
+
+Kind = Literal["text", "markdown", "html"]
+WIDTH = 100
+
+STYLE = """
+:root{color-scheme:light dark;--ink:#1b1b1b;--page:#fff;--line:#ccc;--soft:#f3f3f3;--alarm:#a40000}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--page:#161616;--line:#444;--soft:#222;--alarm:#ff8a80}}
+body{font:1rem/1.55 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:52rem;margin:0 auto;padding:1rem}
+h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2rem}
+.warning{border-left:.3rem solid var(--alarm);padding-left:.8rem;color:var(--alarm)}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
+th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
+thead th{background:var(--soft)}img{max-width:100%;height:auto;background:#fff;border-radius:.3rem}figure{margin:1rem 0}
+@media(max-width:500px){table{font-size:.78rem}th,td{padding:.25rem .3rem}}
+@media print{body{max-width:none;padding:0}h2,figure,tr{break-inside:avoid}}
+"""
+
+
+def report(
+    fit: AbstractFit,
+    kind: Kind = "text",
+    *,
+    checks: Checks | None = None,
+    ci_prob: float = 0.95,
+    ci_kind: IntervalKind = "eti",
+) -> str:
+    """What was asked, found and assumed, and whether to believe it; every sentence from the same draws.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    kind
+        ``"text"``, ``"markdown"``, or ``"html"``: one page with its figures, which needs no script and no network.
+    checks
+        The answers of :func:`bayes_synth.checks.run`; None: the report says that they were not asked.
+    ci_prob, ci_kind
+        Intervals' probability and kind.
+
+    Raises
+    ------
+    OptionError
+        O001 for another kind, O004 for a probability outside (0, 1).
+    """
+    if kind not in RENDERERS:
+        raise OptionError(
+            "O001", f"kind={kind!r} is unknown. {suggestion(str(kind), get_args(Kind))}"
+        )
+    require_interval(ci_prob, ci_kind)
+    title = f"Synthetic control of {fit.panel.treated_name}, {fit.panel.outcome}"
+    parts = list(sections(fit, checks, ci_prob, ci_kind))
+    return RENDERERS[kind](title, _with_plots(fit, parts) if kind == "html" else parts)
+
+
+def _with_plots(fit: AbstractFit, parts: list[Section]) -> list[Section]:
+    """The sections with every registered plot of the fit in its section; others stand in the last one."""
+    from bayes_synth.plots.shipped import every_plot
+
+    titles = [part.title for part in parts]
+    figures: dict[str, tuple[Figure, ...]] = {}
+    for each in every_plot():
+        section = each.section if each.section in titles else titles[-1]
+        figures[section] = (
+            *figures.get(section, ()),
+            Figure(each.shows(fit), partial(each.draw, fit)),
+        )
+    return [part._replace(figures=figures.get(part.title, ()) + part.figures) for part in parts]
+
+
+def _text(title: str, parts: list[Section]) -> str:
+    lines = [title, "=" * len(title)]
+    for part in parts:
+        lines += [
+            "",
+            part.title,
+            "-" * len(part.title),
+            *(fill(text, WIDTH) for text in part.paragraphs),
+        ]
+        lines += [fill(f"- {item}", WIDTH, subsequent_indent="  ") for item in part.items]
+        lines += [] if part.table is None else [_plain(part.table)]
+    return "\n".join(lines) + "\n"
+
+
+def _plain(table: pd.DataFrame) -> str:
+    """Long sentences stand below each other, short cells beside each other."""
+    if table.map(len).to_numpy().max(initial=0) <= WIDTH // 2:
+        return table.to_string()
+    rows = [
+        ": ".join([str(name), *map(str, row)])
+        for name, row in zip(table.index, table.to_numpy(), strict=True)
+    ]
+    return "\n".join(fill(f"- {row}", WIDTH, subsequent_indent="  ") for row in rows)
+
+
+def _markdown(title: str, parts: list[Section]) -> str:
+    lines = [f"# {_marked(title)}"]
+    for part in parts:
+        lines += ["", f"## {part.title}"]
+        lines += [line for text in part.paragraphs for line in ("", _marked(text))]
+        lines += ["", *(f"- {_marked(item)}" for item in part.items)] if part.items else []
+        lines += [] if part.table is None else ["", *_rows(part.table)]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(table: pd.DataFrame) -> list[str]:
+    cells = table.reset_index().map(lambda cell: _marked(str(cell)))
+    head = [_marked(str(name)) for name in cells.columns]
+    return [
+        f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *cells.to_numpy().tolist()]
+    ]
+
+
+def _marked(text: str) -> str:
+    """Labels from data must not become markup: not in Markdown, and not in the HTML that it may turn into."""
+    escaped = html.escape(" ".join(text.split()), quote=False)
+    return "".join(f"\\{letter}" if letter in r"\`*_[]#|~" else letter for letter in escaped)
+
+
+def _html(title: str, parts: list[Section]) -> str:
+    body = "".join(_section(part, warning=part.title == "Before you read on") for part in parts)
+    head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{html.escape(title)}</title>"
+    return (
+        f"<!doctype html><html lang='en'><head>{head}<style>{STYLE}</style></head>"
+        f"<body><h1>{html.escape(title)}</h1>{body}</body></html>\n"
+    )
+
+
+def _section(part: Section, *, warning: bool) -> str:
+    pieces = [
+        f"<h2>{part.title}</h2>",
+        *(f"<p>{html.escape(text)}</p>" for text in part.paragraphs),
+    ]
+    if part.items:
+        pieces.append(
+            "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in part.items) + "</ul>"
+        )
+    if part.table is not None:
+        pieces.append(
+            f"<div class='wide'>{part.table.reset_index().to_html(index=False, border=0)}</div>"
+        )
+    pieces += [_figure(figure) for figure in part.figures]
+    return f"<section{' class=warning' if warning else ''}>{''.join(pieces)}</section>"
+
+
+def _figure(figure: Figure) -> str:
+    import matplotlib.pyplot as plt
+
+    canvas, written = figure.draw(backend="matplotlib"), io.BytesIO()
+    picture = canvas.viz["figure"].item()
+    picture.savefig(written, format="png", dpi=90, bbox_inches="tight")
+    plt.close(picture)
+    data = base64.b64encode(written.getvalue()).decode()
+    return f"<figure><img alt='{html.escape(figure.alt, quote=True)}' src='data:image/png;base64,{data}'></figure>"
+
+
+RENDERERS = {"text": _text, "markdown": _markdown, "html": _html}

@@ -1,0 +1,388 @@
+"""Every number that one asks of a fit. Nothing here samples; a fit read from a file answers without PyMC."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_synth.data.panel import Panel
+from bayes_synth.data.readers import time_label
+from bayes_synth.errors import ResultError
+from bayes_synth.model.outcome_scale import outcome_scale
+from bayes_synth.model.problem import Problem
+from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.noise.base import MIXING
+from bayes_synth.results.calibrated import Calibrated, read_calibration
+from bayes_synth.results.convergence import Convergence, convergence_of, diagnose, diagnose_weights
+from bayes_synth.results.effects import Effect, IntervalKind, interval, require_interval
+from bayes_synth.results.estimands import ESTIMANDS, estimate, pointwise
+from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
+from bayes_synth.results.record import RunRecord
+from bayes_synth.results.simplex import core_donors, project
+from bayes_synth.words import short, span, suggestion
+
+__all__ = ["AbstractFit", "effect_of", "watched"]
+
+PROJECTED = 5
+"""Donors on which the counterfactual is projected, at most."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AbstractFit(ABC):
+    """A panel, a model and the draws, and every number that one asks of them; see :class:`bayes_synth.Fit`."""
+
+    panel: Panel
+    model: AbstractSyntheticControl
+    idata: xr.DataTree
+    record: RunRecord = field(default_factory=RunRecord)
+
+    def effect(self, estimand: str = "average", *, window: slice | None = None) -> Effect:
+        """Posterior of the effect.
+
+        Parameters
+        ----------
+        estimand
+            ``"pointwise"`` per period, ``"average"`` per period over the window, ``"cumulative"`` over it,
+            ``"relative"``: cumulative effect over the size of the cumulative counterfactual, or ``"log_ratio"``: log
+            of the cumulative outcome over the cumulative counterfactual, which treats gains and losses alike.
+        window
+            Part of the post-period by label, ends included, such as ``slice(1990, 1995)``. Default: all.
+
+        Raises
+        ------
+        ResultError
+            R002 for a window without post-periods, R004 when a ratio means nothing, R005 for an unknown
+            estimand.
+        """
+        return effect_of(self.panel, self.idata, estimand, window)
+
+    def summary(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
+        """Average, cumulative and relative effect and log ratio, one row each, all numbers.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind
+            Interval's probability, and ``"eti"`` or ``"hdi"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns mean, median, sd, lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, ess_bulk, ess_tail,
+            r_hat, mcse; ``attrs["calibration"]`` says what the intervals rest on. The relative effect
+            is a fraction. It and the log ratio are left out when they mean nothing (R004). Of the relative
+            effect read the median: a ratio's mean may not exist. On the log scale mean, sd and mcse are missing:
+            the exponential of a Student-t has none.
+        """
+        require_interval(ci_prob, ci_kind)
+        names = [
+            name
+            for name, each in ESTIMANDS.items()
+            if not each.path and name in self.idata["effects"]
+        ]
+        rows = {name: _summary_row(self.effect(name), ci_prob, ci_kind) for name in names}
+        diagnosed = diagnose(self.idata["effects"].to_dataset()[names]).drop(columns="ok")
+        table = pd.DataFrame(rows).T.infer_objects().rename_axis("effect")
+        table = pd.concat([table, diagnosed[["ess_bulk", "ess_tail", "r_hat", "mcse"]]], axis=1)
+        if self.model.scale == "log":
+            table.loc[[name for name in names if name != "log_ratio"], ["mean", "sd", "mcse"]] = (
+                np.nan
+            )
+        table.attrs = {"calibration": str(self.calibration)}
+        return table
+
+    def weights(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
+        """Donor weights, the heaviest first.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind
+            Interval's probability, and ``"eti"`` or ``"hdi"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``donor``; columns mean, sd, lower, upper, ``p_above_1_percent`` (probability that the weight
+            exceeds 1 %), ``core`` (member of the smallest set of donors that holds 80 % of the weight) and
+            ``projected`` (weights of the closest counterfactual on at most five donors). ``attrs`` has
+            ``core_probability`` (that the set does hold 80 %), ``projection_loss`` (root mean square distance
+            between the two counterfactuals, units of the model's scale), ``ci_prob`` and ``ci_kind``.
+
+        Notes
+        -----
+        Similar donors trade weight: the counterfactual is known better than its weights.
+        """
+        draws = self._draws("posterior", "weights")
+        flat = draws.to_numpy().reshape(-1, draws.sizes["donor"])
+        bounds = interval(draws, ci_prob, ci_kind)
+        core, probability = core_donors(flat)
+        projection = self._projection(flat.mean(0))
+        table = pd.DataFrame(
+            {
+                "mean": flat.mean(0),
+                "sd": flat.std(0, ddof=1),
+                "lower": bounds.sel(ci_bound="lower").to_numpy(),
+                "upper": bounds.sel(ci_bound="upper").to_numpy(),
+                "p_above_1_percent": (flat > 0.01).mean(0),
+                "core": np.isin(np.arange(flat.shape[1]), core),
+                "projected": [projection.weights.get(j, 0.0) for j in range(flat.shape[1])],
+            },
+            index=pd.Index(self.panel.donors, name="donor", dtype=object),
+        ).sort_values("mean", ascending=False, kind="stable")
+        table.attrs = {"core_probability": probability, "projection_loss": projection.loss}
+        table.attrs |= {"ci_prob": ci_prob, "ci_kind": ci_kind}
+        return table
+
+    def diagnostics(self) -> pd.DataFrame:
+        """R-hat, effective sample sizes and Monte Carlo error of everything that was sampled.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows ``average effect``, the noise parameters, and ``weights[...]`` per donor; columns r_hat,
+            ess_bulk, ess_tail, mcse (outcome units; weights have none) and ``ok``. ``attrs`` has the verdicts
+            in words (``convergence``, ``fit``), the number of ``divergences``, the ``attempts`` at sampling (one mapping
+            each: ``target_accept``, ``tune``, ``problems``, ``divergences``, ``kept``), what an interrupt left undone
+            (``partial``) and the ``warnings`` given when the panel was read and while fitting.
+        """
+        table = pd.concat([diagnose(self._watched), self._weight_diagnostics])
+        attempts = [
+            each._asdict() | {"problems": list(each.problems)} for each in self.record.attempts
+        ]
+        table.attrs = {
+            "convergence": str(self.convergence),
+            "fit": str(self.fit_verdict),
+            "divergences": self.convergence.divergences,
+            "attempts": attempts,
+            "partial": list(self.record.partial),
+            "warnings": list(self.record.warnings),
+        }
+        return table
+
+    @property
+    def ok(self) -> bool:
+        """Whether effect and noise have converged and nothing was interrupted; the repr and :meth:`diagnostics` say more."""
+        return self.convergence.ok
+
+    @property
+    def calibration(self) -> Calibrated:
+        """What the donors' own synthetic controls say about the forecast error: kappa, z-scores, who was set aside."""
+        sizes = len(self.panel.donors), len(self.panel.treated)
+        group = self.idata.children.get("calibration")
+        return read_calibration(
+            group, self.model.calibration, sizes, self.record.calibration_stopped
+        )
+
+    @property
+    def weights_ok(self) -> bool:
+        """Whether every weight has R-hat at most 1.01 and both effective sample sizes at least 400."""
+        return bool(self._weight_diagnostics["ok"].all())
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The model and the panel as arrays, prepared once for everything that computes with them."""
+        return Problem.of(self.model, self.panel)
+
+    @cached_property
+    def convergence(self) -> Convergence:
+        """The verdict on the sampler, from the draws."""
+        return convergence_of(
+            self._watched, self.idata["sample_stats"].to_dataset(), self.record.partial
+        )
+
+    @cached_property
+    def fit_verdict(self) -> FitVerdict:
+        """Whether the donors forecast the treated unit in its own past; see :class:`FitVerdict`."""
+        problem, post = self.problem, self.idata["posterior"]
+        inputs, process = problem.inputs, self.model.process
+        average = inputs.scale.forward(self._uncalibrated).mean("time")
+        draws = {
+            name: post[name].to_numpy().reshape(-1) / problem.parameter_unit(name)
+            for name in process.parameters
+        }
+        mixing = post[MIXING].mean(("chain", "draw")).to_numpy() if MIXING in post else None
+        return fit_verdict(
+            inputs,
+            process,
+            draws,
+            mixing,
+            len(problem.observed),
+            float(average.var()) / inputs.step**2,
+        )
+
+    @property
+    def synthetic(self) -> xr.DataArray:
+        """Donors @ weights plus the constant level, over all times: no noise, no drift.
+
+        Dims ``(chain, draw, time)``, outcome units.
+        """
+        weights, level = self._draws("posterior", "weights"), self._draws("posterior", "level")
+        measure = outcome_scale(self.model.scale)
+        weighted: xr.DataArray = xr.dot(
+            measure.forward(self.panel.donor_outcomes), weights, dim="donor"
+        )
+        synthetic: xr.DataArray = measure.back(weighted + level)
+        return synthetic.transpose("chain", "draw", "time").rename("synthetic")
+
+    @property
+    def counterfactual(self) -> xr.DataArray:
+        """The outcome without treatment, noise included, over all times.
+
+        Dims ``(chain, draw, time)``, outcome units: replicates before ``start``, predictions from then on.
+        """
+        parts = [
+            self.idata["posterior_predictive"]["outcome"],
+            self.idata["predictions"]["counterfactual"],
+        ]
+        return xr.concat([part.rename("counterfactual") for part in parts], dim="time")
+
+    def to_frame(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
+        """One row per time: what the plots show, as numbers.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind
+            Interval's probability, and ``"eti"`` or ``"hdi"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (median), and median, lower and
+            upper of ``counterfactual``, ``effect`` and, from ``start`` on, ``cumulative``. Before ``start`` the
+            effect is observed minus replicate.
+        """
+        observed, counterfactual = self.panel.treated_outcome, self.counterfactual
+        effect = pointwise(observed, counterfactual)
+        running = effect.sel(time=self.panel.post.to_numpy()).cumsum("time")
+        bands = {"counterfactual": counterfactual, "effect": effect, "cumulative": running}
+        period = np.where(self.panel.times < self.panel.start, "pre", "post")
+        table = pd.DataFrame(
+            {"period": period, "observed": observed.to_numpy()}, index=self.panel.times
+        )
+        table["synthetic"] = self.synthetic.median(("chain", "draw")).to_numpy()
+        for name, draws in bands.items():
+            table = table.join(_band(draws, name, ci_prob, ci_kind))
+        return table
+
+    @abstractmethod
+    def __repr__(self) -> str:
+        """Return the result in one screen."""
+
+    @property
+    def _watched(self) -> xr.Dataset:
+        return watched(self.panel, self.model, self.idata)
+
+    @property
+    def _uncalibrated(self) -> xr.DataArray:
+        return uncalibrated(self.idata)
+
+    @cached_property
+    def _weight_diagnostics(self) -> pd.DataFrame:
+        draws = self._draws("posterior", "weights")
+        # One donor has weight one in every draw: there is nothing to converge.
+        return diagnose_weights(draws if draws.sizes["donor"] > 1 else draws.isel(donor=slice(0)))
+
+    def _draws(self, group: str, name: str) -> xr.DataArray:
+        return self.idata[group].to_dataset()[name]
+
+    def _projection(self, weights: np.ndarray) -> Any:
+        donors = outcome_scale(self.model.scale).forward(self.panel.donor_outcomes).to_numpy()
+        return project(
+            donors, donors @ weights, most=PROJECTED, level=self.model.process.level_sd > 0
+        )
+
+
+def effect_of(panel: Panel, idata: xr.DataTree, estimand: str, window: slice | None) -> Effect:
+    """Posterior of an effect; see :meth:`AbstractFit.effect`."""
+    if estimand not in ESTIMANDS:
+        raise ResultError(
+            "R005", f"there is no estimand {estimand!r}. {suggestion(estimand, tuple(ESTIMANDS))}"
+        )
+    measure = ESTIMANDS[estimand].measured(panel.outcome)
+    if window is None and estimand in idata["effects"]:
+        return Effect(idata["effects"].to_dataset()[estimand], estimand, measure)
+    keep = times_in(window, pd.Index(panel.post))
+    observed = idata["predictions_constant_data"].to_dataset()["outcome"].sel(time=keep)
+    if observed.isnull().all():
+        raise ResultError(
+            "R002", f"{panel.treated[0]!r} has no outcome in the window, so no effect either."
+        )
+    counterfactual = idata["predictions"].to_dataset()["counterfactual"].sel(time=keep)
+    return Effect(estimate(estimand, observed, counterfactual), estimand, measure)
+
+
+def uncalibrated(idata: xr.DataTree) -> xr.DataArray:
+    """The counterfactual as the sampler left it, before any calibration."""
+    group = (
+        "predictions_uncalibrated"
+        if "predictions_uncalibrated" in idata.children
+        else "predictions"
+    )
+    return idata[group].to_dataset()["counterfactual"]
+
+
+def watched(panel: Panel, model: AbstractSyntheticControl, idata: xr.DataTree) -> xr.Dataset:
+    """What convergence is judged by: the average effect and the noise's parameters.
+
+    The average is the sampler's own: what calibration adds would hide how well its draws mix.
+    """
+    observed = idata["predictions_constant_data"].to_dataset()["outcome"]
+    average = observed.mean("time") - uncalibrated(idata).where(observed.notnull()).mean("time")
+    noise = idata["posterior"].to_dataset()[list(model.process.parameters)]
+    return xr.Dataset({"average effect": average}).merge(noise)
+
+
+def times_in(window: slice | None, post: pd.Index) -> np.ndarray:
+    """Times of the post-period that lie in a window."""
+    if window is None:
+        return np.asarray(post)
+    if not isinstance(window, slice) or window.step is not None:
+        raise ResultError(
+            "R002", f"window={window!r} must be a slice of times, such as slice(start, end)."
+        )
+    low, high = (
+        None if end is None else time_label(end, post, what="window")
+        for end in (window.start, window.stop)
+    )
+    # Text on a calendar means all of it: "2024-02" ends with February.
+    ends = [
+        end if isinstance(end, str) and isinstance(post, pd.DatetimeIndex) else label
+        for end, label in ((window.start, low), (window.stop, high))
+    ]
+    times = post[post.slice_indexer(*ends)]  # type: ignore[arg-type]
+    if not len(times):
+        raise ResultError("R002", f"the window has none of the post-period's {span(post)}.")
+    if (low is not None and low < post[0]) or (high is not None and high > post[-1]):
+        raise ResultError(
+            "R002",
+            f"the window goes beyond the post-period, {short(post[0])} to {short(post[-1])}.",
+        )
+    return np.asarray(times)
+
+
+def _summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[str, Any]:
+    lower, upper = effect.interval(ci_prob, ci_kind).to_numpy()
+    return {
+        "mean": float(effect.draws.mean()),
+        "median": float(effect.draws.median()),
+        "sd": float(effect.draws.std(ddof=1)),
+        "lower": float(lower),
+        "upper": float(upper),
+        "ci_prob": ci_prob,
+        "ci_kind": ci_kind,
+        "p_below_0": effect.probability(below=0),
+        "p_above_0": effect.probability(above=0),
+    }
+
+
+def _band(draws: xr.DataArray, name: str, ci_prob: float, ci_kind: IntervalKind) -> pd.DataFrame:
+    bounds = interval(draws, ci_prob, ci_kind)
+    columns = {f"{name}_median": draws.median(("chain", "draw"))}
+    columns |= {f"{name}_{bound}": bounds.sel(ci_bound=bound) for bound in ("lower", "upper")}
+    return pd.DataFrame(
+        {column: values.to_numpy() for column, values in columns.items()},
+        index=draws["time"].to_index(),
+    )

@@ -1,0 +1,278 @@
+"""From the sampler's draws to labelled ones: the groups of a fit, in the user's units.
+
+Everything after sampling happens here once: pre-period replicates, the counterfactual, the pointwise log likelihood.
+Imports no PyMC.
+"""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from bayes_synth.data.panel import Panel
+from bayes_synth.errors import PriorError
+from bayes_synth.model.calibration import Calibration
+from bayes_synth.model.graph import MISSING_RESIDUAL
+from bayes_synth.model.problem import Problem
+from bayes_synth.noise.base import Continuation
+from bayes_synth.results.calibrated import Placebos
+from bayes_synth.results.estimands import effect_draws
+from bayes_synth.words import SAMPLE_DIMS
+
+__all__ = [
+    "calibrated_groups",
+    "labelled_path",
+    "observed_post",
+    "posterior_groups",
+    "predicted",
+    "prior_groups",
+    "tree",
+]
+
+
+def tree(groups: dict[str, xr.Dataset]) -> xr.DataTree:
+    """The groups as one DataTree."""
+    return xr.DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
+
+
+def posterior_groups(
+    problem: Problem, posterior: xr.Dataset, rng: np.random.Generator
+) -> dict[str, xr.Dataset]:
+    """Make every group that follows from the posterior, in outcome units.
+
+    Parameters
+    ----------
+    problem
+        What was fitted.
+    posterior
+        ``weights`` (padded) and the noise parameters in typical steps, dims ``(chain, draw, ...)``.
+    rng
+        Randomness of the predictive draws.
+    """
+    continued, inputs, process = (
+        _continued(problem, posterior, rng),
+        problem.inputs,
+        problem.model.process,
+    )
+    weights, noise, weighted, _, path = continued
+    layout = _Layout(posterior["weights"].shape[:2], problem)
+    predictions = layout.outcome(
+        weighted[:, inputs.periods :] + path.future, "post", "counterfactual"
+    )
+    plain = {**{name: noise[name] for name in process.parameters}, "level": path.level}
+    sized = {
+        name: layout.scalar(value * problem.parameter_unit(name)) for name, value in plain.items()
+    }
+    sized |= {name: layout.timed(noise[name], "pre") for name in noise if name not in plain}
+    observed = _observed(problem.panel)
+    groups = (
+        {}
+        if process.heavy
+        else {"log_likelihood": _log_likelihood(problem, continued, layout, observed)}
+    )
+    return {
+        "posterior": xr.Dataset({"weights": layout.donor(weights)} | sized),
+        "posterior_predictive": layout.outcome(
+            weighted[:, : inputs.periods] + path.replicate, "pre", "outcome"
+        ),
+        "predictions": predictions,
+        "effects": effect_draws(
+            observed["predictions_constant_data"]["outcome"], predictions["counterfactual"]
+        ),
+        "log_prior": _log_prior(problem, weights, noise, layout),
+        **observed,
+        **groups,
+    }
+
+
+def _log_likelihood(
+    problem: Problem, continued: "_Continued", layout: "_Layout", observed: dict[str, xr.Dataset]
+) -> xr.Dataset:
+    """``log p(y_t | y_-t, parameters)`` in outcome units, of the pre-periods that have an outcome.
+
+    Not for Student-t noise: given each period's own precision it would be another density, and useless at outliers.
+    """
+    seen, inputs = observed["observed_data"]["outcome"].to_numpy(), problem.inputs
+    density = problem.model.process.log_predictive(
+        continued.noise, continued.residual, inputs.missing
+    )
+    density -= np.log(inputs.step)
+    density += inputs.scale.log_slope(seen)
+    return xr.Dataset(
+        {"outcome": layout.timed(density, "pre").isel(time=~np.isnan(inputs.outcome))}
+    )
+
+
+def predicted(
+    problem: Problem, posterior: xr.Dataset, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The counterfactual alone, and the synthetic unit's mean over the draws, on the model's scale.
+
+    Returns
+    -------
+    tuple
+        Dims ``(chain, draw, post)``, and ``(time,)`` over all times.
+    """
+    inputs = problem.inputs
+    weights, _, weighted, _, path = _continued(problem, posterior, rng)
+    future = inputs.on_scale(weighted[:, inputs.periods :] + path.future)
+    shape = posterior["weights"].shape[:2]
+    return future.reshape(*shape, -1), inputs.on_scale(weighted.mean(0) + path.level.mean())
+
+
+def labelled_path(path: np.ndarray, times: np.ndarray) -> xr.DataArray:
+    """A path with its labels, dims ``(chain, draw, time)``."""
+    sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, path.shape[:2], strict=True)}
+    return xr.DataArray(path, dims=(*SAMPLE_DIMS, "time"), coords={**sample, "time": times})
+
+
+def observed_post(problem: Problem) -> xr.DataArray:
+    """The treated outcome from ``start`` on, dims ``(time,)``."""
+    return problem.panel.treated_outcome.sel(time=problem.panel.post.to_numpy())
+
+
+def calibrated_groups(
+    groups: dict[str, xr.Dataset],
+    found: Placebos,
+    plan: Calibration,
+    problem: Problem,
+    rng: np.random.Generator,
+) -> dict[str, xr.Dataset]:
+    """Predictions and effects inflated by what the donors say, and the group ``calibration`` that says it."""
+    scale, raw = problem.inputs.scale, groups["predictions"]["counterfactual"]
+    seen = np.isfinite(problem.observed)
+    done = plan.inflate(scale.forward(raw.to_numpy()), seen, problem.inputs.step, found.table, rng)
+    counterfactual = raw.copy(data=scale.back(done.path))
+    sample = {dim: raw[dim] for dim in SAMPLE_DIMS}
+    draws = {
+        name: xr.DataArray(values, dims=SAMPLE_DIMS, coords=sample)
+        for name, values in (("kappa", done.kappa), ("lambda", done.lam))
+    }
+    gaps = xr.DataArray(found.gaps, dims=("placebo", "time"))
+    evidence = found.table.rename_axis("placebo").to_xarray().assign({**draws, "gap": gaps})
+    return {
+        "predictions": counterfactual.to_dataset(name="counterfactual"),
+        "predictions_uncalibrated": groups["predictions"],
+        "effects": effect_draws(groups["predictions_constant_data"]["outcome"], counterfactual),
+        "calibration": evidence.assign_attrs(
+            skipped=json.dumps(found.skipped), pooling=done.pooling
+        ),
+    }
+
+
+def prior_groups(problem: Problem, draws: int, rng: np.random.Generator) -> dict[str, xr.Dataset]:
+    """The groups ``prior``, ``prior_predictive`` and ``observed_data``, in outcome units."""
+    inputs, process = problem.inputs, problem.model.process
+    layout = _Layout((1, draws), problem)
+    weights = problem.model.prior.sample(problem.donors, draws, rng)
+    noise = process.sample(draws, rng)
+    path = weights @ inputs.donor_outcomes[: inputs.periods].T + process.simulate(
+        noise, inputs.periods, rng
+    )
+    path += _prior_level(process.level_sd, path, rng)
+    sized = {
+        name: layout.scalar(value * problem.parameter_unit(name)) for name, value in noise.items()
+    }
+    return {
+        "prior": xr.Dataset({"weights": layout.donor(weights), **sized}),
+        "prior_predictive": layout.outcome(path, "pre", "outcome"),
+        "observed_data": _observed(problem.panel)["observed_data"],
+    }
+
+
+def _prior_level(sd: float, path: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw the level; a free one puts each path on the observed mean, which is zero in typical steps."""
+    return (
+        -path.mean(1, keepdims=True) if np.isinf(sd) else sd * rng.standard_normal((len(path), 1))
+    )
+
+
+def _log_prior(
+    problem: Problem, weights: np.ndarray, noise: dict[str, np.ndarray], layout: "_Layout"
+) -> xr.Dataset:
+    priors = problem.model.process.log_prior(noise).items()
+    densities = {name: value - np.log(problem.parameter_unit(name)) for name, value in priors}
+    densities["weights"] = problem.model.prior.log_density(weights, problem.donors)
+    return xr.Dataset({name: layout.scalar(value) for name, value in densities.items()})
+
+
+def _observed(panel: Panel) -> dict[str, xr.Dataset]:
+    """The panel itself, split at ``start``; from these groups a saved fit rebuilds it."""
+    pre, post = panel.pre.to_numpy(), panel.post.to_numpy()
+    series = xr.Dataset(
+        {
+            "donor_outcomes": panel.donor_outcomes,
+            "treated_outcomes": panel.outcomes.sel(unit=list(panel.treated)).rename(unit="treated"),
+        }
+    )
+    outcome = panel.treated_outcome
+    return {
+        "observed_data": xr.Dataset({"outcome": outcome.sel(time=pre)}),
+        "constant_data": series.sel(time=pre),
+        "predictions_constant_data": series.assign(outcome=outcome).sel(time=post),
+    }
+
+
+class _Layout:
+    """Arrays of draws with their labels, in the user's units."""
+
+    def __init__(self, shape: tuple[int, ...], problem: Problem) -> None:
+        panel = problem.panel
+        self._inputs = problem.inputs
+        self._shape = shape
+        self._sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, shape, strict=True)}
+        self._donors = np.array(panel.donors, dtype=object)
+        self._times = {"pre": panel.pre.to_numpy(), "post": panel.post.to_numpy()}
+
+    def scalar(self, values: np.ndarray) -> xr.DataArray:
+        return xr.DataArray(values.reshape(self._shape), dims=SAMPLE_DIMS, coords=self._sample)
+
+    def donor(self, values: np.ndarray) -> xr.DataArray:
+        coords = {**self._sample, "donor": self._donors}
+        return xr.DataArray(
+            values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "donor"), coords=coords
+        )
+
+    def timed(self, values: np.ndarray, half: str) -> xr.DataArray:
+        coords = {**self._sample, "time": self._times[half]}
+        return xr.DataArray(
+            values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "time"), coords=coords
+        )
+
+    def outcome(self, values: np.ndarray, half: str, name: str) -> xr.Dataset:
+        return xr.Dataset({name: self.timed(self._inputs.restore(values), half)})
+
+
+class _Continued(NamedTuple):
+    """A posterior, draw by draw, and what follows from it in typical steps; every array has the draws first.
+
+    ``weights`` are without their padding, ``noise`` are its parameters, ``weighted`` is ``donors @ weights`` over all
+    times, ``residual`` the outcome minus that before ``start``, and ``path`` continues the residual.
+    """
+
+    weights: np.ndarray
+    noise: dict[str, np.ndarray]
+    weighted: np.ndarray
+    residual: np.ndarray
+    path: Continuation
+
+
+def _continued(problem: Problem, posterior: xr.Dataset, rng: np.random.Generator) -> _Continued:
+    inputs, process, count = problem.inputs, problem.model.process, len(problem.donors)
+    weights = posterior["weights"].to_numpy()[..., :count].reshape(-1, count)
+    if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
+        raise PriorError(
+            "O006",
+            "the prior on the weights must be one on the simplex: its draws are negative or do not sum to one.",
+        )
+    noise = {name: posterior[name].to_numpy().reshape(len(weights), -1) for name in process.sampled}
+    noise |= {name: noise[name][:, 0] for name in process.parameters}
+    weighted = weights @ inputs.donor_outcomes.T
+    residual = inputs.outcome - weighted[:, : inputs.periods]
+    if len(inputs.missing):
+        residual[:, inputs.missing] = (
+            posterior[MISSING_RESIDUAL].to_numpy().reshape(len(weights), -1)
+        )
+    path = process.continue_path(noise, residual, len(problem.observed), rng)
+    return _Continued(weights, noise, weighted, residual, path)

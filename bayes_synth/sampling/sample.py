@@ -1,0 +1,102 @@
+"""Sampling a task: which sampler, and what is made of an interrupted or broken run."""
+
+import time
+
+import xarray as xr
+
+from bayes_synth.errors import OptionError, SamplingFailed
+from bayes_synth.sampling.nuts import sample_nutpie, sample_pymc
+from bayes_synth.sampling.partial import cut, leading
+from bayes_synth.sampling.settings import Settings
+from bayes_synth.sampling.task import AbstractTask, Sampled
+from bayes_synth.sampling.threads import single_threaded
+
+__all__ = ["sample"]
+
+
+def sample(task: AbstractTask, settings: Settings, seed: int, *, partial: bool = False) -> Sampled:
+    """Draw from the posterior of the task's model.
+
+    Parameters
+    ----------
+    task
+        The model and its data.
+    settings, seed
+        How to sample, and the sampler's own seed.
+    partial
+        Whether an interrupt leaves the draws that are complete; otherwise it stays a KeyboardInterrupt.
+
+    Returns
+    -------
+    Sampled
+        ``posterior`` and ``sample_stats`` with dims ``(chain, draw)`` and ArviZ's names.
+
+    Raises
+    ------
+    OptionError
+        O001 when the sampler that was asked for cannot sample this model.
+    SamplingFailed
+        S001 when no starting point has a finite density, S002 when the sampler crashed, S004 when draws are missing.
+    KeyboardInterrupt
+        Unless ``partial``.
+    """
+    sampler = _chosen(task, settings)
+    with single_threaded():
+        sampled, interrupted = RUNS[sampler](task, settings, seed)
+    sampled = sampled._replace(sampler=sampler)
+    if interrupted and not partial:
+        raise KeyboardInterrupt
+    if interrupted:
+        return _cut(sampled, settings)
+    _require_all_draws(sampled.posterior, settings)
+    return sampled
+
+
+def _chosen(task: AbstractTask, settings: Settings) -> str:
+    """Name the sampler, the same for every task of one form."""
+    if settings.sampler == "slice" and task.regression is None:
+        raise OptionError(
+            "O001",
+            'sampler="slice" needs a Dirichlet prior, normal noise that is a local level, a trend or iid with half-normal '
+            'priors, and a treated unit without missing outcomes; for this model pass sampler="auto".',
+        )
+    return (
+        settings.sampler
+        if settings.sampler != "auto"
+        else "nutpie"
+        if task.regression is None
+        else "slice"
+    )
+
+
+def _cut(sampled: Sampled, settings: Settings) -> Sampled:
+    """Keep the complete draws of an interrupted run, and say how many they are."""
+    size = settings.size
+    posterior, stats = cut(sampled.posterior, sampled.sample_stats, chains=size.chains)
+    words = (
+        f"interrupted, {posterior.sizes['draw']} of {size.draws} draws in "
+        f"{posterior.sizes['chain']} of {size.chains} chains"
+    )
+    return sampled._replace(posterior=posterior, sample_stats=stats, partial=words)
+
+
+def _sample_slice(task: AbstractTask, settings: Settings, seed: int) -> tuple[Sampled, bool]:
+    from bayes_synth.sampling.slice import sample_chains
+
+    assert task.regression is not None
+    began = time.perf_counter()
+    posterior, stats, interrupted = sample_chains(task.regression, settings, seed)
+    return Sampled(posterior, stats, 0.0, time.perf_counter() - began), interrupted
+
+
+RUNS = {"slice": _sample_slice, "nutpie": sample_nutpie, "pymc": sample_pymc}
+
+
+def _require_all_draws(posterior: xr.Dataset, settings: Settings) -> None:
+    """Refuse a chain that broke off: it comes back padded with NaN, which no later comparison would notice."""
+    complete, size = leading(posterior), settings.size
+    if (complete < size.draws).any() or len(complete) < size.chains:
+        raise SamplingFailed(
+            "S004",
+            f"every chain must hold {size.draws} finite draws, got {complete.tolist()}: run the fit again.",
+        )
