@@ -29,9 +29,13 @@ def measure(fits: int, backend: str, jobs: int) -> dict[str, str]:
     """One row of the table."""
     row = {"fits": f"{fits:,}", "backend": backend, "jobs": str(jobs)}
     try:
-        found = run_worker(sys.executable, "batch_worker.py", {"fits": fits, "backend": backend, "jobs": jobs})
+        found = run_worker(
+            sys.executable, "batch_worker.py", {"fits": fits, "backend": backend, "jobs": jobs}
+        )
     except WorkerError as error:
-        return row | {label: "-" for label, _ in COLUMNS.values()} | {"wall time, s": f"**{error}**"}
+        return (
+            row | {label: "-" for label, _ in COLUMNS.values()} | {"wall time, s": f"**{error}**"}
+        )
     found["each"] = found["cores"] / fits
     return row | {label: format(found[name], form) for name, (label, form) in COLUMNS.items()}
 
@@ -47,7 +51,9 @@ def main() -> None:
         rows.append(measure(fits, backend, jobs))
         print(" | ".join(rows[-1].values()), flush=True)
     command = " ".join(["uv run python tests/benchmarks/batch.py", *sys.argv[1:]])
-    write_between("performance.md", "batch", f"{caution(busy)}{WORDS}\n\n{table(rows)}\n\n{footer(command)}")
+    write_between(
+        "performance.md", "batch", f"{caution(busy)}{WORDS}\n\n{table(rows)}\n\n{footer(command)}"
+    )
 
 
 if __name__ == "__main__":

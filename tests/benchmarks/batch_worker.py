@@ -54,7 +54,10 @@ def backend(name: str, jobs: int) -> Iterator[None]:
 
 def used() -> dict[str, float]:
     """Core seconds of this process and its workers, its largest resident set, and the largest worker's now, in MB."""
-    own, workers = resource.getrusage(resource.RUSAGE_SELF), psutil.Process().children(recursive=True)
+    own, workers = (
+        resource.getrusage(resource.RUSAGE_SELF),
+        psutil.Process().children(recursive=True),
+    )
     times = [worker.cpu_times() for worker in workers]
     return {
         "cores": own.ru_utime + own.ru_stime + sum(spent.user + spent.system for spent in times),
@@ -71,7 +74,9 @@ def main() -> None:
         sys.path.remove(str(HERE))
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, backend(given["backend"], given["jobs"]):
-        found = bs.fit_many(islice(tasks(), given["fits"]), store=folder, progressbar=False, random_seed=1)
+        found = bs.fit_many(
+            islice(tasks(), given["fits"]), store=folder, progressbar=False, random_seed=1
+        )
         wall, spent = time.perf_counter() - began, used()
     answer(wall=wall, fine=int(found.table["ok"].sum()), failed=len(found.failures), **spent)
 

@@ -32,7 +32,15 @@ PRE, POST, NEAR = 40, 10, 8
 UNSEEN = 1000
 """Thresholds were set on smaller seeds."""
 REFITTING = ("leave_one_out", "backdating", "placebo_in_space", "anticipation", "prior_sensitivity")
-LOOKING = ("fit_quality", "overfitting", "convex_hull", "likeness", "concentration", "detectable", "hidden_bias")
+LOOKING = (
+    "fit_quality",
+    "overfitting",
+    "convex_hull",
+    "likeness",
+    "concentration",
+    "detectable",
+    "hidden_bias",
+)
 CALIBRATED = bs.SyntheticControl(calibrate=bs.Calibration(draws=200, tune=200))
 SMALL = {"draws": 500, "tune": 500, "chains": 2, "cores": 1, "progressbar": False}
 
@@ -51,7 +59,9 @@ def solid(seed: int) -> Drawn:
     of demeaned simplex least squares is .01 to .19 of it, .09 at the median.
     """
     rng = np.random.default_rng(seed)
-    panel = bs.simulate(donors=30, factors=2, pre=PRE, post=POST, noise=0.5, active=1, random_seed=rng).panel
+    panel = bs.simulate(
+        donors=30, factors=2, pre=PRE, post=POST, noise=0.5, active=1, random_seed=rng
+    ).panel
     donors = panel.donor_outcomes.to_pandas()
     moves = donors[:PRE] - donors[:PRE].mean()
     typical = (moves**2).mean().rank().sub(len(moves.columns) / 2).abs().idxmin()
@@ -59,7 +69,9 @@ def solid(seed: int) -> Drawn:
     weights = pd.Series(0.0, donors.columns)
     weights[near] = rng.dirichlet(np.full(NEAR, 2.0))
     treated = donors @ weights + 0.5 * rng.standard_normal(PRE + POST)
-    return Drawn(bs.Panel.from_wide(donors.assign(treated=treated), treated="treated", start=PRE), weights)
+    return Drawn(
+        bs.Panel.from_wide(donors.assign(treated=treated), treated="treated", start=PRE), weights
+    )
 
 
 def few_periods(seed: int) -> bs.Panel:
@@ -75,7 +87,9 @@ def pure_noise(seed: int) -> bs.Panel:
 def changed(panel: bs.Panel, unit: str, path: np.ndarray) -> bs.Panel:
     """The panel with a path added to one unit, in units of its own sd before the start."""
     sd = float(panel.outcomes.sel(unit=unit, time=panel.pre.to_numpy()).std())
-    return added(panel, unit, xr.DataArray(sd * path, dims="time", coords={"time": panel.outcomes["time"]}))
+    return added(
+        panel, unit, xr.DataArray(sd * path, dims="time", coords={"time": panel.outcomes["time"]})
+    )
 
 
 def added(panel: bs.Panel, unit: str, extra: xr.DataArray | float) -> bs.Panel:
@@ -144,16 +158,29 @@ class Planted(NamedTuple):
 
 PLAIN = bs.SyntheticControl(calibrate=False)
 DESIGNS = (
-    Planted("clean: a solid study", lambda seed: solid(seed).panel, ("screen", *LOOKING, *REFITTING)),
-    Planted("anticipation: half a sd from four periods before start on", anticipates, ("anticipation",)),
+    Planted(
+        "clean: a solid study", lambda seed: solid(seed).panel, ("screen", *LOOKING, *REFITTING)
+    ),
+    Planted(
+        "anticipation: half a sd from four periods before start on", anticipates, ("anticipation",)
+    ),
     Planted("drift: half a sd over ten periods before start", drifts, ("backdating",)),
-    Planted("contaminated donor: two sd from start on", contaminated, ("screen", "placebo_in_space")),
+    Planted(
+        "contaminated donor: two sd from start on", contaminated, ("screen", "placebo_in_space")
+    ),
     Planted("largest donor breaks at start by one sd", breaks, ("screen", "placebo_in_space")),
     Planted("largest donor treated too: growing to two sd", grows, ("screen", "placebo_in_space")),
     Planted("above all donors", above, ("convex_hull",), PLAIN),
     Planted("moves more than all donors", restless, ("convex_hull",), PLAIN),
-    Planted("60 donors of pure noise, 15 periods", pure_noise, ("overfitting", "fit_quality"), PLAIN),
-    Planted("clean, few periods: 60 donors, 15 periods, three with weight", few_periods, ("screen", *LOOKING), PLAIN),
+    Planted(
+        "60 donors of pure noise, 15 periods", pure_noise, ("overfitting", "fit_quality"), PLAIN
+    ),
+    Planted(
+        "clean, few periods: 60 donors, 15 periods, three with weight",
+        few_periods,
+        ("screen", *LOOKING),
+        PLAIN,
+    ),
 )
 
 
@@ -189,7 +216,9 @@ def collected(store: Path, seeds: range, only: list[str]) -> list[dict[str, Any]
         for k, design in enumerate(DESIGNS)
         if (design.design, seed) not in known and design.design.startswith(tuple(only))
     )
-    pool = joblib.Parallel(n_jobs=joblib.cpu_count(), return_as="generator_unordered", pre_dispatch="n_jobs")
+    pool = joblib.Parallel(
+        n_jobs=joblib.cpu_count(), return_as="generator_unordered", pre_dispatch="n_jobs"
+    )
     with store.open("a") as file:
         for row in pool(jobs):
             done.append(row)
@@ -200,7 +229,10 @@ def collected(store: Path, seeds: range, only: list[str]) -> list[dict[str, Any]
 
 def tables(done: list[dict[str, Any]]) -> str:
     """Alarms by planted problem and by check; for a problem that two checks are meant for, also either of them."""
-    lines = ["| design | check | not applicable | caution | fail | alarms |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| design | check | not applicable | caution | fail | alarms |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for design in DESIGNS:
         rows = [row["verdicts"] for row in done if row["design"] == design.design]
         lines += [f"| {design.design} | {line} |" for line in _lines(rows, design)]
@@ -210,7 +242,9 @@ def tables(done: list[dict[str, Any]]) -> str:
 def _lines(rows: list[dict[str, str]], design: Planted) -> Iterator[str]:
     for name in design.asked:
         answers = [row[name] for row in rows]
-        none, cautions, fails = (answers.count(verdict) for verdict in ("not applicable", "caution", "fail"))
+        none, cautions, fails = (
+            answers.count(verdict) for verdict in ("not applicable", "caution", "fail")
+        )
         yield f"`{name}` | {none or ''} | {cautions or ''} | {fails or ''} | {cautions + fails} of {len(rows)}"
     if len(design.asked) == 2:
         either = sum(bool({"caution", "fail"} & set(row.values())) for row in rows)
@@ -221,7 +255,10 @@ def cost() -> str:
     """Seconds of every check on Proposition 99, by the clock and of the processor."""
     busy, began = load(), (time.perf_counter(), time.process_time())
     fit = bs.SyntheticControl().fit(bs.load_dataset("prop99"), random_seed=1, progressbar=False)
-    lines = ["| on Proposition 99 | refits | clock, s | processor, s |", "| --- | --- | --- | --- |"]
+    lines = [
+        "| on Proposition 99 | refits | clock, s | processor, s |",
+        "| --- | --- | --- | --- |",
+    ]
     for name in ("fit", *LOOKING, *REFITTING):
         before = len(refits.KNOWN.get(fit, ()))
         if name != "fit":
@@ -247,9 +284,17 @@ def main() -> None:
         write_between("checks.md", "checks-cost", cost())
     if options.store:
         found = tables(
-            collected(options.store, range(options.first, options.first + options.simulations), options.only)
+            collected(
+                options.store,
+                range(options.first, options.first + options.simulations),
+                options.only,
+            )
         )
-        write_between("checks.md", "checks", f"{found}\n\n{footer(f'python {COMMAND} --simulations N --store FILE')}")
+        write_between(
+            "checks.md",
+            "checks",
+            f"{found}\n\n{footer(f'python {COMMAND} --simulations N --store FILE')}",
+        )
 
 
 if __name__ == "__main__":

@@ -29,7 +29,11 @@ def measured(backends: list[str]) -> Iterator[dict[str, float | str]]:
 
 def rows(found: list[dict[str, float | str]]) -> Iterator[dict[str, str]]:
     """Measured and modelled, with the coordinator's cost taken from the tasks that cost nothing."""
-    free = {(row["backend"], row["workers"]): row["wall"] / row["fits"] for row in found if row["seconds"] == 0}
+    free = {
+        (row["backend"], row["workers"]): row["wall"] / row["fits"]
+        for row in found
+        if row["seconds"] == 0
+    }
     for row in found:
         each, workers, fits = free[row["backend"], row["workers"]], row["workers"], row["fits"]
         model = f"{fits * max(row['seconds'] / workers, each):.1f}" if row["seconds"] else ""

@@ -42,8 +42,16 @@ def parts() -> dict[str, float]:
     """What one fit costs: seconds of the first in a process and of another, bytes that travel there and back."""
     first, *others = islice(tasks(), 21)
     timed = [_timed(task, "summary") for task in (first, *others)]
-    sizes = {keep: len(pickle.dumps(run(first.key, first, 1, keep))) for keep in ("summary", "draws", "full")}
-    return {"first": timed[0], "fit": float(np.median(timed[1:])), "task": len(pickle.dumps(first)), **sizes}
+    sizes = {
+        keep: len(pickle.dumps(run(first.key, first, 1, keep)))
+        for keep in ("summary", "draws", "full")
+    }
+    return {
+        "first": timed[0],
+        "fit": float(np.median(timed[1:])),
+        "task": len(pickle.dumps(first)),
+        **sizes,
+    }
 
 
 def _timed(task: bs.FitTask, keep: Any) -> float:

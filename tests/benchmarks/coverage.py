@@ -21,14 +21,24 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="every panel, model and design")
-    parser.add_argument("--report", action="store_true", help="write the page from what is stored, run nothing")
+    parser.add_argument(
+        "--report", action="store_true", help="write the page from what is stored, run nothing"
+    )
     parser.add_argument("--store", type=Path, default=STORE)
     parser.add_argument("--panels", nargs="*", help="only these panels", choices=[*PANELS, "none"])
     parser.add_argument("--models", nargs="*", help="only these models", choices=list(MODELS))
-    parser.add_argument("--designs", nargs="*", help="only these designs", choices=[*DESIGNS, "none"])
-    parser.add_argument("--peers", nargs="*", help="only these other libraries", choices=[*PEERS, "none"])
-    parser.add_argument("--peer-units", type=int, help="at most so many placebos per panel for each of them")
-    parser.add_argument("--replications", type=int, help="of every design, instead of its own number")
+    parser.add_argument(
+        "--designs", nargs="*", help="only these designs", choices=[*DESIGNS, "none"]
+    )
+    parser.add_argument(
+        "--peers", nargs="*", help="only these other libraries", choices=[*PEERS, "none"]
+    )
+    parser.add_argument(
+        "--peer-units", type=int, help="at most so many placebos per panel for each of them"
+    )
+    parser.add_argument(
+        "--replications", type=int, help="of every design, instead of its own number"
+    )
     parser.add_argument("--minutes", type=float, default=300, help="start no fit after so many")
     options = parser.parse_args()
     panels = tuple(p for p in options.panels or (PANELS if options.full else SHORT) if p != "none")
@@ -36,7 +46,11 @@ def main() -> None:
     designs = tuple(d for d in options.designs or (DESIGNS if options.full else ()) if d != "none")
     peers = tuple(p for p in options.peers or (PEERS if options.full else ()) if p != "none")
     if not options.report:
-        work(real_jobs(panels, models) + simulated_jobs(designs, options.replications), options.store, options.minutes)
+        work(
+            real_jobs(panels, models) + simulated_jobs(designs, options.replications),
+            options.store,
+            options.minutes,
+        )
         work_peers(panels, peers, options.store, options.minutes, options.peer_units)
     fits = scored(list(read(options.store / FITS)))
     write(fits, list(read(options.store / FILE)))

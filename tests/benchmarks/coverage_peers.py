@@ -25,23 +25,34 @@ CHUNK = 8
 def placebo_job(source: str, unit: str) -> dict[str, Any]:
     """A donor as if treated, as the peers' workers take it; raises DesignError if it cannot be one."""
     panel = PANELS[source]().as_if_treated(unit)
-    series = {"outcome": panel.treated_outcome.to_numpy().tolist(), "donors": panel.donor_outcomes.to_numpy().tolist()}
+    series = {
+        "outcome": panel.treated_outcome.to_numpy().tolist(),
+        "donors": panel.donor_outcomes.to_numpy().tolist(),
+    }
     return {**series, "pre": len(panel.pre)}
 
 
 def work_peers(
-    panels: tuple[str, ...], peers: tuple[str, ...], store: Path, minutes: float, most: int | None = None
+    panels: tuple[str, ...],
+    peers: tuple[str, ...],
+    store: Path,
+    minutes: float,
+    most: int | None = None,
 ) -> None:
     """Ask every peer for what is not stored yet, on every core, until the time is over; ``most`` units per panel."""
     store.mkdir(parents=True, exist_ok=True)
     done = {(row["peer"], row["source"], row["unit"]) for row in read(store / FILE)}
-    todo = [chunk for panel in panels for peer in peers for chunk in _chunks(peer, panel, done, most)]
+    todo = [
+        chunk for panel in panels for peer in peers for chunk in _chunks(peer, panel, done, most)
+    ]
     for peer in sorted({chunk[0][0] for chunk in todo}):
         intervals(peer, [])  # makes its environment, once
     end = time.monotonic() + 60 * minutes
     with (store / FILE).open("a") as file:
         file.write("\n" if done else "")
-        pool = joblib.Parallel(n_jobs=joblib.cpu_count(), backend="threading", return_as="generator_unordered")
+        pool = joblib.Parallel(
+            n_jobs=joblib.cpu_count(), backend="threading", return_as="generator_unordered"
+        )
         for rows in pool(joblib.delayed(_ask)(chunk, end) for chunk in todo):
             file.writelines(json.dumps(row) + "\n" for row in rows)
             file.flush()
@@ -50,7 +61,11 @@ def work_peers(
 def _chunks(
     peer: str, source: str, done: set[tuple[str, str, str]], most: int | None
 ) -> Iterator[list[tuple[str, str, str]]]:
-    todo = [(peer, source, unit) for unit in PANELS[source]().donors[:most] if (peer, source, unit) not in done]
+    todo = [
+        (peer, source, unit)
+        for unit in PANELS[source]().donors[:most]
+        if (peer, source, unit) not in done
+    ]
     yield from (todo[i : i + CHUNK] for i in range(0, len(todo), CHUNK))
 
 
@@ -75,7 +90,9 @@ def _ask(chunk: list[tuple[str, str, str]], end: float) -> list[dict[str, Any]]:
 
 def peer_table(fits: pd.DataFrame, answers: list[dict[str, Any]]) -> str:
     """Coverage and score by panel, of every peer on the placebos that it answered, and ours on the same ones."""
-    asked = pd.DataFrame(answers).reindex(columns=["peer", "source", "unit", "mean", "lower", "upper", "reason"])
+    asked = pd.DataFrame(answers).reindex(
+        columns=["peer", "source", "unit", "mean", "lower", "upper", "reason"]
+    )
     ours = fits[["source", "unit", "pre_sd", "truth", "covered 0.95", "score"]]
     both = asked.merge(ours, on=["source", "unit"])
     both["theirs"] = interval_score(both["lower"], both["upper"], both["truth"]) / both["pre_sd"]
@@ -83,7 +100,10 @@ def peer_table(fits: pd.DataFrame, answers: list[dict[str, Any]]) -> str:
     lines, ratios = [], []
     for source, part in fits.groupby("source", sort=False):
         theirs = {peer: both[(both["source"] == source) & (both["peer"] == peer)] for peer in PEERS}
-        best = min((theirs[peer] for peer in RIVALS), key=lambda rows: rows["theirs"].mean() if len(rows) else np.inf)
+        best = min(
+            (theirs[peer] for peer in RIVALS),
+            key=lambda rows: rows["theirs"].mean() if len(rows) else np.inf,
+        )
         ratios.append(best["score"].mean() / best["theirs"].mean())
         ours = f"{part['covered 0.95'].mean():.2f} / {part['score'].mean():.2f}"
         cells = {peer: _cell(answers, len(part)) for peer, answers in theirs.items()}
@@ -98,7 +118,9 @@ def _cell(part: pd.DataFrame, placebos: int) -> str:
     if not len(answered):
         return "-"
     some = f" ({len(answered)} of {placebos}; ours there {answered['score'].mean():.2f})"
-    return f"{answered['held'].mean():.2f} / {answered['theirs'].mean():.2f}" + some * (len(answered) < placebos)
+    return f"{answered['held'].mean():.2f} / {answered['theirs'].mean():.2f}" + some * (
+        len(answered) < placebos
+    )
 
 
 def _reasons(asked: pd.DataFrame) -> Iterator[str]:
@@ -106,5 +128,9 @@ def _reasons(asked: pd.DataFrame) -> Iterator[str]:
     for peer, facts in PEERS.items():
         part = asked[asked["peer"] == peer]
         missing = part["reason"].dropna().str.slice(0, 160).value_counts()
-        why = "; ".join(f"{count} of {len(part)} without: {reason}" for reason, count in missing.head(3).items())
-        yield f"- {peer} ({', '.join(facts.requirements)}): {facts.method}." + f" {why}." * bool(why)
+        why = "; ".join(
+            f"{count} of {len(part)} without: {reason}" for reason, count in missing.head(3).items()
+        )
+        yield f"- {peer} ({', '.join(facts.requirements)}): {facts.method}." + f" {why}." * bool(
+            why
+        )

@@ -35,7 +35,9 @@ def write(fits: pd.DataFrame, answers: Sequence[dict[str, Any]]) -> None:
         write_between("calibration.md", "simulations", simulation_table(simulated))
     settled = default["ok"].astype(bool).mean() if len(default) else float("nan")
     command = footer("python tests/benchmarks/coverage.py --full")
-    models = "; ".join(f"{name}: {size}" for name, size in real.groupby("model", sort=False).size().items())
+    models = "; ".join(
+        f"{name}: {size}" for name, size in real.groupby("model", sort=False).size().items()
+    )
     note = f"{command} Placebos: {models}. Converged: {settled:.1%} of the default model's."
     write_between("calibration.md", "footer", note)
 
@@ -51,12 +53,16 @@ def scored(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     fits = pd.DataFrame([row for row in rows if "bounds" in row])
     fits["real"] = ~fits["unit"].str.fullmatch(r"\d+")
     for level in LEVELS:
-        low, high = (fits["bounds"].map(lambda b, i=i, level=level: b[str(level)][i]) for i in (0, 1))
+        low, high = (
+            fits["bounds"].map(lambda b, i=i, level=level: b[str(level)][i]) for i in (0, 1)
+        )
         fits[f"low {level}"], fits[f"high {level}"] = low, high
         fits[f"covered {level}"] = (low <= fits["truth"]) & (fits["truth"] <= high)
         fits[f"pointwise {level}"] = fits["pointwise"].map(lambda p, level=level: p[str(level)])
     fits["width"] = (fits["high 0.95"] - fits["low 0.95"]) / fits["pre_sd"]
-    fits["score"] = interval_score(fits["low 0.95"], fits["high 0.95"], fits["truth"]) / fits["pre_sd"]
+    fits["score"] = (
+        interval_score(fits["low 0.95"], fits["high 0.95"], fits["truth"]) / fits["pre_sd"]
+    )
     fits["raw low"], fits["raw high"] = fits["uncalibrated"].str[0], fits["uncalibrated"].str[1]
     for name in ("mean", "simplex", "sdid"):
         fits[f"error {name}"] = (fits[name] - fits["truth"]) / fits["pre_sd"]
@@ -72,7 +78,9 @@ def panel_table(fits: pd.DataFrame) -> str:
     lines = [_panel_line(name, part) for name, part in fits.groupby("source", sort=False)]
     pooled = _panel_line("**all**", fits)
     bands = {f"{level:.0%}": bootstrap(fits[f"covered {level}"]) for level in LEVELS}
-    pooled |= {name: f"{pooled[name]} ({low:.2f}-{high:.2f})" for name, (low, high) in bands.items()}
+    pooled |= {
+        name: f"{pooled[name]} ({low:.2f}-{high:.2f})" for name, (low, high) in bands.items()
+    }
     return table([*lines, pooled])
 
 
@@ -80,7 +88,9 @@ def _panel_line(name: str, part: pd.DataFrame) -> dict[str, str]:
     return {
         "panel (placebos)": f"{name} ({len(part)})",
         **{f"{level:.0%}": f"{part[f'covered {level}'].mean():.2f}" for level in LEVELS},
-        "pointwise 50/80/90/95": " ".join(f"{part[f'pointwise {level}'].mean():.2f}" for level in LEVELS),
+        "pointwise 50/80/90/95": " ".join(
+            f"{part[f'pointwise {level}'].mean():.2f}" for level in LEVELS
+        ),
         "score": f"{part['score'].mean():.2f}",
         "CRPS": f"{(part['crps'] / part['pre_sd']).mean():.3f}",
         "median width": f"{part['width'].median():.2f}",
@@ -104,7 +114,10 @@ def estimator_table(fits: pd.DataFrame) -> str:
         "simplex": "error simplex",
     }
     parts = list(fits.groupby("source", sort=False))
-    lines = [{"panel": name} | {n: f"{rms(part[c]):.3f}" for n, c in names.items()} for name, part in parts]
+    lines = [
+        {"panel": name} | {n: f"{rms(part[c]):.3f}" for n, c in names.items()}
+        for name, part in parts
+    ]
     mean = {n: f"{np.mean([rms(part[c]) for _, part in parts]):.3f}" for n, c in names.items()}
     return table([*lines, {"panel": "**mean over panels**"} | mean])
 
@@ -119,7 +132,9 @@ def power_table(fits: pd.DataFrame) -> str:
     lines = []
     for name, part in fits.groupby("source", sort=False):
         sds = {f"{size:g} sd": f"{power(part, size * part['pre_sd']):.2f}" for size in EFFECTS}
-        lifts = {f"{lift:.0%}": f"{power(part, lift * part['pre_mean'].abs()):.2f}" for lift in LIFTS}
+        lifts = {
+            f"{lift:.0%}": f"{power(part, lift * part['pre_mean'].abs()):.2f}" for lift in LIFTS
+        }
         lines.append({"panel": name, **sds, **lifts})
     return table(lines)
 
@@ -148,15 +163,28 @@ def selected_table(fits: pd.DataFrame) -> str:
 
 def model_table(fits: pd.DataFrame) -> str:
     """Coverage and score of every model on the panels that all of them were fitted to."""
-    models = {name: set(fits.loc[fits["model"] == name, "source"]) for name in MODELS if name in set(fits["model"])}
+    models = {
+        name: set(fits.loc[fits["model"] == name, "source"])
+        for name in MODELS
+        if name in set(fits["model"])
+    }
     shared = set.intersection(*models.values())
     lines = []
     for name in models:
         part = fits[(fits["model"] == name) & fits["source"].isin(shared)]
         scores = part.groupby("source")["score"].mean()
         covered = {f"{level:.0%}": f"{part[f'covered {level}'].mean():.2f}" for level in LEVELS}
-        lines.append({"model": name, "units": len(part), **covered, "score (mean of panels)": f"{scores.mean():.2f}"})
-    note = " (The last one must fail: it shows that the scoreboard can.)" if NEGATIVE in models else ""
+        lines.append(
+            {
+                "model": name,
+                "units": len(part),
+                **covered,
+                "score (mean of panels)": f"{scores.mean():.2f}",
+            }
+        )
+    note = (
+        " (The last one must fail: it shows that the scoreboard can.)" if NEGATIVE in models else ""
+    )
     return table(lines) + f"\n\nOn {', '.join(sorted(shared))}.{note}"
 
 
@@ -193,12 +221,25 @@ def picture(fits: pd.DataFrame, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(5.5, 5))
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     for name, part in fits.groupby("source", sort=False):
-        axes.plot(LEVELS, [part[f"covered {level}"].mean() for level in LEVELS], marker="o", alpha=0.5, label=name)
+        axes.plot(
+            LEVELS,
+            [part[f"covered {level}"].mean() for level in LEVELS],
+            marker="o",
+            alpha=0.5,
+            label=name,
+        )
     mean = np.array([fits[f"covered {level}"].mean() for level in LEVELS])
     bands = np.array([bootstrap(fits[f"covered {level}"]) for level in LEVELS]).T
     error = np.abs(bands - mean)
     axes.errorbar(
-        LEVELS, mean, error, color="black", marker="s", capsize=4, linewidth=2, label="all (95% bootstrap band)"
+        LEVELS,
+        mean,
+        error,
+        color="black",
+        marker="s",
+        capsize=4,
+        linewidth=2,
+        label="all (95% bootstrap band)",
     )
     axes.set(xlim=(0.4, 1.02), ylim=(0.3, 1.02), xlabel="Nominal probability of the interval")
     axes.set_ylabel("Share of placebos whose interval holds zero")

@@ -32,13 +32,23 @@ class Job(NamedTuple):
 
 def real_jobs(panels: tuple[str, ...], models: tuple[str, ...]) -> list[Job]:
     """Every donor of every panel, none sampled."""
-    return [Job(panel, model, donor) for model in models for panel in panels for donor in PANELS[panel]().donors]
+    return [
+        Job(panel, model, donor)
+        for model in models
+        for panel in panels
+        for donor in PANELS[panel]().donors
+    ]
 
 
 def simulated_jobs(designs: tuple[str, ...], replications: int | None) -> list[Job]:
     """Replications interleaved over the designs, so that a run cut short has as many of each."""
     counts = {name: replications or DESIGNS[name].replications for name in designs}
-    return [Job(d, "default", str(i)) for i in range(max(counts.values(), default=0)) for d in designs if i < counts[d]]
+    return [
+        Job(d, "default", str(i))
+        for i in range(max(counts.values(), default=0))
+        for d in designs
+        if i < counts[d]
+    ]
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -53,12 +63,19 @@ def run(job: Job) -> dict[str, Any]:
     else:
         panel, truth = DESIGNS[job.source].draw(np.random.default_rng(seed))
         scores = score_fit(panel, job.model, truth=truth, seed=seed, draws=SIMULATION_DRAWS)
-    return {**job._asdict(), **scores, "spec": specification(job.model), "seconds": time.perf_counter() - began}
+    return {
+        **job._asdict(),
+        **scores,
+        "spec": specification(job.model),
+        "seconds": time.perf_counter() - began,
+    }
 
 
 def specification(model: str) -> str:
     """Digest of a model's specification: answers of one that has been changed since are not counted."""
-    return hashlib.sha256(json.dumps(to_spec(MODELS[model]), sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(to_spec(MODELS[model]), sort_keys=True).encode()).hexdigest()[
+        :12
+    ]
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
@@ -80,12 +97,19 @@ def work(jobs: list[Job], store: Path, minutes: float) -> None:
     print(f"{len(jobs) - len(todo)} of {len(jobs)} fits are stored, {len(todo)} to go", flush=True)
     with (store / FITS).open("a") as file:
         file.write("\n" if done else "")
-        pool = joblib.Parallel(n_jobs=joblib.cpu_count(), return_as="generator_unordered", pre_dispatch="n_jobs")
-        for count, row in enumerate(pool(joblib.delayed(run)(job) for job in _until(todo, began + 60 * minutes)), 1):
+        pool = joblib.Parallel(
+            n_jobs=joblib.cpu_count(), return_as="generator_unordered", pre_dispatch="n_jobs"
+        )
+        for count, row in enumerate(
+            pool(joblib.delayed(run)(job) for job in _until(todo, began + 60 * minutes)), 1
+        ):
             file.write(json.dumps(row) + "\n")
             file.flush()
             if count % 20 == 0:
-                print(f"{count} of {len(todo)} after {(time.monotonic() - began) / 60:.1f} min", flush=True)
+                print(
+                    f"{count} of {len(todo)} after {(time.monotonic() - began) / 60:.1f} min",
+                    flush=True,
+                )
 
 
 def _until(jobs: list[Job], end: float) -> Iterator[Job]:

@@ -21,7 +21,9 @@ MODELS: dict[str, bs.SyntheticControl] = {
 }
 
 
-def score_fit(panel: bs.Panel, model: str, *, truth: float, seed: int, draws: int = 1000) -> dict[str, Any]:
+def score_fit(
+    panel: bs.Panel, model: str, *, truth: float, seed: int, draws: int = 1000
+) -> dict[str, Any]:
     """Fit through the public API and score against the true average effect, in outcome units."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.errors.ConvergenceWarning)  # recorded below as ``ok``

@@ -33,7 +33,9 @@ def examine(name: str, folder: Path) -> tuple[bs.Fit, Checks, float]:
 def rows(found: dict[str, tuple[bs.Fit, Checks, float]]) -> list[dict[str, str]]:
     """One row per question, one column per panel."""
     names = [check.name for check in next(iter(found.values()))[1]]
-    lines = [{"": f"`{name}`"} | {p: c[name].verdict for p, (_, c, _) in found.items()} for name in names]
+    lines = [
+        {"": f"`{name}`"} | {p: c[name].verdict for p, (_, c, _) in found.items()} for name in names
+    ]
     return [
         *effects(found),
         *lines,
@@ -43,13 +45,23 @@ def rows(found: dict[str, tuple[bs.Fit, Checks, float]]) -> list[dict[str, str]]
 
 def effects(found: dict[str, tuple[bs.Fit, Checks, float]]) -> list[dict[str, str]]:
     """What is being examined."""
-    lines: list[dict[str, str]] = [{"": "average effect (95 %)"}, {"": "probability of its sign"}, {"": "kappa"}]
+    lines: list[dict[str, str]] = [
+        {"": "average effect (95 %)"},
+        {"": "probability of its sign"},
+        {"": "kappa"},
+    ]
     for name, (fit, _, _) in found.items():
         effect = fit.effect("average")
         lower, upper = effect.interval(0.95).to_numpy()
         lines[0][name] = f"{float(effect.draws.median()):.3g} [{lower:.3g}, {upper:.3g}]"
-        lines[1][name] = f"{max(float(effect.probability(below=0)), float(effect.probability(above=0))):.3f}"
-        lines[2][name] = f"{float(fit.calibration.kappa.median()):.2f}" if fit.calibration.kappa is not None else "none"
+        lines[1][name] = (
+            f"{max(float(effect.probability(below=0)), float(effect.probability(above=0))):.3f}"
+        )
+        lines[2][name] = (
+            f"{float(fit.calibration.kappa.median()):.2f}"
+            if fit.calibration.kappa is not None
+            else "none"
+        )
     return lines
 
 
@@ -62,11 +74,15 @@ def main() -> None:
     found = {}
     for name in PANELS:
         found[name] = examine(name, options.folder)
-        print(name, f"{found[name][2]:.1f} s", {c.name: c.verdict for c in found[name][1]}, flush=True)
+        print(
+            name, f"{found[name][2]:.1f} s", {c.name: c.verdict for c in found[name][1]}, flush=True
+        )
     for name, (_, checks, _) in found.items():
         print(f"\n{name}", *(f"{c.name}: {c.verdict}: {c.reason}" for c in checks), sep="\n  ")
     command = " ".join(["uv run python tests/benchmarks/cross_examination.py", *sys.argv[1:]])
-    write_between("checks.md", "panels", f"{caution(busy)}{table(rows(found))}\n\n{footer(command)}")
+    write_between(
+        "checks.md", "panels", f"{caution(busy)}{table(rows(found))}\n\n{footer(command)}"
+    )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ BURN_IN = 200
 """Periods thrown away before an AR(2) counts as stationary."""
 
 
-def ar1(rng: np.random.Generator, rho: float | np.ndarray, periods: int, series: int, sd: float = 1.0) -> np.ndarray:
+def ar1(
+    rng: np.random.Generator, rho: float | np.ndarray, periods: int, series: int, sd: float = 1.0
+) -> np.ndarray:
     """Stationary AR(1) paths whose innovations have this sd, shape ``(periods, series)``."""
     path = sd * rng.standard_normal((periods, series))
     path[0] /= np.sqrt(1 - np.square(rho))
@@ -46,7 +48,9 @@ def unit_ar1(rng: np.random.Generator, rho: float, periods: int, series: int) ->
     return ar1(rng, rho, periods, series, float(np.sqrt(1 - rho**2)))
 
 
-def unit_ar2(rng: np.random.Generator, first: float, second: float, periods: int, series: int) -> np.ndarray:
+def unit_ar2(
+    rng: np.random.Generator, first: float, second: float, periods: int, series: int
+) -> np.ndarray:
     """Stationary AR(2) paths of variance one."""
     variance = (1 - second) / ((1 + second) * ((1 - second) ** 2 - first**2))
     path = rng.standard_normal((BURN_IN + periods, series)) / np.sqrt(variance)
@@ -55,10 +59,14 @@ def unit_ar2(rng: np.random.Generator, first: float, second: float, periods: int
     return path[BURN_IN:]
 
 
-def as_panel(treated: np.ndarray, donors: np.ndarray, pre: int, times: pd.Index | None = None) -> bs.Panel:
+def as_panel(
+    treated: np.ndarray, donors: np.ndarray, pre: int, times: pd.Index | None = None
+) -> bs.Panel:
     """A panel whose treated unit ``treated`` is treated after ``pre`` periods."""
     index = pd.RangeIndex(1, len(donors) + 1) if times is None else times
-    table = pd.DataFrame(donors, index=index, columns=[f"donor_{j:02d}" for j in range(1, donors.shape[1] + 1)])
+    table = pd.DataFrame(
+        donors, index=index, columns=[f"donor_{j:02d}" for j in range(1, donors.shape[1] + 1)]
+    )
     return bs.Panel.from_wide(table.assign(treated=treated), treated="treated", start=index[pre])
 
 
@@ -120,7 +128,11 @@ def carbon_trends() -> dict[int, np.ndarray]:
     """Intercepts and slopes of the donors in designs 1, 6 and 8 of :func:`carbon`."""
     donors = len(CARBON_WEIGHTS)
     order, none = np.arange(1.0, donors + 1), np.zeros(donors)
-    return {1: np.stack([none, none]), 6: np.stack([none, 1.0 + (order == 1)]), 8: np.stack([order, order])}
+    return {
+        1: np.stack([none, none]),
+        6: np.stack([none, 1.0 + (order == 1)]),
+        8: np.stack([order, order]),
+    }
 
 
 WEEK = np.array([-1, -0.5, 0, 0.2, 0.8, 1, 0.5])
@@ -145,14 +157,18 @@ def geo(
     """
     baselines = np.sort(rng.lognormal(np.log(4000) - 0.6**2 / 2, 0.6, controls + 1))
     chosen = int(np.argmin(np.abs(baselines - np.median(baselines))))
-    errors = np.exp(0.20 * np.sqrt(baselines / baselines.mean()) * ar1(rng, 0.30, days, controls + 1))
+    errors = np.exp(
+        0.20 * np.sqrt(baselines / baselines.mean()) * ar1(rng, 0.30, days, controls + 1)
+    )
     baselines[chosen] *= inflated
     day = np.arange(1, days + 1)
     sales = ((1 + 0.001 * day) * (1 + 0.10 * WEEK[(day - 1) % 7]))[:, None] * baselines * errors
     gain = lift * sales[pre:, chosen]
     sales[pre:, chosen] += gain
     times = pd.date_range("2024-01-01", periods=days)
-    return Drawn(as_panel(sales[:, chosen], np.delete(sales, chosen, axis=1), pre, times), float(gain.mean()))
+    return Drawn(
+        as_panel(sales[:, chosen], np.delete(sales, chosen, axis=1), pre, times), float(gain.mean())
+    )
 
 
 def penn(rng: np.random.Generator) -> Drawn:
@@ -168,7 +184,11 @@ def penn(rng: np.random.Generator) -> Drawn:
     trend = np.linspace(-0.25, 0.25, periods)[:, None] * np.sqrt(3)
     walks = np.cumsum(rng.standard_normal((periods, 4)), axis=0)
     interactive = (walks - walks.mean(axis=0)) @ centred(rng.standard_normal((units, 4))).T
-    outcomes = 0.94 * rng.standard_normal(units) + trend + 0.23 * interactive / np.sqrt(np.mean(interactive**2))
+    outcomes = (
+        0.94 * rng.standard_normal(units)
+        + trend
+        + 0.23 * interactive / np.sqrt(np.mean(interactive**2))
+    )
     outcomes += 0.07 * unit_ar2(rng, 0.91, -0.22, periods, units)
     chosen = int(rng.integers(units))
     return Drawn(as_panel(outcomes[:, chosen], np.delete(outcomes, chosen, axis=1), pre), 0.0)
@@ -207,9 +227,13 @@ def ridge(outcome: np.ndarray, regressors: np.ndarray) -> Ridge:
         share = singular**2 / (singular**2 + penalty)
         squares = total - float(np.sum(share * rotated**2))
         evidence = 0.5 * np.log1p(-share).sum() - 0.5 * freedom * np.log(squares)
-        return evidence, Ridge(basis, share * rotated, share, squares, freedom, float(outcome.mean()), penalty)
+        return evidence, Ridge(
+            basis, share * rotated, share, squares, freedom, float(outcome.mean()), penalty
+        )
 
-    return max((posterior(penalty) for penalty in np.geomspace(1e-3, 1e5, 161)), key=lambda found: found[0])[1]
+    return max(
+        (posterior(penalty) for penalty in np.geomspace(1e-3, 1e5, 161)), key=lambda found: found[0]
+    )[1]
 
 
 @cache
@@ -254,7 +278,9 @@ def _small() -> Iterable[Design]:
 def _calibrated() -> Iterable[Design]:
     """Designs with the sizes of an application: D8, D11, PENN-like, D5b."""
     for number, trends in carbon_trends().items():
-        yield Design(f"D8 design {number}", "Chernozhukov et al., t-test", partial(carbon, trends=trends))
+        yield Design(
+            f"D8 design {number}", "Chernozhukov et al., t-test", partial(carbon, trends=trends)
+        )
     yield Design("D11 A1", "Recast", geo)
     yield Design("D11 A1, 7.5 %", "Recast", partial(geo, lift=0.075))
     yield Design("D11 A2", "Recast", partial(geo, inflated=5.0))

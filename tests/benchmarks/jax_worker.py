@@ -30,8 +30,12 @@ def main() -> None:
     def run(seed: int) -> tuple[list[Any], float]:
         keys = jax.random.split(jax.random.key(seed), (panels, task["chains"]))
         began = time.perf_counter()
-        found = jax.block_until_ready(batch(split(keys), split(given["outcome"]), split(given["donors"])))
-        return [np.asarray(x).reshape(panels, *x.shape[2:]) for x in found], time.perf_counter() - began
+        found = jax.block_until_ready(
+            batch(split(keys), split(given["outcome"]), split(given["donors"]))
+        )
+        return [
+            np.asarray(x).reshape(panels, *x.shape[2:]) for x in found
+        ], time.perf_counter() - began
 
     _, first = run(1)
     (weight, scales, divergent), again = run(2)
@@ -45,7 +49,9 @@ def model(given: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]
     import jax
     import jax.numpy as jnp
 
-    a, walk, column, precision = (given[name] for name in ("concentration", "walk", "column", "precision"))
+    a, walk, column, precision = (
+        given[name] for name in ("concentration", "walk", "column", "precision")
+    )
 
     def weights(position: Any) -> Any:
         return jax.nn.softmax(position["log_gamma"] - jnp.exp(position["log_exponential"]) / a)
@@ -53,12 +59,19 @@ def model(given: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]
     def log_density(position: Any, outcome: Any, donors: Any) -> Any:
         scales, residual = jnp.exp(position["log_scales"]), outcome - weights(position) @ donors
         variance = scales[0] ** 2 + FLOOR**2 + scales[1] ** 2 * walk
-        information, moment = precision + (column**2 / variance).sum(), (column * residual / variance).sum()
+        information, moment = (
+            precision + (column**2 / variance).sum(),
+            (column * residual / variance).sum(),
+        )
         likelihood = (residual**2 / variance).sum() - moment**2 / information
         likelihood += jnp.log(variance).sum() + jnp.log(information)
         g, e = position["log_gamma"], position["log_exponential"]
         prior = ((a + 1) * g - jnp.exp(g)).sum() + (e - jnp.exp(e)).sum()
-        return prior - 0.5 * likelihood + (position["log_scales"] - 0.5 * (scales / given["prior_sd"]) ** 2).sum()
+        return (
+            prior
+            - 0.5 * likelihood
+            + (position["log_scales"] - 0.5 * (scales / given["prior_sd"]) ** 2).sum()
+        )
 
     return weights, log_density
 
@@ -76,7 +89,9 @@ def chain(given: dict[str, Any], task: dict[str, Any]) -> Callable[..., Any]:
         start = {
             "log_gamma": jnp.log(jax.random.gamma(one, a + 1)),
             "log_exponential": jnp.log(jax.random.exponential(two, a.shape)),
-            "log_scales": jnp.log(given["prior_sd"] * jnp.abs(jax.random.normal(three, (2,))) + FLOOR),
+            "log_scales": jnp.log(
+                given["prior_sd"] * jnp.abs(jax.random.normal(three, (2,))) + FLOOR
+            ),
         }
 
         def density(position: Any) -> Any:
@@ -88,7 +103,11 @@ def chain(given: dict[str, Any], task: dict[str, Any]) -> Callable[..., Any]:
 
         def draw(state: Any, key: Any) -> Any:
             state, info = step(key, state)
-            return state, (weights(state.position), jnp.exp(state.position["log_scales"]), info.is_divergent)
+            return state, (
+                weights(state.position),
+                jnp.exp(state.position["log_scales"]),
+                info.is_divergent,
+            )
 
         return jax.lax.scan(draw, state, jax.random.split(sampling, task["draws"]))[1]
 

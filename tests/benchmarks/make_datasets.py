@@ -23,7 +23,11 @@ Rhode Island,South Carolina,South Dakota,Tennessee,Texas,Utah,Vermont,Virginia,W
 def prop99(folder: Path) -> pd.DataFrame:
     """39 states, wide to long; the file carries float32 noise, so one decimal."""
     wide = pd.read_csv(folder / "causalpy/data/california_prop99.csv")
-    return wide.melt("Year", var_name="state", value_name="cigsale").rename(columns={"Year": "year"}).round(1)
+    return (
+        wide.melt("Year", var_name="state", value_name="cigsale")
+        .rename(columns={"Year": "year"})
+        .round(1)
+    )
 
 
 def texas(folder: Path) -> pd.DataFrame:
@@ -38,7 +42,9 @@ def castle(folder: Path) -> pd.DataFrame:
     adopted = data.groupby("sid")["post"].transform("max") > 0
     data = data[~adopted | (data["sid"] == CODES.index("Florida") + 1)]
     names = [CODES[code - 1] for code in data["sid"]]
-    return data.assign(state=names, homicide=data["homicide"].round(4).astype(str))[["state", "year", "homicide"]]
+    return data.assign(state=names, homicide=data["homicide"].round(4).astype(str))[
+        ["state", "year", "homicide"]
+    ]
 
 
 def geo_test(folder: Path) -> pd.DataFrame:
@@ -48,7 +54,10 @@ def geo_test(folder: Path) -> pd.DataFrame:
         effect=120.0, start="2025-05-01", season=0.08, random_seed=20250501,
     )  # fmt: skip
     wide = made.panel.outcomes.to_pandas().round().astype(int)
-    names = {label: f"market {i:02d}" for i, label in enumerate(sorted(set(wide.columns) - {"treated"}), start=1)}
+    names = {
+        label: f"market {i:02d}"
+        for i, label in enumerate(sorted(set(wide.columns) - {"treated"}), start=1)
+    }
     long = wide.rename(columns=names | {"treated": "Springfield"}).rename_axis("date").reset_index()
     return long.melt("date", var_name="market", value_name="orders")
 

@@ -21,6 +21,7 @@ def main() -> None:
 
     imported = time.perf_counter() - clock
     import bayes_synth.chains
+
     import bayes_synth.fitting
 
     _ = bs.Fit
@@ -36,7 +37,11 @@ def main() -> None:
     fresh = time.time() - task["began"]
     refits = [fit(task["seed"] + i) for i in range(1, REFITS + 1)]
     again = statistics.median(seconds for _, seconds in refits)
-    report(task, refits[0][0], times={"import": imported, "fresh": fresh, "first": first, "refit": again})
+    report(
+        task,
+        refits[0][0],
+        times={"import": imported, "fresh": fresh, "first": first, "refit": again},
+    )
 
 
 def same_model(panel: "bs.Panel") -> "bs.SyntheticControl":
@@ -46,7 +51,9 @@ def same_model(panel: "bs.Panel") -> "bs.SyntheticControl":
 
     scale = robust_scale(panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy())
     noise = bs.noise.IID(bs.priors.HalfNormal(1 / scale), intercept=False)
-    return bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=1.0), noise=noise, calibrate=False)
+    return bs.SyntheticControl(
+        weights=bs.priors.Dirichlet(concentration=1.0), noise=noise, calibrate=False
+    )
 
 
 def report(task: dict[str, Any], fit: "bs.Fit", *, times: dict[str, float]) -> None:
@@ -57,7 +64,9 @@ def report(task: dict[str, Any], fit: "bs.Fit", *, times: dict[str, float]) -> N
     np.savez(
         task["out"],
         weights=posterior["weights"].transpose("chain", "draw", "donor").to_numpy(),
-        noise=np.stack([posterior[name].to_numpy() for name in fit.model.noise.parameters], axis=-1),
+        noise=np.stack(
+            [posterior[name].to_numpy() for name in fit.model.noise.parameters], axis=-1
+        ),
         average=fit.effect("average").draws.to_numpy()[..., None],
     )
     answer(

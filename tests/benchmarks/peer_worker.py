@@ -35,8 +35,13 @@ def long(task: dict[str, Any]) -> dict[str, list[Any]]:
     series = {TREATED: task["outcome"]} | {
         f"donor_{j}": list(values) for j, values in enumerate(zip(*task["donors"], strict=True))
     }
-    rows = [(unit, t, float(value)) for unit, values in series.items() for t, value in enumerate(values)]
-    return {name: list(column) for name, column in zip((UNIT, TIME, OUTCOME), zip(*rows, strict=True), strict=True)}
+    rows = [
+        (unit, t, float(value)) for unit, values in series.items() for t, value in enumerate(values)
+    ]
+    return {
+        name: list(column)
+        for name, column in zip((UNIT, TIME, OUTCOME), zip(*rows, strict=True), strict=True)
+    }
 
 
 def causalimpact(task: dict[str, Any]) -> Interval:
@@ -62,7 +67,9 @@ def causalpy(task: dict[str, Any]) -> Interval:
         task["pre"],
         control_units=[unit for unit in table if unit != TREATED],
         treated_units=[TREATED],
-        model=cp.pymc_models.WeightedSumFitter(sample_kwargs={"progressbar": False, "random_seed": 0}),
+        model=cp.pymc_models.WeightedSumFitter(
+            sample_kwargs={"progressbar": False, "random_seed": 0}
+        ),
     )
     row = result.effect_summary(alpha=ALPHA).table.loc["average"]
     return row["mean"], row["hdi_lower"], row["hdi_upper"]
@@ -87,7 +94,9 @@ def augsynth(task: dict[str, Any]) -> Interval:
     for warning in said:
         # Where the test cannot reject, the bounds are the ends of the grid that it gave up on.
         if "may be truncated" in str(warning.message):
-            raise CannotAnswerError("the conformal interval has no end within the grid's eight doublings")
+            raise CannotAnswerError(
+                "the conformal interval has no end within the grid's eight doublings"
+            )
         warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if math.isnan(lower):
         raise CannotAnswerError("no constant effect is accepted: the conformal interval is empty")
@@ -108,7 +117,9 @@ def scpi(task: dict[str, Any]) -> Interval:
 
     table = pd.DataFrame(long(task))
     table["dummy"] = ((table[UNIT] == TREATED) & (table[TIME] >= task["pre"])).astype(int)
-    data = scpi_pkg.scdataMulti.scdataMulti(table, UNIT, TIME, OUTCOME, "dummy", effect="unit", verbose=False)
+    data = scpi_pkg.scdataMulti.scdataMulti(
+        table, UNIT, TIME, OUTCOME, "dummy", effect="unit", verbose=False
+    )
     np.random.seed(0)  # noqa: NPY002, scpi draws from NumPy's global state
     # In-sample and out-of-sample errors are bounded apart and their levels add up: 2.5 % each for 95 % together.
     found = scpi_pkg.scpi.scpi(data, u_alpha=ALPHA / 2, e_alpha=ALPHA / 2, cores=1, verbose=False)
@@ -145,7 +156,9 @@ def attempt(peer: str, task: dict[str, Any]) -> dict[str, Any]:
             found = {"reason": str(error)}
         except Exception as error:  # whatever a peer raises is its answer
             found = {"reason": f"{type(error).__name__}: {error}"}
-    heard = sorted({f"{w.category.__name__}: {w.message}" for w in said if issubclass(w.category, UserWarning)})
+    heard = sorted(
+        {f"{w.category.__name__}: {w.message}" for w in said if issubclass(w.category, UserWarning)}
+    )
     return found | ({"warnings": heard} if heard else {}) | {"seconds": time.perf_counter() - began}
 
 

@@ -62,4 +62,6 @@ def intervals(peer: str, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         path = Path(scratch) / "jobs.json"
         path.write_text(json.dumps(jobs))
         task = {"peer": peer, "jobs": str(path)}
-        return run_worker(python, "peer_worker.py", task, env=caches(chosen.folder / "compiled"))["answers"]
+        return run_worker(python, "peer_worker.py", task, env=caches(chosen.folder / "compiled"))[
+            "answers"
+        ]

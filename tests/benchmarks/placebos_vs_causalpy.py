@@ -24,7 +24,11 @@ def ours(panel: bs.Panel) -> dict[str, Any]:
     bs.fit_many(tasks[:1], random_seed=1, progressbar=False)
     began = time.perf_counter()
     found = bs.fit_many(tasks, random_seed=1, progressbar=False).table
-    return {"seconds": time.perf_counter() - began, "refits": len(found), "ok": int(found["ok"].sum())}
+    return {
+        "seconds": time.perf_counter() - began,
+        "refits": len(found),
+        "ok": int(found["ok"].sum()),
+    }
 
 
 def main() -> None:
@@ -49,12 +53,19 @@ def main() -> None:
             "seconds": f"{theirs['seconds']:.0f}",
             "ok": "-",
         },
-        {"": "bayes_synth", "refits": before["refits"], "seconds": f"{seconds:.2f}", "ok": before["ok"]},
+        {
+            "": "bayes_synth",
+            "refits": before["refits"],
+            "seconds": f"{seconds:.2f}",
+            "ok": before["ok"],
+        },
     ]
     each = theirs["seconds"] / theirs["refits"] / (seconds / before["refits"])
     command = " ".join(["uv run python tests/benchmarks/placebos_vs_causalpy.py", *sys.argv[1:]])
     words = f"{each:.0f} times faster per refit (target: 100). Ours before and after CausalPy's, the mean of both."
-    write_between("benchmarks.md", "placebos", f"{caution(busy)}{words}\n\n{table(rows)}\n\n{footer(command)}")
+    write_between(
+        "benchmarks.md", "placebos", f"{caution(busy)}{words}\n\n{table(rows)}\n\n{footer(command)}"
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ def main() -> None:
     task = job()
     wide = pd.read_csv(task["data"], index_col=0)
     donors = [unit for unit in wide if unit != task["treated"]]
-    model = cp.pymc_models.WeightedSumFitter(sample_kwargs={"progressbar": False, "random_seed": task["seed"]})
+    model = cp.pymc_models.WeightedSumFitter(
+        sample_kwargs={"progressbar": False, "random_seed": task["seed"]}
+    )
     method = cp.SyntheticControl
     config = {
         "treatment_time": task["start"],
@@ -27,7 +29,9 @@ def main() -> None:
     context = PipelineContext(data=wide, experiment_config={"method": method, **config})
     table = cp.checks.PlaceboInSpace().run(fit, context).table
     errors = table["error"].notna().sum() if "error" in table else 0
-    answer(seconds=time.perf_counter() - began, refits=len(table) - int(errors), version=cp.__version__)
+    answer(
+        seconds=time.perf_counter() - began, refits=len(table) - int(errors), version=cp.__version__
+    )
 
 
 if __name__ == "__main__":

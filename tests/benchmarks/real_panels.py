@@ -16,7 +16,9 @@ from bayes_synth.results.simplex import direction, simplex_least_squares
 DATA = os.environ.get("BAYES_SYNTH_DATA", str(ROOT.parent / "shared" / "data"))
 
 
-def local(name: str, file: str, *, leave_out: tuple[str, ...] | None = None, **changes: Any) -> bs.Panel:
+def local(
+    name: str, file: str, *, leave_out: tuple[str, ...] | None = None, **changes: Any
+) -> bs.Panel:
     """A dataset to fetch, from the copy in ``DATA``."""
     remote = FETCHED[name]
     out = remote.leave_out if leave_out is None else leave_out

@@ -34,7 +34,9 @@ COLUMNS = {
 HEADER = ("donors x pre-periods", "chains", *(label for label, _ in COLUMNS.values()))
 
 
-def cells(donors: Sequence[int], periods: Sequence[int], *, full: bool) -> Iterable[tuple[int, int, int]]:
+def cells(
+    donors: Sequence[int], periods: Sequence[int], *, full: bool
+) -> Iterable[tuple[int, int, int]]:
     """The whole grid of sizes, or its two lines through the middle, the largest; then numbers of chains in the middle."""
     grid = product(sorted(donors), sorted(periods))
     sizes = [(j, t) for j, t in grid if full or j == MIDDLE["donors"] or t == MIDDLE["pre"]]
@@ -58,8 +60,12 @@ def measure(donors: int, pre: int, chains: int, limit: float) -> list[str]:
 def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="every combination of donors and periods")
-    parser.add_argument("--limit", type=float, default=300, help="seconds that a cell may take, imports included")
+    parser.add_argument(
+        "--full", action="store_true", help="every combination of donors and periods"
+    )
+    parser.add_argument(
+        "--limit", type=float, default=300, help="seconds that a cell may take, imports included"
+    )
     parser.add_argument("--donors", type=int, nargs="+", default=DONORS)
     parser.add_argument("--periods", type=int, nargs="+", default=PERIODS)
     options, busy, rows = parser.parse_args(), load(), []
@@ -73,7 +79,9 @@ def main() -> None:
         f"{options.limit:.0f} s per cell."
     )
     shown = table([dict(zip(HEADER, row, strict=True)) for row in rows])
-    write_between("benchmarks.md", "scaling", f"{caution(busy)}{words}\n\n{shown}\n\n{footer(command)}")
+    write_between(
+        "benchmarks.md", "scaling", f"{caution(busy)}{words}\n\n{shown}\n\n{footer(command)}"
+    )
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from common import answer, job
 def main() -> None:
     """Import everything first, so that the times are those of the fit and the memory before it is known."""
     task = job()
-    import bayes_synth as bs
     import bayes_synth.chains
+
+    import bayes_synth as bs
     import bayes_synth.fitting
 
     _ = bs.Fit
@@ -44,7 +45,9 @@ def main() -> None:
 
 def peak() -> float:
     """Largest resident memory of this process so far, in MB (Linux counts in kB, macOS in bytes)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1e6 if sys.platform == "darwin" else 1e3
+    )
 
 
 if __name__ == "__main__":

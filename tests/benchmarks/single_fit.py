@@ -46,7 +46,9 @@ def worker(sampler: str) -> None:
     panel, rounds, fresh = bs.load_dataset("prop99"), [], 0.0
     for seed in range(1 + REFITS):
         began = time.perf_counter()
-        bs.SyntheticControl(calibrate=False).fit(panel, random_seed=seed + 1, sampler=sampler, progressbar=False)
+        bs.SyntheticControl(calibrate=False).fit(
+            panel, random_seed=seed + 1, sampler=sampler, progressbar=False
+        )
         spent["the whole fit"] = time.perf_counter() - began
         fresh = fresh or time.time() - job()["began"]
         rounds.append(dict(spent))
@@ -70,15 +72,23 @@ def _timed(function: Callable[..., Any], name: str, spent: "Counter[str]") -> Ca
 def main() -> None:
     """Measure and write the page."""
     busy = load()
-    found = {name: run_worker(sys.executable, "single_fit.py", {"sampler": name}) for name in ("slice", "nutpie")}
-    words = {"import bayes_synth": "import bayes_synth", "imports of the first fit": "imports of the first fit"} | STEPS
+    found = {
+        name: run_worker(sys.executable, "single_fit.py", {"sampler": name})
+        for name in ("slice", "nutpie")
+    }
+    words = {
+        "import bayes_synth": "import bayes_synth",
+        "imports of the first fit": "imports of the first fit",
+    } | STEPS
     words["the whole fit"] = "the whole fit, imports apart"
     rows = []
     for step, label in words.items():
         row = {"step, s": label}
         for name, times in found.items():
             for which in ("first", "again"):
-                row[f"{name}, {which}"] = f"{times[which][step]:.3f}" if step in times[which] else ""
+                row[f"{name}, {which}"] = (
+                    f"{times[which][step]:.3f}" if step in times[which] else ""
+                )
         rows.append(row)
     fresh = ", ".join(f"{name} {times['fresh']:.1f} s" for name, times in found.items())
     text = (
@@ -86,7 +96,9 @@ def main() -> None:
         f"From a fresh process to the end of its first fit: {fresh}."
     )
     command = "uv run python tests/benchmarks/single_fit.py"
-    write_between("performance.md", "single", f"{caution(busy)}{text}\n\n{table(rows)}\n\n{footer(command)}")
+    write_between(
+        "performance.md", "single", f"{caution(busy)}{text}\n\n{table(rows)}\n\n{footer(command)}"
+    )
 
 
 if __name__ == "__main__":

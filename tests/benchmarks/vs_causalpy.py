@@ -28,7 +28,9 @@ ROWS = {"causalpy": "CausalPy", "same": "same model", "default": "default model"
 Measured = dict[str, float]
 
 
-def measure(row: str, python: Path, seed: int, folder: Path, sampling: Mapping[str, int]) -> dict[str, Any]:
+def measure(
+    row: str, python: Path, seed: int, folder: Path, sampling: Mapping[str, int]
+) -> dict[str, Any]:
     """One process: its answer, with ``measured`` added."""
     out = folder / "draws.npz"
     job = {"seed": seed, "out": str(out)}
@@ -37,7 +39,12 @@ def measure(row: str, python: Path, seed: int, folder: Path, sampling: Mapping[s
         job |= {"data": str(folder / "wide.csv"), "treated": "California", "start": 1989}
         found = run_worker(python, "causalpy_worker.py", job, env=env)
     else:
-        found = run_worker(sys.executable, "our_worker.py", job | {"model": row, "sampling": dict(sampling)}, env=env)
+        found = run_worker(
+            sys.executable,
+            "our_worker.py",
+            job | {"model": row, "sampling": dict(sampling)},
+            env=env,
+        )
     with np.load(out) as draws:
         worth = judged(dict(draws), found["times"]["refit"])
     found["measured"] = found["times"] | worth | {"divergences": found["divergences"]}
@@ -46,7 +53,9 @@ def measure(row: str, python: Path, seed: int, folder: Path, sampling: Mapping[s
 
 def judged(draws: Mapping[str, np.ndarray], seconds: float) -> Measured:
     """What the second fit's draws, arrays of ``(chain, draw, quantity)``, were worth."""
-    data = xr.Dataset({name: (("chain", "draw", f"{name}_quantity"), values) for name, values in draws.items()})
+    data = xr.Dataset(
+        {name: (("chain", "draw", f"{name}_quantity"), values) for name, values in draws.items()}
+    )
     ess = float(arviz_stats.ess(data[["weights"]], method="bulk")["weights"].min())
     rhat = arviz_stats.rhat(data[["weights", "noise"]])
     return {
@@ -64,9 +73,16 @@ def rounds(python: Path, repeats: int, folder: Path) -> list[dict[str, dict[str,
     for number in range(repeats + 1):
         done: dict[str, dict[str, Any]] = {}
         for row in ROWS:
-            sampling = {name: done["causalpy"][name] for name in SAMPLING} if row == "same" else SAMPLING
+            sampling = (
+                {name: done["causalpy"][name] for name in SAMPLING} if row == "same" else SAMPLING
+            )
             done[row] = measure(row, python, 100 * number, folder, sampling)
-            print(number, row, {name: round(value, 3) for name, value in done[row]["measured"].items()}, flush=True)
+            print(
+                number,
+                row,
+                {name: round(value, 3) for name, value in done[row]["measured"].items()},
+                flush=True,
+            )
         answers.append(done)
     return answers
 
@@ -85,13 +101,19 @@ def section(answers: list[dict[str, dict[str, Any]]], command: str, busy: float)
         return max(done[row][name] for done in [cold, *warm])
 
     header = ("", *ROWS.values(), "CausalPy / same", "CausalPy / default")
-    theirs = {f"{name} (CausalPy's)": number for name, number in answers[-1]["causalpy"]["versions"].items()}
+    theirs = {
+        f"{name} (CausalPy's)": number
+        for name, number in answers[-1]["causalpy"]["versions"].items()
+    }
     return caution(busy) + "\n\n".join(
         [
             f"{rounds_in_words(len(warm))} {settings(answers[-1])}",
             table([dict(zip(header, row, strict=True)) for row in results(middle, first, worst)]),
             table(
-                [dict(zip(("target", "measured", "met"), row, strict=True)) for row in targets(middle, first, worst)]
+                [
+                    dict(zip(("target", "measured", "met"), row, strict=True))
+                    for row in targets(middle, first, worst)
+                ]
             ),
             footer(command, theirs),
         ]
@@ -102,7 +124,11 @@ def settings(done: Mapping[str, Mapping[str, Any]]) -> str:
     """Chains and draws of every row, in words."""
     draws = [f"{ROWS[row]} {a['chains']} x ({a['tune']} + {a['draws']})" for row, a in done.items()]
     compiler = done["causalpy"]["compiler"]
-    warning = "" if compiler else " **CausalPy found no C compiler and ran in Python: not numbers to quote.**"
+    warning = (
+        ""
+        if compiler
+        else " **CausalPy found no C compiler and ran in Python: not numbers to quote.**"
+    )
     return f"Chains x (tuning + draws): {', '.join(draws)}.{warning}"
 
 
@@ -125,7 +151,13 @@ def results(middle: Statistic, first: Statistic, worst: Statistic) -> list[list[
         ("first fit after all imports, with compilation, s", "first", middle, ".2f", 1),
         ("refit, s", "refit", middle, ".2f", 1),
         ("minimum bulk ESS of the weights", "ess", middle, ".0f", 0),
-        ("minimum bulk ESS of the weights per second of refit", "ess_per_second", middle, ".1f", -1),
+        (
+            "minimum bulk ESS of the weights per second of refit",
+            "ess_per_second",
+            middle,
+            ".1f",
+            -1,
+        ),
         ("divergences", "divergences", worst, ".0f", 0),
         ("largest R-hat of weights and noise", "r_hat", worst, ".3f", 0),
         ("average effect, packs", "average", middle, ".2f", 0),
@@ -156,12 +188,18 @@ def targets(middle: Statistic, first: Statistic, worst: Statistic) -> list[list[
         ("same model: no divergences", -worst("same", "divergences"), 0, ".0f"),
         ("default model: no divergences", -worst("default", "divergences"), 0, ".0f"),
         ("default model: refit in 0.6 s at most", -middle("default", "refit"), -0.6, ".2f"),
-        ("default model: fresh process to fit in 20 s at most", -middle("default", "fresh"), -20, ".1f"),
+        (
+            "default model: fresh process to fit in 20 s at most",
+            -middle("default", "fresh"),
+            -20,
+            ".1f",
+        ),
         ("the same with empty compiler caches", -first("default", "fresh"), -20, ".1f"),
         ("import in 1.5 s at most", -middle("default", "import"), -1.5, ".2f"),
     ]
     return [
-        [label, format(abs(value), form), "yes" if value >= least else "**no**"] for label, value, least, form in checks
+        [label, format(abs(value), form), "yes" if value >= least else "**no**"]
+        for label, value, least, form in checks
     ]
 
 
@@ -169,7 +207,9 @@ def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3, help="rounds after the first")
-    parser.add_argument("--env", type=Path, default=CAUSALPY.folder, help="folder of CausalPy's environment")
+    parser.add_argument(
+        "--env", type=Path, default=CAUSALPY.folder, help="folder of CausalPy's environment"
+    )
     options = parser.parse_args()
     if options.repeats < 1:
         parser.error("--repeats must be at least 1")

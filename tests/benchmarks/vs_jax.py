@@ -16,7 +16,16 @@ from typing import Any
 
 import arviz_stats
 import numpy as np
-from common import ENVIRONMENTS, caution, environment, footer, load, run_worker, table, write_between
+from common import (
+    ENVIRONMENTS,
+    caution,
+    environment,
+    footer,
+    load,
+    run_worker,
+    table,
+    write_between,
+)
 
 import bayes_synth as bs
 from bayes_synth.model.graph import task_for
@@ -58,7 +67,12 @@ def theirs(tasks: list[bs.FitTask], folder: Path, devices: int) -> dict[str, Any
         prior_sd=one.prior_sd,
     )
     python = environment(ENVIRONMENTS / "jax", REQUIREMENTS)
-    job = {"data": str(folder / "data.npz"), "out": str(folder / "draws.npz"), "devices": devices, **SAMPLING}
+    job = {
+        "data": str(folder / "data.npz"),
+        "out": str(folder / "draws.npz"),
+        "devices": devices,
+        **SAMPLING,
+    }
     answer = run_worker(python, "jax_worker.py", job)
     kept = np.load(folder / "draws.npz")
     return answer | {"draws": list(zip(kept["weights"], kept["scales"], strict=True))}
@@ -68,7 +82,9 @@ def smallest(draws: list[tuple[np.ndarray, np.ndarray]]) -> Iterator[float]:
     """Of each panel, the smallest bulk ESS of the weights above ``LARGE`` and the noise parameters."""
     for weights, scales in draws:
         values = np.concatenate([weights[..., weights.mean((0, 1)) > LARGE], scales], axis=-1)
-        yield min(float(arviz_stats.ess(values[..., k], method="bulk")) for k in range(values.shape[-1]))
+        yield min(
+            float(arviz_stats.ess(values[..., k], method="bulk")) for k in range(values.shape[-1])
+        )
 
 
 def main() -> None:
@@ -77,7 +93,10 @@ def main() -> None:
     parser.add_argument("--panels", type=int, default=76)
     options, busy = parser.parse_args(), load()
     devices = len(os.sched_getaffinity(0))
-    panels = (bs.simulate(**SIZE, random_seed=seed).panel for seed in range(-(-options.panels // SIZE["donors"])))
+    panels = (
+        bs.simulate(**SIZE, random_seed=seed).panel
+        for seed in range(-(-options.panels // SIZE["donors"]))
+    )
     tasks = [task for panel in panels for task in bs.batch.placebos(panel, **SAMPLING)]
     tasks = tasks[: options.panels - options.panels % devices]
     rows = []
@@ -88,7 +107,9 @@ def main() -> None:
         rows.append(_row(f"bayes_synth, {name}", first, again, draws))
     with tempfile.TemporaryDirectory() as folder:
         found = theirs(tasks, Path(folder), devices)
-    rows.append(_row("blackjax NUTS, vmap and pmap", found["first"], found["again"], found["draws"]))
+    rows.append(
+        _row("blackjax NUTS, vmap and pmap", found["first"], found["again"], found["draws"])
+    )
     command = " ".join(["uv run python tests/benchmarks/vs_jax.py", *sys.argv[1:]])
     words = (
         f"{len(tasks)} panels (38 donors, 19 pre-periods), 2 x ({SAMPLING['tune']} + {SAMPLING['draws']}) draws, the same "
@@ -100,7 +121,9 @@ def main() -> None:
     write_between("performance.md", "jax", text)
 
 
-def _row(name: str, first: float, again: float, draws: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, str]:
+def _row(
+    name: str, first: float, again: float, draws: list[tuple[np.ndarray, np.ndarray]]
+) -> dict[str, str]:
     ess = np.array(list(smallest(draws)))
     return {
         "": name,

@@ -1,0 +1,216 @@
+"""Checks of the design and of the effect: screening, what was detectable, hidden bias; and every picture."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_synth as bs
+from bayes_synth import checks
+from bayes_synth.data.panel import Panel
+from bayes_synth.errors import DesignError, PriorError
+from bayes_synth.model.calibration import Calibration
+from bayes_synth.model.inputs import robust_scale
+from bayes_synth.testing import fake_fit, fake_panel
+
+mpl.use("agg")
+BACKENDS = ("none", "matplotlib", "plotly", "bokeh")
+ASKED = (
+    "fit_quality",
+    "overfitting",
+    "convex_hull",
+    "likeness",
+    "screen",
+    "detectable",
+    "hidden_bias",
+)
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def found():
+    return fake_fit(panel=fake_panel(effect=10.0))
+
+
+@pytest.fixture(scope="module")
+def calibrated(prop99):
+    """The one real fit here: a small one, with its placebos."""
+    model = bs.SyntheticControl(calibrate=Calibration(draws=50, tune=150, most=6))
+    with pytest.warns(bs.errors.ConvergenceWarning):
+        return model.fit(prop99, draws=100, tune=300, chains=2, random_seed=1, progressbar=False)
+
+
+def altered(panel: Panel, **columns) -> Panel:
+    wide = panel.outcomes.to_pandas()
+    for name, change in columns.items():
+        wide[name] = change(wide)
+    return Panel.from_wide(wide, treated="treated", start=panel.start)
+
+
+def clean(seed: int = 3) -> Panel:
+    return bs.simulate(donors=12, pre=40, post=8, random_seed=seed).panel
+
+
+def test_a_clean_pool_is_screened_without_suggestions_that_call_for_caution():
+    check = checks.screen(clean())
+    assert check.verdict == "pass"
+    assert "no breaks at start" in check.reason
+
+
+def test_a_donor_that_breaks_at_start_is_named():
+    broken = altered(clean(), donor_05=lambda w: w["donor_05"] + 60.0 * (w.index >= 40))
+    check = checks.screen(broken)
+    assert check.verdict == "caution"
+    assert check.table["break"].idxmax() == "donor_05"
+    assert "jumps at start" in check.table.loc["donor_05", "suggestion"]
+
+
+def test_donors_that_move_as_one_are_named():
+    check = checks.screen(altered(clean(), donor_05=lambda w: w["donor_04"] * 1.00001))
+    assert check.verdict == "caution"
+    assert check.table["twin"]["donor_05"] == "donor_04"
+
+
+def test_flagged_neighbours_call_for_caution_and_nothing_is_dropped():
+    check = checks.screen(clean(), neighbours=["donor_02"])
+    assert check.verdict == "caution"
+    assert len(check.table) == 12
+    assert check.table["neighbour"].sum() == 1
+
+
+def test_an_unknown_neighbour_is_refused():
+    with pytest.raises(DesignError, match=r"D009.*Did you mean"):
+        checks.screen(clean(), neighbours="donor_2")
+
+
+def test_screening_does_not_see_the_treated_unit_after_start():
+    moved = altered(clean(), treated=lambda w: w["treated"] + 1000.0 * (w.index >= 40))
+    pd.testing.assert_frame_equal(checks.screen(moved).table, checks.screen(clean()).table)
+
+
+def test_what_unlike_donors_are_like_is_noted_but_passes():
+    check = checks.screen(altered(clean(), donor_05=lambda w: w["donor_05"] + 500))
+    assert check.verdict == "pass"
+    assert check.table.loc["donor_05", "suggestion"].startswith("far in level")
+
+
+def test_few_donors_cannot_be_told_from_each_other():
+    assert checks.screen(fake_panel(donors=3)).table["break"].isna().all()
+
+
+def test_a_large_effect_exceeds_what_was_detectable(found):
+    check = checks.detectable(found)
+    assert check.verdict == "pass"
+    assert check.table.attrs["estimate"] > check.table.loc[0.8, "increase"]
+
+
+def test_the_detectable_effect_is_found_as_often_as_it_says(found):
+    size = checks.detectable(found).table.loc[0.8, "increase"]
+    average = found.idata["predictions"]["counterfactual"].mean("time").to_numpy().ravel()
+    low, high = np.quantile(average, [0.025, 0.975])
+    shifted = average + size
+    assert np.mean((shifted > high) | (shifted < low)) == pytest.approx(0.8, abs=0.005)
+
+
+def test_a_null_result_of_a_noisy_design_does_not_pass():
+    noisy = fake_fit(panel=fake_panel(post=200, pre=20))
+    assert checks.detectable(noisy).verdict in ("caution", "fail")
+
+
+def test_a_null_result_of_a_precise_design_passes():
+    panel = fake_panel(pre=60, post=3, random_seed=2)
+    assert checks.detectable(fake_fit(panel=panel)).verdict == "pass"
+
+
+def test_a_power_that_is_no_probability_is_refused(found):
+    with pytest.raises(PriorError, match="O004"):
+        checks.detectable(found, power=80)
+
+
+def test_the_hidden_bias_brings_the_interval_to_zero(found):
+    table = checks.hidden_bias(found).table
+    drift, slope = table.loc["constant", "drift"], table.loc["growing", "per_period"]
+    assert float((found.effect().draws - drift).quantile(0.025)) == pytest.approx(0, abs=1e-9)
+    steps = np.arange(1, 9)
+    growing = found.effect("pointwise").draws - slope * steps
+    assert float(growing.mean("time").quantile(0.025)) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_negative_effect_is_overturned_by_a_negative_drift():
+    check = checks.hidden_bias(fake_fit(panel=fake_panel(effect=-10.0)))
+    assert check.verdict == "pass"
+    assert check.table.loc["constant", "drift"] < 0
+
+
+def test_an_interval_that_holds_zero_has_nothing_to_overturn():
+    assert checks.hidden_bias(fake_fit()).verdict == "not applicable"
+
+
+def test_an_effect_that_barely_leaves_zero_out_is_easily_overturned(found):
+    draws = found.effect().draws
+    barely = 10.0 - float(draws.quantile(0.025)) + 1e-4
+    assert checks.hidden_bias(fake_fit(panel=fake_panel(effect=barely))).verdict == "fail"
+
+
+def test_drifts_are_compared_with_the_placebos(calibrated):
+    check = checks.hidden_bias(calibrated, ci_prob=0.2)
+    found = calibrated.calibration.table
+    scale = robust_scale(
+        calibrated.panel.treated_outcome.sel(time=calibrated.panel.pre.to_numpy()).to_numpy()
+    )
+    usual = np.sqrt(np.mean((found["error"] / found["scale"] * scale) ** 2))
+    row = check.table.loc["constant"]
+    assert check.table.attrs["judged_by"] == "over_placebos"
+    assert row["over_placebos"] == pytest.approx(abs(row["drift"]) / usual)
+
+
+def test_periods_without_outcome_leave_effect_and_drift():
+    wide = fake_panel(effect=10.0).outcomes.to_pandas()
+    wide.loc[[2021, 2027], "treated"] = np.nan
+    with pytest.warns(bs.errors.PanelWarning):
+        panel = Panel.from_wide(wide, treated="treated", start=2020, missing="model")
+    fit = fake_fit(panel=panel)
+    growing = checks.hidden_bias(fit).table.loc["growing"]
+    assert growing["drift"] == pytest.approx(7 * growing["per_period"])
+    seen = np.array([1, 3, 4, 5, 6, 7])
+    assert checks.hidden_bias(fit).table.loc["constant", "drift"] == pytest.approx(
+        seen.mean() * growing["per_period"]
+    )
+    assert checks.detectable(fit).verdict == "pass"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("dates", [False, True], ids=["integers", "dates"])
+def test_every_check_has_a_picture_on_every_backend(name, backend, dates):
+    fit = fake_fit(panel=fake_panel(effect=10.0, dates=dates))
+    assert checks.run(fit, only=[name])[name].plot(backend=backend).backend == backend
+
+
+@pytest.mark.parametrize("name", [name for name in ASKED if name != "screen"])
+def test_a_fit_that_has_not_converged_says_so_on_every_picture(name):
+    fit = fake_fit(panel=fake_panel(effect=10.0), divergences=100)
+    figure = checks.run(fit, only=[name])[name].plot(backend="matplotlib").viz["figure"].item()
+    assert "NOT CONVERGED" in figure.axes[0].get_title()
+
+
+def test_the_log_scale_is_judged_on_its_own_scale():
+    model = bs.SyntheticControl(scale="log")
+    fit = fake_fit(panel=fake_panel(effect=10.0), model=model)
+    verdicts = checks.run(fit, only=list(ASKED)).table["verdict"]
+    assert (
+        verdicts[["fit_quality", "overfitting", "convex_hull", "likeness"]].tolist() == ["pass"] * 4
+    )
+
+
+def test_donor_order_does_not_matter():
+    panel = clean()
+    wide = panel.outcomes.to_pandas()
+    turned = Panel.from_wide(wide[wide.columns[::-1]], treated="treated", start=panel.start)
+    pd.testing.assert_frame_equal(checks.screen(turned).table, checks.screen(panel).table)

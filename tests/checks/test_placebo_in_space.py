@@ -1,0 +1,127 @@
+"""Placebo in space: our own intervals audited on the donors, kappa from the others only, ranks as in the papers."""
+
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import bayes_synth as bs
+from bayes_synth import Calibration
+from bayes_synth.checks import placebo_in_space
+from bayes_synth.checks._placebo_in_space import _audit
+from bayes_synth.model.calibration import COLUMNS
+from bayes_synth.results.calibrated import Placebos
+from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
+
+MODULE = sys.modules["bayes_synth.checks.placebo_in_space"]
+
+
+def calibrated(*, donors=30, seed=0, affected=0.0, effect=0.0, plan=None):
+    """A fit whose donors were missed as their sd says, but for the first, which has an effect of its own."""
+    panel = fake_panel(donors=donors, random_seed=seed, effect=effect)
+    plan = plan or Calibration()
+    found = fake_placebos(panel, random_seed=seed)
+    table = found.table.assign(
+        error=found.table["error"] + affected * (found.table.index == "donor_00")
+    )
+    found = Placebos(plan.scored(table)[list(COLUMNS)], (), found.gaps)
+    return fake_fit(panel=panel, model=bs.SyntheticControl(calibrate=plan), placebos=found)
+
+
+def test_nine_of_ten_clean_designs_pass():
+    verdicts = [placebo_in_space(calibrated(seed=seed)).verdict for seed in range(10)]
+    assert verdicts.count("pass") >= 9
+
+
+def test_a_donor_that_was_affected_itself_is_caught_and_named():
+    check = placebo_in_space(calibrated(affected=20.0))
+    assert (check.verdict, "donor_00 had an effect no donor should have" in check.reason) == (
+        "caution",
+        True,
+    )
+
+
+def test_intervals_that_are_too_narrow_fail(monkeypatch):
+    """An uncalibrated fit whose donors miss three times as far as their sd."""
+    found = fake_placebos(fake_panel(donors=30), kappa=3.0)
+    monkeypatch.setattr(MODULE, "placebos", lambda *_: found)
+    fit = fake_fit(panel=fake_panel(donors=30), model=bs.SyntheticControl(calibrate=False))
+    check = placebo_in_space(fit)
+    assert check.verdict == "fail"
+    assert check.table.attrs["coverage"][0.95] == pytest.approx(
+        np.mean(abs(found.table["error"]) < 1.96), abs=1e-9
+    )
+
+
+def test_kappa_comes_from_the_other_donors():
+    table = calibrated(affected=20.0).calibration.table
+    alone = _audit(table, "donor_00", Calibration())
+    more = _audit(
+        Calibration().scored(
+            table.assign(error=table["error"] + 99.0 * (table.index == "donor_00"))
+        ),
+        "donor_00",
+        Calibration(),
+    )
+    assert alone["upper"] - alone["lower"] == pytest.approx(more["upper"] - more["lower"])
+
+
+def test_the_interval_is_that_of_the_predictive_distribution():
+    plan = Calibration(degrees_of_freedom=np.inf, kappa_sd=0.01, pooling=0.0)
+    row = _audit(calibrated().calibration.table.assign(sd=2.0), "donor_03", plan)
+    assert (row["upper"] - row["lower"]) / 2 == pytest.approx(1.96 * 2.0, rel=0.03)
+    assert row["p"] == pytest.approx(2 * stats.norm.sf(abs(row["error"]) / 2.0), rel=0.1)
+
+
+def test_an_interval_holds_zero_when_its_tail_probability_says_so():
+    table = placebo_in_space(calibrated(affected=20.0)).table
+    np.testing.assert_array_equal((table["lower"] < 0) & (table["upper"] > 0), table["p"] > 0.05)
+
+
+def test_the_rmse_are_those_of_the_gaps():
+    fit = calibrated()
+    table, gaps = placebo_in_space(fit).table, fit.calibration.gaps
+    np.testing.assert_allclose(table["rmse_pre"], np.sqrt((gaps.iloc[:, :20] ** 2).mean(axis=1)))
+    np.testing.assert_allclose(table["rmse_post"], np.sqrt((gaps.iloc[:, 20:] ** 2).mean(axis=1)))
+
+
+def test_the_smallest_rank_p_value_is_one_over_the_number_of_units():
+    check = placebo_in_space(calibrated(effect=1e6))
+    assert check.table.attrs["p_two_sided"] == pytest.approx(1 / 31)
+    assert (check.table.attrs["p_above"], check.table.attrs["p_below"]) == (
+        pytest.approx(1 / 31),
+        1.0,
+    )
+
+
+def test_the_rank_decides_nothing():
+    assert (
+        placebo_in_space(calibrated(effect=1e6)).verdict
+        == placebo_in_space(calibrated()).verdict
+        == "pass"
+    )
+
+
+def test_few_donors_are_not_audited():
+    assert placebo_in_space(calibrated(donors=4)).verdict == "not applicable"
+
+
+def test_nothing_is_refitted_for_a_calibrated_fit(monkeypatch):
+    monkeypatch.setattr(MODULE, "placebos", lambda *_: pytest.fail("refitted"))
+    assert placebo_in_space(calibrated()).verdict == "pass"
+
+
+def test_gaps_survive_a_file(tmp_path):
+    fit = calibrated()
+    fit.save(tmp_path / "fit.nc")
+    known, read = fit.calibration.gaps, bs.load(tmp_path / "fit.nc").calibration.gaps
+    assert (list(read.index), list(read.columns)) == (list(known.index), list(known.columns))
+    np.testing.assert_array_equal(read, known)
+
+
+@pytest.mark.parametrize("dates", [False, True])
+def test_dates_serve_as_times(dates):
+    panel = fake_panel(dates=dates)
+    check = placebo_in_space(fake_fit(panel=panel, placebos=fake_placebos(panel)))
+    assert check.table["rmse_post"].notna().all()

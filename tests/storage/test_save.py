@@ -1,0 +1,648 @@
+"""Fits on disk."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytest
+import xarray as xr
+from file_tools import light_fit, read_plainly, short_fit, write_whole
+
+import bayes_synth as bs
+from bayes_synth.errors import LoadError
+from bayes_synth.storage.digests import digest
+from bayes_synth.storage.provenance import SCHEMA
+from bayes_synth.storage.save import SEAL, SUFFIXES
+from bayes_synth.testing import fake_panel
+
+ODD = ['a "quoted" donor', "north/south", "two\nlines", "émoji 🚀", " leading space", "treated"]
+MODELS = [
+    bs.SyntheticControl(),
+    bs.SyntheticControl(
+        weights=bs.priors.Dirichlet(concentration=1.0), noise=bs.noise.IID(intercept=False)
+    ),
+    bs.SyntheticControl(noise=bs.noise.AR1(s=bs.priors.HalfNormal(2.0))),
+    bs.SyntheticControl(
+        weights=bs.priors.Dirichlet(concentration={f"donor_0{j}": j + 0.5 for j in range(6)})
+    ),
+    bs.SyntheticControl(noise=bs.noise.LocalLevel(initial_level=5.0)),
+]
+DATA = Path(__file__).parents[1] / "files"
+each_format = pytest.mark.parametrize("suffix", SUFFIXES)
+
+
+def sealed(tree, path, **changes):
+    """A tree on disk with its record changed and a digest that fits."""
+    tree = tree.copy(deep=True)
+    tree.attrs["bayes_synth"] = json.dumps(json.loads(tree.attrs["bayes_synth"]) | changes)
+    tree.attrs[SEAL] = digest(tree)
+    return write_whole(tree, path)
+
+
+def relabelled(panel):
+    table = panel.outcomes.to_pandas()
+    table = table.set_axis([*ODD[:-1], "donor", "treated"], axis=1)
+    return bs.Panel.from_wide(
+        table, treated="treated", start=panel.start, outcome='sales of "tea"\n☕'
+    )
+
+
+def fractional(panel):
+    table = panel.outcomes.to_pandas().set_axis(np.arange(28) / 4 + 2000, axis=0)
+    return bs.Panel.from_wide(table, treated="treated", start=2005.0)
+
+
+def hours(panel):
+    times = pd.date_range("2024-03-31 23:30", periods=28, freq="h")
+    return bs.Panel.from_wide(
+        panel.outcomes.to_pandas().set_axis(times, axis=0), treated="treated", start=times[20]
+    )
+
+
+def both_treated(panel):
+    return bs.Panel.from_wide(
+        panel.outcomes.to_pandas(), treated=["treated", "donor_05"], start=panel.start
+    )
+
+
+PANELS = {
+    "years": fake_panel(),
+    "dates": fake_panel(dates=True),
+    "hours": hours(fake_panel()),
+    "fractions of years": fractional(fake_panel()),
+    "two treated units": both_treated(fake_panel()),
+    "odd labels": relabelled(fake_panel()),
+}
+
+
+@pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
+@each_format
+def test_every_format_gives_back_the_same_fit(panel, suffix, tmp_path):
+    fit = short_fit(panel)
+    fit.save(tmp_path / f"fit{suffix}")
+    back = bs.load(tmp_path / f"fit{suffix}")
+    assert (back.panel, back.model, repr(back)) == (panel, fit.model, repr(fit))
+    assert back.idata.identical(fit.idata)
+    for estimand in ("pointwise", "average", "cumulative"):
+        assert (
+            back.effect(estimand).draws.to_numpy().tobytes()
+            == fit.effect(estimand).draws.to_numpy().tobytes()
+        )
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_a_model_comes_back_as_it_was(model, tmp_path):
+    fit = light_fit(model=model)
+    fit.save(tmp_path / "fit.nc")
+    assert bs.load(tmp_path / "fit.nc").model == model
+
+
+def test_a_loaded_fit_is_saved_in_another_format_and_another_and_stays_the_same(tmp_path):
+    first = fit = light_fit(fake_panel(dates=True))
+    for i, suffix in enumerate([*SUFFIXES, *SUFFIXES]):
+        fit.save(tmp_path / f"{i}{suffix}")
+        fit = bs.load(tmp_path / f"{i}{suffix}")
+    assert fit.idata.identical(first.idata)
+    seals = {read_plainly(path).attrs[SEAL] for path in tmp_path.iterdir()}
+    assert seals == {digest(first.idata)}
+
+
+@each_format
+def test_xarray_alone_reads_the_file(suffix, tmp_path):
+    fit = short_fit()
+    fit.save(tmp_path / f"fit{suffix}")
+    tree = read_plainly(tmp_path / f"fit{suffix}")
+    assert set(tree.children) == set(fit.idata.children)
+    assert tree["posterior"].to_dataset().identical(fit.idata["posterior"].to_dataset())
+    assert json.loads(tree.attrs["bayes_synth"])["schema"] == SCHEMA
+
+
+def test_zarr_holds_each_part_once_with_plain_codecs_and_no_objects(tmp_path):
+    light_fit().save(tmp_path / "fit.zarr.zip")
+    with zipfile.ZipFile(tmp_path / "fit.zarr.zip") as archive:
+        names = archive.namelist()
+        assert len(set(names)) == len(names)
+        found = [json.loads(archive.read(name)) for name in names if name.endswith("zarr.json")]
+    arrays = [entry for entry in found if entry["node_type"] == "array"]
+    assert {codec["name"] for array in arrays for codec in array["codecs"]} == {
+        "bytes",
+        "vlen-utf8",
+        "zstd",
+    }
+    assert {array["data_type"] for array in arrays} == {"bool", "float64", "int64", "string"}
+
+
+def test_the_digest_does_not_depend_on_chunks_or_compression(tmp_path):
+    fit = light_fit()
+    packing = {"/posterior": {"weights": {"zlib": True, "chunksizes": (1, 3, 2), "dtype": ">f8"}}}
+    fit.idata.to_netcdf(tmp_path / "packed.nc", engine="h5netcdf", encoding=packing)
+    packing = {"/posterior": {"weights": {"chunks": (1, 3, 2), "compressors": None}}}
+    fit.idata.to_zarr(tmp_path / "packed.zarr", consolidated=False, encoding=packing)
+    assert {digest(read_plainly(tmp_path / name)) for name in ("packed.nc", "packed.zarr")} == {
+        digest(fit.idata)
+    }
+
+
+@pytest.mark.parametrize(
+    "times", [pd.date_range("1500-01-01", periods=28, unit="s"), pd.date_range("2024", periods=28)]
+)
+def test_a_digest_does_not_depend_on_the_resolution_of_dates_or_the_sign_of_a_nan(times):
+    def tree(values, labels):
+        return xr.DataTree.from_dict({"a": xr.Dataset({"x": ("time", values)}, {"time": labels})})
+
+    values = np.array([np.nan, -0.0, *range(26)])
+    first = digest(tree(values, times))
+    assert first == digest(tree(np.where(np.isnan(values), -values, values), times.as_unit("us")))
+    assert first != digest(tree(np.abs(values), times))
+    assert first != digest(tree(values, times.as_unit("us") + pd.Timedelta("1us")))
+
+
+@each_format
+def test_an_existing_file_is_not_replaced_unless_asked(suffix, tmp_path):
+    path = tmp_path / f"fit{suffix}"
+    light_fit().save(path)
+    with pytest.raises(
+        LoadError, match=r"\[L004\] .*fit\..* exists; pass overwrite=True to replace it\."
+    ):
+        light_fit(random_seed=1).save(path)
+    assert bs.load(path).idata.identical(light_fit().idata)
+    light_fit(random_seed=1).save(path, overwrite=True)
+    assert bs.load(path).idata.identical(light_fit(random_seed=1).idata)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_folder_that_is_no_store_is_never_replaced(suffix, tmp_path):
+    kept = tmp_path / f"results{suffix}" / "thesis.txt"
+    kept.parent.mkdir()
+    kept.write_text("years of work")
+    with pytest.raises(
+        LoadError,
+        match=r"\[L004\] .* is a folder that holds no zarr store, so it is not replaced: move it",
+    ):
+        light_fit().save(kept.parent, overwrite=True)
+    assert kept.read_text() == "years of work"
+
+
+@each_format
+def test_a_failed_save_leaves_nothing_behind(suffix, tmp_path, monkeypatch):
+    def broken(self, store, **_):
+        if isinstance(store, Path) and store.suffix == ".zarr":
+            store.mkdir()
+            (store / "zarr.json").write_text("{")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(xr.DataTree, "to_netcdf", broken)
+    monkeypatch.setattr(xr.DataTree, "to_zarr", broken)
+    with pytest.raises(OSError, match="disk full"):
+        light_fit().save(tmp_path / f"fit{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+@each_format
+def test_a_failed_replacement_leaves_the_old_fit(suffix, tmp_path, monkeypatch):
+    path = tmp_path / f"fit{suffix}"
+    light_fit().save(path)
+    move = Path.rename
+
+    def broken(self, target):
+        if target == path and self.name != "old":
+            raise OSError("no more room")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "rename", broken)
+    monkeypatch.setattr(Path, "replace", broken)
+    with pytest.raises(OSError, match="no more room"):
+        light_fit(random_seed=1).save(path, overwrite=True)
+    assert bs.load(path).idata.identical(light_fit().idata)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_other_suffixes_are_refused_by_name(fake, tmp_path):
+    for name in ("fit.pkl", "fit.zip", "fit"):
+        for act in (fake.save, bs.load):
+            with pytest.raises(
+                LoadError,
+                match=rf"\[L005\] '{name}' must end in \.nc, \.zarr \(a folder\) or \.zarr\.zip \(one file\)",
+            ):
+                act(tmp_path / name)
+
+
+@each_format
+def test_absent_files_and_folders_are_refused(suffix, fake, tmp_path):
+    with pytest.raises(LoadError, match=r"\[L001\] .*absent.* does not exist"):
+        bs.load(tmp_path / f"absent{suffix}")
+    with pytest.raises(LoadError, match=r"\[L001\] the folder .*nowhere does not exist"):
+        fake.save(tmp_path / "nowhere" / f"fit{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr.zip"])
+def test_a_truncated_file_is_refused(suffix, tmp_path):
+    light_fit().save(tmp_path / f"fit{suffix}")
+    whole = (tmp_path / f"fit{suffix}").read_bytes()
+    (tmp_path / f"cut{suffix}").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(
+        LoadError, match=rf"\[L001\] .*cut.* is not a {suffix} file that can be read: \w+: "
+    ):
+        bs.load(tmp_path / f"cut{suffix}")
+
+
+@each_format
+def test_a_foreign_file_is_refused(suffix, tmp_path):
+    write_whole(xr.DataTree(xr.Dataset({"x": 1.0})), tmp_path / f"other{suffix}")
+    with pytest.raises(LoadError, match=r"\[L001\] .*holds no fit of this library"):
+        bs.load(tmp_path / f"other{suffix}")
+
+
+def test_a_store_that_would_unpickle_is_refused_unread(tmp_path):
+    ran, store = tmp_path / "ran", tmp_path / "evil.zarr"
+    (store / "x").mkdir(parents=True)
+    (store / ".zgroup").write_text('{"zarr_format": 2}')
+    array = {
+        "zarr_format": 2,
+        "shape": [1],
+        "chunks": [1],
+        "dtype": "|O",
+        "fill_value": None,
+        "order": "C",
+    }
+    (store / "x" / ".zarray").write_text(
+        json.dumps(array | {"filters": [{"id": "pickle"}], "compressor": None})
+    )
+    (store / "x" / "0").write_bytes(f"cpathlib\nPath\n(S'{ran}'\ntR.".encode())
+    with pytest.raises(
+        LoadError, match=r"\[L001\] .*evil\.zarr is not a \.zarr file that can be read"
+    ):
+        bs.load(store)
+    assert not ran.exists()
+
+
+@each_format
+def test_bytes_other_than_those_written_are_refused_before_they_are_decoded(
+    suffix, tmp_path, monkeypatch
+):
+    path = tmp_path / f"fit{suffix}"
+    light_fit().save(path)
+    if suffix == ".nc":
+        read_plainly(path).to_netcdf(path, engine="h5netcdf")
+    elif suffix == ".zarr":
+        (path / "posterior" / "s" / "c" / "0" / "0").write_bytes(b"")
+    else:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("more", b"")
+    monkeypatch.setattr(xr, "open_datatree", None)
+    with pytest.raises(LoadError, match=r"\[L001\] .*its bytes are not those that were written"):
+        bs.load(path)
+
+
+@pytest.mark.filterwarnings("ignore:Object at .DS_Store is not recognized")
+def test_a_hidden_file_that_a_desktop_leaves_in_a_store_does_no_harm(tmp_path):
+    light_fit().save(tmp_path / "fit.zarr")
+    (tmp_path / "fit.zarr" / ".DS_Store").write_bytes(b"icons")
+    assert bs.load(tmp_path / "fit.zarr").idata.identical(light_fit().idata)
+
+
+KNOWN = {
+    3: {
+        "average": 3.1665291178697466,
+        "relative": 0.03192594116139779,
+        "kappa": 1.1450435378543127,
+        "donor_00": 0.5968890110141291,
+    }
+}
+"""What the kept file of each schema says: medians of two effects and of kappa, and the mean of the heaviest weight."""
+
+
+@pytest.mark.parametrize("schema", KNOWN)
+@each_format
+def test_the_kept_file_of_every_schema_is_read(schema, suffix, tmp_path):
+    path = DATA / f"schema_{schema}{suffix}"
+    if suffix == ".zarr":
+        path = tmp_path / "unzipped.zarr"
+        zipfile.ZipFile(DATA / f"schema_{schema}.zarr.zip").extractall(path)
+    fit = bs.load(path)
+    found = {name: float(fit.effect(name).draws.median()) for name in ("average", "relative")}
+    found |= {
+        "kappa": float(fit.idata["calibration"]["kappa"].median()),
+        "donor_00": fit.weights()["mean"].iloc[0],
+    }
+    assert found == pytest.approx(KNOWN[schema], rel=1e-12)
+    assert fit.panel == fake_panel(donors=4, pre=12, post=4, dates=True, effect=3.0)
+    assert fit.weights().index[0] == "donor_00"
+
+
+def test_a_file_of_every_schema_is_kept_and_small():
+    assert max(KNOWN) == SCHEMA
+    assert all(path.stat().st_size < 100_000 for path in DATA.iterdir())
+
+
+def test_a_newer_schema_asks_for_an_update(tmp_path):
+    with pytest.raises(
+        LoadError, match=rf"\[L002\] .*follows schema 99, newer than {SCHEMA}: update bayes_synth"
+    ):
+        bs.load(sealed(light_fit().idata, tmp_path / "new.nc", schema=99))
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_file_from_before_the_first_release_is_refused(schema, tmp_path):
+    with pytest.raises(
+        LoadError,
+        match=rf"\[L003\] .* follows schema {schema}, from before the first release: fit again",
+    ):
+        bs.load(sealed(light_fit().idata, tmp_path / "old.nc", schema=schema))
+
+
+def test_a_model_that_a_file_only_names_is_never_imported(tmp_path):
+    with pytest.raises(
+        LoadError, match=r"\[L003\] the file's model uses 'os.system', which cannot be rebuilt"
+    ):
+        bs.load(
+            sealed(
+                light_fit().idata,
+                tmp_path / "evil.nc",
+                model={"type": "os.system", "command": "true"},
+            )
+        )
+
+
+class OwnPrior:
+    """A prior that only its author can rebuild."""
+
+    def create_variable(self, name):
+        return pm.HalfNormal(name)
+
+    def __repr__(self):
+        return "OwnPrior()"
+
+
+def test_a_fit_with_a_prior_of_ones_own_is_refused_when_saved(tmp_path):
+    fit = light_fit(model=bs.SyntheticControl(noise=bs.noise.LocalLevel(s=OwnPrior())))
+    with pytest.raises(
+        LoadError,
+        match=r"(?s)\[L003\] the model uses a prior of your own.*fit\.idata\.to_netcdf\(path\)",
+    ):
+        fit.save(tmp_path / "fit.nc")
+    assert not list(tmp_path.iterdir())
+
+
+BROKEN = {
+    "no model": {"model": None},
+    "no panel": {"panel": None},
+    "a panel of text": {"panel": "panel"},
+    "half a panel": {"panel": {"treated": ["treated"], "start": "2020"}},
+    "a mapping without items": {"model": {"type": "mapping"}},
+    "items that are no mapping": {"model": {"type": "mapping", "items": [1]}},
+    "a number that is none": {"model": {"type": "number", "value": "much"}},
+    "an unknown parameter": {"model": {"type": "SyntheticControl", "colour": "red"}},
+    "a prior that makes no sense": {"model": {"type": "HalfNormal", "sigma": -1.0}},
+    "a type that is a list": {"model": {"type": ["SyntheticControl"]}},
+}
+
+
+@pytest.mark.parametrize("changes", BROKEN.values(), ids=BROKEN)
+def test_a_composed_file_that_lacks_parts_is_refused(changes, tmp_path):
+    with pytest.raises(LoadError, match=r"\[L00[13]\]"):
+        bs.load(sealed(light_fit().idata, tmp_path / "composed.nc", **changes))
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '{"schema": "3"}', "[" * 100_000, '{"schema": ' + "9" * 5000 + "}"]
+)
+def test_a_description_that_is_damaged_is_refused(text, tmp_path):
+    tree = light_fit().idata
+    tree.attrs["bayes_synth"] = text
+    tree.attrs[SEAL] = digest(tree)
+    write_whole(tree, tmp_path / "damaged.zarr")
+    with pytest.raises(LoadError, match=r"\[L001\] .*(is damaged|does not say which schema)"):
+        bs.load(tmp_path / "damaged.zarr")
+
+
+def test_data_other_than_those_that_were_fitted_are_noticed(tmp_path):
+    tree = light_fit().idata
+    tree["constant_data"]["donor_outcomes"][0, 0] += 1
+    with pytest.raises(
+        LoadError,
+        match=r"\[L001\] the data in .* are not those that were fitted: the file was changed",
+    ):
+        bs.load(sealed(tree, tmp_path / "composed.nc"))
+
+
+def one_draw(tree):
+    tree["posterior"]["weights"][1, 2, 3] = np.nextafter(
+        float(tree["posterior"]["weights"][1, 2, 3]), 1
+    )
+
+
+def one_label(tree):
+    tree["posterior"].dataset = (
+        tree["posterior"].to_dataset().assign_coords(draw=[0, 1, 2, 3, 4, 6])
+    )
+
+
+def another_type(tree):
+    tree["posterior"].dataset = tree["posterior"].to_dataset().astype("float32")
+
+
+def two_dims_swapped(tree):
+    tree["posterior"]["s"] = tree["posterior"]["s"].transpose("draw", "chain")
+
+
+def an_attribute(tree):
+    tree["posterior"]["weights"].attrs["unit"] = "percent"
+
+
+def the_record(tree):
+    tree.attrs["bayes_synth"] = tree.attrs["bayes_synth"].replace(
+        '"random_seed": 0', '"random_seed": 7'
+    )
+
+
+def a_group_less(tree):
+    del tree["sample_stats"]
+
+
+def no_digest(tree):
+    del tree.attrs[SEAL]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        one_draw,
+        one_label,
+        another_type,
+        two_dims_swapped,
+        an_attribute,
+        the_record,
+        a_group_less,
+        no_digest,
+    ],
+    ids=lambda change: change.__name__,
+)
+@each_format
+def test_whatever_is_changed_in_a_file_is_noticed(change, suffix, tmp_path):
+    light_fit().save(tmp_path / f"fit{suffix}")
+    tree = read_plainly(tmp_path / f"fit{suffix}")
+    change(tree)
+    changed = tmp_path / f"changed{suffix}"
+    write_whole(tree, changed)
+    with pytest.raises(
+        LoadError, match=r"\[L001\] .* does not hold what was saved: the file was changed"
+    ):
+        bs.load(changed)
+
+
+def with_added(fit, name, values, **attrs):
+    fit.idata["posterior"][name] = xr.DataArray(values, dims="extra", attrs=attrs)
+    return fit
+
+
+REFUSED_ARRAYS = {
+    "objects": (np.array([{"a": 1}, None], dtype=object), "object"),
+    "dates with a time zone": (
+        pd.date_range("2024-01-01", periods=2, tz="UTC"),
+        r"(object|datetime64\[.*UTC\])",
+    ),
+    "categories": (pd.Categorical(["low", "high"]), "category"),
+    "complex numbers": (np.array([1j, 2j]), "complex128"),
+    "spans of time": (pd.to_timedelta([1, 2], unit="D"), "timedelta64"),
+}
+
+
+@pytest.mark.parametrize(("values", "dtype"), REFUSED_ARRAYS.values(), ids=REFUSED_ARRAYS)
+@each_format
+def test_variables_that_only_pickle_could_write_are_refused_by_name(
+    values, dtype, suffix, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("bayes_synth.io._write", None)
+    with pytest.raises(
+        LoadError,
+        match=rf"(?s)\[L006\] /?posterior/mine has dtype {dtype}.*Convert or remove fit\.idata",
+    ):
+        with_added(light_fit(), "mine", values).save(tmp_path / f"fit{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": 1},
+        None,
+        pd.Timestamp("2024", tz="UTC"),
+        pd.Categorical(["x"]),
+        object(),
+        b"bytes",
+        [[1], [2]],
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@each_format
+def test_attributes_that_only_pickle_could_write_are_refused_by_name(
+    value, suffix, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("bayes_synth.io._write", None)
+    with pytest.raises(
+        LoadError,
+        match=rf"(?s)\[L006\] the attribute 'note' of .*mine is of type {type(value).__name__}, ",
+    ):
+        with_added(light_fit(), "mine", [1.0], note=value).save(tmp_path / f"fit{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("_FillValue", 1.0), ("units", "days since 2000-01-01")]
+)
+@each_format
+def test_attributes_with_a_meaning_for_the_format_are_refused(name, value, suffix, tmp_path):
+    fit = with_added(light_fit(), "mine", [1.0], **{name: value})
+    with pytest.raises(
+        LoadError,
+        match=rf"\[L006\] (fit\.idata holds what a {suffix} file cannot: \S|a {suffix} file gives back)",
+    ):
+        fit.save(tmp_path / f"fit{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_text_that_a_format_cuts_is_refused_rather_than_cut(tmp_path):
+    fit = with_added(light_fit(), "mine", ["a\0b", "c"])
+    with pytest.raises(
+        LoadError,
+        match=r"\[L006\] (fit\.idata holds what a \.nc file cannot|a \.nc file gives back other)",
+    ):
+        fit.save(tmp_path / "fit.nc")
+    fit.save(tmp_path / "fit.zarr")
+    assert bs.load(tmp_path / "fit.zarr").idata["posterior"]["mine"].to_numpy().tolist() == [
+        "a\0b",
+        "c",
+    ]
+
+
+@each_format
+def test_plain_additions_and_attributes_are_kept(suffix, tmp_path):
+    fit = with_added(
+        light_fit(),
+        "mine",
+        np.array([1, 2], "int16"),
+        note="tea ☕",
+        numbers=[1, 2],
+        one=[3],
+        x=np.float32(0.1),
+    )
+    fit = with_added(
+        fit,
+        "words",
+        np.array(["é", ""], dtype=object),
+        pair=(1.5, 2.5),
+        names=["a", "b"],
+        n=np.int8(3),
+    )
+    fit = with_added(fit, "days", pd.date_range("2024-01-01", periods=2))
+    fit.save(tmp_path / f"fit{suffix}")
+    back = bs.load(tmp_path / f"fit{suffix}").idata["posterior"]
+    assert back["mine"].dtype == np.int16
+    assert back["mine"].attrs["note"] == "tea ☕"
+    assert back["words"].to_numpy().tolist() == ["é", ""]
+    assert back["days"].equals(fit.idata["posterior"]["days"])
+
+
+BARE = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("pymc", "nutpie", "pytensor"):
+            raise ModuleNotFoundError(f"{name} is blocked")
+sys.meta_path.insert(0, Blocked())
+"""
+TELL = """
+import json, sys, bayes_synth as bs
+fit = bs.load(sys.argv[1])
+told = [fit.effect(e).draws.values.tobytes().hex() for e in ("pointwise", "average", "cumulative", "relative")]
+told += [repr(fit), fit.summary().to_json(double_precision=15), fit.weights().to_json(double_precision=15), fit._repr_html_()]
+print(json.dumps(told))
+"""
+
+
+def told_by(code, path):
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(path)], check=False, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_a_fit_of_one_process_is_the_same_in_another_that_has_no_pymc(tmp_path):
+    code = "from bayes_synth.testing import fake_fit; import sys; [fake_fit().save(path) for path in sys.argv[1:]]"
+    paths = [tmp_path / f"fit{suffix}" for suffix in SUFFIXES]
+    subprocess.run([sys.executable, "-c", code, *map(str, paths)], check=True)
+    expected = told_by(TELL.replace("bs.load(sys.argv[1])", "bs.testing.fake_fit()"), "")
+    for path in paths:
+        assert told_by(BARE + TELL, path) == expected
+    blocked = subprocess.run(
+        [sys.executable, "-c", BARE + "import pymc"], check=False, capture_output=True, text=True
+    )
+    assert "pymc is blocked" in blocked.stderr

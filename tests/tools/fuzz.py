@@ -1,0 +1,267 @@
+"""A fuzzer for the front door: valid panels, corrupted in one to three ways, and what must come of each.
+
+``python tests/tools/fuzz.py [cases] [seed]`` prints the tally and what went wrong. Three answers are right: the very numbers that
+were handed over, with the remarks that the catalogue (``corruptions.py``) wants and no others; a refusal by a code
+that the catalogue allows; and the same for gaps as ``missing=...`` says. Everything else is wrong.
+"""
+
+import re
+import sys
+import time
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from corruptions import COLUMN, LONG, STAGES, WIDE, Case, Corruption
+
+import bayes_synth as bs
+from bayes_synth.data.panel import Panel
+from bayes_synth.errors import BayesSynthError, DesignWarning, PanelWarning
+
+DOCUMENTED = set(
+    re.findall(
+        r"^\| ([A-Z]\d{3}) \|", (Path(__file__).parents[2] / "docs" / "errors.md").read_text(), re.M
+    )
+)
+TOO_LONG = 60.0
+FRAGILE = frozenset(
+    {"V005", "V007", "V008", "V009", "V011", "V012", "V014", "D005", "D019", "D020", "D022", "P029"}
+)
+"""Remarks on numbers: dropping donors or times to close a gap may add or remove any of them."""
+
+
+class Base(NamedTuple):
+    """A valid panel to start from."""
+
+    table: pd.DataFrame
+    treated: str
+    start: object
+    report: frozenset[str]
+
+
+class Expectation(NamedTuple):
+    """Codes one of which must refuse, or else the table, start and remarks that the panel must have."""
+
+    refused: frozenset[str]
+    table: pd.DataFrame
+    start: object
+    remarks: frozenset[str]
+    perhaps: frozenset[str]
+
+
+@dataclass
+class Tally:
+    """What came of all cases."""
+
+    tried: int = 0
+    refused: Counter = field(default_factory=Counter)
+    equal: int = 0
+    remarked: int = 0
+    wrong: list[str] = field(default_factory=list)
+    panels: list[Panel] = field(default_factory=list)
+    used: Counter = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        codes = ", ".join(f"{code} {count}" for code, count in sorted(self.refused.items()))
+        return (
+            f"{self.tried} tried with {len(self.used)} kinds of corruption, {self.refused.total()} refused "
+            f"({codes}), {self.equal} equal to the clean panel, {self.remarked} right with a remark, {len(self.wrong)} wrong"
+        )
+
+
+def bases() -> list[Base]:
+    panels = [
+        bs.simulate(donors=7, pre=24, post=8, random_seed=11).panel,
+        bs.simulate(donors=7, pre=24, post=8, start="2021-03-01", random_seed=12).panel,
+        bs.load_dataset("prop99"),
+    ]
+    found = []
+    for panel in panels:
+        table = panel.outcomes.to_pandas().rename_axis(index=None, columns=None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            report = frozenset(
+                Panel.from_wide(table, treated=panel.treated, start=panel.start).report["code"]
+            )
+        found.append(Base(table, panel.treated[0], panel.start, report))
+    return found
+
+
+def drawn(base: Base, rng: np.random.Generator) -> tuple[Case, list[Corruption]]:
+    """A case with one to three corruptions of different stages, carried out in the order of the stages."""
+    done: list[Corruption] = []
+    while not done:
+        case = Case(
+            base.table, base.treated, base.start, str(rng.choice([LONG, WIDE, COLUMN])), rng
+        )
+        done = corrupted(case, rng)
+    return case, done
+
+
+def corrupted(case: Case, rng: np.random.Generator) -> list[Corruption]:
+    """Carry out what is drawn; may be nothing when no corruption of the drawn stages fits."""
+    gentle = rng.random() < 0.5
+    wanted = set(rng.choice(list(STAGES), size=rng.integers(1, 4), replace=False))
+    done: list[Corruption] = []
+    for stage, entries in STAGES.items():
+        if stage == "frame":
+            case.lay_out()
+        possible = [entry for entry in entries if stage in wanted and fits(entry, case, gentle)]
+        if possible:
+            entry = possible[rng.integers(len(possible))]
+            entry.change(case)
+            done.append(entry)
+    return done
+
+
+def fits(entry: Corruption, case: Case, gentle: bool) -> bool:
+    """Whether a corruption can happen to a case; gentle ones are refused by nothing."""
+    return case.layout in entry.layouts and not (gentle and entry.refused) and entry.fits(case)
+
+
+def expectation(case: Case, done: list[Corruption], base: Base) -> Expectation:
+    """What must come of a case; gaps are what ``missing`` makes of them."""
+    refused = frozenset().union(*(entry.refused for entry in done))
+    remarks = frozenset().union(*(entry.remarks for entry in done))
+    perhaps = frozenset({"P021"}).union(base.report, *(entry.perhaps for entry in done))
+    table = case.expected.sort_index(axis=0).sort_index(axis=1)
+    gaps, missing = table.isna(), case.options.get("missing", "error")
+    if refused or not gaps.any(axis=None):
+        # A gap beside another fault may be what is refused.
+        return Expectation(refused | ({"P025", "P027", "D002"} if refused and gaps.any(axis=None) else set()),
+                           table, case.first, remarks, perhaps)  # fmt: skip
+    if missing == "error":
+        return Expectation(frozenset({"P025"}), table, case.first, remarks, perhaps)
+    if missing == "drop_donors":
+        kept = table.loc[:, ~gaps.any()]
+        if case.mine[0] not in kept:
+            return Expectation(frozenset({"P027"}), table, case.first, remarks, perhaps)
+    else:
+        kept = table[~gaps.any(axis=1)]
+    later = kept.index[kept.index >= case.first]
+    if kept.shape[1] < 2:
+        return Expectation(frozenset({"D014"}), table, case.first, remarks, perhaps)
+    if not len(later):
+        return Expectation(frozenset({"P025", "D002"}), table, case.first, remarks, perhaps)
+    wanted = {"P026"} | (remarks - FRAGILE) | ({"D003"} if later[0] != case.first else set())
+    return Expectation(frozenset(), kept, later[0], wanted, perhaps | remarks | FRAGILE)
+
+
+def judged(case: Case, wanted: Expectation, tally: Tally) -> str | None:
+    """What is wrong with the answer to a case, or None; the tally takes note of right answers."""
+    handed = case.data.copy(deep=True) if isinstance(case.data, pd.DataFrame) else None
+    began = time.monotonic()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            panel = case.after(case.reader(case.data, **case.options))
+            assert repr(panel)
+            assert panel._repr_html_()
+    except BayesSynthError as error:
+        tally.refused[error.code] += 1
+        return _refusal(error, wanted)
+    except BaseException:
+        return "another exception: " + traceback.format_exc(limit=-3)
+    if time.monotonic() - began > TOO_LONG:
+        return f"{time.monotonic() - began:.0f} seconds"
+    if wanted.refused:
+        return f"not refused, although {sorted(wanted.refused)} was due"
+    if handed is not None and not handed.equals(case.data):
+        return "the caller's frame was changed"
+    problem = _numbers(panel, case, wanted) or _remarks(panel, caught, wanted)
+    if problem is None:
+        tally.panels.append(panel)
+        tally.equal += not wanted.remarks
+        tally.remarked += bool(wanted.remarks)
+    return problem
+
+
+def _refusal(error: BayesSynthError, wanted: Expectation) -> str | None:
+    if error.code in wanted.refused and error.code in DOCUMENTED:
+        return None
+    return f"refused with {error}, but {sorted(wanted.refused) or 'a panel'} was due"
+
+
+def _numbers(panel: Panel, case: Case, wanted: Expectation) -> str | None:
+    """Every cell, label and role, bit for bit."""
+    found = {
+        "numbers": panel.outcomes.to_numpy().tobytes()
+        == wanted.table.to_numpy(dtype=float).tobytes(),
+        "units": panel.outcomes["unit"].values.tolist() == list(wanted.table.columns),
+        "times": panel.times.equals(wanted.table.index),
+        "treated": panel.treated == case.mine,
+        "start": panel.start == wanted.start,
+    }
+    wrong = [name for name, right in found.items() if not right]
+    return f"other {', '.join(wrong)} than handed over" if wrong else None
+
+
+def _remarks(
+    panel: Panel, caught: list[warnings.WarningMessage], wanted: Expectation
+) -> str | None:
+    """All remarks that were due, no others, and each warned about or noted as it says."""
+    foreign = [w for w in caught if not issubclass(w.category, (PanelWarning, DesignWarning))]
+    if foreign:
+        return f"a warning that is not ours: {foreign[0].category.__name__}: {foreign[0].message}"
+    warned = {str(w.message)[1:5] for w in caught}
+    report = set(panel.report["code"]) | (warned & {"D003"})
+    if warned - {"D003"} != set(panel.report.loc[panel.report["kind"] == "warned", "code"]):
+        return f"warned about {sorted(warned)}, but the report says otherwise:\n{panel.report}"
+    lacking, surplus = wanted.remarks - report, report - wanted.remarks - wanted.perhaps
+    if lacking or surplus or report - DOCUMENTED:
+        return f"lacks the remarks {sorted(lacking)}, has {sorted(surplus)} too many"
+    return None
+
+
+def run(cases: int, seed: int) -> Tally:
+    """Corrupt, read and judge; the same seed gives the same cases."""
+    tally, starts = Tally(), bases()
+    for number, stream in enumerate(np.random.SeedSequence(seed).spawn(cases)):
+        # The third base, as large as real panels are, is the slow one.
+        base = starts[2 if number % 12 == 0 else number % 2]
+        case, done = drawn(base, np.random.default_rng(stream))
+        tally.tried += 1
+        tally.used.update(entry.name for entry in done)
+        problem = judged(case, expectation(case, done, base), tally)
+        if problem:
+            tally.wrong.append(
+                f"case {number} ({case.layout}: {' + '.join(entry.name for entry in done)}): {problem}"
+            )
+    return tally
+
+
+def fitted(panels: list[Panel], most: int) -> Iterator[tuple[Panel, object]]:
+    """Tiny fits of panels that share one compiled structure: at most eight donors, the odd ones first."""
+    alike = [panel for panel in panels if len(panel.donors) <= 8 and len(panel.post) > 1]
+    alike.sort(key=lambda panel: -len(panel.report))
+    model = bs.SyntheticControl(calibrate=False)
+    for panel in alike[:most]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                yield (
+                    panel,
+                    model.fit(
+                        panel,
+                        draws=20,
+                        tune=50,
+                        chains=2,
+                        cores=1,
+                        random_seed=1,
+                        progressbar=False,
+                    ),
+                )
+            except BayesSynthError as error:
+                yield panel, error
+
+
+if __name__ == "__main__":
+    count, chosen = (int(word) for word in [*sys.argv[1:], *["2000", "1"][len(sys.argv) - 1 :]])
+    result = run(count, chosen)
+    print("\n".join([*result.wrong, str(result)]))  # noqa: T201

@@ -1,0 +1,68 @@
+"""Refits by least squares instead of sampling, and panels and samplers with something wrong in them."""
+
+import importlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_synth.data.validation import locked
+from bayes_synth.results.estimands import effect_draws
+from bayes_synth.results.simplex import simplex_least_squares
+from bayes_synth.sampling import slice_kernel
+
+
+def least_squares(fit, cases, **_):
+    """Every case by demeaned simplex least squares, with white noise of the pre-period residual's size."""
+    return {label: answer(case.panel) for label, case in cases.items()}
+
+
+def answer(panel):
+    rng = np.random.default_rng(0)
+    outcome, donors = panel.treated_outcome.to_numpy(), panel.donor_outcomes.to_numpy()
+    seen = ~np.isnan(outcome) & (np.arange(len(outcome)) < len(panel.pre))
+    weights = simplex_least_squares(donors[seen], outcome[seen], level=True)
+    gap = outcome - donors @ weights
+    expected = (donors @ weights + gap[seen].mean())[len(panel.pre) :]
+    sd = gap[seen].std() + 1e-6
+    draws = expected + sd * (
+        rng.standard_normal((2, 250, 1)) + rng.standard_normal((2, 250, len(expected)))
+    )
+    coords = {"chain": [0, 1], "draw": np.arange(250), "time": panel.post.to_numpy()}
+    counterfactual = xr.DataArray(draws, dims=("chain", "draw", "time"), coords=coords)
+    observed = panel.treated_outcome.sel(time=panel.post.to_numpy())
+    return Refit(
+        effect_draws(observed, counterfactual), pd.Series(weights, index=panel.donors), ok=True
+    )
+
+
+def break_the_slice_sampler(right, wrong, monkeypatch, tmp_path):
+    """Chains from now on run a copy of the slice sampler in which one passage is another."""
+    source = Path(slice_kernel.__file__).read_text()
+    assert right in source
+    (tmp_path / "broken_kernel.py").write_text(source.replace(right, wrong))
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("broken_kernel", None)
+    broken = importlib.import_module("broken_kernel")
+    monkeypatch.setattr("bayes_synth.sampling.slice.advance", broken.advance)
+
+
+def changed(panel, unit, added):
+    """The panel with numbers added to one unit, one per time."""
+    here = panel.outcomes["unit"] == unit
+    extra = xr.DataArray(
+        np.asarray(added, dtype=float), dims="time", coords={"time": panel.outcomes["time"]}
+    )
+    return replace(
+        panel, outcomes=locked((panel.outcomes + extra * here).transpose("time", "unit"))
+    )
+
+
+def hidden(panel, *positions):
+    """The panel without the treated unit's outcome in these periods."""
+    times = panel.times[list(positions)]
+    gone = panel.outcomes["time"].isin(times) & (panel.outcomes["unit"] == panel.treated[0])
+    return replace(panel, outcomes=locked(panel.outcomes.where(~gone)))
