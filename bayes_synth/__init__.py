@@ -1,11 +1,10 @@
-"""Bayesian synthetic control: sparse donor weights, effects as posteriors, intervals as the verdict.
+"""Bayesian synthetic control: sparse donor weights, and effects as posteriors.
 
 >>> import bayes_synth as bs
 >>> fit = bs.SyntheticControl().fit(bs.load_dataset("prop99"), random_seed=1)  # doctest: +SKIP
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from bayes_synth import checks as checks
     from bayes_synth import errors as errors
     from bayes_synth import noise as noise
+    from bayes_synth import plots as plots
     from bayes_synth import priors as priors
     from bayes_synth.api import Fit, SyntheticControl, load
     from bayes_synth.batch import FitTask, fit_many
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.model.calibration import Calibration
+    from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
 
-__version__ = version("bayes_synth")
+    __version__: str
 
 _HOMES = {
     "Calibration": "model.calibration",
@@ -37,7 +38,12 @@ _HOMES = {
     "load_dataset": "datasets",
     "simulate": "data.simulate",
 }
-_MODULES = ("batch", "checks", "errors", "noise", "priors", "testing")
+"""Where each public name lives, below the package."""
+_MODULES = {
+    **{name: name for name in ("batch", "checks", "errors", "noise", "plots", "priors", "testing")},
+    "estimands": "results.estimands",
+}
+"""Public modules, by the name that users type."""
 
 __all__ = [
     "Calibration",
@@ -49,11 +55,13 @@ __all__ = [
     "batch",
     "checks",
     "errors",
+    "estimands",
     "fetch_dataset",
     "fit_many",
     "load",
     "load_dataset",
     "noise",
+    "plots",
     "priors",
     "simulate",
     "testing",
@@ -62,8 +70,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package stays quick."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("bayes_synth")
     if name in _MODULES:
-        return import_module(f"bayes_synth.{name}")
+        return import_module(f"bayes_synth.{_MODULES[name]}")
     if name in _HOMES:
         return getattr(import_module(f"bayes_synth.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'bayes_synth' has no attribute {name!r}")

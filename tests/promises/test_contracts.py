@@ -1,74 +1,129 @@
-"""Promises about the code itself: layers, the public API, sizes, import weight, documentation."""
+"""Promises about the code itself: wings, directions, the public API, shapes, import weight, documentation."""
 
 import ast
 import inspect
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
+import house
 import make_errors_page
 import pytest
+from house import FILES, MODULES, PACKAGE
 
 import bayes_synth as bs
-from bayes_synth.api import Fit, SyntheticControl
-from bayes_synth.batch import BatchResult, EffectDraws, FitTask
-from bayes_synth.data.panel import Panel
-from bayes_synth.results.effects import Effect
+from bayes_synth.batch import BatchResult, EffectDraws
 
-PACKAGE = Path(bs.__file__).parent
-LAYERS = [
-    "errors", "design", "remarks", "gaps", "intake", "panel", "outcome_scale", "datasets", "simulation", "priors",
-    "noise", "simplex", "effects", "convergence", "holdout", "interrupts", "pairs", "chains", "threads", "sampling",
-    "calibration", "model", "draws", "refitting", "placebos", "noise_choice", "provenance", "fit", "memory", "fitting",
-    "plots", "checks", "report", "document", "pages", "io", "batch", "testing", "__init__", "__main__",
+WINGS = [
+    "words", "errors", "registry", "data", "datasets", "priors", "noise", "sampling", "model", "results", "storage",
+    "plots", "fitting", "checks", "report", "api", "batch", "testing", "__init__", "__main__",
 ]  # fmt: skip
+"""The rooms of the root, from the ground up: whoever stands further on may import whoever stands before."""
 FIT = {
-    "panel", "model", "idata", "calibration", "effect", "summary", "weights", "diagnostics", "ok", "weights_ok", "synthetic",
-    "counterfactual", "to_frame", "plot", "plot_effect", "plot_weights", "report", "save",
+    "panel", "model", "idata", "record", "problem", "calibration", "convergence", "fit_verdict", "effect", "summary",
+    "weights", "diagnostics", "ok", "weights_ok", "synthetic", "counterfactual", "to_frame", "plot", "plot_effect",
+    "plot_weights", "report", "save",
 }  # fmt: skip
-PUBLIC = [Panel, SyntheticControl, Fit, Effect, FitTask, BatchResult, EffectDraws]
+PUBLIC = [bs.Panel, bs.SyntheticControl, bs.Fit, bs.Effect, bs.FitTask, BatchResult, EffectDraws]
 
 
-def module_imports(path: Path) -> Iterator[str]:
-    """Modules of the package that a file imports when it is itself imported."""
-    body = ast.parse(path.read_text()).body
-    for node in body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bayes_synth."):
-            yield node.module.split(".")[1]
-
-
-def test_no_module_imports_upwards():
-    rank = {name: i for i, name in enumerate(LAYERS)}
+def test_nobody_imports_upwards_by_any_kind_of_import():
+    rank = {name: i for i, name in enumerate(WINGS)}
     wrong = [
-        f"{path.relative_to(PACKAGE)} imports {there}"
-        for path in PACKAGE.rglob("*.py")
-        for there in module_imports(path)
-        if rank[there] > rank[path.relative_to(PACKAGE).parts[0].removesuffix(".py")]
+        f"{name}:{line} imports {there}"
+        for name in MODULES
+        for there, line in house.imports(name)
+        # The package itself names everything, for type checkers; importing a name from it is looking up.
+        if name != "bayes_synth" and rank[house.wing(there)] > rank[house.wing(name)]
     ]
     assert wrong == []
 
 
-def test_every_module_has_a_layer():
-    modules = {
-        path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")
-    }
-    assert modules == set(LAYERS)
+def test_no_modules_import_each_other_in_a_round():
+    assert house.circles() == []
+
+
+def test_every_room_of_the_root_has_its_place():
+    assert {house.wing(name) for name in MODULES} == set(WINGS)
+
+
+def test_the_root_holds_what_a_user_can_type():
+    files = [path.name for path in PACKAGE.iterdir() if path.suffix == ".py"]
+    folders = [
+        path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"
+    ]
+    assert len(files) <= 8, files
+    assert len(folders) <= 13, folders
 
 
 def test_files_stay_small():
-    assert [p.name for p in PACKAGE.rglob("*.py") if len(p.read_text().splitlines()) > 400] == []
+    assert [path.name for path in FILES if len(path.read_text().splitlines()) > 400] == []
+
+
+def test_bodies_are_short():
+    long = [
+        f"{path.relative_to(PACKAGE)}: {node.name} has {house.body_length(node)} lines"
+        for path in FILES
+        for node in house.functions(path)
+        if house.body_length(node) > 40
+    ]
+    assert long == []
+
+
+def test_hardly_any_line_is_wide():
+    lines = list(house.code_lines())
+    wide = [f"{where}:{number}" for where, number, line in lines if len(line) > 100]
+    assert len(wide) <= 0.02 * len(lines), wide
+
+
+def test_at_most_three_signatures_have_more_than_eight_arguments():
+    many = [
+        f"{path.relative_to(PACKAGE)}: {node.name} takes {house.arguments(node)}"
+        for path in FILES
+        for node in house.functions(path)
+        if house.arguments(node) > 8
+    ]
+    assert len(many) <= 3, many
+
+
+def test_no_private_attribute_is_read_across_modules():
+    assert [read for path in FILES for read in house.private_reads(path)] == []
+
+
+def test_no_private_name_is_imported():
+    private = [
+        f"{path.name}: {alias.name}"
+        for path in [*FILES, *PACKAGE.parent.glob("tests/**/*.py")]
+        for node in ast.walk(house.tree(path))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bayes_synth")
+        for alias in node.names
+        if alias.name.startswith("_")
+        and (node.module or "").split(".")[-1].startswith("_") is False
+    ]
+    assert private == []
+
+
+def test_no_test_looks_a_module_up_behind_pythons_back():
+    tests = PACKAGE.parent / "tests"
+    # Planted faults in a copy of the kernel, and fresh processes that must not find PyMC, say so in their own words.
+    allowed = {"planted.py", "test_contracts.py"}
+    found = [
+        f"{path.relative_to(tests)}:{number}"
+        for path in tests.rglob("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if "sys.modules[" in line and path.name not in allowed
+    ]
+    assert found == []
 
 
 def test_the_public_names_are_those_of_the_design():
     assert sorted(bs.__all__) == [
-        "Calibration", "Effect", "Fit", "FitTask", "Panel", "SyntheticControl", "batch", "checks", "errors", "fetch_dataset",
-        "fit_many", "load", "load_dataset", "noise", "priors", "simulate", "testing",
+        "Calibration", "Effect", "Fit", "FitTask", "Panel", "SyntheticControl", "batch", "checks", "errors", "estimands",
+        "fetch_dataset", "fit_many", "load", "load_dataset", "noise", "plots", "priors", "simulate", "testing",
     ]  # fmt: skip
 
 
 def test_every_public_name_can_be_had():
-    assert all(getattr(bs, name) is not None for name in bs.__all__)
+    assert all(getattr(bs, name) is not None for name in [*bs.__all__, "__version__"])
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -77,7 +132,11 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_a_fit_has_the_designed_members():
-    assert {name for name in [*vars(Fit), *Fit.__annotations__] if not name.startswith("_")} == FIT
+    every = [
+        *dir(bs.Fit),
+        *(field for cls in bs.Fit.__mro__ for field in vars(cls).get("__annotations__", {})),
+    ]
+    assert {name for name in every if not name.startswith("_")} == FIT
 
 
 @pytest.mark.parametrize("cls", PUBLIC, ids=lambda cls: cls.__name__)
@@ -92,10 +151,63 @@ def test_every_public_member_is_documented_down_to_its_parameters(cls):
                 assert parameter in text, f"{name}: {parameter}"
 
 
+def test_no_public_signature_hides_its_options():
+    """``**options: Any`` has no completion and takes a misspelt name in silence."""
+    hidden = [
+        f"{path.relative_to(PACKAGE)}: {node.name}"
+        for path in FILES
+        for node in house.functions(path)
+        if node.args.kwarg is not None
+        and not node.name.startswith("_")
+        and ast.unparse(node.args.kwarg.annotation or ast.Constant("Any")) == "Any"
+    ]
+    assert hidden == []
+
+
+def loaded_by(code: str) -> set[str]:
+    """Modules that a fresh process has loaded after some code."""
+    program = f"import sys\n{code}\nprint(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    return set(run.stdout.split())
+
+
+HEAVY = {
+    "pymc",
+    "nutpie",
+    "arviz_plots",
+    "arviz_stats",
+    "matplotlib",
+    "pandas",
+    "xarray",
+    "numpy",
+    "numba",
+    "rich",
+}
+
+
 def test_importing_the_package_loads_nothing_heavy():
-    heavy = "{'pymc', 'nutpie', 'arviz_plots', 'matplotlib', 'pandas', 'xarray'}"
-    code = f"import sys, bayes_synth; sys.exit(bool({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert not loaded_by("import bayes_synth") & HEAVY
+
+
+def test_help_loads_nothing_heavy():
+    code = "from bayes_synth.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    assert not loaded_by(code) & HEAVY
+
+
+def test_a_fit_by_slices_loads_no_sampler_and_no_plots_that_it_does_not_use():
+    code = "import bayes_synth as bs\nbs.SyntheticControl, bs.load_dataset('prop99')"
+    assert not loaded_by(code) & {
+        "pymc",
+        "pytensor",
+        "nutpie",
+        "arviz_plots",
+        "matplotlib.pyplot",
+        "numba",
+        "narwhals",
+        "rich",
+    }
 
 
 def test_a_saved_fit_is_read_and_judged_without_pymc(fake, tmp_path):
@@ -110,10 +222,8 @@ def test_a_saved_fit_is_read_and_judged_without_pymc(fake, tmp_path):
 
 def test_no_file_reaches_for_pickle_eval_or_attribute_guessing():
     calls = {"eval", "exec", "hasattr"}
-    for path in PACKAGE.rglob("*.py"):
-        names = {
-            node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)
-        }
+    for path in FILES:
+        names = {node.id for node in ast.walk(house.tree(path)) if isinstance(node, ast.Name)}
         assert not names & (calls | {"pickle"}), path.name
 
 
