@@ -1,9 +1,10 @@
 """Code in README and docs/ runs, and what they point to exists.
 
-Sybil finds the blocks. A page is one test: its blocks share a namespace and an empty folder, in the order of the page.
-Blocks in other languages than Python (shell commands) are not run. In a page,
+Sybil finds the blocks and names the page's line when one fails. A page is one test: its blocks
+share a namespace and an empty folder, in the order of the page. Shell blocks are not run. In a page,
 
-- ``<!-- invisible-code-block: python ... -->`` is code that runs and is not shown, such as the frame that a page starts from;
+- ``<!-- invisible-code-block: python ... -->`` holds code that runs and is not shown, such as the
+  frame that a page starts from;
 - ``<!-- skip: next "why" -->`` leaves the next block out, and says why.
 """
 
@@ -24,7 +25,11 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-FILE = re.compile(r"`((?:bayes_synth|tests|docs|notebooks|\.ci)/[\w./]*)`|python (tests/[\w/]+\.py)")
+FILE = re.compile(
+    r"`((?:bayes_synth|tests|docs|notebooks|\.ci)/[\w./]*)`"
+    r"|python (tests/[\w/]+\.py)"
+)
+
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -42,7 +47,7 @@ def anchors(page: Path) -> set[str]:
 def tidy(tmp_path, monkeypatch):
     """An empty folder to be in, and registries without what a page added to them."""
     monkeypatch.chdir(tmp_path)
-    # The one check that compiles models, for half a minute; tests/checks/test_prior_sensitivity.py runs it.
+    # The one check that compiles models, for half a minute; its own tests run it.
     slow = bs.checks.QUESTIONS["prior_sensitivity"]
     bs.checks.QUESTIONS.remove(slow.name)
     registries = (SAVED, ESTIMANDS, PLOTS, bs.checks.QUESTIONS)
