@@ -1,7 +1,8 @@
 """Code in README and docs/ runs, and what they point to exists.
 
 Sybil finds the blocks and names the page's line when one fails. A page is one test: its blocks
-share a namespace and an empty folder, in the order of the page. Shell blocks are not run. In a page,
+share a namespace and an empty folder, in the order of the page. Shell blocks are not run.
+In a page,
 
 - ``<!-- invisible-code-block: python ... -->`` holds code that runs and is not shown, such as the
   frame that a page starts from;
@@ -29,7 +30,6 @@ FILE = re.compile(
     r"`((?:bayes_synth|tests|docs|notebooks|\.ci)/[\w./]*)`"
     r"|python (tests/[\w/]+\.py)"
 )
-
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
