@@ -1,0 +1,92 @@
+"""Code in README and docs/ runs, and what they point to exists.
+
+Sybil finds the blocks and names the page's line when one fails. A page is one test: its blocks
+share a namespace and an empty folder, in the order of the page. Shell blocks are not run.
+In a page,
+
+- ``<!-- invisible-code-block: python ... -->`` holds code that runs and is not shown, such as the
+  frame that a page starts from;
+- ``<!-- skip: next "why" -->`` leaves the next block out, and says why.
+"""
+
+import re
+import unittest
+from pathlib import Path
+
+import pytest
+from sybil import Document
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+import bayes_synth as bs
+from bayes_synth.plots import PLOTS
+from bayes_synth.registry import SAVED
+from bayes_synth.results.estimands import ESTIMANDS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FILE = re.compile(
+    r"`((?:bayes_synth|tests|docs|notebooks|\.ci)/[\w./]*)`"
+    r"|python (tests/[\w/]+\.py)"
+)
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def names(pages: list[Path]) -> list[str]:
+    return [str(page.relative_to(ROOT)) for page in pages]
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.fixture
+def tidy(tmp_path, monkeypatch):
+    """An empty folder to be in, and registries without what a page added to them."""
+    monkeypatch.chdir(tmp_path)
+    # The one check that compiles models, for half a minute; its own tests run it.
+    slow = bs.checks.QUESTIONS["prior_sensitivity"]
+    bs.checks.QUESTIONS.remove(slow.name)
+    registries = (SAVED, ESTIMANDS, PLOTS, bs.checks.QUESTIONS)
+    before = [set(registry) for registry in registries]
+    yield
+    for registry, known in zip(registries, before, strict=True):
+        for name in set(registry) - known:
+            registry.remove(name)
+    bs.checks.QUESTIONS.add(slow.name, slow)
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=names(WITH_CODE))
+def test_the_code_of_a_page_runs(page, tidy, record_property):
+    document = Document.parse(str(page), PythonCodeBlockParser(), SkipParser())
+    ran, skipped = 0, []
+    for example in document.examples():
+        try:
+            example.evaluate()
+            ran += 1
+        except unittest.SkipTest as reason:
+            skipped.append(str(reason))
+    assert ran
+    assert all(skipped), "a skipped block must say why"
+    record_property(f"blocks of {page.name} that are not run", len(skipped))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_every_link_leads_somewhere(page):
+    for link in LINK.findall(FENCE.sub("", page.read_text())):
+        file, _, anchor = link.partition("#")
+        if "://" in file:
+            continue
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_every_file_that_is_named_exists(page):
+    for found in FILE.findall(page.read_text()):
+        path = next(filter(None, found))
+        assert (ROOT / path).exists(), path
