@@ -42,8 +42,8 @@ def _from_call(name: str, args: list[ast.expr]) -> Iterator[Entry]:
         yield Entry(args[0].value, f"`{name}`", _words(args[1]))
     if name == "Remark" and len(args) == 3 and _is_code(args[0]):
         yield Entry(args[0].value, KINDS[args[1].value], _words(args[2]))
-    if name == "warn" and (marked := re.match(r"\[([A-Z]\d{3})\] ?(.*)", _words(args[0]))):
-        yield Entry(marked[1], "warning", marked[2] or "the verdict on convergence")
+    if name == "warn" and len(args) == 3 and _is_code(args[1]):
+        yield Entry(args[1].value, "warning", _words(args[2]))
 
 
 def _is_code(node: ast.expr) -> bool:
