@@ -42,7 +42,7 @@ class Remark(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Hold a panel's treated series (several averaged), donors' columns and number of pre-periods."""
+    """Hold a panel's treated series (several averaged), donors and number of pre-periods."""
 
     treated: pd.Series
     donors: pd.DataFrame

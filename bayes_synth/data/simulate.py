@@ -9,7 +9,6 @@ import xarray as xr
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError
-from bayes_synth.words import listed
 
 __all__ = ["Simulation", "simulate"]
 
@@ -64,7 +63,7 @@ def simulate(
     donors, pre, post
         Numbers of donors, of pre-periods and of post-periods.
     factors
-        Number of common factors, first-order autoregressions with coefficient 0.8 and unit variance.
+        Number of common factors: first-order autoregressions, coefficient 0.8, unit variance.
     active
         Number of donors with weight; the weights are a uniform draw from their simplex.
     effect
@@ -201,5 +200,5 @@ def _one_per_period(effect: Any, post: int) -> np.ndarray:
         text = f"effect must be one number or one per post-period ({post}), got {values.shape}."
         raise OptionError("O010", text)
     if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
-        raise OptionError("O010", f"effect must hold finite numbers, got {listed(values.flat)}.")
+        raise OptionError("O010", "effect must hold finite numbers only.")
     return np.broadcast_to(values.astype(float), post)
