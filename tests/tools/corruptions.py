@@ -5,8 +5,8 @@ How to read an entry::
     corrupts("values", "a copy until start", remarks="V007", perhaps="V012 D022")(assigned(...))
              stage     name                  codes                               the change
 
-- A *stage* is a step on the way from a table to a panel; a case gets at most one corruption of each,
-  in the order of ``STAGES``: ``values`` (numbers of the table), ``times`` (how its axis is written),
+- A *stage* is a step from a table to a panel; a case gets at most one corruption of each, in the
+  order of ``STAGES``: ``values`` (numbers of the table), ``times`` (how its axis is written),
   ``labels`` (how its units are called), ``frame`` (rows and columns of what is handed over),
   ``numbers`` (how outcomes are stored), ``container`` (what holds them), ``words`` (the arguments).
 - ``refused``: codes, one of which must refuse the panel. Without any, the panel must hold exactly
@@ -15,8 +15,8 @@ How to read an entry::
   ``fits``: a further condition on the case.
 - The change is a function of a :class:`Case`. Factories make them: ``cell``, ``assigned``, ``rows``
   (values), ``axis``, ``planted`` (times), ``renamed``, ``one_label`` (labels), ``stored``,
-  ``narrowed``, ``whole`` (numbers), ``into``, ``labelled`` (container), ``passed``, ``then`` (words).
-  ``each`` enters a table of corruptions that one factory makes.
+  ``narrowed``, ``whole`` (numbers), ``into``, ``labelled`` (container), ``passed`` and ``then``
+  (words). ``each`` enters a table of corruptions that one factory makes.
 - What must come of missing outcomes depends on ``missing=...``, so no entry lists a code for them;
   see ``fuzz.expectation``.
 """

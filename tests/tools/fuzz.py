@@ -1,7 +1,7 @@
 """Fuzz the front door: corrupt valid panels in one to three ways, and judge the answer to each.
 
-``python tests/tools/fuzz.py [cases] [seed]`` prints the tally and what went wrong. Three answers are
-right: the very numbers that were handed over, with the remarks that the catalogue
+``python tests/tools/fuzz.py [cases] [seed]`` prints the tally and what went wrong. Three answers
+are right: the very numbers that were handed over, with the remarks that the catalogue
 (``corruptions.py``) wants and no others; a refusal by a code that the catalogue allows; and, for
 missing outcomes, what ``missing=...`` says. Everything else is wrong.
 """
@@ -266,4 +266,4 @@ def fitted(panels: list[Panel], most: int) -> Iterator[tuple[Panel, object]]:
 if __name__ == "__main__":
     count, chosen = (int(word) for word in [*sys.argv[1:], *["2000", "1"][len(sys.argv) - 1 :]])
     result = run(count, chosen)
-    print("\n".join([*result.wrong, str(result)]))  # noqa: T201
+    print("\n".join([*result.wrong, str(result)]))
