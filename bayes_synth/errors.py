@@ -1,6 +1,6 @@
-"""What can go wrong, as types: every error and warning the library raises on purpose.
+"""Errors and warnings that the library raises on purpose, one type per kind of trouble.
 
-Each message starts with a stable code in brackets, says what was expected, what was found (labels
+Each message starts with a stable code in brackets, says what must hold, what came instead (labels
 and counts) and what to do about it. Imports :mod:`bayes_synth.words` only.
 """
 
@@ -25,14 +25,14 @@ __all__ = [
 
 
 class BayesSynthError(Exception):
-    """Base of every error of this library.
+    """Carry a stable code and a message; every error of this library inherits from this one.
 
     Parameters
     ----------
     code
         Stable code, for example ``"P025"``.
     message
-        What was expected, what was found, what to do.
+        What must hold, what came instead, what to do.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class BayesSynthError(Exception):
         super().__init__(f"[{code}] {message}")
 
     def __reduce__(self) -> tuple[type["BayesSynthError"], tuple[str, str]]:
-        """Errors travel between processes; notes do not."""
+        """Pickle code and message, so that errors travel between processes; notes do not."""
         return type(self), (self.code, self._message)
 
 
@@ -59,7 +59,7 @@ class DesignError(BayesSynthError, ValueError):
 
 
 class PriorError(BayesSynthError, ValueError):
-    """A prior or a noise process has a value that makes no sense."""
+    """A prior or a noise process has a value that it cannot have."""
 
 
 class OptionError(BayesSynthError, ValueError):
@@ -71,7 +71,7 @@ class SamplingFailed(BayesSynthError, RuntimeError):
 
 
 class ResultError(BayesSynthError, ValueError):
-    """A question that this fit cannot answer, such as a window outside the post-period."""
+    """A question has no answer in this fit, such as one about a window before the start."""
 
 
 class LoadError(BayesSynthError, ValueError):

@@ -1,4 +1,4 @@
-"""Registries: what one file adds to the library makes itself known where it is defined.
+"""Keep registries, in which whatever one file adds to the library is entered where it is defined.
 
 Imports :mod:`bayes_synth.errors` and :mod:`bayes_synth.words` only.
 """
@@ -15,7 +15,7 @@ __all__ = ["SAVED", "Registry", "Saved", "saved"]
 
 @final
 class Registry[T](Mapping[str, T]):
-    """Named things of one kind, in the order in which they were defined.
+    """Hold named things of one kind in the order in which they were defined.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ class Registry[T](Mapping[str, T]):
         self._items: dict[str, T] = {}
 
     def add(self, name: str, item: T) -> T:
-        """Register ``item``; one that is defined again, as by a notebook's cell, replaces the earlier."""
+        """Register ``item``; a second one of that name, as from a notebook's cell, replaces it."""
         self._items[name] = item
         return item
 
     def remove(self, name: str) -> None:
-        """Forget an item, for tests that define one."""
+        """Remove an item; tests that define one clean up with this."""
         del self._items[name]
 
     def known(self, name: object, option: str) -> T:
@@ -62,15 +62,15 @@ class Registry[T](Mapping[str, T]):
 @final
 @dataclass(frozen=True)
 class Saved:
-    """A type of specification that a file can name, and what of it decides compiled code.
+    """Describe a type of specification that a file can name, and which fields decide compiled code.
 
     Parameters
     ----------
     cls
         The type, a frozen dataclass.
     data
-        Fields whose numbers enter the PyMC graph as data: they may change without compiling again. Every other field
-        is taken to change the graph.
+        Fields whose numbers enter the PyMC graph as data: they may change without compiling again.
+        Every other field is taken to change the graph.
     any_length
         Whether one compiled graph serves any number of pre-periods.
     """
@@ -81,13 +81,17 @@ class Saved:
 
 
 SAVED: Registry[Saved] = Registry("specification")
-"""Types that a saved model may consist of. A file names them; nothing that a file names is ever imported."""
+"""Types that a saved model may consist of.
+
+A file names them; nothing that a file names is ever imported.
+"""
 
 
 def saved[C: type](*, data: Iterable[str] = (), any_length: bool = False) -> Callable[[C], C]:
     """Register a frozen dataclass, so that fits that use it can be saved and loaded.
 
-    Noise processes and priors on weights that inherit from ours are registered by being defined.
+    Noise processes and priors on weights that inherit from the abstract classes of this library are
+    registered by being defined.
 
     Parameters
     ----------
@@ -103,12 +107,14 @@ def saved[C: type](*, data: Iterable[str] = (), any_length: bool = False) -> Cal
 
 
 def type_name(cls: type) -> str:
-    """The name by which files know a type: ours by their own, others with their module."""
+    """Return the name by which files know a type: ours by their own, others with their module."""
     ours = cls.__module__.startswith("bayes_synth.")
     return cls.__name__ if ours else f"{cls.__module__}:{cls.__qualname__}"
 
 
 def entry(value: Any) -> Saved | None:
-    """The registration of this value's type; None when it has none."""
-    found = SAVED.get(type_name(type(value)))
-    return found if found is not None and found.cls is type(value) and is_dataclass(value) else None
+    """Return the registration of this value's type, or None when it has none."""
+    registered = SAVED.get(type_name(type(value)))
+    if registered is None or registered.cls is not type(value) or not is_dataclass(value):
+        return None
+    return registered

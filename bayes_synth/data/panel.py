@@ -1,6 +1,6 @@
-"""Panel: the one front door for data.
+"""Hold outcomes of treated and untreated units in a :class:`Panel`, the one front door for data.
 
-Imports :mod:`bayes_synth.intake` for containers and :mod:`bayes_synth.errors`, nothing above.
+Imports the other files of :mod:`bayes_synth.data`, errors and words, and nothing above them.
 """
 
 import html
@@ -26,13 +26,23 @@ from bayes_synth.data.validation import (
 from bayes_synth.errors import DesignError, DesignWarning, PanelError, PanelWarning, warn
 from bayes_synth.words import HERE, listed, short, span, suggestion, texts
 
-__all__ = ["Panel", "from_table"]
+__all__ = ["Names", "Panel", "from_table"]
+
+
+@final
+@dataclass(frozen=True)
+class Names:
+    """Hold the user's names for units, times and outcomes, with which axes are labelled."""
+
+    unit: str = "unit"
+    time: str = "time"
+    outcome: str = "outcome"
 
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Panel:
-    """Outcomes of treated and untreated units over time, complete and sorted.
+    """Hold the outcomes of treated and untreated units over time, complete and sorted.
 
     Build one with :meth:`from_long`, :meth:`from_wide` or :meth:`from_xarray`; every method returns
     a new panel, and neither the panel nor the object it came from ever changes.
@@ -40,21 +50,26 @@ class Panel:
     Parameters
     ----------
     outcomes
-        Dims ``(time, unit)``, finite numbers, sorted along both, in the user's units. Treated units may lack some (NaN).
+        Dims ``(time, unit)``, finite numbers as the user gave them, sorted along both. Outcomes of
+        treated units may be missing (NaN).
     treated
         Labels of the treated units. Several are averaged: their mean is the treated series.
     start
         Label of the first treated period.
     unit, time, outcome
-        What the user calls them; used as axis labels.
+        Names that the user gave them; used as axis labels.
     remarks
-        What was noted or warned about when the panel was read; see :attr:`report`.
+        Notes and warnings from when the panel was read; see :attr:`report`.
 
     Raises
     ------
+    PanelError
+        P014 for other dims, P021 for labels that are not sorted or occur twice, P025 for outcomes
+        that are missing or not finite.
     DesignError
-        D004 with fewer than three pre-periods that have an outcome, D006 with no such post-period, D007 for a treated
-        unit that is not in the data, D014 without donors.
+        D004 with fewer than three pre-periods that have an outcome, D006 with no such post-period,
+        D007 for a treated unit that is not in the data, D014 without donors, V004 for a treated
+        series that is constant before ``start``.
 
     References
     ----------
@@ -94,7 +109,7 @@ class Panel:
         start: Any,
         missing: Missing = "error",
     ) -> "Panel":
-        """Panel from one row per unit and time (pandas, polars or pyarrow).
+        """Read a panel from one row per unit and time (pandas, polars or pyarrow).
 
         Parameters
         ----------
@@ -107,10 +122,11 @@ class Panel:
         start
             Label of the first treated period, of the same type as the times.
         missing
-            What to do about gaps: ``"error"``, ``"drop_donors"`` that have any, ``"drop_times"`` at which any unit has
-            one, or ``"model"``: donors with gaps are dropped, the treated unit's stay. Its missing pre-periods then
-            drop out of the likelihood, exactly, and its missing post-periods out of the effect. What was dropped or is
-            missing stands in :attr:`report`, with a warning; nothing is ever filled.
+            What to do about missing outcomes: raise an ``"error"``, ``"drop_donors"`` or
+            ``"drop_times"`` with any, or ``"model"`` them: donors with missing outcomes are
+            dropped, while the treated unit's stay missing. Its missing pre-periods then drop out
+            of the likelihood, exactly, and its missing post-periods out of the effect. A warning
+            and :attr:`report` say what was dropped or is missing; nothing is ever filled.
 
         Raises
         ------
@@ -118,19 +134,13 @@ class Panel:
             When the rows do not form a complete panel of numbers.
         DesignError
             When treated units, donors or start do not form a design.
+        OptionError
+            O001 for an unknown rule in ``missing``.
         """
         notes: list[Remark] = []
         table = read_long(data, unit=unit, time=time, outcome=outcome, notes=notes)
-        return from_table(
-            table,
-            treated,
-            start,
-            missing=missing,
-            notes=notes,
-            unit=unit,
-            time=time,
-            outcome=outcome,
-        )
+        names = Names(unit, time, outcome)
+        return from_table(table, treated, start, names, missing=missing, notes=notes)
 
     @classmethod
     def from_wide(
@@ -143,7 +153,7 @@ class Panel:
         outcome: str = "outcome",
         missing: Missing = "error",
     ) -> "Panel":
-        """Panel from one column per unit.
+        """Read a panel from one column per unit (pandas, polars or pyarrow).
 
         Parameters
         ----------
@@ -154,7 +164,7 @@ class Panel:
         time
             The column of times; required for frames without an index (polars, pyarrow).
         outcome
-            What the numbers are, for axis labels.
+            Name of the outcome, for axis labels.
         missing
             As in :meth:`from_long`.
 
@@ -165,16 +175,8 @@ class Panel:
         """
         notes: list[Remark] = []
         table = read_wide(data, time=time, notes=notes)
-        return from_table(
-            table,
-            treated,
-            start,
-            missing=missing,
-            notes=notes,
-            unit="unit",
-            time=time or "time",
-            outcome=outcome,
-        )
+        names = Names(time=time or "time", outcome=outcome)
+        return from_table(table, treated, start, names, missing=missing, notes=notes)
 
     @classmethod
     def from_xarray(
@@ -188,7 +190,7 @@ class Panel:
         outcome: str | None = None,
         missing: Missing = "error",
     ) -> "Panel":
-        """Panel from a labelled array.
+        """Read a panel from a labelled array of xarray.
 
         Parameters
         ----------
@@ -210,118 +212,106 @@ class Panel:
         """
         notes: list[Remark] = []
         table = read_xarray(data, unit=unit, time=time, outcome=outcome, notes=notes)
-        name = (
-            outcome
-            or (data.name if isinstance(data, xr.DataArray) else next(iter(data.data_vars)))
-            or "outcome"
-        )
-        return from_table(
-            table,
-            treated,
-            start,
-            missing=missing,
-            notes=notes,
-            unit=unit,
-            time=time,
-            outcome=str(name),
-        )
+        own = data.name if isinstance(data, xr.DataArray) else next(iter(data.data_vars))
+        names = Names(unit, time, str(outcome or own or "outcome"))
+        return from_table(table, treated, start, names, missing=missing, notes=notes)
 
     @property
     def donors(self) -> tuple[str, ...]:
-        """Labels of the untreated units, sorted."""
+        """Return the labels of the untreated units, sorted."""
         treated = set(self.treated)
-        return tuple(
-            label for label in self.outcomes["unit"].values.tolist() if label not in treated
-        )
+        units = self.outcomes["unit"].values.tolist()
+        return tuple(label for label in units if label not in treated)
 
     @property
     def treated_name(self) -> str:
-        """The treated unit in words, or the mean of several."""
-        return (
-            self.treated[0] if len(self.treated) == 1 else f"the mean of {listed(self.treated, 3)}"
-        )
+        """Name the treated unit in words, or the mean of several."""
+        several = len(self.treated) > 1
+        return f"the mean of {listed(self.treated, 3)}" if several else self.treated[0]
 
     @property
     def times(self) -> pd.Index:
-        """All times, sorted."""
+        """Return all times, sorted."""
         times: pd.Index = self.outcomes.indexes["time"].rename(self.time)
         return times
 
     @property
     def pre(self) -> pd.Index:
-        """Times before ``start``."""
+        """Return the times before ``start``."""
         before: pd.Index = self.times[self.times < self.start]
         return before
 
     @property
     def post(self) -> pd.Index:
-        """Times from ``start`` on."""
+        """Return the times from ``start`` on."""
         after: pd.Index = self.times[self.times >= self.start]
         return after
 
     @property
     def missing_times(self) -> pd.Index:
-        """Times without a treated outcome; the mean of several treated units needs an outcome of each."""
+        """Return the times without a treated outcome.
+
+        The mean of several treated units needs an outcome of each.
+        """
         return self.times[self.treated_outcome.isnull().to_numpy()]
 
     @property
     def gaps(self) -> pd.Index:
-        """Deprecated: the missing times."""
+        """Return the missing times; deprecated, use :attr:`missing_times`."""
         text = "Panel.gaps is called Panel.missing_times now; the old name goes with version 0.3."
         warnings.warn(text, DeprecationWarning, stacklevel=2, skip_file_prefixes=HERE)
         return self.missing_times
 
     @property
     def report(self) -> pd.DataFrame:
-        """What was dropped, sorted, converted, or looked odd when the panel was read.
+        """List what was dropped, sorted or converted, or looked odd, when the panel was read.
 
         Returns
         -------
         pandas.DataFrame
-            Columns ``code``, ``kind`` (``"warned"`` or ``"noted"``) and ``remark``; empty for a panel without any, and
-            for one that was built directly or loaded with a fit. The page *Errors* explains the codes.
+            Columns ``code``, ``kind`` (``"warned"`` or ``"noted"``) and ``remark``; empty for a
+            panel without any, and for one that was built directly or loaded with a fit. The page
+            *Errors* explains the codes.
         """
         return pd.DataFrame(list(self.remarks), columns=["code", "kind", "remark"])
 
     @property
     def treated_outcome(self) -> xr.DataArray:
-        """The treated series, dims ``(time,)``: the mean when several units are treated."""
-        return (
-            self.outcomes.sel(unit=list(self.treated))
-            .mean("unit", skipna=False)
-            .rename(self.outcome)
-        )
+        """Return the treated series, dims ``(time,)``: the mean when several units are treated."""
+        treated = self.outcomes.sel(unit=list(self.treated))
+        return treated.mean("unit", skipna=False).rename(self.outcome)
 
     @property
     def donor_outcomes(self) -> xr.DataArray:
-        """The donors' series, dims ``(time, donor)``."""
+        """Return the donors' series, dims ``(time, donor)``."""
         return self.outcomes.sel(unit=list(self.donors)).rename(unit="donor").rename(self.outcome)
 
     def drop(self, donors: str | Sequence[str]) -> "Panel":
-        """The panel without these donors.
+        """Return the panel without these donors.
 
         Raises
         ------
         DesignError
-            D009 for a label that is no donor, D014 when none would be left.
+            D008 for a treated unit, D009 for an unknown label, D014 when no donor would be left.
         """
-        gone = set(self._known_donors(donors))
-        return self._with_units([label for label in self.donors if label not in gone])
+        dropped = set(self._known_donors(donors))
+        return self._with_donors([label for label in self.donors if label not in dropped])
 
     def keep(self, donors: str | Sequence[str]) -> "Panel":
-        """The panel with these donors only.
+        """Return the panel with these donors only.
 
         Raises
         ------
         DesignError
-            D009 for a label that is no donor, D014 when none would be left.
+            D008 for a treated unit, D009 for an unknown label, D014 when no donor would be left.
         """
-        return self._with_units(self._known_donors(donors))
+        return self._with_donors(self._known_donors(donors))
 
     def as_if_treated(self, donor: str | Sequence[str]) -> "Panel":
-        """A placebo in space: this donor as the treated unit; the real treated units leave.
+        """Make a placebo in space: treat this donor, and leave the real treated units out.
 
-        Where their series has gaps, the donor's outcomes are left out too: it shall know no more than they do.
+        Times that are missing for the treated units are removed for the donor too, so that the
+        placebo is fitted to the same periods.
 
         Parameters
         ----------
@@ -332,8 +322,8 @@ class Panel:
         Raises
         ------
         DesignError
-            D009 for a label that is no donor, D024 for another number of donors than treated units,
-            D014 when no donor would be left.
+            D008 for a treated unit, D009 for an unknown label, D024 for another number of donors
+            than treated units, D014 when no donor would be left.
 
         References
         ----------
@@ -343,15 +333,15 @@ class Panel:
         if len(chosen) != len(self.treated):
             raise DesignError(
                 "D024",
-                f"{len(self.treated)} units are treated and averaged, so a placebo averages as many donors; "
-                f"got {len(chosen)}: {listed(chosen)}.",
+                f"{len(self.treated)} units are treated and averaged, so a placebo must average as "
+                f"many donors, got {len(chosen)}: {listed(chosen)}.",
             )
         units = self.outcomes.sel(unit=list(self.donors))
         hidden = units["unit"].isin(chosen) & units["time"].isin(self.missing_times)
         return replace(self, outcomes=locked(units.where(~hidden)), treated=chosen)
 
     def backdate(self, start: Any) -> "Panel":
-        """A placebo in time: as if treated from ``start`` on; the real treated periods leave.
+        """Make a placebo in time: treat from ``start`` on, and leave the real post-period out.
 
         Raises
         ------
@@ -362,26 +352,24 @@ class Panel:
         ----------
         Abadie (2021), section 7.
         """
-        early = first_treated(start, self.pre)
-        return replace(
-            self, outcomes=locked(self.outcomes.sel(time=self.pre.to_numpy())), start=early
-        )
+        earlier = first_treated(start, self.pre)
+        outcomes = locked(self.outcomes.sel(time=self.pre.to_numpy()))
+        return replace(self, outcomes=outcomes, start=earlier)
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
+        """Return donors' labels as text; refuse treated units and labels of no donor."""
         labels = texts(donors)
         for label in labels:
             if label in self.treated:
-                raise DesignError("D008", f"{label!r} is treated, so it is no donor.")
+                raise DesignError("D008", f"{label!r} is treated; name donors only.")
             if label not in self.donors:
-                raise DesignError(
-                    "D009", f"{label!r} is no donor of this panel. {suggestion(label, self.donors)}"
-                )
+                hint = suggestion(label, self.donors)
+                raise DesignError("D009", f"{label!r} must be a donor of this panel. {hint}")
         return labels
 
-    def _with_units(self, donors: Sequence[str]) -> "Panel":
-        return replace(
-            self, outcomes=locked(self.outcomes.sel(unit=sorted({*donors, *self.treated})))
-        )
+    def _with_donors(self, donors: Sequence[str]) -> "Panel":
+        units = sorted({*donors, *self.treated})
+        return replace(self, outcomes=locked(self.outcomes.sel(unit=units)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Panel):
@@ -394,26 +382,20 @@ class Panel:
 
     @property
     def facts(self) -> dict[str, str]:
-        """The panel in words: treated units, start, donors, periods, outcome and missing times."""
-        several = len(self.treated) > 1
-        note = (
-            f" (mean of {len(self.treated)} units; a placebo is a mean of as many donors)"
-            if several
-            else ""
-        )
-        return {
-            "treated": listed(self.treated, 3) + note,
+        """Put the panel in words: treated units, start, donors, periods, outcome, missing times."""
+        count, missing = len(self.treated), self.missing_times
+        mean = f" (mean of {count} units; a placebo is a mean of as many donors)"
+        facts = {
+            "treated": listed(self.treated, 3) + (mean if count > 1 else ""),
             "start": short(self.start),
             "donors": f"{len(self.donors)}: {listed(self.donors, 4)}",
             "pre": span(self.pre),
             "post": span(self.post),
             "outcome": self.outcome,
-            **(
-                {"missing": f"no treated outcome at {listed(map(short, self.missing_times))}"}
-                if len(self.missing_times)
-                else {}
-            ),
         }
+        if len(missing):
+            facts["missing"] = f"no treated outcome at {listed(map(short, missing))}"
+        return facts
 
     def __repr__(self) -> str:
         rows = (f"  {name:<8} {text}" for name, text in self.facts.items())
@@ -429,34 +411,52 @@ def from_table(
     table: pd.DataFrame,
     treated: Any,
     start: Any,
+    names: Names = Names(),
     *,
     missing: str = "error",
     notes: list[Remark],
     quiet: bool = False,
-    unit: str = "unit",
-    time: str = "time",
-    outcome: str = "outcome",
 ) -> Panel:
-    """A panel from a table of sorted times by sorted units; its remarks are warned about unless ``quiet``."""
+    """Make a panel of a table, and warn about its remarks unless ``quiet``.
+
+    Parameters
+    ----------
+    table
+        Outcomes, one row per time and one column per unit, sorted along both.
+    treated, start, missing
+        As in :meth:`Panel.from_long`.
+    names
+        Names of units, times and outcome.
+    notes
+        Remarks made by the reader; those of the panel are added.
+
+    Raises
+    ------
+    PanelError, DesignError, OptionError
+        As in :meth:`Panel.from_long`.
+    """
     chosen = tuple(sorted(texts(treated)))
     table.index.name, table.columns.name = "time", "unit"
     if table.shape[1] < 2:
-        raise PanelError(
-            "P037", f"the data hold a single unit ({listed(table.columns)}): no donors to weight."
-        )
+        text = f"the data hold a single unit ({listed(table.columns)}): no donors to weight."
+        raise PanelError("P037", text)
     require_treated(chosen, [str(label) for label in table.columns])
     table = complete(table, missing, chosen, notes)
     times = pd.Index(table.index)
     notes += skipped(times)
     first = first_treated(one_start(start, chosen), times)
-    panel = Panel(
-        locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first, unit, time, outcome
-    )
+    outcomes = locked(xr.DataArray(table, dims=("time", "unit")))
+    panel = Panel(outcomes, chosen, first, names.unit, names.time, names.outcome)
     series, donors = panel.treated_outcome.to_series(), table[list(panel.donors)]
     notes += unseen(series[: len(panel.pre)], series[len(panel.pre) :])
     notes += remarks(Table(series, donors, len(panel.pre)))
-    for code, kind, text in [] if quiet else notes:
-        if kind == "warned":
-            category = DesignWarning if code.startswith("D") else PanelWarning
-            warn(category, code, text)
+    if not quiet:
+        _warn_about(notes)
     return replace(panel, remarks=tuple(notes))
+
+
+def _warn_about(notes: Sequence[Remark]) -> None:
+    """Warn about every remark that is more than a note; those on the design have codes with D."""
+    for code, kind, text in notes:
+        if kind == "warned":
+            warn(DesignWarning if code.startswith("D") else PanelWarning, code, text)

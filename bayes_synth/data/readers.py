@@ -1,6 +1,6 @@
-"""From whatever container the user has to one complete table of numbers, time by unit.
+"""Read whatever container the user has into one table of numbers, times by units.
 
-The only place that looks at the type of outside data. What it sorted or converted is noted.
+Only this file looks at the type of outside data. It notes what it sorted or converted.
 """
 
 import datetime as dt
@@ -22,7 +22,9 @@ from bayes_synth.errors import DesignError, DesignWarning, PanelError, warn
 from bayes_synth.words import listed, short, suggestion
 
 EXACT = 2**53
+"""Whole numbers up to this size are exact in 64-bit floats."""
 WHOLE = re.compile(r"\s*-?[0-9]{1,18}\s*")
+"""Text that is a whole number, such as a year."""
 
 __all__ = ["first_treated", "read_long", "read_wide", "read_xarray", "time_label"]
 
@@ -30,13 +32,20 @@ __all__ = ["first_treated", "read_long", "read_wide", "read_xarray", "time_label
 def read_long(
     data: Any, *, unit: str, time: str, outcome: str, notes: list[Remark]
 ) -> pd.DataFrame:
-    """One row per unit and time, as a complete table: sorted times by sorted units."""
+    """Read one row per unit and time into a table of sorted times by sorted units.
+
+    Cells without a row are missing (NaN).
+
+    Raises
+    ------
+    PanelError
+        When rows, labels, times or numbers cannot be used; each code is on the page *Errors*.
+    """
     roles = {"unit": unit, "time": time, "outcome": outcome}
-    if not all(isinstance(name, Hashable) for name in roles.values()) or len(
-        set(roles.values())
-    ) < len(roles):
+    columns = list(roles.values())
+    if not all(isinstance(name, Hashable) for name in columns) or len(set(columns)) < len(columns):
         raise PanelError("P004", f"unit, time and outcome must be three columns, got {roles}.")
-    frame = _columns(_frame(data, [unit, time], notes), list(roles.values()))
+    frame = _columns(_frame(data, [unit, time], notes), columns)
     units, times = _labels(frame[unit], unit, notes), _times(frame[time], time, notes)
     cells = pd.Series(_numbers(frame[outcome], outcome, notes), index=[times, units])
     require_duplicates(cells.index)
@@ -44,32 +53,32 @@ def read_long(
 
 
 def read_wide(data: Any, *, time: str | None, notes: list[Remark]) -> pd.DataFrame:
-    """One column per unit, as a complete table: sorted times by sorted units."""
+    """Read one column per unit into a table of sorted times by sorted units.
+
+    Raises
+    ------
+    PanelError
+        As in :func:`read_long`.
+    """
     if isinstance(data, pd.DataFrame):
         data = data.set_axis(_labels(list(data.columns), "column names", notes), axis=1)
     if not isinstance(time, Hashable):
-        raise PanelError("P003", f"time={time!r} must name one column.")
+        raise PanelError("P003", f"time must name one column, got {time!r}.")
     frame = _frame(data, [] if time is None else [time], notes)
     native = nw.to_native(frame)
     if time is None and not isinstance(native, pd.DataFrame):
         raise PanelError(
             "P003",
-            "This frame has no index, so its times must be a column: name it with time=...\n"
+            "this frame has no index, so its times must be a column; name it with time=...\n"
             f"  Columns: {listed(frame.columns, 8)}.",
         )
-    frame = (
-        frame if time is None else _columns(frame, [time, *(c for c in frame.columns if c != time)])
-    )
-    raw = native.index if time is None else frame[time]
-    times = _times(raw, time or "index", notes)
+    if time is not None:
+        frame = _columns(frame, [time, *(c for c in frame.columns if c != time)])
+    times = _times(native.index if time is None else frame[time], time or "index", notes)
     names = [c for c in frame.columns if c != time]
     labels = _labels(names, "column names", [])
-    table = pd.DataFrame(
-        {
-            label: _numbers(frame[name], name, notes)
-            for label, name in zip(labels, names, strict=True)
-        }
-    )
+    columns = [_numbers(frame[name], name, notes) for name in names]
+    table = pd.DataFrame(dict(zip(labels, columns, strict=True)))
     require_duplicates(pd.MultiIndex.from_product([times, labels]))
     return _sorted(table.set_index(times), notes)
 
@@ -77,27 +86,29 @@ def read_wide(data: Any, *, time: str | None, notes: list[Remark]) -> pd.DataFra
 def read_xarray(
     data: Any, *, unit: str, time: str, outcome: str | None, notes: list[Remark]
 ) -> pd.DataFrame:
-    """A DataArray, or one variable of a Dataset, as a complete table: times by units."""
+    """Read a DataArray, or one variable of a Dataset, into a table of times by units.
+
+    Raises
+    ------
+    PanelError
+        P014 for other dimensions or none with labels, else as in :func:`read_long`.
+    """
     array = _variable(data, outcome)
-    missing = [name for name in (unit, time) if name not in array.dims]
-    if missing:
+    if not {unit, time} <= set(array.dims):
         raise PanelError(
             "P014",
-            f"expected the dimensions {unit!r} and {time!r}, found {listed(array.dims)}.\n"
+            f"data must have the dimensions {unit!r} and {time!r}, got {listed(array.dims)}.\n"
             "  Name yours with unit=... and time=...",
         )
     array = array.squeeze([d for d in array.dims if d not in (unit, time) and array.sizes[d] == 1])
     if array.ndim > 2:
         extra = [d for d in array.dims if d not in (unit, time)]
-        raise PanelError(
-            "P014",
-            f"one outcome wanted, but {listed(extra)} add dimensions: select one label of each.",
-        )
+        text = f"data must hold one outcome, got more by {listed(extra)}: select one label of each."
+        raise PanelError("P014", text)
     absent = [name for name in (unit, time) if name not in array.coords]
     if absent:
-        raise PanelError(
-            "P014", f"the dimensions {listed(absent)} have no labels: assign_coords(...) first."
-        )
+        text = f"the dimensions {listed(absent)} have no labels: assign_coords(...) first."
+        raise PanelError("P014", text)
     array = array.transpose(time, unit)
     return read_wide(
         pd.DataFrame(array.values, index=array[time].to_index(), columns=array[unit].to_index()),
@@ -107,12 +118,21 @@ def read_xarray(
 
 
 def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
-    """``value`` as a label comparable with ``times``; dates may be text.
+    """Read ``value`` as a label that can be compared with ``times``; dates may be text.
+
+    Parameters
+    ----------
+    value
+        A number for numbered times, else a date, a timestamp, a period or ISO text.
+    times
+        The axis.
+    what
+        Name of the argument, for the message.
 
     Raises
     ------
     DesignError
-        D001, when the value cannot be a label of this time axis.
+        D001 when the value cannot be a label of this time axis.
     """
     example = f"{times[0]}" if times.dtype.kind in "iuf" else repr(str(times[0])[:10])
     wrong = DesignError(
@@ -143,22 +163,29 @@ def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
 
 
 def first_treated(start: Any, times: pd.Index) -> Any:
-    """``start`` as a label of the axis: the first time that is not before it."""
+    """Return the first time that is not before ``start``, with a warning unless it is ``start``.
+
+    Raises
+    ------
+    DesignError
+        D001 when ``start`` does not fit the axis, D002 when it lies outside the times.
+    """
     label = time_label(start, times, what="start")
     if not times[0] <= label <= times[-1]:
-        raise DesignError(
-            "D002",
-            f"start={short(label)} lies outside the times, {short(times[0])} to {short(times[-1])}.",
-        )
+        ends = f"{short(times[0])} to {short(times[-1])}"
+        raise DesignError("D002", f"start={short(label)} lies outside the times, {ends}.")
     first = times[times >= label][0]
     if first != label:
-        text = f"start={short(label)} falls between two times; the first treated period is {short(first)}."
+        text = (
+            f"start={short(label)} falls between two times; "
+            f"the first treated period is {short(first)}."
+        )
         warn(DesignWarning, "D003", text)
     return first
 
 
 def _as_number(value: Any) -> Any:
-    """A number written as text as a number, anything else as it is."""
+    """Convert a number written as text, and return anything else as it is."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -166,7 +193,7 @@ def _as_number(value: Any) -> Any:
 
 
 def _frame(data: Any, index: list[str], notes: list[Remark]) -> nw.DataFrame[Any]:
-    """An eager frame; levels of a pandas index that are asked for by name become columns."""
+    """Wrap an eager frame; levels of a pandas index asked for by name become columns."""
     if isinstance(data, pd.DataFrame):
         levels = [n for n in data.index.names if n in index and n not in data.columns]
         if levels:
@@ -174,65 +201,60 @@ def _frame(data: Any, index: list[str], notes: list[Remark]) -> nw.DataFrame[Any
             data = data.reset_index(levels)
     if isinstance(data, pd.DataFrame) and data.columns.has_duplicates:
         twice = data.columns[data.columns.duplicated()]
-        raise PanelError(
-            "P005", f"{len(twice)} column names occur twice: {listed(twice)}. Rename or drop them."
-        )
+        text = f"{len(twice)} column names occur twice: {listed(twice)}. Rename or drop them."
+        raise PanelError("P005", text)
     try:
         frame = nw.from_native(data)
     except TypeError as error:
-        hint = (
-            "\n  For xarray use Panel.from_xarray."
-            if isinstance(data, (xr.DataArray, xr.Dataset))
-            else ""
-        )
+        array = isinstance(data, (xr.DataArray, xr.Dataset))
+        hint = "\n  For xarray use Panel.from_xarray." if array else ""
         raise PanelError(
             "P001",
-            f"expected a data frame (pandas, polars or pyarrow), got {type(data).__name__}.{hint}",
+            "data must be a data frame (pandas, polars or pyarrow), "
+            f"got {type(data).__name__}.{hint}",
         ) from error
     if not isinstance(frame, nw.DataFrame):
         raise PanelError("P007", "a lazy frame has no values yet: collect() it first.")
     if frame.is_empty():
-        raise PanelError(
-            "P002", f"the frame is empty (columns: {listed(frame.columns) or 'none'})."
-        )
+        text = f"the frame is empty (columns: {listed(frame.columns) or 'none'})."
+        raise PanelError("P002", text)
     return frame
 
 
 def _columns(frame: nw.DataFrame[Any], names: list[str]) -> nw.DataFrame[Any]:
+    """Select columns by name; refuse a name that does not exist."""
     for name in names:
         if name not in frame.columns:
-            raise PanelError(
-                "P003", f"no column {name!r}. {suggestion(name, [str(c) for c in frame.columns])}"
-            )
+            hint = suggestion(name, [str(c) for c in frame.columns])
+            raise PanelError("P003", f"the frame has no column {name!r}. {hint}")
     return frame.select(names)
 
 
 def _variable(data: Any, outcome: str | None) -> xr.DataArray:
+    """Return the array itself, or the variable of a dataset that holds the outcome."""
     if isinstance(data, xr.DataArray):
         return data
     if not isinstance(data, xr.Dataset):
-        raise PanelError(
-            "P001", f"expected an xarray DataArray or Dataset, got {type(data).__name__}."
-        )
+        text = f"data must be an xarray DataArray or Dataset, got {type(data).__name__}."
+        raise PanelError("P001", text)
     names = [str(name) for name in data.data_vars]
     if outcome is None and len(names) == 1:
         return data[names[0]]
     if outcome not in names:
-        wanted = "several variables" if outcome is None else f"no variable {outcome!r}"
-        raise PanelError(
-            "P003", f"{wanted}; name one with outcome=... {suggestion(outcome, names)}"
-        )
+        text = f"outcome must name one variable of the dataset, got {outcome!r}."
+        raise PanelError("P003", f"{text} {suggestion(outcome, names)}")
     return data[outcome]
 
 
 def _labels(column: Any, name: str, notes: list[Remark]) -> pd.Index:
-    """Unit labels as text; refuses missing, empty and look-alike ones."""
+    """Write the labels of units as text; refuse missing, empty and look-alike ones."""
     raw = list(column)
     missing = sum(_is_missing(value) for value in raw)
     if missing:
         raise PanelError(
             "P022",
-            f"{missing} of {len(raw)} labels in {name!r} are missing or empty. Fill or drop those rows.",
+            f"{missing} of {len(raw)} labels in {name!r} are missing or empty. "
+            "Fill or drop those rows.",
         )
     kinds = {type(value) for value in raw}
     labels = [str(value) for value in raw]
@@ -240,27 +262,23 @@ def _labels(column: Any, name: str, notes: list[Remark]) -> pd.Index:
     try:
         different = set(raw)
     except TypeError as error:
-        raise PanelError(
-            "P024", f"{name!r} holds labels that are no text, number or date ({names})."
-        ) from error
+        text = f"the labels in {name!r} must be text, numbers or dates, got {names}."
+        raise PanelError("P024", text) from error
     if len(set(labels)) < len(different):
         raise PanelError(
             "P024",
-            f"{name!r} mixes labels that look alike but have different types ({names}). Use one type.",
+            f"{name!r} mixes labels that look alike but have different types ({names}). "
+            "Use one type.",
         )
     if raw and kinds <= {int, np.int64, np.int32}:
-        notes.append(
-            Remark(
-                "P039",
-                "noted",
-                f"the labels in {name!r} are whole numbers: kept as text, '{labels[0]}'.",
-            )
-        )
+        text = f"the labels in {name!r} are whole numbers: kept as text, '{labels[0]}'."
+        notes.append(Remark("P039", "noted", text))
     require_lookalikes(sorted(set(labels)), name)
     return pd.Index(labels, dtype=object, name="unit")
 
 
 def _is_missing(value: object) -> bool:
+    """Test for None, NaN, NaT, pd.NA and blank text."""
     return (
         value is None
         or (isinstance(value, str) and not value.strip())
@@ -269,21 +287,21 @@ def _is_missing(value: object) -> bool:
 
 
 def _times(column: Any, name: str, notes: list[Remark]) -> pd.Index:
-    """Times as int64, float64 or naive datetimes: days as they are where they are, clock times with a zone in UTC."""
+    """Convert times to int64, float64 or naive datetimes.
+
+    With a time zone, days stay the days they are there, and clock times become UTC.
+    """
     index = pd.Index(_instants(column) if isinstance(column, nw.Series) else column, name="time")
     missing = int(np.sum(index.isna()))
     if missing:
-        raise PanelError(
-            "P022",
-            f"{missing} of {len(index)} times in {name!r} are missing. Fill or drop those rows.",
-        )
+        text = f"{missing} of {len(index)} times in {name!r} are missing. Fill or drop those rows."
+        raise PanelError("P022", text)
     if isinstance(index, pd.PeriodIndex):
-        notes.append(
-            Remark("P033", "noted", f"the periods in {name!r} stand as their first instants.")
-        )
+        text = f"the periods in {name!r} are replaced by their first instants."
+        notes.append(Remark("P033", "noted", text))
         index = index.to_timestamp()
     if index.dtype.kind == "b":
-        raise PanelError("P032", f"{name!r} holds booleans, not times.")
+        raise PanelError("P032", f"{name!r} must hold times, got booleans.")
     if index.dtype.kind in "iu" and index.max() <= np.iinfo("int64").max:
         whole: pd.Index = index.astype("int64")
         return whole
@@ -295,7 +313,7 @@ def _times(column: Any, name: str, notes: list[Remark]) -> pd.Index:
 
 
 def _instants(column: nw.Series[Any]) -> Any:
-    """A column of times for pandas, with the zone that some frames lose on the way to numpy."""
+    """Hand a column of times to pandas, with the zone that some frames lose on the way to numpy."""
     if not isinstance(column.dtype, nw.Datetime) or column.dtype.time_zone is None:
         return column.to_numpy()
     utc = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
@@ -303,27 +321,26 @@ def _instants(column: nw.Series[Any]) -> Any:
 
 
 def _numeric_times(index: pd.Index, name: str) -> pd.Index:
+    """Convert times to int64 where all are whole; refuse infinite and huge ones."""
     if not (np.abs(index.to_numpy()) <= EXACT).all():
-        raise PanelError(
-            "P034",
-            f"{name!r} has times that are infinite or beyond 2^53. Correct or drop those rows.",
-        )
+        text = f"{name!r} has times that are infinite or beyond 2^53. Correct or drop those rows."
+        raise PanelError("P034", text)
     whole = bool((index == np.floor(index)).all())
     return index.astype("int64") if whole else index
 
 
 def _parsed_times(index: pd.Index, name: str, notes: list[Remark]) -> pd.Index:
+    """Convert times stored as objects: numbers, dates, or text of one of them."""
     kinds = {_kind(value) for value in index}
     if len(kinds) > 1:
-        raise PanelError(
-            "P030", f"{name!r} mixes {listed(sorted(kinds))}. Use one type for all times."
-        )
+        text = f"{name!r} mixes {listed(sorted(kinds))}. Use one type for all times."
+        raise PanelError("P030", text)
     if kinds == {"numbers"}:
         return _times(pd.Index(index.astype("float64"), name="time"), name, notes)
     if kinds == {"text"} and all(WHOLE.fullmatch(value) for value in index):
         return index.astype("int64")
     if not kinds <= {"text", "dates", "dates with a time zone"}:
-        raise PanelError("P032", f"{name!r} holds {listed(sorted(kinds))}, not times.")
+        raise PanelError("P032", f"{name!r} must hold times, got {listed(sorted(kinds))}.")
     try:
         parsed = pd.to_datetime(index, format="ISO8601", utc=False)
     except ValueError as error:
@@ -333,13 +350,14 @@ def _parsed_times(index: pd.Index, name: str, notes: list[Remark]) -> pd.Index:
         bad = _first_failing(index, lambda value: pd.to_datetime(value, format="ISO8601"))
         raise PanelError(
             "P032",
-            f"{name!r} holds text that is not an ISO date, such as {bad!r}.\n"
+            f"{name!r} must hold ISO dates, got {bad!r}.\n"
             "  Convert it first, for example with pandas.to_datetime(..., format=...).",
         ) from error
     return _naive(pd.DatetimeIndex(parsed, name="time"), name, notes)
 
 
 def _kind(value: object) -> str:
+    """Name the kind of one time: text, dates, numbers, or its type."""
     if isinstance(value, str):
         return "text"
     if isinstance(value, (dt.date, np.datetime64)):
@@ -350,6 +368,7 @@ def _kind(value: object) -> str:
 
 
 def _first_failing(values: pd.Index, convert: Callable[[Any], Any]) -> object:
+    """Return the first value that ``convert`` refuses."""
     for value in values:
         try:
             convert(value)
@@ -359,77 +378,64 @@ def _first_failing(values: pd.Index, convert: Callable[[Any], Any]) -> object:
 
 
 def _naive(index: pd.DatetimeIndex, name: str, notes: list[Remark]) -> pd.DatetimeIndex:
+    """Remove the time zone, and store dates in nanoseconds."""
     if index.tz is not None:
-        notes.append(
-            Remark(
-                "P031",
-                "noted",
-                f"{name!r} is in {index.tz}: days kept as they are there, clock times in UTC.",
-            )
-        )
-    days = index.tz is not None and bool(
-        (index.tz_localize(None).normalize() == index.tz_localize(None)).all()
-    )
-    naive = index if index.tz is None else _without_zone(index, days=days)
+        text = f"{name!r} is in {index.tz}: days kept as they are there, clock times in UTC."
+        notes.append(Remark("P031", "noted", text))
+        local = index.tz_localize(None)
+        index = _without_zone(index, days=bool((local.normalize() == local).all()))
     try:
-        return naive.as_unit("ns").rename("time")
+        return index.as_unit("ns").rename("time")
     except ValueError as error:
-        raise PanelError(
-            "P032", f"dates must lie between 1678 and 2261, found {short(naive.min())}."
-        ) from error
+        text = f"dates must lie between 1678 and 2261, got {short(index.min())}."
+        raise PanelError("P032", text) from error
 
 
 def _without_zone(index: pd.DatetimeIndex, *, days: bool) -> pd.DatetimeIndex:
-    """Days stay the days they are where they are; clock times become UTC."""
+    """Keep days the days they are in their zone; convert clock times to UTC."""
     return index.tz_localize(None) if days else index.tz_convert("UTC").tz_localize(None)
 
 
 def _numbers(column: nw.Series[Any], name: object, notes: list[Remark]) -> np.ndarray:
-    """Outcomes as float64; text, booleans, dates and complex numbers are refused."""
+    """Convert outcomes to float64; refuse text, booleans, dates and complex numbers."""
     kind = column.dtype
     if kind == nw.Boolean or kind.is_temporal():
-        raise PanelError("P010", f"column {str(name)!r} holds {kind}, not numbers.")
+        raise PanelError("P010", f"column {str(name)!r} must hold numbers, got {kind}.")
     if kind != nw.Float64 and not kind.is_integer():
-        notes.append(
-            Remark("P008", "noted", f"{str(name)!r} came as {kind}: converted to 64-bit numbers.")
-        )
+        text = f"{str(name)!r} came as {kind}: converted to 64-bit numbers."
+        notes.append(Remark("P008", "noted", text))
     whole = column.drop_nulls() if kind.is_integer() else column.head(0)
     if len(whole) and max(abs(int(whole.max())), abs(int(whole.min()))) > EXACT:
-        notes.append(
-            Remark(
-                "V017",
-                "warned",
-                f"{str(name)!r} has whole numbers over 2^53, which lose their last digits.",
-            )
-        )
+        text = f"{str(name)!r} has whole numbers over 2^53, which lose their last digits."
+        notes.append(Remark("V017", "warned", text))
     if kind.is_numeric():
         return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=float)
-    values = column.to_list()
+    return _from_objects(column.to_list(), str(name))
+
+
+def _from_objects(values: list[Any], name: str) -> np.ndarray:
+    """Convert numbers that are stored as objects; missing ones become NaN."""
     if any(isinstance(value, complex) for value in values):
-        raise PanelError("P011", f"column {str(name)!r} holds complex numbers.")
-    bad = [
-        value
-        for value in values
-        if not (
-            _is_missing(value)
-            or (
-                isinstance(value, (numbers.Real, Decimal))
-                and not isinstance(value, (bool, np.bool_))
-            )
-        )
-    ]
+        raise PanelError("P011", f"column {name!r} must hold real numbers, got complex ones.")
+    bad = [value for value in values if not (_is_missing(value) or _is_real(value))]
     if bad:
         raise PanelError(
             "P009",
-            f"column {str(name)!r} should hold numbers, but {len(bad)} of {len(values)} are not: "
+            f"column {name!r} must hold numbers, but {len(bad)} of {len(values)} are not: "
             f"{listed(map(repr, bad), 3)}.\n"
-            "  Convert it first, for example with pandas.to_numeric after removing separators or % signs.",
+            "  Convert it first, for example with pandas.to_numeric "
+            "after removing separators or % signs.",
         )
     return np.array([np.nan if _is_missing(value) else _float(value) for value in values])
 
 
+def _is_real(value: object) -> bool:
+    number = isinstance(value, (numbers.Real, Decimal))
+    return number and not isinstance(value, (bool, np.bool_))
+
+
 def _float(value: Any) -> float:
-    """A number in 64 bits; one that is too large counts as infinite and is refused with its cell."""
+    """Convert to 64 bits; a number too large becomes infinite, and is refused with its cell."""
     try:
         return float(value)
     except OverflowError:
@@ -437,9 +443,9 @@ def _float(value: Any) -> float:
 
 
 def _sorted(table: pd.DataFrame, notes: list[Remark]) -> pd.DataFrame:
-    """Times and units in order, outcomes finite or missing."""
+    """Sort times and units; refuse infinite outcomes."""
     if not table.index.is_monotonic_increasing:
-        notes.append(Remark("P021", "noted", "the times were not in order: sorted."))
+        notes.append(Remark("P021", "noted", "the times were not in order: they have been sorted."))
     table = table.sort_index().sort_index(axis=1)
     infinite = np.isinf(table.to_numpy())
     if infinite.any():
@@ -448,6 +454,7 @@ def _sorted(table: pd.DataFrame, notes: list[Remark]) -> pd.DataFrame:
         )
         raise PanelError(
             "V001",
-            f"{int(infinite.sum())} outcomes are infinite or beyond 64 bits: {cells}. Correct or drop them.",
+            f"{int(infinite.sum())} outcomes are infinite or beyond 64 bits: {cells}. "
+            "Correct or drop them.",
         )
     return table

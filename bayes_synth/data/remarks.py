@@ -1,7 +1,7 @@
-"""What about a panel's numbers and design deserves a look, though it can be fitted.
+"""Remark on numbers and designs that can be fitted but deserve a look.
 
-Pure functions of one table, the treated units and the start. Imports :mod:`bayes_synth.errors` and
-:mod:`bayes_synth.design` only.
+Each rule is a pure function of one table and yields its remarks; :data:`RULES` lists them. Imports
+:mod:`bayes_synth.errors` and :mod:`bayes_synth.words` only.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,23 +13,28 @@ import pandas as pd
 from bayes_synth.errors import DesignError
 from bayes_synth.words import listed, short
 
-__all__ = ["Remark", "Table", "remarks", "skipped"]
+__all__ = ["RULES", "Remark", "Table", "remarks", "skipped"]
 
 ALIKE = 0.9999
 """Correlation from which two donors count as one."""
 APART = 100.0
-"""Ratio of typical sizes from which two series count as measured in other units."""
+"""Ratio of median sizes from which two series count as measured differently."""
 OPPOSED = -0.8
+"""Correlation with the treated unit below which a donor counts as moving against it."""
 JUMP = 10.0
 """A step this many times a series' usual one (robust sd of the others) counts as a break."""
 SHORT_PRE = 10
+"""Fewer pre-periods than this are few."""
 FEW_VALUES = 1 / 3
+"""Fewer different values than this share of the pre-periods look rounded."""
 SMALL_COUNT = 10
+"""Whole numbers with a median below this, and zeros among them, count rare events."""
 EXTREME = 1e10
+"""Outcomes above this, or all below its inverse, are noted."""
 
 
 class Remark(NamedTuple):
-    """One thing to know: its code, whether it was ``"warned"`` about or only ``"noted"``, and the sentence."""
+    """State one thing to know: code, ``"warned"`` or only ``"noted"``, and the sentence."""
 
     code: str
     kind: str
@@ -37,7 +42,7 @@ class Remark(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The outcomes of a panel, in parts: treated series (several averaged), donors' columns, number of pre-periods."""
+    """Hold a panel's treated series (several averaged), donors and number of pre-periods."""
 
     treated: pd.Series
     donors: pd.DataFrame
@@ -45,13 +50,13 @@ class Table(NamedTuple):
 
     @property
     def before(self) -> tuple[pd.Series, pd.DataFrame]:
-        """Treated series and donors in those pre-periods in which the treated unit has an outcome."""
+        """Return treated series and donors in the pre-periods with a treated outcome."""
         series = self.treated.iloc[: self.pre].dropna()
         return series, self.donors.loc[series.index]
 
 
 def remarks(table: Table) -> list[Remark]:
-    """Every remark on this table, in the order of their codes.
+    """Apply every rule to this table, and return the remarks in the order of their codes.
 
     Raises
     ------
@@ -59,11 +64,11 @@ def remarks(table: Table) -> list[Remark]:
         V003 when every donor is constant, V006 when a donor is the treated unit under another name.
     """
     _refuse_copies(table)
-    return sorted(remark for check in CHECKS for remark in check(table))
+    return sorted(remark for rule in RULES for remark in rule(table))
 
 
 def skipped(times: pd.Index) -> list[Remark]:
-    """Skipped periods: noise that wanders or remembers takes every step as one period."""
+    """Warn about skipped periods: noise that drifts or persists takes every step as one period."""
     if _evenly_spaced(times):
         return []
     at = int(np.argmax(np.diff(times.to_numpy())))
@@ -73,7 +78,7 @@ def skipped(times: pd.Index) -> list[Remark]:
 
 
 def _evenly_spaced(times: pd.Index) -> bool:
-    """Equal steps; on a calendar also equal numbers of months or of working days."""
+    """Test for equal steps; on a calendar also for equal numbers of months or working days."""
     steps = [np.diff(times.to_numpy()).astype(float)]
     if isinstance(times, pd.DatetimeIndex):
         days = times.to_numpy().astype("datetime64[D]")
@@ -81,18 +86,19 @@ def _evenly_spaced(times: pd.Index) -> bool:
     return any(step.min() > 0 and np.ptp(step) <= 1e-9 * step.max() for step in steps)
 
 
-def _lengths(table: Table) -> Iterator[Remark]:
+def _lengths_rule(table: Table) -> Iterator[Remark]:
+    """Warn about a short pre-period, and about a post-period that is long beside it."""
     pre, donors = len(table.before[0]), table.donors.shape[1]
     post = int(table.treated.iloc[table.pre :].count())
     if pre < SHORT_PRE:
-        yield Remark(
-            "D005", "warned", f"only {pre} pre-periods: the weights will follow their prior."
-        )
+        text = f"only {pre} pre-periods: the weights will follow their prior."
+        yield Remark("D005", "warned", text)
     if post > 5 * pre:
         yield Remark(
             "D020",
             "warned",
-            f"{post} post-periods are over five times the {pre} pre-periods: late effects are guesses.",
+            f"{post} post-periods are over five times the {pre} pre-periods: "
+            "late effects are guesses.",
         )
     elif post > pre:
         yield Remark(
@@ -104,17 +110,20 @@ def _lengths(table: Table) -> Iterator[Remark]:
         yield Remark(
             "D022",
             "noted",
-            f"{donors} donors and {pre} pre-periods: least squares would overfit; the sparse prior and the fit verdict guard.",
+            f"more donors ({donors}) than pre-periods ({pre}): least squares would overfit. "
+            "The sparse prior limits this; look at the fit verdict.",
         )
 
 
-def _sizes(table: Table) -> Iterator[Remark]:
+def _sizes_rule(table: Table) -> Iterator[Remark]:
+    """Note extreme outcomes, and warn about donors of another size than the treated unit."""
     largest = max(float(table.donors.abs().to_numpy().max()), float(table.treated.abs().max()))
     if largest > EXTREME or 0 < largest < 1 / EXTREME:
         yield Remark(
             "V010",
             "noted",
-            f"outcomes are as large as {largest:.3g}: scaled inside, results are in your units.",
+            f"outcomes are as large as {largest:.3g}: they are scaled inside, "
+            "and results are in outcome units.",
         )
     own, sizes = float(table.treated.abs().median()), table.donors.abs().median()
     ratio = sizes[sizes > 0] / own if own > 0 else sizes[:0]
@@ -123,22 +132,21 @@ def _sizes(table: Table) -> Iterator[Remark]:
         yield Remark(
             "V009",
             "warned",
-            f"{len(far)} donors are over {APART:g} times larger or smaller than the treated unit: {listed(far)}. "
-            "The same unit of measurement?",
+            f"{len(far)} donors are over {APART:g} times larger or smaller than the treated unit: "
+            f"{listed(far)}. Check that all series are measured alike.",
         )
 
 
-def _flat(table: Table) -> Iterator[Remark]:
+def _flat_rule(table: Table) -> Iterator[Remark]:
+    """Warn about constant donors."""
     flat = _constant(table.donors)
     if flat:
-        yield Remark(
-            "V002",
-            "warned",
-            f"{len(flat)} donors never change: {listed(flat)}. They can only shift the level.",
-        )
+        text = f"{len(flat)} donors never change: {listed(flat)}. They can only shift the level."
+        yield Remark("V002", "warned", text)
 
 
-def _twins(table: Table) -> Iterator[Remark]:
+def _twins_rule(table: Table) -> Iterator[Remark]:
+    """Warn about pairs of donors that correlate almost perfectly."""
     moving = _sized(table.donors.drop(columns=_constant(table.donors)))
     close = np.triu(np.atleast_2d(np.abs(np.corrcoef(moving.to_numpy(), rowvar=False))), 1)
     pairs = [f"{moving.columns[i]} and {moving.columns[j]}" for i, j in np.argwhere(close > ALIKE)]
@@ -146,39 +154,42 @@ def _twins(table: Table) -> Iterator[Remark]:
         yield Remark(
             "V005",
             "warned",
-            f"{len(pairs)} pairs of donors move as one (correlation over {ALIKE}): {listed(pairs)}. "
-            "Their weights are not identified one by one; the sum is.",
+            f"{len(pairs)} pairs of donors move as one (correlation over {ALIKE}): "
+            f"{listed(pairs)}. Their weights are not identified one by one; the sum is.",
         )
 
 
-def _leaks(table: Table) -> Iterator[Remark]:
+def _leaks_rule(table: Table) -> Iterator[Remark]:
+    """Warn about donors that equal the treated unit until the start."""
     before, donors = table.before
     same = [str(name) for name in donors if np.array_equal(donors[name], before)]
     if same:
         yield Remark(
             "V007",
             "warned",
-            f"{listed(same)} equal the treated unit in every pre-period: the counterfactual will be theirs. A copy?",
+            f"{listed(same)} equal the treated unit in every pre-period: "
+            "the counterfactual will be theirs. Check that they are not copies.",
         )
 
 
-def _hull(table: Table) -> Iterator[Remark]:
+def _hull_rule(table: Table) -> Iterator[Remark]:
+    """Warn about a treated unit that lies outside its donors' range before treatment."""
     before, donors = table.before
-    above, below = (
-        (before - donors.max(axis=1)).clip(lower=0),
-        (donors.min(axis=1) - before).clip(lower=0),
-    )
-    out = (above + below)[lambda gap: gap > 0]
-    if len(out):
+    above = (before - donors.max(axis=1)).clip(lower=0)
+    below = (donors.min(axis=1) - before).clip(lower=0)
+    outside = (above + below)[lambda distance: distance > 0]
+    if len(outside):
         yield Remark(
             "V008",
             "warned",
-            f"the treated unit lies outside its donors' range in {len(out)} of {len(before)} pre-periods, by up to "
-            f"{out.max():.4g}: no weighted average reaches it. A level (the default noise has one) or scale='log' may help.",
+            f"the treated unit lies outside its donors' range in {len(outside)} of {len(before)} "
+            f"pre-periods, by up to {outside.max():.4g}: no weighted average reaches it. "
+            "A level (the default noise has one) or scale='log' may help.",
         )
 
 
-def _opposed(table: Table) -> Iterator[Remark]:
+def _opposed_rule(table: Table) -> Iterator[Remark]:
+    """Warn about donors that move against the treated unit before treatment."""
     before, donors = table.before
     moving = _sized(donors.drop(columns=_constant(donors)))
     low = moving.corrwith(before / before.abs().max())[lambda r: r < OPPOSED]
@@ -186,12 +197,13 @@ def _opposed(table: Table) -> Iterator[Remark]:
         yield Remark(
             "V011",
             "warned",
-            f"{len(low)} donors move against the treated unit before treatment (correlation below {OPPOSED:g}): "
-            f"{listed(low.sort_values().index)}.",
+            f"{len(low)} donors move against the treated unit before treatment "
+            f"(correlation below {OPPOSED:g}): {listed(low.sort_values().index)}.",
         )
 
 
-def _breaks(table: Table) -> Iterator[Remark]:
+def _breaks_rule(table: Table) -> Iterator[Remark]:
+    """Warn about donors that jump at the start."""
     steps = table.donors.diff().abs()
     around = steps.iloc[table.pre]
     usual = 1.4826 * steps.drop(index=steps.index[table.pre]).median()
@@ -200,12 +212,14 @@ def _breaks(table: Table) -> Iterator[Remark]:
         yield Remark(
             "V012",
             "warned",
-            f"{len(jumped)} donors jump at {short(table.donors.index[table.pre])}, over {JUMP:g} times their usual step: "
-            f"{listed(jumped.index)}. Were they affected, or treated too?",
+            f"{len(jumped)} donors jump at {short(table.donors.index[table.pre])}, "
+            f"over {JUMP:g} times their usual step: {listed(jumped.index)}. "
+            "Check that they were neither affected nor treated.",
         )
 
 
-def _ties(table: Table) -> Iterator[Remark]:
+def _ties_rule(table: Table) -> Iterator[Remark]:
+    """Warn about counts of rare events, and about series with few different values."""
     before, _ = table.before
     whole = bool((before == before.round()).all())
     if (
@@ -214,31 +228,46 @@ def _ties(table: Table) -> Iterator[Remark]:
         and before.median() < SMALL_COUNT
         and (before == 0).mean() > 0.1
     ):
-        text = "the outcome counts few events, often none: normal noise suits it badly; sum over longer periods."
+        text = (
+            "the outcome counts few events, often none: normal noise suits it badly; "
+            "sum over longer periods."
+        )
         yield Remark("P012", "warned", text)
     elif before.nunique() < FEW_VALUES * len(before):
         yield Remark(
             "V014",
             "warned",
-            f"the treated series has only {before.nunique()} values in {len(before)} pre-periods: rounded?",
+            f"the treated series has only {before.nunique()} values in {len(before)} pre-periods: "
+            "use outcomes that are not rounded, if there are any.",
         )
 
 
-CHECKS: tuple[Callable[[Table], Iterator[Remark]], ...] = (
-    _lengths, _sizes, _flat, _twins, _leaks, _hull, _opposed, _breaks, _ties,
-)  # fmt: skip
+RULES: tuple[Callable[[Table], Iterator[Remark]], ...] = (
+    _lengths_rule,
+    _sizes_rule,
+    _flat_rule,
+    _twins_rule,
+    _leaks_rule,
+    _hull_rule,
+    _opposed_rule,
+    _breaks_rule,
+    _ties_rule,
+)
+"""Functions of a table, each of which yields the remarks of one kind."""
 
 
 def _sized(columns: pd.DataFrame) -> pd.DataFrame:
-    """Columns of size one, so that no square of theirs overflows or vanishes."""
+    """Scale columns to size one, so that no square of theirs overflows or vanishes."""
     return columns / columns.abs().max()
 
 
 def _constant(columns: pd.DataFrame) -> list[str]:
+    """Name the columns that never change."""
     return [str(name) for name in columns if np.ptp(columns[name].to_numpy()) == 0]
 
 
 def _refuse_copies(table: Table) -> None:
+    """Refuse donors that are all constant, and one that is the treated unit itself."""
     if len(_constant(table.donors)) == table.donors.shape[1]:
         raise DesignError(
             "V003",
@@ -253,6 +282,7 @@ def _refuse_copies(table: Table) -> None:
     if same:
         raise DesignError(
             "V006",
-            f"{listed(same)} equal the treated unit in every period, so the effect would be zero by construction.\n"
-            f"  Drop the copy, or name it in treated=... too.",
+            f"{listed(same)} equal the treated unit in every period, "
+            "so the effect would be zero by construction.\n"
+            "  Drop the copy, or name it in treated=... too.",
         )

@@ -1,4 +1,4 @@
-"""Panels with a known effect and known weights, from a factor model."""
+"""Simulate panels with a known effect and known weights, from a factor model."""
 
 from dataclasses import dataclass
 from typing import Any, final
@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import PriorError
+from bayes_synth.errors import OptionError
 
 __all__ = ["Simulation", "simulate"]
 
@@ -16,7 +16,7 @@ __all__ = ["Simulation", "simulate"]
 @final
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """A panel and the truth behind it.
+    """Hold a panel and the truth behind it.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Simulation:
     weights
         True weights by donor, summing to one.
     effect
-        True effect, dims ``(time,)`` over the post-period.
+        True effect, dims ``(time,)`` over the post-period, in outcome units.
     untreated
         The treated unit's outcome without treatment, dims ``(time,)`` over all times.
     """
@@ -52,45 +52,55 @@ def simulate(
     start: Any = None,
     random_seed: int | np.random.Generator | None = None,
 ) -> Simulation:
-    """Panel whose treated unit is a sparse average of its donors plus noise.
+    """Simulate a panel whose treated unit is a sparse average of its donors plus noise.
 
-    Every donor is its own level plus loadings on common autoregressive factors plus noise; the treated
-    unit is ``donors @ weights`` plus noise, plus a drifting level if asked for, plus the effect from ``start`` on.
+    Every donor is a level of its own plus loadings on common autoregressive factors plus noise; the
+    treated unit is ``donors @ weights`` plus noise, plus a random walk if ``drift`` is above zero,
+    plus the effect from ``start`` on.
 
     Parameters
     ----------
     donors, pre, post
         Numbers of donors, of pre-periods and of post-periods.
     factors
-        Number of common factors, first-order autoregressions with coefficient 0.8 and unit variance.
+        Number of common factors: first-order autoregressions, coefficient 0.8, unit variance.
     active
         Number of donors with weight; the weights are a uniform draw from their simplex.
     effect
-        Added to the treated unit after treatment: one number, or one per post-period. Outcome units.
+        Added to the treated unit after treatment, in outcome units: one number, or one per
+        post-period.
     level, spread
         Mean of the donors' levels, and their standard deviation, which the loadings share.
     noise
         Standard deviation of the white noise of every series.
     drift
-        Standard deviation of the steps of the treated unit's own random walk: what a synthetic control of
-        constant weights cannot follow.
+        Standard deviation of the steps of the treated unit's own random walk, which a synthetic
+        control of constant weights cannot follow.
     season
-        Size of a weekly pattern common to all, as a fraction of each donor's level.
+        Size of a weekly pattern common to all units, as a fraction of each donor's level.
     start
-        A date makes the time axis daily; None numbers the periods from 0.
+        Date of the first treated day, which makes the times daily; None numbers the periods from 0.
     random_seed
         A whole number or a Generator.
 
     Raises
     ------
-    PriorError
-        O010 for a count, a scale, an effect, a start or a seed that makes no sense.
+    OptionError
+        O010 for a count, a standard deviation, an effect, a start or a seed that cannot be used.
 
     References
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105(490), eq. 1.
     """
-    _check(locals())
+    _require_at_least(1, donors=donors, post=post, factors=factors, active=active)
+    _require_at_least(3, pre=pre)
+    _require_not_negative(spread=spread, noise=noise, drift=drift, season=season)
+    if not _is_number(level):
+        raise OptionError("O010", f"level must be a finite number, got {level!r}.")
+    if active > donors:
+        text = f"active must be at most the number of donors, {donors}, got {active}."
+        raise OptionError("O010", text)
+    effects = _one_per_period(effect, post)
     rng = _generator(random_seed)
     periods = pre + post
     levels = level + spread * rng.standard_normal(donors)
@@ -106,14 +116,13 @@ def simulate(
     weights[rng.choice(donors, active, replace=False)] = rng.dirichlet(np.ones(active))
     walk = drift * np.cumsum(rng.standard_normal(periods))
     untreated = series @ weights + walk + noise * rng.standard_normal(periods)
-    return _labelled(
-        series, weights, untreated, np.broadcast_to(np.asarray(effect, dtype=float), post), start
-    )
+    return _labelled(series, weights, untreated, effects, start)
 
 
 def _labelled(
     series: np.ndarray, weights: np.ndarray, untreated: np.ndarray, effect: np.ndarray, start: Any
 ) -> Simulation:
+    """Label the arrays with times and donors, and add the effect to the treated unit."""
     periods, donors, post = len(series), series.shape[1], len(effect)
     first = periods - post
     times: pd.Index = pd.RangeIndex(periods)
@@ -127,17 +136,17 @@ def _labelled(
     return Simulation(
         panel,
         pd.Series(weights, index=pd.Index(names, name="donor"), name="weight"),
-        xr.DataArray(
-            effect.copy(), dims="time", coords={"time": panel.post.to_numpy()}, name="effect"
-        ),
-        xr.DataArray(
-            untreated, dims="time", coords={"time": panel.times.to_numpy()}, name="untreated"
-        ),
+        _series(effect.copy(), panel.post, "effect"),
+        _series(untreated, panel.times, "untreated"),
     )
 
 
+def _series(values: np.ndarray, times: pd.Index, name: str) -> xr.DataArray:
+    return xr.DataArray(values, dims="time", coords={"time": times.to_numpy()}, name=name)
+
+
 def _factors(periods: int, factors: int, rng: np.random.Generator) -> np.ndarray:
-    """Stationary first-order autoregressions with unit variance, shape ``(periods, factors)``."""
+    """Draw stationary autoregressions with unit variance, shape ``(periods, factors)``."""
     path = rng.standard_normal((periods, factors))
     for t in range(1, periods):
         path[t] = 0.8 * path[t - 1] + 0.6 * path[t]
@@ -148,54 +157,48 @@ def _generator(seed: int | np.random.Generator | None) -> np.random.Generator:
     try:
         return np.random.default_rng(seed)
     except (TypeError, ValueError) as error:
-        raise PriorError(
-            "O010", f"random_seed={seed!r} must be a whole number that is not negative."
-        ) from error
+        text = f"random_seed must be a whole number that is not negative, got {seed!r}."
+        raise OptionError("O010", text) from error
 
 
 def _date(start: Any) -> pd.Timestamp:
-    """``start`` as a date; a bare number would count nanoseconds from 1970."""
+    """Read ``start`` as a date; a bare number would count nanoseconds from 1970."""
     date = (
         pd.NaT
         if isinstance(start, (int, float, np.number))
         else pd.to_datetime(start, errors="coerce")
     )
     if not isinstance(date, pd.Timestamp):
-        raise PriorError("O010", f"start={start!r} must be a date, such as '2025-05-01', or None.")
+        text = f"start must be a date, such as '2025-05-01', or None, got {start!r}."
+        raise OptionError("O010", text)
     return date
 
 
-def _number(value: object) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and bool(np.isfinite(value))
 
 
-def _check(options: dict[str, Any]) -> None:
-    for name, least in {"donors": 1, "pre": 3, "post": 1, "factors": 1, "active": 1}.items():
-        value = options[name]
+def _require_at_least(least: int, **counts: Any) -> None:
+    """Refuse a count that is not a whole number of at least ``least``."""
+    for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise PriorError(
-                "O010", f"{name}={value!r} must be a whole number of at least {least}."
-            )
-    for name in ("spread", "noise", "drift", "season"):
-        if not (_number(options[name]) and options[name] >= 0):
-            raise PriorError(
-                "O010", f"{name}={options[name]!r} must be a number that is not negative."
-            )
-    if not _number(options["level"]):
-        raise PriorError("O010", f"level={options['level']!r} must be a finite number.")
-    if options["active"] > options["donors"]:
-        raise PriorError(
-            "O010",
-            f"active={options['active']} donors with weight, but only {options['donors']} donors.",
-        )
-    _check_effect(np.asarray(options["effect"]), options["post"])
+            text = f"{name} must be a whole number of at least {least}, got {value!r}."
+            raise OptionError("O010", text)
 
 
-def _check_effect(effect: np.ndarray, post: int) -> None:
-    if effect.shape not in {(), (post,)}:
-        raise PriorError(
-            "O010",
-            f"effect has shape {effect.shape}; give one number or one per post-period, {post}.",
-        )
-    if effect.dtype.kind not in "iuf" or not np.isfinite(effect).all():
-        raise PriorError("O010", "effect must hold finite numbers.")
+def _require_not_negative(**values: Any) -> None:
+    for name, value in values.items():
+        if not (_is_number(value) and value >= 0):
+            text = f"{name} must be a number that is not negative, got {value!r}."
+            raise OptionError("O010", text)
+
+
+def _one_per_period(effect: Any, post: int) -> np.ndarray:
+    """Return the effect as one finite number per post-period."""
+    values = np.asarray(effect)
+    if values.shape not in {(), (post,)}:
+        text = f"effect must be one number or one per post-period ({post}), got {values.shape}."
+        raise OptionError("O010", text)
+    if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+        raise OptionError("O010", "effect must hold finite numbers only.")
+    return np.broadcast_to(values.astype(float), post)

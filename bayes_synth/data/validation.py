@@ -1,6 +1,6 @@
-"""Checks of a design, and how labels of units and times are written.
+"""Require of labels, outcomes and designs what every panel needs, and lock outcomes.
 
-Imports :mod:`bayes_synth.errors` only.
+Imports :mod:`bayes_synth.errors` and :mod:`bayes_synth.words` only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,18 +16,19 @@ from bayes_synth.words import listed, short, suggestion
 __all__ = [
     "ROUNDING",
     "locked",
+    "one_start",
     "require_duplicates",
     "require_lookalikes",
     "require_numbers",
     "require_periods",
     "require_treated",
     "require_varies",
-    "one_start",
 ]
 
 MIN_PRE = 3
+"""Pre-periods that weights need at least."""
 ROUNDING = 1e-9
-"""Differences below this share of a series are rounding, not variation."""
+"""Differences below this share of a series count as rounding, not as variation."""
 
 
 def require_lookalikes(labels: Sequence[str], name: str) -> None:
@@ -38,97 +39,92 @@ def require_lookalikes(labels: Sequence[str], name: str) -> None:
         if other != label:
             raise PanelError(
                 "P023",
-                f"{name!r} has {other!r} and {label!r}, which differ only in case or blanks. Make them one or rename.",
+                f"{name!r} has {other!r} and {label!r}, which differ only in case or blanks. "
+                "Make them one or rename.",
             )
 
 
 def require_duplicates(keys: pd.Index) -> None:
-    """Refuse a cell, as time and unit, that occurs more than once."""
+    """Refuse a cell (time and unit) that occurs more than once."""
     twice = keys[keys.duplicated()].unique()
     if len(twice):
         cells = listed(f"{unit} at {short(time)}" for time, unit in twice)
         raise PanelError(
             "P020",
-            f"{len(twice)} cells occur more than once: {cells}.\n  Aggregate first, for example groupby([unit, time]).sum().",
+            f"{len(twice)} cells occur more than once: {cells}.\n"
+            "  Aggregate first, for example groupby([unit, time]).sum().",
         )
 
 
 def require_treated(treated: Sequence[str], units: Sequence[str]) -> None:
-    """Refuse a design in which nobody, or somebody unknown, is treated."""
+    """Refuse a design without treated units, or with one that is not in the data."""
     if not treated:
         raise DesignError("D014", "nobody is treated: name at least one unit with treated=...")
     for label in treated:
         if label not in units:
-            raise DesignError(
-                "D007", f"the treated unit {label!r} is not in the data. {suggestion(label, units)}"
-            )
+            hint = suggestion(label, units)
+            raise DesignError("D007", f"the treated unit {label!r} is not in the data. {hint}")
 
 
 def require_periods(donors: int, pre: int, post: int, start: Any) -> None:
-    """Refuse a design without donors, with too short a past, or without a future."""
+    """Refuse a design without donors, with too few pre-periods or without a post-period."""
     if not donors:
-        raise DesignError(
-            "D014", "no donors are left: synthetic control needs at least one untreated unit."
-        )
+        text = "no donors are left: synthetic control needs at least one untreated unit."
+        raise DesignError("D014", text)
     if pre < MIN_PRE:
         raise DesignError(
             "D004",
-            f"{pre} periods before start={short(start)}; at least {MIN_PRE} are needed to learn weights.",
+            f"{pre} periods before start={short(start)}; "
+            f"at least {MIN_PRE} are needed to learn weights.",
         )
     if not post:
-        raise DesignError(
-            "D006", f"no periods from start={short(start)} on: there is no effect to measure."
-        )
+        text = f"no periods from start={short(start)} on: there is no effect to measure."
+        raise DesignError("D006", text)
 
 
 def require_varies(pre: np.ndarray) -> None:
     """Refuse a treated series that is constant before ``start``."""
     if np.ptp(pre) <= ROUNDING * np.abs(pre).max():
-        raise DesignError(
-            "V004", f"the treated series is constant ({pre[0]:g}) before start: nothing to match."
-        )
+        text = f"the treated series is constant ({pre[0]:g}) before start: nothing to match."
+        raise DesignError("V004", text)
 
 
 def one_start(start: Any, treated: Sequence[str]) -> Any:
-    """The common start when one is given per unit."""
+    """Return the common start when one is given per unit, else the start as it is."""
     if not isinstance(start, Mapping):
         return start
     if len({str(date) for date in start.values()}) != 1:
         dates = listed(f"{unit}: {date}" for unit, date in start.items())
         raise DesignError(
             "D021",
-            f"the treated units start at different times ({dates}). Fit one panel per start for now.",
+            f"the treated units must start at one time, got {dates}; fit one panel per start.",
         )
     if {str(unit) for unit in start} != set(treated):
-        raise DesignError(
-            "D021", f"start names {listed(start)}, but treated are {listed(treated)}."
-        )
+        text = f"start must name the treated units ({listed(treated)}), got {listed(start)}."
+        raise DesignError("D021", text)
     return next(iter(start.values()))
 
 
 def require_numbers(outcomes: xr.DataArray, treated: Sequence[str]) -> None:
-    """Refuse outcomes that are not sorted, unique and finite; treated units' may be missing."""
+    """Refuse outcomes that are not sorted, unique and finite; a treated unit's may be missing."""
     if outcomes.dims != ("time", "unit"):
-        raise PanelError(
-            "P014", f"expected the dimensions ('time', 'unit'), found {outcomes.dims}."
-        )
-    if not all(
-        outcomes.indexes[dim].is_monotonic_increasing and outcomes.indexes[dim].is_unique
-        for dim in outcomes.dims
-    ):
-        raise PanelError(
-            "P021", "times and units must be sorted and occur once; bs.Panel.from_wide sorts them."
-        )
+        text = f"outcomes must have the dims ('time', 'unit'), got {outcomes.dims}."
+        raise PanelError("P014", text)
+    axes = [outcomes.indexes[dim] for dim in outcomes.dims]
+    if not all(axis.is_monotonic_increasing and axis.is_unique for axis in axes):
+        text = "times and units must be sorted and occur once; bs.Panel.from_wide sorts them."
+        raise PanelError("P021", text)
     allowed = np.isfinite(outcomes) | (outcomes.isnull() & outcomes["unit"].isin(list(treated)))
     if not allowed.all():
         raise PanelError(
             "P025",
-            "every donor's outcome must be a finite number; bs.Panel.from_wide names the ones that are not.",
+            "every donor's outcome must be a finite number; "
+            "bs.Panel.from_wide names the ones that are not.",
         )
 
 
 def locked(outcomes: xr.DataArray) -> xr.DataArray:
-    """A private copy whose numbers cannot be written to."""
+    """Copy outcomes, with numbers that cannot be written to."""
     values = np.array(outcomes.to_numpy(), dtype=float)
     values.flags.writeable = False
     coords = {

@@ -1,6 +1,6 @@
-"""Panels to learn with: some shipped, some fetched from their public addresses.
+"""Load panels to learn with: some are shipped, some fetched from their public addresses.
 
-Sources, licences and known results are on the page *Datasets* of the documentation.
+The page *Datasets* of the documentation has sources, licences and known results.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from typing import Any, final
 
 import pandas as pd
 
-from bayes_synth.data.panel import Panel, from_table
+from bayes_synth.data.panel import Names, Panel, from_table
 from bayes_synth.data.readers import read_long
 from bayes_synth.data.remarks import Remark
 from bayes_synth.errors import LoadError, PanelError
@@ -23,7 +23,7 @@ __all__ = ["fetch_dataset", "load_dataset"]
 @final
 @dataclass(frozen=True)
 class Design:
-    """How a table becomes a panel, and what has to be credited."""
+    """Say how a table becomes a panel, and who has to be credited."""
 
     unit: str
     time: str
@@ -35,61 +35,55 @@ class Design:
     citation: str
 
     def panel(self, table: pd.DataFrame) -> Panel:
-        """The panel of this design."""
-        treated = self.treated if isinstance(self.treated, str) else list(self.treated)
-        names = {"unit": self.unit, "time": self.time, "outcome": self.outcome}
+        """Make the panel of this design; it is not warned about, and its report has the remarks."""
+        unit, time, outcome = self.unit, self.time, self.outcome
         notes: list[Remark] = []
-        # Quiet: what is odd about a known panel stands in its report.
-        return from_table(
-            read_long(table, **names, notes=notes),
-            treated,
-            self.start,
-            notes=notes,
-            quiet=True,
-            **names,
-        )
+        cells = read_long(table, unit=unit, time=time, outcome=outcome, notes=notes)
+        names = Names(unit, time, outcome)
+        return from_table(cells, self.treated, self.start, names, notes=notes, quiet=True)
 
 
 SHIPPED = {
     "prop99": Design(
-        "state",
-        "year",
-        "cigsale",
-        "California",
-        1989,
-        "CDC, The Tax Burden on Tobacco; figures as in the CausalPy 0.9.0 wheel",
-        "Apache-2.0 (CausalPy); figures of the United States government",
-        "Abadie, Diamond and Hainmueller (2010), JASA 105(490), 493-505",
+        unit="state",
+        time="year",
+        outcome="cigsale",
+        treated="California",
+        start=1989,
+        source="CDC, The Tax Burden on Tobacco; figures as in the CausalPy 0.9.0 wheel",
+        licence="Apache-2.0 (CausalPy); figures of the United States government",
+        citation="Abadie, Diamond and Hainmueller (2010), JASA 105(490), 493-505",
     ),
     "texas": Design(
-        "state",
-        "year",
-        "bmprison",
-        "Texas",
-        1993,
-        "Package causaldata 0.1.5, texas",
-        "MIT (causaldata)",
-        "Cunningham (2021), Causal Inference: The Mixtape, chapter 10; Cunningham and Kang (2019)",
+        unit="state",
+        time="year",
+        outcome="bmprison",
+        treated="Texas",
+        start=1993,
+        source="Package causaldata 0.1.5, texas",
+        licence="MIT (causaldata)",
+        citation="Cunningham (2021), Causal Inference: The Mixtape, chapter 10; "
+        "Cunningham and Kang (2019)",
     ),
     "castle": Design(
-        "state",
-        "year",
-        "homicide",
-        "Florida",
-        2006,
-        "Package causaldata 0.1.5, castle",
-        "MIT (causaldata)",
-        "Cheng and Hoekstra (2013), Journal of Human Resources 48(3), 821-854",
+        unit="state",
+        time="year",
+        outcome="homicide",
+        treated="Florida",
+        start=2006,
+        source="Package causaldata 0.1.5, castle",
+        licence="MIT (causaldata)",
+        citation="Cheng and Hoekstra (2013), Journal of Human Resources 48(3), 821-854",
     ),
     "geo_test": Design(
-        "market",
-        "date",
-        "orders",
-        "Springfield",
-        "2025-05-01",
-        "Simulated with bayes_synth.simulate: 120 orders a day added from the start on",
-        "Apache-2.0",
-        "This library",
+        unit="market",
+        time="date",
+        outcome="orders",
+        treated="Springfield",
+        start="2025-05-01",
+        source="Simulated with bayes_synth.simulate: 120 orders a day added from the start on",
+        licence="Apache-2.0",
+        citation="This library",
     ),
 }
 
@@ -99,7 +93,7 @@ MLSYNTH = "https://raw.githubusercontent.com/jgreathouse9/mlsynth/{}/basedata/{}
 @final
 @dataclass(frozen=True)
 class Remote:
-    """A public file, the units to leave out, and the digest of the panel that it must give."""
+    """Name a public file, the units to leave out, and the digest of the panel it must give."""
 
     address: str
     design: Design
@@ -107,7 +101,7 @@ class Remote:
     leave_out: tuple[str, ...] = ()
 
     def panel(self, table: pd.DataFrame) -> Panel:
-        """The panel of this file, without the units to leave out."""
+        """Make the panel of this file, without the units to leave out."""
         return self.design.panel(table[~table[self.design.unit].isin(self.leave_out)])
 
 
@@ -117,28 +111,29 @@ FETCHED = {
     "germany": Remote(
         MLSYNTH.format("edb24cc3850e998314d4f658352be573257b81b2", "german_reunification.csv"),
         Design(
-            "country",
-            "year",
-            "gdp",
-            "West Germany",
-            1990,
-            f"doi:10.7910/DVN/24714, {VIA}",
-            "MIT (mlsynth)",
-            "Abadie, Diamond and Hainmueller (2015), American Journal of Political Science 59(2), 495-510",
+            unit="country",
+            time="year",
+            outcome="gdp",
+            treated="West Germany",
+            start=1990,
+            source=f"doi:10.7910/DVN/24714, {VIA}",
+            licence="MIT (mlsynth)",
+            citation="Abadie, Diamond and Hainmueller (2015), "
+            "American Journal of Political Science 59(2), 495-510",
         ),
         "69f9ffb8414f1be0f8175fc32d41bf5f406f76a114a5a4f006d92e7d8c95785b",
     ),
     "basque": Remote(
         MLSYNTH.format("c9b589142dd908e133f60449a26553bf7897539d", "basque_jasa.csv"),
         Design(
-            "regionname",
-            "year",
-            "gdpcap",
-            "Basque Country (Pais Vasco)",
-            1970,
-            f"Abadie and Gardeazabal (2003), {VIA}",
-            "MIT (mlsynth)",
-            "Abadie and Gardeazabal (2003), American Economic Review 93(1), 113-132",
+            unit="regionname",
+            time="year",
+            outcome="gdpcap",
+            treated="Basque Country (Pais Vasco)",
+            start=1970,
+            source=f"Abadie and Gardeazabal (2003), {VIA}",
+            licence="MIT (mlsynth)",
+            citation="Abadie and Gardeazabal (2003), American Economic Review 93(1), 113-132",
         ),
         "1e754bfefae0eb24f0ff9e7b836b4aefb598b31628345ebfc65f2e635ea23f77",
         leave_out=("Spain (Espana)",),
@@ -146,14 +141,14 @@ FETCHED = {
     "geolift": Remote(
         MLSYNTH.format("3da7d8c899d0dbf794514b1b7f4a2da9a1b43be3", "geolift_test_data.csv"),
         Design(
-            "location",
-            "date",
-            "Y",
-            ("chicago", "portland"),
-            "2021-04-01",
-            f"facebookincubator/GeoLift walkthrough (simulated), {VIA}",
-            "MIT",
-            "GeoLift, Meta Incubator",
+            unit="location",
+            time="date",
+            outcome="Y",
+            treated=("chicago", "portland"),
+            start="2021-04-01",
+            source=f"facebookincubator/GeoLift walkthrough (simulated), {VIA}",
+            licence="MIT",
+            citation="GeoLift, Meta Incubator",
         ),
         "d69babe531aadd32ec28bab80f080c8ae3c67ff7d8436cfd48c0e104cb385895",
     ),
@@ -161,31 +156,32 @@ FETCHED = {
 
 
 def load_dataset(name: str) -> Panel:
-    """Panel that ships with the library; works offline.
+    """Load a panel that ships with the library; works offline.
 
     Parameters
     ----------
     name
-        ``"prop99"`` (California's tobacco programme, 1989), ``"texas"`` (prison building, 1993), ``"castle"``
-        (Florida's castle doctrine against states that never adopted one, 2006; six pre-periods, an example only)
-        or ``"geo_test"`` (a simulated campaign in one market, daily).
+        ``"prop99"`` (California's tobacco programme, 1989), ``"texas"`` (prison building, 1993),
+        ``"castle"`` (Florida's castle doctrine against states that never adopted one, 2006; six
+        pre-periods, an example only) or ``"geo_test"`` (a simulated campaign in one market, daily).
 
     Raises
     ------
     PanelError
         P003 for an unknown name.
     """
-    design: Design = _known(name, SHIPPED, other=FETCHED, hint="fetch_dataset")
+    design: Design = _dataset(name, SHIPPED, other=FETCHED, hint="fetch_dataset")
     return design.panel(pd.read_csv(Path(__file__).parent / f"{name}.csv"))
 
 
 def fetch_dataset(name: str, *, cache: str | PathLike[str] | None = None) -> Panel:
-    """Panel from its public address, kept for later calls.
+    """Fetch a panel from its public address, and keep the file for later calls.
 
     Parameters
     ----------
     name
-        ``"germany"`` (reunification, 1990), ``"basque"`` (terrorism, 1970) or ``"geolift"`` (two markets, 2021).
+        ``"germany"`` (reunification, 1990), ``"basque"`` (terrorism, 1970) or ``"geolift"`` (two
+        markets, 2021).
     cache
         Folder to keep the file in. Default: the user's cache folder.
 
@@ -194,9 +190,9 @@ def fetch_dataset(name: str, *, cache: str | PathLike[str] | None = None) -> Pan
     PanelError
         P003 for an unknown name.
     LoadError
-        L007 when the address cannot be reached, L001 when the file there does not hold the figures expected.
+        L007 when the address cannot be reached, L001 when the file there holds other figures.
     """
-    remote: Remote = _known(name, FETCHED, other=SHIPPED, hint="load_dataset")
+    remote: Remote = _dataset(name, FETCHED, other=SHIPPED, hint="load_dataset")
     file = _download(remote.address, cache)
     try:
         panel = remote.panel(pd.read_csv(file))
@@ -208,7 +204,7 @@ def fetch_dataset(name: str, *, cache: str | PathLike[str] | None = None) -> Pan
 
 
 def digest(panel: Panel) -> str:
-    """Digest of a panel's figures: line ends and column order of the file it came from do not matter."""
+    """Compute the digest of a panel's figures, whatever the line ends and row order of its file."""
     rows = panel.outcomes.to_pandas().stack()
     text = "\n".join(
         f"{unit},{time},{value!r}" for (time, unit), value in sorted(rows.to_dict().items())
@@ -217,22 +213,25 @@ def digest(panel: Panel) -> str:
 
 
 def _download(address: str, cache: str | PathLike[str] | None) -> str:
+    """Return the path of a local copy of the file, which is downloaded unless it is there."""
     import pooch
 
     folder = cache or pooch.os_cache("bayes_synth")
     try:
-        # No digest of the bytes: copies of these files differ in line ends and row order. That of the figures is checked.
-        return str(
-            pooch.retrieve(address, known_hash=None, path=folder, fname=address.rsplit("/", 1)[1])
-        )
+        # Copies of these files differ in line ends and row order, so the digest of the figures is
+        # compared, not one of the bytes.
+        name = address.rsplit("/", 1)[1]
+        return str(pooch.retrieve(address, known_hash=None, path=folder, fname=name))
     except (OSError, ValueError) as error:
         raise LoadError(
             "L007",
-            f"{address} cannot be reached ({error}).\n  Download it yourself and use bs.Panel.from_long.",
+            f"{address} cannot be reached ({error}).\n"
+            "  Download it yourself and use bs.Panel.from_long.",
         ) from error
 
 
 def _unexpected(name: str, remote: Remote, file: str) -> LoadError:
+    """Return the error for a file that holds other figures than expected."""
     return LoadError(
         "L001",
         f"the figures at {remote.address} are not those of {name!r} as known to this version.\n"
@@ -240,9 +239,11 @@ def _unexpected(name: str, remote: Remote, file: str) -> LoadError:
     )
 
 
-def _known(name: str, datasets: dict[str, Any], *, other: dict[str, Any], hint: str) -> Any:
+def _dataset(name: str, datasets: dict[str, Any], *, other: dict[str, Any], hint: str) -> Any:
+    """Look a dataset up by name; ``hint`` is the function that knows the others."""
     if name in datasets:
         return datasets[name]
     if name in other:
         raise PanelError("P003", f"{name!r} is a dataset for bs.{hint}({name!r}).")
-    raise PanelError("P003", f"no dataset {name!r}. {suggestion(name, [*datasets, *other])}")
+    hint = suggestion(name, [*datasets, *other])
+    raise PanelError("P003", f"name must be that of a dataset, got {name!r}. {hint}")

@@ -1,4 +1,4 @@
-"""The front door: equal panels from equal data, and a sentence for everything else."""
+"""Panels: equal data give equal panels, and everything else is refused in a sentence."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,14 @@ import pytest
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import BayesSynthError, DesignError, DesignWarning, PanelError, PanelWarning
+from bayes_synth.errors import (
+    BayesSynthError,
+    DesignError,
+    DesignWarning,
+    OptionError,
+    PanelError,
+    PanelWarning,
+)
 
 ROLES = {"unit": "state", "time": "year", "outcome": "packs"}
 DESIGN = {**ROLES, "treated": "Ca", "start": 2004}
@@ -166,14 +173,18 @@ def test_a_label_with_markup_is_escaped_in_html(wide):
 
 
 REFUSED = {
-    "a path": (lambda f: built("data.csv"), PanelError, r"P001\] expected a data frame .* got str"),
+    "a path": (
+        lambda f: built("data.csv"),
+        PanelError,
+        r"P001\] data must be a data frame .* got str",
+    ),
     "an array of arrays": (lambda f: built(xr.Dataset()), PanelError, r"(?s)P001.*from_xarray"),
     "a lazy frame": (lambda f: built(pl.from_pandas(f).lazy()), PanelError, r"P007.*collect"),
     "no rows": (lambda f: built(f.iloc[:0]), PanelError, r"P002\] the frame is empty"),
     "a misspelled column": (
         lambda f: built(f, outcome="pack"),
         PanelError,
-        r"P003.*'pack'. Did you mean 'packs'",
+        r"P003\] the frame has no column 'pack'. Did you mean 'packs'",
     ),
     "one column twice": (lambda f: built(f, unit="year"), PanelError, r"P004.*three columns"),
     "two columns of one name": (
@@ -187,7 +198,11 @@ REFUSED = {
         r"P009.*32 of 32 are not: '12 %'",
     ),
     "numbers as text": (lambda f: built(f.astype({"packs": str})), PanelError, "P009"),
-    "booleans": (lambda f: built(f.assign(packs=True)), PanelError, r"P010.*Boolean"),
+    "booleans": (
+        lambda f: built(f.assign(packs=True)),
+        PanelError,
+        r"P010\] column .packs. must hold numbers, got Boolean",
+    ),
     "dates": (lambda f: built(f.assign(packs=pd.Timestamp("2024-01-01"))), PanelError, "P010"),
     "complex": (
         lambda f: built(f.assign(packs=pd.Series([1j] * 32, dtype=object))),
@@ -219,10 +234,10 @@ REFUSED = {
         PanelError,
         r"P024.*int, str",
     ),
-    "gaps": (
+    "rows left out": (
         lambda f: built(f.iloc[:-3]),
         PanelError,
-        r"P025\] 1 of 4 units have gaps: Mt \(3 of 8 times\)",
+        r"P025\] 1 of 4 units have missing outcomes: Mt \(3 of 8 times\)",
     ),
     "NaN": (
         lambda f: built(f.assign(packs=f["packs"].where(f.index != 9))),
@@ -268,7 +283,11 @@ REFUSED = {
     ),
     "unknown treated": (lambda f: built(f, treated="Co"), DesignError, r"D007.*'Co'"),
     "dropping the treated": (lambda f: built(f).drop("Ca"), DesignError, r"D008.*'Ca' is treated"),
-    "unknown donor": (lambda f: built(f).keep(["Utt"]), DesignError, r"D009.*Did you mean 'Ut'"),
+    "unknown donor": (
+        lambda f: built(f).keep(["Utt"]),
+        DesignError,
+        r"D009\] 'Utt' must be a donor of this panel. Did you mean 'Ut'",
+    ),
     "nobody treated": (lambda f: built(f, treated=[]), DesignError, "D014"),
     "no donor left": (lambda f: built(f).drop(["Ut", "Nv", "Mt"]), DesignError, r"D014.*no donors"),
     "staggered": (
@@ -284,7 +303,7 @@ REFUSED = {
     "a list for a label": (
         lambda f: built(f.assign(state=[["Ca"], *f["state"][1:]])),
         PanelError,
-        r"P024.*no text, number or date \(list, str\)",
+        r"P024.*must be text, numbers or dates, got list, str",
     ),
     "an array for a cell": (
         lambda f: built(f.assign(packs=[np.array([1.0, 2.0]), *f["packs"][1:]])),
@@ -314,7 +333,7 @@ REFUSED = {
     "text with a huge number for a time": (
         lambda f: built(f.assign(year=f["year"].astype(str).replace("2001", "9" * 30))),
         PanelError,
-        r"P032.*such as '999",
+        r"P032.*got '999",
     ),
     "a list for a column": (
         lambda f: built(f, unit=["state"]),
@@ -324,7 +343,7 @@ REFUSED = {
     "an array for the column of times": (
         lambda f: Panel.from_wide(f, time=np.array(["year", "x"]), treated="Ca", start=2004),
         PanelError,
-        r"P003\] time=array.* must name one column",
+        r"P003\] time must name one column, got array",
     ),
     "a frame without columns": (
         lambda f: Panel.from_wide(f.iloc[:, :0], time="year", treated="Ca", start=2004),
@@ -333,8 +352,8 @@ REFUSED = {
     ),
     "an array for missing": (
         lambda f: built(f, missing=np.array(["error", "drop_times"])),
-        PanelError,
-        r"O001\] missing=array.* is unknown",
+        OptionError,
+        r"O001\] missing must be a known rule, got array",
     ),
     "a start beyond floats": (
         lambda f: built(f, start=10**400),
@@ -380,7 +399,7 @@ def test_a_wide_frame_without_index_asks_for_its_time_column(wide):
 
 
 def test_an_array_without_the_named_dimensions_says_which_it_has(wide):
-    with pytest.raises(PanelError, match=r"P014.*'unit' and 'time', found year, state"):
+    with pytest.raises(PanelError, match=r"P014.*'unit' and 'time', got year, state"):
         Panel.from_xarray(xr.DataArray(wide), treated="Ca", start=2004)
 
 
@@ -414,9 +433,16 @@ def test_a_panel_cannot_be_reassigned(long):
         built(long).start = 2005
 
 
-def test_a_panel_is_no_dictionary_key(long):
+def test_a_panel_cannot_be_a_dictionary_key(long):
     with pytest.raises(TypeError, match="unhashable"):
         hash(built(long))
+
+
+def test_the_old_name_of_the_missing_times_still_works(long):
+    panel = built(long)
+    with pytest.warns(DeprecationWarning, match=r"Panel\.missing_times") as caught:
+        assert panel.gaps.equals(panel.missing_times)
+    assert caught[0].filename == __file__
 
 
 def test_panels_with_another_start_differ(long):
@@ -444,14 +470,14 @@ def test_the_resolution_of_dates_does_not_matter(wide, unit):
 
 
 @pytest.mark.parametrize("start", ["soon", pd.NaT, 2004, None], ids=str)
-def test_a_start_that_is_no_date_shows_how_to_write_one(wide, start):
+def test_a_start_that_cannot_be_a_date_shows_how_to_write_one(wide, start):
     dated = wide.set_axis(pd.date_range("2024-01-01", periods=8), axis=0)
     with pytest.raises(DesignError, match=r"D001\].*write it like '2024-01-01'"):
         Panel.from_wide(dated, treated="Ca", start=start)
 
 
-def test_booleans_are_no_times(long):
-    with pytest.raises(PanelError, match=r"P032\] 'year' holds booleans"):
+def test_booleans_are_refused_as_times(long):
+    with pytest.raises(PanelError, match=r"P032\] 'year' must hold times, got booleans"):
         built(long.assign(year=True))
 
 
@@ -481,12 +507,12 @@ REFUSED_ARRAYS = {
     "a frame": (
         lambda a: a.to_pandas(),
         {},
-        r"P001\] expected an xarray DataArray or Dataset, got DataFrame",
+        r"P001\] data must be an xarray DataArray or Dataset, got DataFrame",
     ),
     "two variables": (
         lambda a: xr.Dataset({"y": a, "z": a}),
         {},
-        r"P003\] several variables; name one with outcome=",
+        r"P003\] outcome must name one variable of the dataset, got None. Known: y, z",
     ),
     "a misspelled variable": (
         lambda a: xr.Dataset({"yy": a}),
@@ -496,7 +522,7 @@ REFUSED_ARRAYS = {
     "a third dimension": (
         lambda a: a.expand_dims(k=[1, 2]),
         {},
-        r"P014\] one outcome wanted, but k add dimensions",
+        r"P014\] data must hold one outcome, got more by k: select",
     ),
     "no labels": (lambda a: a.drop_vars("unit"), {}, r"P014\] the dimensions unit have no labels"),
 }
@@ -513,9 +539,9 @@ def test_unusable_arrays_are_refused_in_words(wide, change, options, text):
 @pytest.mark.parametrize(
     ("year", "text"),
     [
-        ("--2000", "P032.*not an ISO date"),
-        ("²", "P032.*not an ISO date"),
-        (pd.Timedelta("1D"), "P032.*not times"),
+        ("--2000", "P032.*must hold ISO dates, got '--2000'"),
+        ("²", "P032.*must hold ISO dates, got '²'"),
+        (pd.Timedelta("1D"), "P032.*must hold times, got Timedelta"),
     ],
     ids=str,
 )
@@ -526,7 +552,7 @@ def test_times_that_only_look_like_numbers_are_refused(long, year, text):
 
 def test_dates_out_of_range_are_refused(wide):
     years = pd.date_range("1400-01-01", periods=8, unit="s")
-    with pytest.raises(PanelError, match=r"P032.*between 1678 and 2261, found 1400-01-01"):
+    with pytest.raises(PanelError, match=r"P032.*between 1678 and 2261, got 1400-01-01"):
         Panel.from_wide(wide.set_axis(years, axis=0), treated="Ca", start="1400-01-05")
 
 
@@ -537,12 +563,12 @@ def test_a_period_may_be_the_start_of_periods(wide):
     )
 
 
-def test_nobody_treated_is_said_for_none_too(long):
+def test_none_counts_as_nobody_treated(long):
     with pytest.raises(DesignError, match=r"D014\] nobody is treated"):
         built(long, treated=None)
 
 
-def test_a_treated_number_that_is_no_unit_is_refused(long):
+def test_a_treated_number_that_names_no_unit_is_refused(long):
     with pytest.raises(DesignError, match=r"D007.*'1.5'"):
         built(long, treated=1.5)
 
@@ -552,7 +578,7 @@ def test_numbered_donors_are_dropped_by_number(long):
     assert built(numbered, treated=1).drop(2).donors == ("10", "3")
 
 
-def test_one_donor_named_twice_is_no_placebo_for_two_units(long):
+def test_one_donor_named_twice_cannot_be_a_placebo_for_two_units(long):
     with pytest.raises(DesignError, match=r"D024.*got 1: Nv"):
         built(long, treated=["Ca", "Ut"]).as_if_treated(["Nv", "Nv"])
 
@@ -616,11 +642,13 @@ def test_a_panel_made_by_hand_is_checked_and_locked(long):
     assert not copy.outcomes.to_numpy().flags.writeable
 
 
-def test_booleans_among_objects_are_no_numbers(long):
+def test_booleans_among_objects_are_refused_as_numbers(long):
     with pytest.raises(PanelError, match=r"P009"):
         built(long.assign(packs=pd.Series([True, 1.0] * 16, dtype=object)))
 
 
 def test_starts_of_units_that_are_not_treated_are_refused(long):
-    with pytest.raises(DesignError, match=r"D021.*start names Ut"):
+    with pytest.raises(
+        DesignError, match=r"D021.*start must name the treated units \(Ca\), got Ut"
+    ):
         built(long, start={"Ut": 2004})

@@ -1,4 +1,4 @@
-"""What is remarked about a panel: one planted oddity per code, and none on a clean panel."""
+"""Remarks about a panel: each code is found where its oddity is planted, none on a clean panel."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,13 @@ import polars as pl
 import pytest
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import DesignError, DesignWarning, PanelError, PanelWarning
+from bayes_synth.errors import (
+    DesignError,
+    DesignWarning,
+    OptionError,
+    PanelError,
+    PanelWarning,
+)
 
 PRE, POST = 20, 10
 
@@ -29,7 +35,7 @@ def read(frame: pd.DataFrame, start: int = PRE, **options) -> Panel:
     return Panel.from_wide(frame, treated="treated", start=start, **options)
 
 
-def test_nothing_is_said_of_a_clean_panel():
+def test_a_clean_panel_has_no_remarks():
     assert read(table()).report.empty
 
 
@@ -43,11 +49,19 @@ def small(frame: pd.DataFrame) -> pd.DataFrame:
 
 ODD: dict[str, tuple[type, str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "V002": (PanelWarning, r"1 donors never change: f\.", lambda t: t.assign(f=7.0)),
-    "V005": (PanelWarning, "1 pairs of donors move as one .* c and f", lambda t: t.assign(f=2 * t["c"])),
+    "V005": (
+        PanelWarning, "1 pairs of donors move as one .* c and f", lambda t: t.assign(f=2 * t["c"])
+    ),
     "V007": (PanelWarning, "f equal the treated unit in every pre-period", lambda t: t.assign(
         f=t["treated"] + np.where(np.arange(len(t)) < PRE, 0, 3 * np.sin(np.arange(len(t)))))),
-    "V008": (PanelWarning, "outside its donors' range in 20 of 20", lambda t: t.assign(treated=t["treated"] + 50)),
-    "V009": (PanelWarning, "1 donors are over 100 times larger or smaller .*: f", lambda t: t.assign(f=t["c"] ** 3)),
+    "V008": (
+        PanelWarning, "outside its donors' range in 20 of 20",
+        lambda t: t.assign(treated=t["treated"] + 50),
+    ),
+    "V009": (
+        PanelWarning, "1 donors are over 100 times larger or smaller .*: f",
+        lambda t: t.assign(f=t["c"] ** 3),
+    ),
     "V011": (PanelWarning, "1 donors move against .*: f", lambda t: t.assign(f=300 - t["c"])),
     "V012": (PanelWarning, "1 donors jump at 20, .*: c", lambda t: t.assign(
         c=t["c"] + np.where(np.arange(len(t)) < PRE, 0, 60))),
@@ -159,7 +173,7 @@ def test_whole_numbers_beyond_the_exact_ones_are_warned_about():
         read(frame)
 
 
-def gaps() -> pd.DataFrame:
+def incomplete() -> pd.DataFrame:
     frame = table()
     frame.loc[[3, 4], "c"] = np.nan
     return frame
@@ -167,46 +181,49 @@ def gaps() -> pd.DataFrame:
 
 @pytest.mark.filterwarnings(r"ignore:\[P029\]")
 @pytest.mark.parametrize(
-    "data", [gaps(), pl.from_pandas(gaps().reset_index())], ids=["pandas", "polars"]
+    "data", [incomplete(), pl.from_pandas(incomplete().reset_index())], ids=["pandas", "polars"]
 )
-def test_gaps_are_refused_unless_one_says_what_to_drop(data):
+def test_missing_outcomes_are_refused_unless_one_says_what_to_drop(data):
     time = {} if isinstance(data, pd.DataFrame) else {"time": "index"}
     with pytest.raises(
-        PanelError, match=r"\[P025\] 1 of 6 units have gaps: c \(2 of 30 times\)"
+        PanelError, match=r"\[P025\] 1 of 6 units have missing outcomes: c \(2 of 30 times\)"
     ) as refused:
         read(data, **time)
     assert "missing='drop_donors'" in str(refused.value)
-    with pytest.warns(PanelWarning, match=r"\[P026\] 1 donors with gaps dropped: c"):
+    with pytest.warns(PanelWarning, match=r"\[P026\] 1 donors with missing outcomes dropped: c"):
         dropped = read(data, missing="drop_donors", **time)
     assert list(dropped.donors) == list("abde")
     assert len(dropped.times) == PRE + POST
-    with pytest.warns(PanelWarning, match=r"\[P026\] 2 times with gaps dropped: 3, 4"):
+    with pytest.warns(PanelWarning, match=r"\[P026\] 2 times with missing outcomes dropped: 3, 4"):
         shorter = read(data, missing="drop_times", **time)
     assert len(shorter.pre) == PRE - 2
     assert list(shorter.donors) == list("abcde")
 
 
-def test_rows_that_are_not_there_are_gaps_too():
-    with pytest.raises(PanelError, match=r"\[P025\] 1 of 6 units have gaps: c \(2 of 30 times\)"):
-        read_long(long(gaps()).dropna())
+def test_rows_that_are_not_there_are_missing_outcomes_too():
+    text = r"\[P025\] 1 of 6 units have missing outcomes: c \(2 of 30 times\)"
+    with pytest.raises(PanelError, match=text):
+        read_long(long(incomplete()).dropna())
 
 
-def test_the_treated_units_gaps_cannot_be_dropped_with_donors():
+def test_the_treated_units_missing_outcomes_cannot_be_dropped_with_donors():
     frame = table()
     frame.loc[3, "treated"] = np.nan
-    with pytest.raises(PanelError, match=r"\[P027\] the treated unit has gaps itself: treated"):
+    text = r"\[P027\] the treated unit itself has missing outcomes: treated"
+    with pytest.raises(PanelError, match=text):
         read(frame, missing="drop_donors")
 
 
 def test_nothing_left_is_refused():
     frame = table()
     frame["c"] = np.nan
-    with pytest.raises(PanelError, match=r"\[P025\] nothing is left without gaps"):
+    with pytest.raises(
+        PanelError, match=r"\[P025\] no data are left after dropping missing outcomes"
+    ):
         read(frame, missing="drop_times")
 
 
-def test_an_unknown_word_for_gaps_is_refused():
-    with pytest.raises(
-        PanelError, match=r"\[O001\] missing='drop_donor' is unknown. Did you mean 'drop_donors'"
-    ):
+def test_an_unknown_rule_for_missing_outcomes_is_refused():
+    text = r"\[O001\] missing must be a known rule, got 'drop_donor'. Did you mean 'drop_donors'"
+    with pytest.raises(OptionError, match=text):
         read(table(), missing="drop_donor")

@@ -1,4 +1,4 @@
-"""Two thousand corrupted panels at the front door: each refused in words, or right."""
+"""Two thousand corrupted panels at the front door are each refused in words, or right."""
 
 import numpy as np
 import pytest

@@ -57,7 +57,8 @@ def test_a_gap_anywhere_is_named_with_its_unit(panel, place):
     frame = table(panel)
     frame.loc[place[1], place[0]] = np.nan
     with pytest.raises(
-        PanelError, match=rf"\[P025\] 1 of 7 units have gaps: {place[0]} \(1 of 28 times\)"
+        PanelError,
+        match=rf"\[P025\] 1 of 7 units have missing outcomes: {place[0]} \(1 of 28 times\)",
     ):
         read(frame)
 

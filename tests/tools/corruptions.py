@@ -1,6 +1,24 @@
-"""The catalogue of the fuzzer: what happens to data between a panel and its reader, and what must come of it.
+"""Catalogue for the fuzzer: corruptions of data on their way to a panel, and the answer each needs.
 
-Every entry says which codes may refuse it; without any, the panel must hold exactly ``Case.expected``.
+How to read an entry::
+
+    corrupts("values", "a copy until start", remarks="V007", perhaps="V012 D022")(assigned(...))
+             stage     name                  codes                               the change
+
+- A *stage* is a step from a table to a panel; a case gets at most one corruption of each, in the
+  order of ``STAGES``: ``values`` (numbers of the table), ``times`` (how its axis is written),
+  ``labels`` (how its units are called), ``frame`` (rows and columns of what is handed over),
+  ``numbers`` (how outcomes are stored), ``container`` (what holds them), ``words`` (the arguments).
+- ``refused``: codes, one of which must refuse the panel. Without any, the panel must hold exactly
+  ``Case.expected``, with every code of ``remarks`` in its report and of ``perhaps`` possibly.
+- ``layouts``: the forms of the data (``LONG``, ``WIDE``, ``COLUMN``) that it can happen to;
+  ``fits``: a further condition on the case.
+- The change is a function of a :class:`Case`. Factories make them: ``cell``, ``assigned``, ``rows``
+  (values), ``axis``, ``planted`` (times), ``renamed``, ``one_label`` (labels), ``stored``,
+  ``narrowed``, ``whole`` (numbers), ``into``, ``labelled`` (container), ``passed`` and ``then``
+  (words). ``each`` enters a table of corruptions that one factory makes.
+- What must come of missing outcomes depends on ``missing=...``, so no entry lists a code for them;
+  see ``fuzz.expectation``.
 """
 
 import datetime as dt
@@ -23,7 +41,7 @@ NAMES = {"unit": "state", "time": "year", "outcome": "sales"}
 
 @dataclass
 class Case:
-    """Data on their way to a panel, the options they are read with, and the table that the panel must hold."""
+    """Hold data on their way to a panel, the options to read them with, and the table expected."""
 
     table: pd.DataFrame
     treated: Any
@@ -43,7 +61,7 @@ class Case:
 
     @property
     def at(self) -> int:
-        """Number of pre-periods."""
+        """Count the pre-periods."""
         return int(self.expected.index.get_loc(self.first))
 
     @property
@@ -54,11 +72,11 @@ class Case:
         return several[self.rng.integers(len(several))]
 
     def holds(self, table: pd.DataFrame) -> None:
-        """The data change, and the panel must follow."""
+        """Change the data so that the panel must follow."""
         self.table = self.expected = table
 
     def lay_out(self) -> None:
-        """From the table to a frame as people have them."""
+        """Turn the table into a frame as people have them."""
         index, columns = self.table.index, list(self.table.columns)
         clock = pd.Series(index.array.copy(), name="year")
         if self.layout == LONG:
@@ -77,7 +95,7 @@ class Case:
 
 
 class Corruption(NamedTuple):
-    """What is done; the codes that may refuse it; the codes that the panel's report must, and may, hold then."""
+    """Hold one entry of the catalogue; the module's docstring explains the fields."""
 
     name: str
     change: Callable[[Case], None]
@@ -103,7 +121,7 @@ def corrupts(
     layouts=(LONG, WIDE, COLUMN),
     fits=lambda case: True,
 ):
-    """Register a corruption; codes are words in one string."""
+    """Enter a corruption; several codes are words in one string."""
 
     def register(change: Callable[[Case], None]) -> Callable[[Case], None]:
         codes = [frozenset(text.split()) for text in (refused, remarks, perhaps)]
@@ -119,23 +137,22 @@ def each(
     make: Callable[[Any], Callable[[Case], None]],
     **options,
 ) -> None:
-    """Several corruptions of one kind: name, codes that refuse it, and what differs."""
+    """Enter corruptions of one kind: name, codes that refuse it, and the value for ``make``."""
     for name, (refused, value) in entries.items():
         corrupts(stage, name, refused=refused, **options)(make(value))
 
 
 def ordinary(case: Case) -> bool:
-    """Numbers that survive a narrower type."""
+    """Test that the numbers survive a narrower type."""
     return 1 < float(case.expected.abs().max().max()) < 1e6
 
 
 def peopled(case: Case) -> bool:
-    """At least two donors."""
+    """Test for at least two donors."""
     return len(case.donors) > 1
 
 
-# --- values: the numbers themselves -----------------------------------------------------------------------------------
-# A gap is no code here: what must come of it depends on missing=..., see fuzz.expectation.
+# --- values: the numbers themselves ---
 
 
 def cell(value: float, whose: str):
@@ -148,8 +165,8 @@ def cell(value: float, whose: str):
     return change
 
 
-corrupts("values", "a donor with a gap")(cell(np.nan, "donor"))
-corrupts("values", "the treated unit with a gap")(cell(np.nan, "treated"))
+corrupts("values", "a donor with a missing outcome")(cell(np.nan, "donor"))
+corrupts("values", "the treated unit with a missing outcome")(cell(np.nan, "treated"))
 corrupts("values", "infinity", refused="V001")(cell(np.inf, "donor"))
 corrupts("values", "minus infinity", refused="V001")(cell(-np.inf, "treated"))
 
@@ -251,7 +268,7 @@ def _(case: Case) -> None:
 
 
 def rows(start: int, stop: int | None):
-    """Rows from ``start`` to ``stop``, counted from the first treated one."""
+    """Keep rows from ``start`` to ``stop``, counted from the first treated one."""
     return lambda case: case.holds(
         case.table.iloc[case.at + start : None if stop is None else case.at + stop]
     )
@@ -264,7 +281,7 @@ corrupts("values", "five periods before start", remarks="D005", perhaps="D019 D0
 corrupts("values", "one period after start")(rows(-15, 1))
 
 
-# --- times: how the axis is written ------------------------------------------------------------------------------------
+# --- times: how the axis is written ---
 
 
 def axis(
@@ -272,12 +289,12 @@ def axis(
     expected: Callable[[int], Any],
     start: Callable[[Any], Any] = lambda label: label,
 ):
-    """Another axis of as many times; ``start`` is written as ``start(its label)``."""
+    """Write the axis with other times; ``start`` is written as ``start(its label)``."""
 
     def change(case: Case) -> None:
         at, count = case.at, len(case.table)
         labels = list(make(count))
-        # The same periods as before: a gap in them stays one.
+        # The periods stay the same, so outcomes missing before stay missing.
         case.table = case.table.set_axis(pd.Index(make(count)), axis=0)
         case.expected = case.expected.set_axis(pd.Index(expected(count)), axis=0)
         case.start, case.first = start(labels[at]), case.expected.index[at]
@@ -286,7 +303,7 @@ def axis(
 
 
 def even(case: Case) -> bool:
-    """Not after a time was left out: the new axis would close the gap."""
+    """Test that no time was left out: another axis would hide that."""
     return bool(len(set(np.diff(case.expected.index.to_numpy()))) == 1)
 
 
@@ -333,7 +350,7 @@ corrupts("times", "months as periods", remarks="P033", fits=even)(
 
 
 def planted(make: Callable[[int], Any], value: Any):
-    """One label of the axis is another thing."""
+    """Put another value in place of one time."""
 
     def labels(count: int) -> pd.Index:
         values = list(make(count))
@@ -353,7 +370,10 @@ BAD_TIMES = {
     "text among years": ("P030", (years, "soon")),
     "a number among dates": ("P030", (days, 5)),
     "a zone among dates": ("P030", (days, pd.Timestamp("2021-02-21", tz="UTC"))),
-    "text that is no date": ("P032 P030", (lambda n: days(n).strftime("%Y-%m-%d"), "2021-13-45")),
+    "text that cannot be a date": (
+        "P032 P030",
+        (lambda n: days(n).strftime("%Y-%m-%d"), "2021-13-45"),
+    ),
     "a boolean among years": ("P030 P032", (years, True)),
     "a complex number among years": ("P030 P032", (years, 1j)),
     "a list among years": ("P030 P032", (years, [1991])),
@@ -399,11 +419,11 @@ WRONG_TIMES = {
 each("times", WRONG_TIMES, lambda pair: axis(*pair))
 
 
-# --- labels: what the units are called --------------------------------------------------------------------------------
+# --- labels: what the units are called ---
 
 
 def renamed(new: Callable[[list[str]], list[Any]], *, known: bool = True):
-    """Other labels for all units, in their order; the panel writes them as text."""
+    """Give all units other labels, in their order; the panel writes them as text."""
 
     def change(case: Case) -> None:
         old = list(case.table.columns)
@@ -420,7 +440,7 @@ def renamed(new: Callable[[list[str]], list[Any]], *, known: bool = True):
 
 
 def one_label(value: Any):
-    """The first donor is called something else."""
+    """Give the first donor another label."""
 
     def change(case: Case) -> None:
         donor = case.donors[0]
@@ -505,7 +525,7 @@ corrupts("labels", "a dict for a label", refused="P022 P024", layouts=(LONG,), f
 corrupts("labels", "booleans and text", fits=peopled)(one_label(True))
 
 
-# --- frame: rows and columns ------------------------------------------------------------------------------------------
+# --- frame: rows and columns ---
 
 
 @corrupts("frame", "rows in another order", perhaps="P021")
@@ -617,11 +637,11 @@ def _(case: Case) -> None:
     case.data = case.data.assign(remark="x")
 
 
-# --- numbers: how outcomes are stored ---------------------------------------------------------------------------------
+# --- numbers: how outcomes are stored ---
 
 
 def stored(convert: Callable[[pd.Series], pd.Series]):
-    """Every column of outcomes converted."""
+    """Convert every column of outcomes."""
 
     def change(case: Case) -> None:
         if case.data.empty:
@@ -646,7 +666,7 @@ def outcomes(case: Case, name: str) -> bool:
 
 
 def narrowed(kind: str):
-    """Stored as ``kind``, which loses digits before the panel sees them."""
+    """Store outcomes as ``kind``, which loses digits before the panel sees them."""
 
     def change(case: Case) -> None:
         case.expected = case.expected.astype(kind).astype(float)
@@ -656,7 +676,7 @@ def narrowed(kind: str):
 
 
 def whole(kind: str):
-    """Rounded to whole numbers first."""
+    """Store outcomes as ``kind`` after rounding to whole numbers."""
 
     def change(case: Case) -> None:
         case.expected = case.expected.round()
@@ -666,7 +686,7 @@ def whole(kind: str):
 
 
 def solid(case: Case) -> bool:
-    """Ordinary numbers without gaps or infinities, that rounding leaves apart."""
+    """Test for ordinary, finite numbers, which rounding leaves apart."""
     return ordinary(case) and bool(np.isfinite(case.expected.to_numpy(dtype=float)).all())
 
 
@@ -692,7 +712,7 @@ corrupts("numbers", "fractions", remarks="P008", fits=solid)(
     stored(lambda s: s.map(Fraction).astype(object))
 )
 corrupts("numbers", "categories of numbers", remarks="P008")(stored(lambda s: s.astype("category")))
-corrupts("numbers", "gaps as None", remarks="P008")(
+corrupts("numbers", "missing outcomes as None", remarks="P008")(
     stored(lambda s: s.astype(object).where(s.notna(), None))
 )
 WRONG_NUMBERS = {
@@ -736,7 +756,7 @@ WRONG_NUMBERS = {
 each("numbers", WRONG_NUMBERS, stored)
 
 
-# --- container: what holds the frame ----------------------------------------------------------------------------------
+# --- container: what holds the frame ---
 
 
 def into(convert: Callable[[pd.DataFrame], Any]):
@@ -747,7 +767,7 @@ def into(convert: Callable[[pd.DataFrame], Any]):
 
 
 def plain(case: Case) -> bool:
-    """What every container can hold: text for names, one type per column."""
+    """Test for what every container can hold: text for names, one type per column."""
     frame = case.data
     kinds = {str(kind).split("[")[0] for kind in frame.dtypes}
     keyed = list(frame.index.names) == [None]
@@ -793,7 +813,7 @@ def _(case: Case) -> None:
 
 
 def labelled(make: Callable[[xr.DataArray], Any], **options):
-    """A wide frame as an array of xarray."""
+    """Turn a wide frame into an array of xarray."""
 
     def change(case: Case) -> None:
         coords = {
@@ -865,10 +885,10 @@ corrupts("container", "a frame for an array", refused="P001")(
 )
 
 
-# --- words: what the caller writes -------------------------------------------------------------------------------------
+# --- words: what the caller writes ---
 
 
-def said(**options: Any):
+def passed(**options: Any):
     def change(case: Case) -> None:
         case.options |= {key: make(case) for key, make in options.items()}
 
@@ -876,7 +896,7 @@ def said(**options: Any):
 
 
 def then(after: Callable[[Case, Panel], Panel]):
-    """A method that is asked for something wrong."""
+    """Call a method of the panel afterwards."""
 
     def change(case: Case) -> None:
         case.after = lambda panel: after(case, panel)
@@ -896,7 +916,7 @@ TREATED = {
     "the same name twice": ("", lambda c: [c.treated, c.treated]),
     "a stranger": ("D007", lambda c: "nobody"),
     "the name in another case": ("D007", lambda c: str(c.treated).swapcase() + "_"),
-    "a number that is no unit": ("D007", lambda c: -77),
+    "a number that names no unit": ("D007", lambda c: -77),
     "None": ("D014", lambda c: None),
     "an empty list": ("D014", lambda c: []),
     "everybody": ("D014", lambda c: list(c.table.columns)),
@@ -906,7 +926,7 @@ TREATED = {
     "NaN": ("D007", lambda c: np.nan),
 }
 for name, (refused, make) in TREATED.items():
-    corrupts("words", f"treated is {name}", refused=refused)(said(treated=make))
+    corrupts("words", f"treated is {name}", refused=refused)(passed(treated=make))
 
 START = {
     "per unit": ("", lambda c: {c.treated: c.start}),
@@ -940,24 +960,30 @@ START = {
     "of another type": ("D001", lambda c: 2000 if calendar(c) else pd.Timestamp("2000-01-01")),
 }
 for name, (refused, make) in START.items():
-    corrupts("words", f"start is {name}", refused=refused)(said(start=make))
+    corrupts("words", f"start is {name}", refused=refused)(passed(start=make))
 corrupts("words", "start is between two times", remarks="D003", fits=lambda case: case.at > 3)(
-    said(start=lambda c: c.first - (pd.Timedelta("1min") if calendar(c) else 0.125))
+    passed(start=lambda c: c.first - (pd.Timedelta("1min") if calendar(c) else 0.125))
 )
 
 MISSING = {
-    "drop_donors": ("", "drop_donors"), "drop_times": ("", "drop_times"), "x": ("O001", "x"), "None": ("O001", None),
-    "True": ("O001", True), "a list": ("O001", ["error"]), "upper case": ("O001", "ERROR"), "NaN": ("O001", np.nan),
+    "drop_donors": ("", "drop_donors"),
+    "drop_times": ("", "drop_times"),
+    "x": ("O001", "x"),
+    "None": ("O001", None),
+    "True": ("O001", True),
+    "a list": ("O001", ["error"]),
+    "upper case": ("O001", "ERROR"),
+    "NaN": ("O001", np.nan),
     "an array": ("O001", np.array(["error", "drop_times"])),
-}  # fmt: skip
+}
 for name, (refused, value) in MISSING.items():
     corrupts("words", f"missing is {name}", refused=refused)(
-        said(missing=lambda c, value=value: value)
+        passed(missing=lambda c, value=value: value)
     )
 
 COLUMNS = {
-    "the unit is no column": ("P003", LONG, {"unit": "nope"}),
-    "the time is no column": ("P003", COLUMN, {"time": "nope"}),
+    "the unit names no column": ("P003", LONG, {"unit": "nope"}),
+    "the time names no column": ("P003", COLUMN, {"time": "nope"}),
     "one column for two roles": ("P004", LONG, {"unit": "year"}),
     "the unit is None": ("P003", LONG, {"unit": None}),
     "the unit is a list": ("P003 P004", LONG, {"unit": ["state"]}),
@@ -969,7 +995,7 @@ COLUMNS = {
 }
 for name, (refused, layout, options) in COLUMNS.items():
     fixed = {key: (lambda c, value=value: value) for key, value in options.items()}
-    corrupts("words", name, refused=refused, layouts=(layout,))(said(**fixed))
+    corrupts("words", name, refused=refused, layouts=(layout,))(passed(**fixed))
 
 METHODS = {
     "dropping a stranger": ("D009", lambda c, p: p.drop("nobody")),

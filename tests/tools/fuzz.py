@@ -1,8 +1,9 @@
-"""A fuzzer for the front door: valid panels, corrupted in one to three ways, and what must come of each.
+"""Fuzz the front door: corrupt valid panels in one to three ways, and judge the answer to each.
 
-``python tests/tools/fuzz.py [cases] [seed]`` prints the tally and what went wrong. Three answers are right: the very numbers that
-were handed over, with the remarks that the catalogue (``corruptions.py``) wants and no others; a refusal by a code
-that the catalogue allows; and the same for gaps as ``missing=...`` says. Everything else is wrong.
+``python tests/tools/fuzz.py [cases] [seed]`` prints the tally and what went wrong. Three answers
+are right: the very numbers that were handed over, with the remarks that the catalogue
+(``corruptions.py``) wants and no others; a refusal by a code that the catalogue allows; and, for
+missing outcomes, what ``missing=...`` says. Everything else is wrong.
 """
 
 import re
@@ -33,11 +34,11 @@ TOO_LONG = 60.0
 FRAGILE = frozenset(
     {"V005", "V007", "V008", "V009", "V011", "V012", "V014", "D005", "D019", "D020", "D022", "P029"}
 )
-"""Remarks on numbers: dropping donors or times to close a gap may add or remove any of them."""
+"""Remarks on numbers: dropping donors or times may add or remove any of them."""
 
 
 class Base(NamedTuple):
-    """A valid panel to start from."""
+    """Hold a valid panel to start from."""
 
     table: pd.DataFrame
     treated: str
@@ -46,7 +47,7 @@ class Base(NamedTuple):
 
 
 class Expectation(NamedTuple):
-    """Codes one of which must refuse, or else the table, start and remarks that the panel must have."""
+    """Hold codes one of which must refuse, or else table, start and remarks of the panel."""
 
     refused: frozenset[str]
     table: pd.DataFrame
@@ -57,7 +58,7 @@ class Expectation(NamedTuple):
 
 @dataclass
 class Tally:
-    """What came of all cases."""
+    """Count what came of all cases."""
 
     tried: int = 0
     refused: Counter = field(default_factory=Counter)
@@ -70,12 +71,14 @@ class Tally:
     def __str__(self) -> str:
         codes = ", ".join(f"{code} {count}" for code, count in sorted(self.refused.items()))
         return (
-            f"{self.tried} tried with {len(self.used)} kinds of corruption, {self.refused.total()} refused "
-            f"({codes}), {self.equal} equal to the clean panel, {self.remarked} right with a remark, {len(self.wrong)} wrong"
+            f"{self.tried} tried with {len(self.used)} kinds of corruption, "
+            f"{self.refused.total()} refused ({codes}), {self.equal} equal to the clean panel, "
+            f"{self.remarked} right with a remark, {len(self.wrong)} wrong"
         )
 
 
 def bases() -> list[Base]:
+    """Make the valid panels: numbered, daily, and as large as real ones are."""
     panels = [
         bs.simulate(donors=7, pre=24, post=8, random_seed=11).panel,
         bs.simulate(donors=7, pre=24, post=8, start="2021-03-01", random_seed=12).panel,
@@ -94,7 +97,7 @@ def bases() -> list[Base]:
 
 
 def drawn(base: Base, rng: np.random.Generator) -> tuple[Case, list[Corruption]]:
-    """A case with one to three corruptions of different stages, carried out in the order of the stages."""
+    """Draw a case with one to three corruptions of different stages, in the order of the stages."""
     done: list[Corruption] = []
     while not done:
         case = Case(
@@ -105,7 +108,7 @@ def drawn(base: Base, rng: np.random.Generator) -> tuple[Case, list[Corruption]]
 
 
 def corrupted(case: Case, rng: np.random.Generator) -> list[Corruption]:
-    """Carry out what is drawn; may be nothing when no corruption of the drawn stages fits."""
+    """Draw and carry out corruptions; there are none when none of the drawn stages fits."""
     gentle = rng.random() < 0.5
     wanted = set(rng.choice(list(STAGES), size=rng.integers(1, 4), replace=False))
     done: list[Corruption] = []
@@ -121,29 +124,29 @@ def corrupted(case: Case, rng: np.random.Generator) -> list[Corruption]:
 
 
 def fits(entry: Corruption, case: Case, gentle: bool) -> bool:
-    """Whether a corruption can happen to a case; gentle ones are refused by nothing."""
+    """Test whether a corruption can happen to a case; gentle ones are never refused."""
     return case.layout in entry.layouts and not (gentle and entry.refused) and entry.fits(case)
 
 
 def expectation(case: Case, done: list[Corruption], base: Base) -> Expectation:
-    """What must come of a case; gaps are what ``missing`` makes of them."""
+    """Say what must come of a case; what comes of missing outcomes depends on ``missing``."""
     refused = frozenset().union(*(entry.refused for entry in done))
     remarks = frozenset().union(*(entry.remarks for entry in done))
     perhaps = frozenset({"P021"}).union(base.report, *(entry.perhaps for entry in done))
     table = case.expected.sort_index(axis=0).sort_index(axis=1)
-    gaps, missing = table.isna(), case.options.get("missing", "error")
-    if refused or not gaps.any(axis=None):
-        # A gap beside another fault may be what is refused.
-        return Expectation(refused | ({"P025", "P027", "D002"} if refused and gaps.any(axis=None) else set()),
-                           table, case.first, remarks, perhaps)  # fmt: skip
+    absent, missing = table.isna(), case.options.get("missing", "error")
+    if refused or not absent.any(axis=None):
+        # A missing outcome beside another fault may be what is refused.
+        others = {"P025", "P027", "D002"} if refused and absent.any(axis=None) else set()
+        return Expectation(refused | others, table, case.first, remarks, perhaps)
     if missing == "error":
         return Expectation(frozenset({"P025"}), table, case.first, remarks, perhaps)
     if missing == "drop_donors":
-        kept = table.loc[:, ~gaps.any()]
+        kept = table.loc[:, ~absent.any()]
         if case.mine[0] not in kept:
             return Expectation(frozenset({"P027"}), table, case.first, remarks, perhaps)
     else:
-        kept = table[~gaps.any(axis=1)]
+        kept = table[~absent.any(axis=1)]
     later = kept.index[kept.index >= case.first]
     if kept.shape[1] < 2:
         return Expectation(frozenset({"D014"}), table, case.first, remarks, perhaps)
@@ -154,7 +157,7 @@ def expectation(case: Case, done: list[Corruption], base: Base) -> Expectation:
 
 
 def judged(case: Case, wanted: Expectation, tally: Tally) -> str | None:
-    """What is wrong with the answer to a case, or None; the tally takes note of right answers."""
+    """Say what is wrong with the answer to a case, or None; the tally counts right answers."""
     handed = case.data.copy(deep=True) if isinstance(case.data, pd.DataFrame) else None
     began = time.monotonic()
     try:
@@ -189,7 +192,7 @@ def _refusal(error: BayesSynthError, wanted: Expectation) -> str | None:
 
 
 def _numbers(panel: Panel, case: Case, wanted: Expectation) -> str | None:
-    """Every cell, label and role, bit for bit."""
+    """Compare every cell, label and role, bit for bit."""
     found = {
         "numbers": panel.outcomes.to_numpy().tobytes()
         == wanted.table.to_numpy(dtype=float).tobytes(),
@@ -205,7 +208,7 @@ def _numbers(panel: Panel, case: Case, wanted: Expectation) -> str | None:
 def _remarks(
     panel: Panel, caught: list[warnings.WarningMessage], wanted: Expectation
 ) -> str | None:
-    """All remarks that were due, no others, and each warned about or noted as it says."""
+    """Compare the remarks with those due, and the warnings with what the report says."""
     foreign = [w for w in caught if not issubclass(w.category, (PanelWarning, DesignWarning))]
     if foreign:
         return f"a warning that is not ours: {foreign[0].category.__name__}: {foreign[0].message}"
@@ -230,14 +233,13 @@ def run(cases: int, seed: int) -> Tally:
         tally.used.update(entry.name for entry in done)
         problem = judged(case, expectation(case, done, base), tally)
         if problem:
-            tally.wrong.append(
-                f"case {number} ({case.layout}: {' + '.join(entry.name for entry in done)}): {problem}"
-            )
+            names = " + ".join(entry.name for entry in done)
+            tally.wrong.append(f"case {number} ({case.layout}: {names}): {problem}")
     return tally
 
 
 def fitted(panels: list[Panel], most: int) -> Iterator[tuple[Panel, object]]:
-    """Tiny fits of panels that share one compiled structure: at most eight donors, the odd ones first."""
+    """Fit panels of at most eight donors, which share a compiled structure; odd ones first."""
     alike = [panel for panel in panels if len(panel.donors) <= 8 and len(panel.post) > 1]
     alike.sort(key=lambda panel: -len(panel.report))
     model = bs.SyntheticControl(calibrate=False)
@@ -264,4 +266,4 @@ def fitted(panels: list[Panel], most: int) -> Iterator[tuple[Panel, object]]:
 if __name__ == "__main__":
     count, chosen = (int(word) for word in [*sys.argv[1:], *["2000", "1"][len(sys.argv) - 1 :]])
     result = run(count, chosen)
-    print("\n".join([*result.wrong, str(result)]))  # noqa: T201
+    print("\n".join([*result.wrong, str(result)]))
