@@ -3,65 +3,16 @@
 import numpy as np
 import pymc as pm
 import pytest
+from dense import NOISES, POINTS, WANDERING, covariance, dense_log_density, level_free, parameters
 from impulse import Impulse
 from scipy.linalg import block_diag
-from scipy.stats import multivariate_normal
 
 import bayes_synth as bs
 from bayes_synth.errors import PriorError
-from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
+from bayes_synth.noise import IID, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.base import FLOOR, AbstractNoise
 
-NOISES = {
-    "local level, free": LocalLevel(initial_level=np.inf),
-    "local level, proper": LocalLevel(initial_level=4.0),
-    "local linear trend, free": LocalLinearTrend(initial_level=np.inf),
-    "local linear trend, proper": LocalLinearTrend(drift=1.5, initial_level=4.0),
-    "iid, intercept": IID(),
-    "iid, no intercept": IID(intercept=False),
-    "AR(1), intercept": AR1(),
-    "AR(1), no intercept": AR1(intercept=False),
-}
-POINTS = [
-    {"s": 0.7, "q": 0.4, "rho": 0.6},
-    {"s": 0.0, "q": 1.3, "rho": -0.5},
-    {"s": 2.5, "q": 1e-6, "rho": 0.97},
-]
 PAST, AHEAD = 19, 7
-WANDERING = LocalLevel | LocalLinearTrend
-
-
-def parameters(noise: AbstractNoise, point: dict[str, float]) -> dict[str, np.ndarray]:
-    return {name: np.array([point[name]]) for name in noise.parameters}
-
-
-def covariance(noise: AbstractNoise, point: dict[str, float], periods: int) -> np.ndarray:
-    """Dense covariance of the noise without its level, for as many periods as one likes."""
-    t = np.arange(1, periods + 1)
-    variance = point["s"] ** 2 + FLOOR**2
-    if isinstance(noise, WANDERING):
-        drift = noise.drift if isinstance(noise, LocalLinearTrend) else 0.0
-        return (
-            variance * np.eye(periods)
-            + point["q"] ** 2 * np.minimum.outer(t, t)
-            + drift**2 * np.outer(t, t)
-        )
-    if isinstance(noise, AR1):
-        return variance / (1 - point["rho"] ** 2) * point["rho"] ** np.abs(np.subtract.outer(t, t))
-    return variance * np.eye(periods)
-
-
-def dense_log_density(noise: AbstractNoise, point: dict[str, float], residual: np.ndarray) -> float:
-    """The level integrated out of the dense normal."""
-    return level_free(noise, covariance(noise, point, len(residual)), residual)
-
-
-def level_free(noise: AbstractNoise, dense: np.ndarray, residual: np.ndarray) -> float:
-    """A proper level or none adds to the covariance; a free one leaves the density of the first differences."""
-    if np.isinf(noise.level_sd):
-        steps = np.diff(np.eye(len(residual)), axis=0)
-        return multivariate_normal.logpdf(steps @ residual, cov=steps @ dense @ steps.T)
-    return multivariate_normal.logpdf(residual, cov=dense + noise.level_sd**2)
 
 
 def graph_log_density(noise: AbstractNoise, residual: np.ndarray):
@@ -126,7 +77,7 @@ PARTS = {
 
 
 def joint(noise, point):
-    """Dense covariances of past, and of level, replicate and future, without the constant level that all share."""
+    """Dense covariances of the past and of (level, replicate, future), without the constant level."""
     whole, white = covariance(noise, point, PAST + AHEAD), point["s"] ** 2 + FLOOR**2
     wanders = isinstance(noise, WANDERING)
     inherited = whole - white * np.eye(PAST + AHEAD) if wanders else whole
@@ -144,7 +95,7 @@ def joint(noise, point):
 
 
 def dense_continuation(noise, point, residual):
-    """Conditional mean and covariance, by generalised least squares when the level is free (Goldberger 1962)."""
+    """Conditional mean and covariance; with a free level by Goldberger (1962)."""
     known, cross, rest = joint(noise, point)
     ones = [np.ones((size, 1)) for size in (len(known), len(rest))]
     if np.isfinite(noise.level_sd):
