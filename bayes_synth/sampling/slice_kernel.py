@@ -224,7 +224,7 @@ def _move_sd(which, regression, state, residual, rng):  # type: ignore[no-untype
 
 @compiled()
 def _whiten(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
-    """Fill ``out`` with rows whose inner products are those of ``rows`` under the noise's precision.
+    """Fill ``out`` with rows whose inner products are those of ``rows`` weighted by the precision.
 
     Level and slope are projected out; the last two columns of ``out``, ``(row, pre + 2)``, hold the
     terms of their priors. ``docs/derivations.md``, section 1.
@@ -392,5 +392,5 @@ def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
 
 @compiled()
 def _log_jacobian(power):  # type: ignore[no-untyped-def]
-    """Return the log of ``2^(1-p) / p``: ``u^(p-1)`` over the slope of the coordinate ``(2u)^p / 2``."""
+    """Return the log of ``u^(p-1)`` over the slope of ``(2u)^p / 2``: of ``2^(1-p) / p``."""
     return -(1 - power) * HALF - np.log(power)

@@ -1,4 +1,4 @@
-"""Missing outcomes of the treated unit: they leave the likelihood and the effect, and nothing is filled."""
+"""Missing outcomes of the treated unit leave likelihood and effect, and nothing is filled."""
 
 import numpy as np
 import pymc as pm

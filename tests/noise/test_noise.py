@@ -77,7 +77,7 @@ PARTS = {
 
 
 def joint(noise, point):
-    """Dense covariances of the past and of (level, replicate, future), without the constant level."""
+    """Dense covariances of the past, and of level, replicate and future, without the offset."""
     whole, white = covariance(noise, point, PAST + AHEAD), point["s"] ** 2 + FLOOR**2
     wanders = isinstance(noise, WANDERING)
     inherited = whole - white * np.eye(PAST + AHEAD) if wanders else whole
