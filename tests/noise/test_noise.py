@@ -244,7 +244,8 @@ def test_without_a_level_nothing_is_added(residuals):
 
 def test_a_number_where_a_prior_is_wanted_says_how_to_write_it():
     with pytest.raises(
-        PriorError, match=r"\[O006\] q=0.5 is no prior; write q=bs.priors.HalfNormal\(0.5\)"
+        PriorError,
+        match=r"\[O006\] q must be a prior, got 0.5; write q=bs.priors.HalfNormal\(0.5\)",
     ):
         LocalLevel(q=0.5)
 
@@ -258,13 +259,13 @@ def test_an_initial_level_without_spread_is_refused():
 def test_a_drift_that_is_no_positive_number_is_refused(drift):
     with pytest.raises(
         PriorError,
-        match=r"\[O007\] drift=.* must be a positive number; without a drift: bs.noise.LocalLevel",
+        match=r"\[O007\] drift must be a positive number, got .*; .* write bs.noise.LocalLevel",
     ):
         LocalLinearTrend(drift=drift)
 
 
 def test_a_trend_refuses_what_its_level_refuses():
-    with pytest.raises(PriorError, match=r"\[O006\] q=0.5 is no prior"):
+    with pytest.raises(PriorError, match=r"\[O006\] q must be a prior, got 0.5"):
         LocalLinearTrend(q=0.5)
 
 
@@ -296,6 +297,6 @@ def test_a_long_past_shows_the_slope_and_the_forecast_follows_it():
 def test_the_description_has_the_drift():
     text = (
         "local linear trend: an offset from the donors that wanders around a line, "
-        "its start ~ Normal(0, 4 x scale), drift ~ Normal(0, 0.1 x scale)"
+        "its start ~ Normal(0, 4 x typical step), drift ~ Normal(0, 0.1 x typical step)"
     )
     assert LocalLinearTrend(drift=0.1).describe() == text
