@@ -206,7 +206,8 @@ def inflated(path: np.ndarray, kappa: np.ndarray, lam: np.ndarray) -> np.ndarray
     """Return ``m + kappa / sqrt(lambda) * (path - m)``, with ``m`` the mean over draws.
 
     ``path`` has dims ``(chain, draw, time)``; ``kappa``, already pooled, and ``lam`` have
-    ``(chain, draw)``. The path keeps its mean up to Monte Carlo error, and its draws when kappa and lambda are 1.
+    ``(chain, draw)``. The path keeps its mean up to Monte Carlo error, and its draws when kappa and
+    lambda are 1.
     """
     mean = np.nanmean(path, axis=(0, 1))
     return np.asarray(mean + (kappa / np.sqrt(lam))[..., None] * (path - mean))

@@ -96,7 +96,7 @@ def _time_axes(process: AbstractNoise, periods: int) -> dict[str, set[int]]:
         name: {axis for axis, size in enumerate(array.shape) if longer[name].shape[axis] != size}
         for name, array in arrays.items()
     }
-    return grown | dict.fromkeys(("outcome", "donor_outcomes", "missing"), {0})
+    return grown | {name: {0} for name in ("outcome", "donor_outcomes", "missing")}
 
 
 def _identity(part: Any) -> Hashable:

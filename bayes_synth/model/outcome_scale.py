@@ -60,7 +60,8 @@ class OutcomeScale:
             raise PanelError(
                 "V013",
                 f"{len(donors)} donors have outcomes of zero or less (periods in brackets), which "
-                f"have no logarithm: {listed(donors)}.\n  Drop them with panel.drop([...]) or use scale='linear'.",
+                f"have no logarithm: {listed(donors)}.\n"
+                "  Drop them with panel.drop([...]) or use scale='linear'.",
             )
         # After ``start`` only the counterfactual is on the model's scale.
         treated = panel.treated_outcome.sel(time=panel.pre.to_numpy())
