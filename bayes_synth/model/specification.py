@@ -1,9 +1,10 @@
 """The specification as one frozen value: priors, noise, calibration and the outcome's scale."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError, PriorError
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.outcome_scale import outcome_scale
@@ -33,6 +34,10 @@ class AbstractSyntheticControl(ABC):
                 f"calibrate must be True, False or a bs.Calibration(...), got {self.calibrate!r}.",
             )
         outcome_scale(self.scale)
+
+    @abstractmethod
+    def build(self, panel: Panel) -> Any:
+        """Build the PyMC model of the panel's pre-period."""
 
     @property
     def prior(self) -> AbstractWeightsPrior:
