@@ -59,6 +59,8 @@ def innovations(noise: AbstractNoise, draws: Draws, residual: np.ndarray) -> np.
 def whitener(noise: AbstractNoise, draws: Draws, gaps: np.ndarray, periods: int) -> np.ndarray:
     """Lower triangular matrix that turns a residual into its standardised one-step-ahead errors; gaps are left out.
 
+    ``docs/derivations.md``, section 5, has the derivation.
+
     With the precision written as ``U U'``, U upper triangular, it is ``U'``: row t looks at no period after t. Its
     first row is arbitrary, because a free level has no precision of its own.
     """

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["MISSING_RESIDUAL", "build_graph", "data_arrays", "structure"]
 
 MISSING_RESIDUAL = "missing_residual"
-"""The treated unit's residual in each pre-period without outcome: flat, so that it leaves the likelihood exactly."""
+"""The treated unit's residual in each pre-period without outcome.
+
+Its prior is flat, so those periods leave the likelihood exactly.
+"""
 
 
 def data_arrays(
     model: AbstractSyntheticControl, inputs: Inputs, donors: Sequence[str], width: int
 ) -> dict[str, np.ndarray]:
-    """Every array of the graph by name; equal structures differ in these only."""
+    """Return every array of the graph by name; graphs of one structure differ in these only."""
     pre = inputs.donor_outcomes[: inputs.periods]
     padded = np.pad(pre, ((0, 0), (0, width - len(donors))))
     seen = ~np.isnan(inputs.outcome)
@@ -60,9 +63,9 @@ def build_graph(
 def structure(model: AbstractSyntheticControl, arrays: Mapping[str, np.ndarray]) -> Hashable:
     """The key of a graph: everything that decides its compiled code.
 
-    Two graphs may share one only if they differ in the numbers of their data alone. So the key holds every type, every
-    field that is not declared to enter as data, and the shape of every array. The number of pre-periods is left out
-    where all types are known to be compiled for any.
+    Two graphs may share one only if they differ in the numbers of their data alone. So the key
+    holds every type, every field that is not declared to enter as data, and the shape of every
+    array. The number of pre-periods is left out where the process is compiled for any.
     """
     process, periods = model.process, len(arrays["outcome"])
     parts = (model.prior, process, *process.priors().values())
@@ -81,23 +84,26 @@ def structure(model: AbstractSyntheticControl, arrays: Mapping[str, np.ndarray])
 
 
 def _any_length(process: AbstractNoise) -> bool:
-    found = entry(process)
+    registered = entry(process)
     # Student-t noise has one variable per period.
-    return found is not None and found.any_length and not process.heavy
+    return registered is not None and registered.any_length and not process.heavy
 
 
 def _time_axes(process: AbstractNoise, periods: int) -> dict[str, set[int]]:
-    """Axes that grow with the pre-period, by array; those of the noise are found by making it longer by one."""
+    """Find the axes that grow with the pre-period, by array: make the noise longer by one."""
     arrays, longer = process.inputs(periods), process.inputs(periods + 1)
     grown = {
         name: {axis for axis, size in enumerate(array.shape) if longer[name].shape[axis] != size}
         for name, array in arrays.items()
     }
-    return grown | dict.fromkeys(("outcome", "donor_outcomes", "missing"), {0})
+    return grown | {name: {0} for name in ("outcome", "donor_outcomes", "missing")}
 
 
 def _identity(part: Any) -> Hashable:
-    """Equal for values that make the same graph; foreign objects are equal to themselves only."""
+    """Return a key that is equal for values that make the same graph.
+
+    Objects of types that are not registered equal themselves only.
+    """
     if isinstance(part, str | int | float | None):
         return type(part), part
     if isinstance(part, list | tuple):
@@ -106,9 +112,9 @@ def _identity(part: Any) -> Hashable:
         return tuple((str(name), _identity(value)) for name, value in part.items())
     if isinstance(part, np.ndarray):
         return part.shape, part.dtype.str, part.tobytes()
-    found = entry(part)
-    if found is None:
-        # The text too: an object can be changed where it is.
+    registered = entry(part)
+    if registered is None:
+        # Its text as well: an object can be changed in place.
         return id(part), repr(part)
-    named = (field.name for field in fields(part) if field.name not in found.data)
-    return found.cls, *((name, _identity(getattr(part, name))) for name in named)
+    named = (field.name for field in fields(part) if field.name not in registered.data)
+    return registered.cls, *((name, _identity(getattr(part, name))) for name in named)

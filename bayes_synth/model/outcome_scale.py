@@ -1,4 +1,7 @@
-"""The scale on which outcomes are modelled: as they are, or their logarithms. Results are always in outcome units."""
+"""The scale on which outcomes are modelled: as they are, or as logarithms.
+
+Results are always in outcome units.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,13 +25,14 @@ class OutcomeScale:
     Parameters
     ----------
     forward, back
-        From outcome units to the model's, and back; numpy and xarray arrays alike.
+        Maps from outcome units to the model's scale, and back, of numpy and xarray arrays alike.
     log_slope
-        Log of the derivative of ``forward``, which turns a log density on the model's scale into one of outcomes.
+        Log of the derivative of ``forward``, which turns a log density on the model's scale into
+        one of outcomes.
     prefix
-        What stands before the outcome's name where numbers are on the model's scale.
+        Precedes the outcome's name where numbers are on the model's scale.
     least
-        Outcomes must lie above it.
+        Bound that every outcome must exceed.
     """
 
     forward: Callable[[Any], Any]
@@ -38,7 +42,10 @@ class OutcomeScale:
     least: float = -np.inf
 
     def outcomes(self, panel: Panel) -> tuple[xr.DataArray, xr.DataArray]:
-        """The treated unit's pre-period (several averaged first) and the donors' outcomes, on the model's scale.
+        """Return the treated unit's pre-period and the donors' outcomes, on the model's scale.
+
+        Several treated units are averaged before the scale is applied. Dims ``(time,)`` and
+        ``(time, donor)``.
 
         Raises
         ------
@@ -52,8 +59,9 @@ class OutcomeScale:
         if donors:
             raise PanelError(
                 "V013",
-                f"{len(donors)} donors have outcomes of zero or less (periods in brackets), which have no logarithm: "
-                f"{listed(donors)}.\n  Drop them with panel.drop([...]) or use scale='linear'.",
+                f"{len(donors)} donors have outcomes of zero or less (periods in brackets), which "
+                f"have no logarithm: {listed(donors)}.\n"
+                "  Drop them with panel.drop([...]) or use scale='linear'.",
             )
         # After ``start`` only the counterfactual is on the model's scale.
         treated = panel.treated_outcome.sel(time=panel.pre.to_numpy())
@@ -61,8 +69,8 @@ class OutcomeScale:
         if before:
             raise PanelError(
                 "V013",
-                f"the treated unit has outcomes of zero or less in {before} pre-periods, which have no logarithm: "
-                "use scale='linear'.",
+                f"the treated unit has outcomes of zero or less in {before} pre-periods, which "
+                "have no logarithm: use scale='linear'.",
             )
         return self.forward(treated), self.forward(panel.donor_outcomes)
 
@@ -78,17 +86,17 @@ SCALES = {
 
 
 def outcome_name(scale: str, outcome: str) -> str:
-    """The outcome's name on the scale on which it is modelled."""
+    """Return the outcome's name on the scale on which it is modelled."""
     return f"{outcome_scale(scale).prefix}{outcome}"
 
 
 def outcome_scale(name: str) -> OutcomeScale:
-    """The scale of this name.
+    """Return the scale of this name.
 
     Raises
     ------
     OptionError
-        O001 for an unknown one.
+        O001 for an unknown name.
     """
     if name not in SCALES:
         raise OptionError(

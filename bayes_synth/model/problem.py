@@ -1,4 +1,4 @@
-"""A model and a panel made ready for sampling, once: every wing above reads the same arrays."""
+"""A model and a panel, prepared once: whatever samples, labels or checks reads the same arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,22 +26,23 @@ __all__ = ["Problem"]
 @final
 @dataclass(frozen=True, eq=False)
 class Problem(AbstractTask):
-    """What is to be sampled, as arrays; build one with :meth:`of`.
+    """A model with its data as arrays, ready to be sampled; build one with :meth:`of`.
 
     Parameters
     ----------
     model
-        The specification; its prior is the one on these donors.
+        The specification; its prior on weights is the one on these donors.
     donors
-        Their labels.
+        Labels of the donors.
     treated, donor_outcomes
-        Series in outcome units, dims ``(time,)`` and ``(time, donor)``; the treated one is NaN where it is missing.
+        Series in outcome units, dims ``(time,)`` and ``(time, donor)``; the treated one is NaN
+        where it is missing.
     inputs
         The same series in typical steps, the treated one before ``start`` only.
     pool
         Donors whose compiled model is shared; they include these.
     make_panel
-        Makes the panel with its labels, when somebody asks for it.
+        Makes the panel with its labels, when it is needed.
     """
 
     model: AbstractSyntheticControl
@@ -56,7 +57,10 @@ class Problem(AbstractTask):
     def of(
         cls, model: AbstractSyntheticControl, panel: Panel, *, pool: Sequence[str] | None = None
     ) -> Self:
-        """Prepare a panel; ``pool`` are the donors of another one whose compiled model is used, if they include its own.
+        """Prepare a panel.
+
+        ``pool`` are the donors of another panel; if they include this panel's donors, its compiled
+        model is shared.
 
         Raises
         ------
@@ -81,16 +85,20 @@ class Problem(AbstractTask):
 
     @property
     def observed(self) -> np.ndarray:
-        """The treated outcome from ``start`` on, in outcome units, dims ``(post,)``; NaN where it is missing."""
+        """The treated outcome from ``start`` on, in outcome units, dims ``(post,)``, or NaN."""
         return self.treated[self.inputs.periods :]
 
     def as_if_treated(self, chosen: Sequence[str]) -> Self:
-        """The problem in which these donors are the treated units; see :meth:`bayes_synth.Panel.as_if_treated`.
+        """Return the problem in which these donors are the treated units.
+
+        It equals, bit for bit, the one of :meth:`bayes_synth.Panel.as_if_treated`, but no panel is
+        made for it.
 
         Raises
         ------
         DesignError
-            D014 when no donor would be left, V004 when the chosen ones are constant before ``start``.
+            D014 when no donor would be left, V004 when the chosen ones are constant before
+            ``start``.
         """
         at = [self.donors.index(label) for label in chosen]
         keep = [j for j in range(len(self.donors)) if j not in at]
@@ -122,7 +130,7 @@ class Problem(AbstractTask):
         return self.model.prior.width(self.donors, self.pool)
 
     def parameter_unit(self, name: str) -> float:
-        """What a parameter of the noise is multiplied by to be on the model's scale."""
+        """Return the factor that brings a parameter of the noise to the model's scale."""
         return 1.0 if name in self.model.process.unitless else self.inputs.step
 
     @property
@@ -148,7 +156,7 @@ class Problem(AbstractTask):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The variables worth storing."""
+        """The variables to store."""
         extra = (MISSING_RESIDUAL,) if len(self.inputs.missing) else ()
         return ("weights", *self.model.process.sampled, *extra)
 

@@ -1,9 +1,10 @@
-"""What is fitted, as one frozen value: priors, noise, calibration, and the scale of outcomes."""
+"""The specification as one frozen value: priors, noise, calibration and the outcome's scale."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError, PriorError
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.outcome_scale import outcome_scale
@@ -15,7 +16,7 @@ __all__ = ["AbstractSyntheticControl"]
 
 @dataclass(frozen=True)
 class AbstractSyntheticControl(ABC):
-    """Fields of :class:`bayes_synth.SyntheticControl`, checked, and what they stand for."""
+    """The fields of :class:`bayes_synth.SyntheticControl`, validated, and what they stand for."""
 
     weights: AbstractWeightsPrior | VariableFactory = Dirichlet()
     noise: AbstractNoise | Literal["auto"] = LocalLevel()
@@ -34,6 +35,10 @@ class AbstractSyntheticControl(ABC):
             )
         outcome_scale(self.scale)
 
+    @abstractmethod
+    def build(self, panel: Panel) -> Any:
+        """Build the PyMC model of the panel's pre-period."""
+
     @property
     def prior(self) -> AbstractWeightsPrior:
         """The prior on the weights."""
@@ -46,18 +51,19 @@ class AbstractSyntheticControl(ABC):
         Raises
         ------
         PriorError
-            O006 while it is still to be chosen (``noise="auto"``): the model of a fit has it.
+            O006 while ``noise="auto"``: it is chosen by a fit, whose model has it.
         """
         if isinstance(self.noise, AbstractNoise):
             return self.noise
         raise PriorError(
             "O006",
-            'noise="auto" is chosen by fit(panel); fit.model then names it. Here, name a process yourself.',
+            'noise="auto" is chosen by fit(panel), and fit.model then names it; '
+            "here, pass a process such as bs.noise.LocalLevel().",
         )
 
     @property
     def calibration(self) -> Calibration | None:
-        """The plan that ``calibrate`` stands for; None when it is False."""
+        """The calibration that ``calibrate`` stands for; None when it is False."""
         if isinstance(self.calibrate, Calibration):
             return self.calibrate
         return Calibration() if self.calibrate else None

@@ -1,4 +1,4 @@
-"""Noise processes as frozen specifications: their likelihood in the graph, their forecasts in numpy."""
+"""Noise processes as frozen values: their likelihood in the graph, their forecasts in numpy."""
 
 from bayes_synth.noise.ar1 import AR1
 from bayes_synth.noise.base import AbstractNoise

@@ -30,16 +30,22 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
     Parameters
     ----------
     s
-        Prior on the standard deviation of the innovations ``e``, in units of the panel's scale.
+        Prior on the standard deviation of the innovations ``e``, in typical steps.
     intercept
         As in :class:`IID`.
     degrees_of_freedom
-        Finite: Student-t innovations, for single periods that lie far out; 4 is a usual choice. Infinite: normal.
+        Infinite: normal innovations. Finite: Student-t ones, for single periods that lie far out;
+        4 is a usual choice.
+
+    Raises
+    ------
+    PriorError
+        O006 for a prior of another type, O007 unless ``degrees_of_freedom`` exceeds 2.
 
     Notes
     -----
-    ``(rho + 1) / 2 ~ Beta(3, 1.5)``: mean 0.33, sd 0.4. In-sample residuals understate ``rho``, and drift beyond the
-    pre-period with it; :class:`LocalLevel` does better on annual panels.
+    ``(rho + 1) / 2 ~ Beta(3, 1.5)``: mean 0.33, sd 0.4. In-sample residuals understate ``rho``, and
+    with it the drift beyond the pre-period; :class:`LocalLevel` does better on annual panels.
 
     References
     ----------
@@ -57,27 +63,25 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
 
     @property
     def level_sd(self) -> float:
-        """Infinite with an intercept, else 0."""
+        """The level's prior sd: infinite with an intercept, else 0."""
         return np.inf if self.intercept else 0.0
 
     def priors(self) -> dict[str, Any]:
-        """Priors of ``s`` and ``rho``."""
+        """Return the priors of ``s`` and ``rho``."""
         return {"s": self.s, "rho": Autocorrelation()}
 
     def describe(self) -> str:
-        """Whether levels are matched."""
+        """Say in one line whether levels are matched."""
         return f"AR(1) noise{self.tails_in_words}: {estimator(self.intercept)}"
 
     def whiten(
         self, parameters: Mapping[str, Any], spectrum: Any
     ) -> tuple[Callable[[Any], Any], Any]:
-        """Quasi-differences; the first period from the stationary law."""
+        """Take quasi-differences; the first period follows the stationary law."""
         import pytensor.tensor as pt
 
-        rho, sd = (
-            parameters["rho"],
-            pt.sqrt(variance(parameters) + spectrum),
-        )  # of zeros: one per period
+        # The spectrum is all zeros: adding it gives one sd per period.
+        rho, sd = parameters["rho"], pt.sqrt(variance(parameters) + spectrum)
         first = pt.sqrt(1 - rho**2)
 
         def whitened(x: Any) -> Any:
@@ -86,7 +90,7 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
         return whitened, pt.log(sd).sum() - pt.log(first)
 
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
-        """Quasi-differences, weighed and differenced back."""
+        """Take quasi-differences, weight them and difference back."""
         rho = draws["rho"][:, None]
         steps = np.hstack(
             [np.sqrt(1 - rho**2) * residual[:, :1], residual[:, 1:] - rho * residual[:, :-1]]
@@ -98,7 +102,7 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
         )
 
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
-        """Of the tridiagonal inverse covariance."""
+        """Return the diagonal of the tridiagonal inverse covariance."""
         rho = draws["rho"][:, None]
         weight = np.broadcast_to(1 / self.deviation(draws) ** 2, (len(rho), periods))
         return np.asarray(
@@ -106,7 +110,7 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
         )
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
-        """A stationary path."""
+        """Draw a stationary path."""
         first = (
             rng.standard_normal(len(draws["s"]))
             * floored(draws["s"])[:, 0]
@@ -118,12 +122,12 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
     def paths(
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The past drawn anew, and the future from its last period."""
+        """Return no persistent part, a fresh past, and the future that follows the given past."""
         again = self.simulate(draws, past.shape[1], rng)
         return np.zeros_like(past), again, self._onwards(draws, past[:, -1], periods, rng)
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
-        """Of the average of a path that starts from a known value."""
+        """Return the variance of the mean of a path that starts from a known value."""
         ahead = periods - np.arange(periods)
         reach = (1 - draws["rho"][:, None] ** ahead) / (1 - draws["rho"][:, None])
         return {"s": self.tail_variance() * draws["s"] ** 2 * (reach**2).sum(1) / periods**2}
@@ -131,6 +135,7 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
     def _onwards(
         self, draws: Draws, last: np.ndarray, periods: int, rng: np.random.Generator
     ) -> np.ndarray:
+        """Continue paths from their last values, shape ``(draws,)``."""
         shape = (len(last), periods)
         path = np.asarray(floored(draws["s"]) * rng.standard_normal(shape) / self.tails(shape, rng))
         for t in range(periods):
@@ -139,7 +144,7 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
 
 
 def _ahead(rows: np.ndarray) -> np.ndarray:
-    """Each period's successor; zero after the last."""
+    """Return each period's successor; zero after the last."""
     return np.hstack([rows[:, 1:], np.zeros_like(rows[:, :1])])
 
 
@@ -147,7 +152,7 @@ def _ahead(rows: np.ndarray) -> np.ndarray:
 @final
 @dataclass(frozen=True)
 class Autocorrelation:
-    """``(rho + 1) / 2 ~ Beta(3, 1.5)``."""
+    """The prior of ``rho``: ``(rho + 1) / 2 ~ Beta(3, 1.5)``."""
 
     @property
     def _law(self) -> Any:

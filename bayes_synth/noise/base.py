@@ -1,10 +1,10 @@
 """What every noise process shares: the level integrated out, the likelihood, the continuation.
 
-The treated unit's pre-period residual ``r = y - donors @ weights`` is ``level + noise``, with a noise
-covariance ``K`` and one constant level, which is always integrated out exactly: with ``1`` the vector of
-ones and ``p`` the level's prior precision (0 when it is free), and whitened by ``K^(-1/2)``, it is a
-regression on one column. Everything here is in units of the panel's scale. PyMC is imported inside the
-methods that build a graph.
+The treated unit's pre-period residual ``r = y - donors @ weights`` is ``level + noise``, with a
+noise covariance ``K`` and one constant level, which is always integrated out exactly: with ``1``
+the vector of ones and ``p`` the level's prior precision (0 when it is free), and whitened by
+``K^(-1/2)``, it is a regression on one column. All numbers are in typical steps. PyMC is imported
+inside the methods that build a graph.
 """
 
 from abc import ABC, abstractmethod
@@ -26,15 +26,15 @@ __all__ = [
     "DiagonalNoise",
     "Draws",
     "SdPrior",
-    "require_sd_priors",
     "estimator",
     "floored",
     "initial",
+    "require_sd_priors",
     "variance",
 ]
 
 FLOOR = 1e-3
-"""Smallest standard deviation of the observation noise, in units of the scale (J > T, twin donors)."""
+"""Smallest sd of the observation noise, in typical steps (for J > T, and for twin donors)."""
 
 MIXING = "mixing"
 """Precisions of Student-t noise relative to normal noise, one per pre-period."""
@@ -42,17 +42,21 @@ MIXING = "mixing"
 NOTHING_MISSING = np.zeros(0, dtype=int)
 
 Draws = Mapping[str, np.ndarray]
-"""Parameters of the noise, each of shape ``(draws,)``, in units of the scale; ``mixing`` has shape ``(draws, pre)``."""
+"""Draws of the noise's parameters, each of shape ``(draws,)``; :data:`MIXING` has ``(draws, pre)``.
+
+Standard deviations are in typical steps.
+"""
 
 SdPrior = HalfNormal | VariableFactory
+"""A prior on a standard deviation."""
 
 
 class Continuation(NamedTuple):
-    """What the residual's past says, one row per draw, in units of the scale.
+    """What follows from a residual's past, one row per draw, in typical steps.
 
-    ``level``, shape ``(draws,)``, is the mean over the pre-period of everything but the noise that is
-    drawn anew; ``replicate``, ``(draws, pre)``, is the pre-period seen again; ``future``,
-    ``(draws, post)``, continues the path beyond its end.
+    ``level``, shape ``(draws,)``, is the pre-period mean of the level and the noise's persistent
+    part; ``replicate``, ``(draws, pre)``, is the pre-period with the rest of the noise drawn again;
+    ``future``, ``(draws, post)``, continues the path beyond its end.
     """
 
     level: np.ndarray
@@ -61,10 +65,11 @@ class Continuation(NamedTuple):
 
 
 class DiagonalNoise(NamedTuple):
-    """Noise that is uncorrelated in rotated coordinates but for a level and a slope with normal priors.
+    """Noise that is uncorrelated in rotated coordinates, plus a normal level and a normal slope.
 
-    The variance of coordinate k is ``s^2 + FLOOR^2 + q^2 walk_k``; ``columns``, shape ``(pre, 2)``, are the rotated
-    loadings of level and slope (zero: there is none) and ``precisions`` their priors'.
+    The variance of coordinate k is ``s^2 + FLOOR^2 + q^2 walk_k``, with ``walk`` of shape
+    ``(pre,)``. ``columns``, ``(pre, 2)``, are the rotated loadings of level and slope, all zero
+    where there is none; ``precisions``, ``(2,)``, are the precisions of their priors.
     """
 
     walk: np.ndarray
@@ -72,8 +77,8 @@ class DiagonalNoise(NamedTuple):
     precisions: np.ndarray
 
 
-class _Still:
-    """A source of shocks that are all zero: what a simulation then gives is its mean."""
+class _NoShocks:
+    """A random generator whose shocks are all zero: a simulation by it gives its mean."""
 
     def standard_normal(self, size: Any) -> np.ndarray:
         return np.zeros(size)
@@ -82,15 +87,29 @@ class _Still:
         return np.full(size, df)
 
 
-STILL: Any = _Still()
+NO_SHOCKS: Any = _NoShocks()
 
 
 class AbstractNoise(ABC):
     """A noise process around ``donors @ weights``.
 
-    A new process is one subclass: its parameters' priors (:meth:`priors`), its likelihood
-    (:meth:`whiten`), and in numpy its precision (:meth:`precision`), its paths (:meth:`simulate`,
-    :meth:`paths`) and the variance that it gives to an average (:meth:`average_variance`).
+    A new process is one frozen dataclass in one file that inherits from this class. It needs:
+
+    - the class keywords ``data=`` and ``any_length=``, see :meth:`__init_subclass__`: they decide
+      which processes share compiled code, so a field must not be listed in ``data=`` unless its
+      number reaches the graph through :meth:`inputs` alone;
+    - :meth:`priors`, with a parameter called ``s`` among them, the sd of the noise that is
+      independent from period to period: the floor, Student-t noise and the number of draws are read
+      off it;
+    - :meth:`level_sd` and ``degrees_of_freedom`` (``np.inf`` where there is no Student-t noise);
+    - the likelihood in the graph: :meth:`whiten`, which returns a map *and* half a log determinant;
+    - the same process in numpy: :meth:`precision`, :meth:`precision_diagonal`, :meth:`simulate`,
+      :meth:`paths` (three arrays) and :meth:`average_variance`;
+    - :meth:`describe`, one line for people.
+
+    :meth:`rotation`, :meth:`spectrum` and :meth:`diagonal` are for processes that are uncorrelated
+    in another basis; those that have a :meth:`diagonal` are sampled by slices, the others by NUTS.
+    A process in ``NOISES`` of ``tests/tools/dense.py`` is compared with dense linear algebra.
     """
 
     def __init_subclass__(
@@ -101,74 +120,109 @@ class AbstractNoise(ABC):
         Parameters
         ----------
         data
-            Fields whose numbers enter the graph through :meth:`inputs` only. Every other field is taken to change the
-            compiled code.
+            Fields whose numbers enter the graph through :meth:`inputs` only, such as those of prior
+            sds: they may change without compiling again. Every other field, such as a number of
+            harmonics, is taken to change the compiled code.
         any_length
-            Whether one compiled graph serves any number of pre-periods.
+            Whether one compiled graph serves any number of pre-periods: True unless the code that
+            :meth:`whiten` writes depends on the shapes of its arrays.
         """
         super().__init_subclass__(**options)
         saved(data=data, any_length=any_length)(cls)
 
     unitless: ClassVar[frozenset[str]] = frozenset()
-    """Parameters that are not standard deviations, so never rescaled."""
+    """Parameters that are not standard deviations, so they are never converted to outcome units."""
 
     degrees_of_freedom: float
-    """Of the noise that is independent from period to period; infinite: normal."""
+    """Tails of the noise that is independent by period: above 2, infinite for normal noise."""
 
     @property
     @abstractmethod
     def level_sd(self) -> float:
-        """Prior standard deviation of the level: infinite when it is free, 0 when there is none."""
+        """Prior sd of the level, in typical steps: infinite when free, 0 when there is none."""
 
     @abstractmethod
     def priors(self) -> dict[str, Any]:
-        """Each parameter's prior, by name."""
+        """Return each parameter's prior by name; one of them must be called ``s``."""
 
     @abstractmethod
     def describe(self) -> str:
-        """The estimator that this noise makes of synthetic control, in one line."""
+        """Say in one line which estimator this noise makes of synthetic control."""
 
     @abstractmethod
     def whiten(
         self, parameters: Mapping[str, Any], spectrum: Any
     ) -> tuple[Callable[[Any], Any], Any]:
-        """The symbolic map ``x -> K^(-1/2) x`` and half the log determinant of ``K``."""
+        """Return the symbolic map ``x -> K^(-1/2) x`` and half the log determinant of ``K``.
+
+        Both enter the log likelihood ``-|K^(-1/2) r|^2 / 2 - log det(K) / 2``. ``x`` is a vector of
+        rotated coordinates; the map is applied to the residual and to the level's loading.
+
+        Parameters
+        ----------
+        parameters
+            The symbolic parameters by name, with :data:`MIXING` for Student-t noise.
+        spectrum
+            What :meth:`spectrum` returns, as symbolic data.
+        """
 
     @abstractmethod
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
-        """``K^-1 residual``, shape ``(draws, time)``."""
+        """Return ``K^-1 residual``, not rotated, shape ``(draws, time)``."""
 
     @abstractmethod
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
-        """The diagonal of ``K^-1``, shape ``(draws, time)``."""
+        """Return the diagonal of ``K^-1``, not rotated, shape ``(draws, time)``."""
 
     @abstractmethod
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
-        """Unconditional paths of the noise, shape ``(draws, periods)``."""
+        """Draw unconditional paths of the noise, shape ``(draws, periods)``."""
 
     @abstractmethod
     def paths(
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Given the noise's past: its persistent part, the past drawn anew, and its future."""
+        """Draw three arrays given the noise's past: persistent part, replicate, future.
+
+        The persistent part, ``(draws, pre)``, is what the past tells of the noise and a replication
+        would share, such as a wandering level; zeros where there is none. The replicate,
+        ``(draws, pre)``, is the rest of the noise drawn again, without the persistent part. The
+        future, ``(draws, periods)``, is the whole noise from then on, its persistent part included.
+
+        Parameters
+        ----------
+        draws
+            The noise's parameters.
+        past
+            Residual less the level, shape ``(draws, pre)``.
+        periods
+            How many periods to go on.
+        rng
+            Source of the shocks; with :data:`NO_SHOCKS` all three arrays are means.
+        """
 
     @abstractmethod
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
-        """Each parameter's part in the variance of the noise's average over ``periods`` to come."""
+        """Return each parameter's part in the variance of the noise's mean over a future."""
 
     def rotation(self, periods: int) -> np.ndarray | None:
-        """Orthonormal matrix in whose coordinates ``K`` is diagonal; None when none is needed."""
+        """Return the orthonormal matrix in whose coordinates ``K`` is diagonal; None: as it is."""
         return None
 
     def spectrum(self, periods: int) -> np.ndarray:
-        """Numbers per coordinate that :meth:`whiten` needs; none by default."""
+        """Return the constants that :meth:`whiten` needs, zeros by default.
+
+        The last axis runs over the coordinates, such as one eigenvalue each. Rows before it are the
+        process's own: with shape ``(3, periods)`` :meth:`whiten` gets three numbers per coordinate.
+        """
         return np.zeros(periods)
 
     def diagonal(self, periods: int) -> DiagonalNoise | None:
-        """The process in a form that needs no gradients, if it has one (and its scales half-normal priors)."""
+        """Return the process as the slice sampler takes it; None when it has no such form."""
         return None
 
     def _diagonal(self, walk: np.ndarray, slope: np.ndarray | None = None) -> DiagonalNoise | None:
+        """Build the diagonal form; None unless noise is normal and sds have half-normal priors."""
         if self.heavy or not all(isinstance(prior, HalfNormal) for prior in self.priors().values()):
             return None
         columns = np.column_stack(
@@ -176,11 +230,11 @@ class AbstractNoise(ABC):
         )
         return DiagonalNoise(np.array(walk), columns, np.array([self.level_precision, 1.0]))
 
-    def integrated(self, unit: str) -> dict[str, str]:
-        """Priors of what is integrated out, in words; ``unit`` says what one unit of the scale is."""
+    def integrated(self, step: str) -> dict[str, str]:
+        """Return the priors of what is integrated out, in words; ``step`` names a typical step."""
         sd = self.level_sd
         return {
-            "level": "none" if sd == 0 else "free" if np.isinf(sd) else f"Normal(0, {sd:g}) {unit}"
+            "level": "none" if sd == 0 else "free" if np.isinf(sd) else f"Normal(0, {sd:g}) {step}"
         }
 
     @property
@@ -190,12 +244,12 @@ class AbstractNoise(ABC):
 
     @property
     def heavy(self) -> bool:
-        """Whether the noise is Student-t, a normal with a precision of its own in every pre-period."""
+        """Whether the noise is Student-t: normal with a precision of its own in every period."""
         return bool(np.isfinite(self.degrees_of_freedom))
 
     @property
     def sampled(self) -> tuple[str, ...]:
-        """Names of all that is sampled."""
+        """Names of everything that is sampled."""
         return (*self.parameters, MIXING) if self.heavy else self.parameters
 
     @property
@@ -204,37 +258,34 @@ class AbstractNoise(ABC):
         return 1.0 if self.level_sd == 0 else 1 / self.level_sd**2
 
     def inputs(self, periods: int) -> dict[str, np.ndarray]:
-        """Arrays that enter the graph as data."""
+        """Return the arrays that enter the graph as data, by name."""
         # A free level leaves the density of the data's contrasts: one dimension fewer.
         free = self.level_precision == 0
         constant = -0.5 * (periods - free) * np.log(2 * np.pi) + (
             0 if free else 0.5 * np.log(self.level_precision)
         )
-        scales = {
+        prior_sds = {
             f"prior_{n}": np.asarray(p.sigma)
             for n, p in self.priors().items()
             if isinstance(p, HalfNormal)
         }
+        heavy = {"degrees_of_freedom": np.asarray(float(self.degrees_of_freedom))}
         return {
             "level_loading": self._level_loading(periods),
             "level_precision": np.asarray(self.level_precision),
             "spectrum": self.spectrum(periods),
             "log_constant": np.asarray(constant),
-            **scales,
-            **(
-                {"degrees_of_freedom": np.asarray(float(self.degrees_of_freedom))}
-                if self.heavy
-                else {}
-            ),
+            **prior_sds,
+            **(heavy if self.heavy else {}),
         }
 
     def rotate(self, series: np.ndarray) -> np.ndarray:
-        """``series``, time first, in the coordinates of :meth:`rotation`."""
+        """Rotate ``series``, time first, into the coordinates of :meth:`rotation`."""
         matrix = self.rotation(len(series))
         return series if matrix is None else matrix @ series
 
     def build(self, residual: Any, inputs: Mapping[str, np.ndarray]) -> None:
-        """Add priors and the exact log likelihood of the rotated residual to the current PyMC model."""
+        """Add priors and the exact log likelihood of the rotated residual to the PyMC model."""
         import pymc as pm
 
         data = {name: pm.Data(name, value) for name, value in inputs.items()}
@@ -255,7 +306,7 @@ class AbstractNoise(ABC):
         pm.Potential("log_likelihood", log_likelihood)
 
     def _variable(self, name: str, prior: Any, data: Mapping[str, Any]) -> Any:
-        """One parameter of the graph; sampled in units of its own prior so that its start is fixed."""
+        """Create a parameter; it is sampled relative to its prior's sd, so its start is fixed."""
         import pymc as pm
 
         if not isinstance(prior, HalfNormal):
@@ -263,21 +314,22 @@ class AbstractNoise(ABC):
         return pm.Deterministic(name, data[f"prior_{name}"] * pm.HalfNormal(f"{name}_unit", 1.0))
 
     def sample(self, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Prior draws of the parameters, each of shape ``(draws,)``."""
+        """Draw the parameters from their priors, each of shape ``(draws,)``."""
         return {
             name: _prior_draws(prior, name, draws, rng) for name, prior in self.priors().items()
         }
 
     def log_prior(self, draws: Draws) -> dict[str, np.ndarray]:
-        """Log prior density of every parameter at its draws; missing for foreign priors."""
+        """Return the log prior density of every parameter at its draws; NaN for foreign priors."""
         return {name: _log_density(prior, draws[name]) for name, prior in self.priors().items()}
 
     def log_predictive(
         self, draws: Draws, residual: np.ndarray, missing: np.ndarray = NOTHING_MISSING
     ) -> np.ndarray:
-        """Log density of each residual given all others, ``log p(r_t | r_-t)``, shape ``(draws, time)``.
+        """Return ``log p(r_t | r_-t)``, each residual given all others, shape ``(draws, time)``.
 
-        ``missing`` are positions that count neither as given nor as predicted; what stands there does not matter.
+        ``missing`` are positions that are neither given nor predicted: NaN is returned there, and
+        the numbers that ``residual`` has there do not matter.
 
         References
         ----------
@@ -301,7 +353,7 @@ class AbstractNoise(ABC):
     def continue_path(
         self, draws: Draws, residual: np.ndarray, periods: int, rng: np.random.Generator
     ) -> Continuation:
-        """The pre-period seen again and its continuation, jointly, given the residual."""
+        """Draw level, replicate and future jointly, given the residual, ``(draws, pre)``."""
         weighted, _, information = self._level_terms(draws, residual)
         mean = weighted.sum(1, keepdims=True) / information
         level = self._has_level * (
@@ -313,15 +365,17 @@ class AbstractNoise(ABC):
         )
 
     def expected_path(self, draws: Draws, residual: np.ndarray, periods: int) -> np.ndarray:
-        """Mean of the continuation given each draw, shape ``(draws, periods)``."""
-        return self.continue_path(draws, residual, periods, STILL).future
+        """Return the mean of the future given each draw, shape ``(draws, periods)``."""
+        return self.continue_path(draws, residual, periods, NO_SHOCKS).future
 
     def contrast_precision(
         self, draws: Draws, series: np.ndarray, missing: np.ndarray = NOTHING_MISSING
     ) -> np.ndarray:
-        """Precision of what the level leaves, applied to rows of ``series``: ``K^-1 - K^-1 1 1' K^-1 / h``.
+        """Apply the precision of level plus noise, ``K^-1 - K^-1 1 1' K^-1 / h``, to each row.
 
-        With ``missing`` that of the other periods, zero at the missing, by the Schur complement of their block.
+        ``h`` is the level's posterior precision. With ``missing`` it is the precision of the other
+        periods, zero at the missing ones, by the Schur complement of their block;
+        ``docs/derivations.md``, section 4.
         """
         whole = _without_level(*self._level_terms(draws, series))
         if not len(missing):
@@ -333,7 +387,7 @@ class AbstractNoise(ABC):
         )
 
     def completed(self, draws: Draws, residual: np.ndarray, missing: np.ndarray) -> np.ndarray:
-        """The residual with its expectation, given the other periods, in the missing."""
+        """Fill missing periods of the residual with their expectation given the others."""
         filled = np.array(np.broadcast_to(residual, (len(draws["s"]), residual.shape[1])))
         if len(missing):
             filled[:, missing] = 0
@@ -343,34 +397,38 @@ class AbstractNoise(ABC):
         return filled
 
     def _columns(self, draws: Draws, periods: int, missing: np.ndarray) -> np.ndarray:
-        """Columns of the contrast precision, shape ``(draws, time, gap)``."""
+        """Return the contrast precision's columns at ``missing``, shape ``(draws, time, missing)``.
+
+        They are its products with unit vectors; ``docs/derivations.md``, section 4.
+        """
         return np.stack(
             [self.contrast_precision(draws, row[None]) for row in np.eye(periods)[missing]], axis=2
         )
 
     def deviation(self, draws: Draws) -> np.ndarray:
-        """Standard deviation of the independent noise, with its floor; shape ``(draws, 1)`` or ``(draws, pre)``."""
+        """Return the independent noise's sd with its floor, ``(draws, 1)`` or ``(draws, pre)``."""
         return (
             floored(draws["s"]) / np.sqrt(draws[MIXING]) if MIXING in draws else floored(draws["s"])
         )
 
     def tails(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray | float:
-        """What to divide standard normal shocks by to make them Student-t."""
+        """Draw the numbers that turn normal shocks into Student-t ones when they divide them."""
         nu = self.degrees_of_freedom
         return np.sqrt(rng.chisquare(nu, shape) / nu) if self.heavy else 1.0
 
     def tail_variance(self) -> float:
-        """Variance of such a shock."""
+        """Return the variance of a shock of unit scale parameter."""
         return self.degrees_of_freedom / (self.degrees_of_freedom - 2) if self.heavy else 1.0
 
     @property
     def tails_in_words(self) -> str:
-        """For :meth:`describe`."""
+        """The degrees of freedom for :meth:`describe`; empty for normal noise."""
         return (
             f", Student-t with {self.degrees_of_freedom:g} degrees of freedom" if self.heavy else ""
         )
 
     def _level_loading(self, periods: int) -> np.ndarray:
+        """Return the rotated vector of ones; zeros without a level."""
         return self.rotate(np.full(periods, self._has_level))
 
     @property
@@ -378,7 +436,7 @@ class AbstractNoise(ABC):
         return float(self.level_sd != 0)
 
     def _level_terms(self, draws: Draws, residual: np.ndarray) -> tuple[np.ndarray, ...]:
-        """``K^-1 r``, ``K^-1 1`` (zero without a level), and the level's posterior precision."""
+        """Return ``K^-1 r``, ``K^-1 1`` (0 without a level) and the level's posterior precision."""
         loading = self._has_level * self.precision(draws, np.ones((1, residual.shape[1])))
         return (
             self.precision(draws, residual),
@@ -390,7 +448,7 @@ class AbstractNoise(ABC):
 def _without_level(
     weighted: np.ndarray, loading: np.ndarray, information: np.ndarray
 ) -> np.ndarray:
-    """``K^-1 r - K^-1 1 1' K^-1 r / h`` from :meth:`AbstractNoise._level_terms`."""
+    """Combine the terms of ``AbstractNoise._level_terms``: ``K^-1 r - K^-1 1 1' K^-1 r / h``."""
     return np.asarray(weighted - loading * weighted.sum(1, keepdims=True) / information)
 
 
@@ -410,7 +468,13 @@ def _log_density(prior: Any, value: np.ndarray) -> np.ndarray:
 
 
 def require_sd_priors(noise: AbstractNoise) -> None:
-    """Refuse a bare number where a prior is wanted."""
+    """Refuse a process whose priors or degrees of freedom make no sense.
+
+    Raises
+    ------
+    PriorError
+        O006 for a bare number where a prior belongs, O007 unless ``degrees_of_freedom`` exceeds 2.
+    """
     for name, prior in noise.priors().items():
         if not isinstance(prior, VariableFactory | HalfNormal):
             hint = (
@@ -418,16 +482,17 @@ def require_sd_priors(noise: AbstractNoise) -> None:
                 if isinstance(prior, (int, float))
                 else "bs.priors.HalfNormal(1)"
             )
-            raise PriorError("O006", f"{name}={prior!r} is no prior; write {name}={hint}.")
+            raise PriorError("O006", f"{name} must be a prior, got {prior!r}; write {name}={hint}.")
     if not (isinstance(noise.degrees_of_freedom, Real) and noise.degrees_of_freedom > 2):
         raise PriorError(
             "O007",
-            f"degrees_of_freedom={noise.degrees_of_freedom!r} must exceed 2 (infinite: normal noise).",
+            f"degrees_of_freedom must exceed 2 (np.inf: normal noise), "
+            f"got {noise.degrees_of_freedom!r}.",
         )
 
 
 def estimator(intercept: bool) -> str:
-    """Name of the estimator with or without a free level."""
+    """Name the estimator with or without a free level."""
     return (
         "demeaned (free intercept)"
         if intercept
@@ -436,18 +501,17 @@ def estimator(intercept: bool) -> str:
 
 
 def initial(level_sd: float) -> str:
-    """How the level starts, in words."""
-    return (
-        "its start free" if np.isinf(level_sd) else f"its start ~ Normal(0, {level_sd:g} x scale)"
-    )
+    """Say in words where the level starts."""
+    start = f"~ Normal(0, {level_sd:g} x typical step)"
+    return f"its start {'free' if np.isinf(level_sd) else start}"
 
 
 def variance(parameters: Mapping[str, Any]) -> Any:
-    """Symbolic variance of the independent noise, with its floor: one, or one per period."""
+    """Return the independent noise's symbolic variance with its floor, one or one per period."""
     whole = parameters["s"] ** 2 + FLOOR**2
     return whole / parameters[MIXING] if MIXING in parameters else whole
 
 
 def floored(s: np.ndarray) -> np.ndarray:
-    """Standard deviation of the observation noise as a column, with the floor."""
+    """Return the sd of the observation noise with its floor, as a column."""
     return np.sqrt(s**2 + FLOOR**2)[:, None]

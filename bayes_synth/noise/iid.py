@@ -29,12 +29,18 @@ class IID(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
     Parameters
     ----------
     s
-        Prior on the noise's standard deviation, in units of the panel's scale.
+        Prior on the noise's standard deviation, in typical steps.
     intercept
         With a free intercept the estimator is demeaned synthetic control (Ferman and Pinto 2021);
         without, the classical one that matches levels (Abadie, Diamond and Hainmueller 2010).
     degrees_of_freedom
-        Finite: Student-t noise, for single periods that lie far out; 4 is a usual choice. Infinite: normal.
+        Infinite: normal noise. Finite: Student-t noise, for single periods that lie far out; 4 is
+        a usual choice.
+
+    Raises
+    ------
+    PriorError
+        O006 for a prior of another type, O007 unless ``degrees_of_freedom`` exceeds 2.
     """
 
     s: SdPrior = HalfNormal(1.0)
@@ -46,19 +52,19 @@ class IID(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
 
     @property
     def level_sd(self) -> float:
-        """Infinite with an intercept, else 0."""
+        """The level's prior sd: infinite with an intercept, else 0."""
         return np.inf if self.intercept else 0.0
 
     def priors(self) -> dict[str, Any]:
-        """Prior of ``s``."""
+        """Return the prior of ``s``."""
         return {"s": self.s}
 
     def describe(self) -> str:
-        """Whether levels are matched."""
+        """Say in one line whether levels are matched."""
         return f"iid noise{self.tails_in_words}: {estimator(self.intercept)}"
 
     def diagonal(self, periods: int) -> DiagonalNoise | None:
-        """As it is; none for Student-t noise."""
+        """Return the process as it is, already uncorrelated; None for Student-t noise."""
         return self._diagonal(np.zeros(periods))
 
     def whiten(
@@ -67,7 +73,8 @@ class IID(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
         """Divide by the standard deviation."""
         import pymc as pm
 
-        each = variance(parameters) + spectrum  # of zeros: one per period
+        # The spectrum is all zeros: adding it gives one variance per period.
+        each = variance(parameters) + spectrum
         return (lambda x: x / pm.math.sqrt(each)), 0.5 * pm.math.log(each).sum()
 
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
@@ -75,21 +82,21 @@ class IID(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
         return np.asarray(residual / self.deviation(draws) ** 2)
 
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
-        """One over the variance."""
+        """Return one over the variance."""
         return np.broadcast_to(1 / self.deviation(draws) ** 2, (len(draws["s"]), periods))
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
-        """White noise."""
+        """Draw white noise."""
         shape = (len(draws["s"]), periods)
         return np.asarray(floored(draws["s"]) * rng.standard_normal(shape) / self.tails(shape, rng))
 
     def paths(
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Nothing persists."""
+        """Return no persistent part (zeros), a fresh past and a fresh future."""
         again = self.simulate(draws, past.shape[1], rng)
         return np.zeros_like(past), again, self.simulate(draws, periods, rng)
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
-        """Averages out."""
+        """Return the variance of the mean of so many independent shocks."""
         return {"s": self.tail_variance() * draws["s"] ** 2 / periods}

@@ -23,7 +23,7 @@ from bayes_synth.priors import HalfNormal
 __all__ = ["LocalLevel"]
 
 DENSE = 4_000_000
-"""Numbers of a block of dense matrices: 32 MB."""
+"""Most numbers in one block of dense matrices: 32 MB."""
 
 
 @final
@@ -36,22 +36,31 @@ class LocalLevel(
     Parameters
     ----------
     s
-        Prior on the standard deviation of the observation noise ``e``, in units of the panel's scale.
+        Prior on the standard deviation of the observation noise ``e``, in typical steps.
     q
-        Prior on the standard deviation of the level's steps ``h``. It carries the interval's width when
-        the pre-period is short or noisy. ``q = 0`` is iid noise with an intercept.
+        Prior on the standard deviation of the level's steps ``h``, in typical steps. It carries the
+        interval's width when the pre-period is short or noisy. ``q = 0`` is iid noise with an
+        intercept.
     initial_level
-        Prior standard deviation of the level before the first period, in units of the scale: how far the treated
-        unit may lie from its donors. Infinite leaves it free, as an intercept does.
+        Prior standard deviation of the level before the first period, in typical steps: how far
+        the treated unit may lie from its donors. Infinite leaves it free, as an intercept does.
     degrees_of_freedom
-        Finite: Student-t observation noise ``e``, for single periods that lie far out; 4 is a usual choice. Infinite: normal.
+        Infinite: normal observation noise. Finite: Student-t noise, for single periods that lie
+        far out; 4 is a usual choice.
+
+    Raises
+    ------
+    PriorError
+        O006 for a prior of another type, O007 unless ``initial_level`` is positive and
+        ``degrees_of_freedom`` exceeds 2.
 
     Notes
     -----
-    The random walk's covariance is diagonal in a sine basis (eigenvalues ``1 / (2 - 2 cos((2k-1) pi /
-    (2T+1)))``), so data transformed once make the likelihood a diagonal regression: no Kalman filter,
-    no T x T matrix in the sampler. Student-t noise is not Student-t in that basis: its likelihood is that of the
-    dense normal given each period's precision, whose cost grows with the cube of the pre-period.
+    The random walk's covariance is diagonal in a sine basis (eigenvalues
+    ``1 / (2 - 2 cos((2k-1) pi / (2T+1)))``), so data transformed once make the likelihood a
+    diagonal regression: no Kalman filter, no T x T matrix in the sampler. Student-t noise is not
+    Student-t in that basis: its likelihood is that of the dense normal given each period's
+    precision, whose cost grows with the cube of the pre-period.
 
     References
     ----------
@@ -67,39 +76,44 @@ class LocalLevel(
         require_sd_priors(self)
         if not self.initial_level > 0:
             raise PriorError(
-                "O007", f"initial_level={self.initial_level!r} must be positive (infinite: free)."
+                "O007",
+                f"initial_level must be positive (np.inf: free), got {self.initial_level!r}.",
             )
 
     @property
     def level_sd(self) -> float:
-        """As given by ``initial_level``."""
+        """The level's prior sd, ``initial_level``."""
         return self.initial_level
 
     def priors(self) -> dict[str, Any]:
-        """Priors of ``s`` and ``q``."""
+        """Return the priors of ``s`` and ``q``."""
         return {"s": self.s, "q": self.q}
 
     def describe(self) -> str:
-        """Where the level starts, and that it drifts."""
-        return f"local level{self.tails_in_words}: an offset from the donors that drifts, {initial(self.initial_level)}"
+        """Say in one line that the level drifts, and where it starts."""
+        start = initial(self.initial_level)
+        return f"local level{self.tails_in_words}: an offset from the donors that drifts, {start}"
 
     def rotation(self, periods: int) -> np.ndarray | None:
-        """Sine basis of the random walk; none for Student-t noise."""
+        """Return the sine basis of the random walk; None for Student-t noise."""
         return None if self.heavy else sine_basis(periods)
 
     def spectrum(self, periods: int) -> np.ndarray:
-        """Eigenvalues of the random walk's covariance ``min(i, j)``; all of it for Student-t noise."""
+        """Return the eigenvalues of the random walk's covariance ``min(i, j)``.
+
+        Student-t noise needs the covariance itself, shape ``(periods, periods)``.
+        """
         t = np.arange(1.0, periods + 1)
         return np.minimum.outer(t, t) if self.heavy else walk_eigenvalues(periods)
 
     def diagonal(self, periods: int) -> DiagonalNoise | None:
-        """In the sine basis; none for Student-t noise."""
+        """Return the process in the sine basis; None for Student-t noise."""
         return self._diagonal(walk_eigenvalues(periods))
 
     def whiten(
         self, parameters: Mapping[str, Any], spectrum: Any
     ) -> tuple[Callable[[Any], Any], Any]:
-        """Divide by the standard deviation of each sine coordinate; Student-t: by the covariance's Cholesky factor."""
+        """Divide each sine coordinate by its sd; Student-t noise: solve by the Cholesky factor."""
         import pytensor.tensor as pt
 
         if self.heavy:
@@ -113,7 +127,7 @@ class LocalLevel(
         return (lambda x: x / root), 0.5 * pt.log(each).sum()
 
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
-        """Through the sine basis."""
+        """Divide by the variances in the sine basis; Student-t noise: invert the covariance."""
         if self.heavy:
             return self._by_inverse(
                 draws,
@@ -126,7 +140,7 @@ class LocalLevel(
         return np.asarray((residual @ basis.T / total) @ basis)
 
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
-        """Through the sine basis."""
+        """Sum the inverse variances of the sine basis; Student-t noise: invert the covariance."""
         if self.heavy:
             return self._by_inverse(
                 draws,
@@ -137,7 +151,7 @@ class LocalLevel(
         return np.asarray((1 / self._variances(draws, periods)[1]) @ sine_basis(periods) ** 2)
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
-        """A random walk plus white noise."""
+        """Draw a random walk plus white noise."""
         steps, shocks = rng.standard_normal((2, len(draws["s"]), periods))
         walk = np.cumsum(draws["q"][:, None] * steps, axis=1)
         return np.asarray(walk + floored(draws["s"]) * shocks / self.tails(shocks.shape, rng))
@@ -145,7 +159,7 @@ class LocalLevel(
     def paths(
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A draw of the level given the past, coordinate by coordinate, and its continuation."""
+        """Draw the level given the past, coordinate by coordinate, and continue it."""
         level = (
             self._corrected_walk(draws, past, rng) if self.heavy else self._level(draws, past, rng)
         )
@@ -153,7 +167,7 @@ class LocalLevel(
         return level, again, level[:, -1:] + self.simulate(draws, periods, rng)
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
-        """A random walk's average has variance ``q^2 (H+1)(2H+1) / (6H)``."""
+        """Return the parts; a random walk's average has variance ``q^2 (H+1)(2H+1) / (6H)``."""
         growth = (periods + 1) * (2 * periods + 1) / (6 * periods)
         return {
             "s": self.tail_variance() * draws["s"] ** 2 / periods,
@@ -161,20 +175,20 @@ class LocalLevel(
         }
 
     def _level(self, draws: Draws, past: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw the level given the past: in the sine basis every coordinate is independent."""
         basis = sine_basis(past.shape[1])
         walk, total = self._variances(draws, past.shape[1])
         share = walk / total
-        spread = np.sqrt(share) * floored(draws["s"])
-        return np.asarray(
-            (share * (past @ basis.T) + spread * rng.standard_normal(past.shape)) @ basis
-        )
+        sd = np.sqrt(share) * floored(draws["s"])
+        return np.asarray((share * (past @ basis.T) + sd * rng.standard_normal(past.shape)) @ basis)
 
     def _corrected_walk(
         self, draws: Draws, past: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """A walk and noise drawn blindly, the walk then moved by what it would take to make them the past.
+        """Draw a walk and noise, and correct the walk by the expectation of what they miss.
 
-        Durbin and Koopman (2002), Biometrika 89(3), for state-space models; here with ``q^2 min(i, j)``.
+        Durbin and Koopman (2002), Biometrika 89(3), for state-space models; the walk's covariance
+        is here ``q^2 min(i, j)``.
         """
         q, (steps, shocks) = draws["q"][:, None], rng.standard_normal((2, *past.shape))
         walk = np.cumsum(q * steps, axis=1)
@@ -190,7 +204,7 @@ class LocalLevel(
         function: Callable[[np.ndarray, np.ndarray], np.ndarray],
         rows: np.ndarray,
     ) -> np.ndarray:
-        """``function`` of the inverse covariance of Student-t noise given its mixing, and of ``rows``, in blocks of draws."""
+        """Apply ``function`` to inverse covariances given the mixing and to ``rows``, in blocks."""
         count = len(draws["s"])
         noise = np.broadcast_to(self.deviation(draws) ** 2, (count, periods))
         block = max(1, DENSE // periods**2)
@@ -206,25 +220,27 @@ class LocalLevel(
         return np.concatenate(pieces)
 
     def _variances(self, draws: Draws, periods: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the variances of the walk and of the whole in the sine basis."""
         walk = draws["q"][:, None] ** 2 * walk_eigenvalues(periods)
         return walk, walk + floored(draws["s"]) ** 2
 
 
 @lru_cache(maxsize=8)
 def walk_eigenvalues(periods: int) -> np.ndarray:
+    """Return the eigenvalues of the random walk's covariance, the largest first."""
     k = np.arange(1, periods + 1)
-    return _constant(1 / (2 - 2 * np.cos((2 * k - 1) * np.pi / (2 * periods + 1))))
+    return _read_only(1 / (2 - 2 * np.cos((2 * k - 1) * np.pi / (2 * periods + 1))))
 
 
 @lru_cache(maxsize=8)
 def sine_basis(periods: int) -> np.ndarray:
-    """Row k holds the k-th eigenvector of the random walk's covariance."""
+    """Return the eigenvectors of the random walk's covariance, one per row."""
     k, t = np.arange(1, periods + 1)[:, None], np.arange(1, periods + 1)
-    return _constant(
+    return _read_only(
         2 / np.sqrt(2 * periods + 1) * np.sin((2 * k - 1) * t * np.pi / (2 * periods + 1))
     )
 
 
-def _constant(array: np.ndarray) -> np.ndarray:
+def _read_only(array: np.ndarray) -> np.ndarray:
     array.flags.writeable = False
     return array

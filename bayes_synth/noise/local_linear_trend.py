@@ -27,35 +27,37 @@ __all__ = ["LocalLinearTrend"]
 class LocalLinearTrend(
     AbstractNoise, data=("s", "q", "drift", "initial_level", "degrees_of_freedom"), any_length=True
 ):
-    """A level that wanders around a straight line: ``u_t = u_(t-1) + d + h_t``, ``r_t = u_t + e_t``.
+    """A level that wanders around a line: ``u_t = u_(t-1) + d + h_t``, ``r_t = u_t + e_t``.
 
     Parameters
     ----------
     s, q
         As in :class:`LocalLevel`.
     drift
-        Prior standard deviation of the constant drift, ``d ~ N(0, drift^2)``, in units of the panel's
-        scale per period. Small values are :class:`LocalLevel`.
+        Prior standard deviation of the constant drift, ``d ~ N(0, drift^2)``, in typical steps per
+        period. Small values come close to :class:`LocalLevel`.
     initial_level
-        As in :class:`LocalLevel`: of ``u_0``, where the line starts.
+        As in :class:`LocalLevel`, for ``u_0``, where the line starts.
     degrees_of_freedom
         As in :class:`LocalLevel`.
 
     Raises
     ------
     PriorError
-        O007 unless ``drift`` is positive and finite; O006, O007 as :class:`LocalLevel`.
+        O007 unless ``drift`` is positive and finite; O006 and O007 as in :class:`LocalLevel`.
 
     Notes
     -----
-    ``d`` is integrated out exactly and drawn again for the forecast, so it is no parameter of the sampler.
-    With ``K`` the covariance of :class:`LocalLevel` and ``b_t = drift t`` counted from the first period,
-    the noise has covariance ``K + b b'``: the sine basis keeps the likelihood diagonal up to rank one.
-    The forecast goes on along the line for good, so its variance grows with the square of the horizon.
+    ``d`` is integrated out exactly and drawn for the forecast, so the sampler does not see it. With
+    ``K`` the covariance of :class:`LocalLevel` and ``b_t = drift t`` counted from the first period,
+    the noise has covariance ``K + b b'``: the sine basis keeps the likelihood diagonal up to rank
+    one. The forecast continues along the line, so its variance grows with the square of the
+    horizon.
 
     References
     ----------
-    Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3, with a fixed slope.
+    Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3,
+    with a fixed slope.
     Sherman and Morrison (1950), Annals of Mathematical Statistics 21(1), for the inverse.
     """
 
@@ -70,45 +72,47 @@ class LocalLinearTrend(
         if not (isinstance(self.drift, Real) and 0 < self.drift < np.inf):
             raise PriorError(
                 "O007",
-                f"drift={self.drift!r} must be a positive number; without a drift: bs.noise.LocalLevel().",
+                f"drift must be a positive number, got {self.drift!r}; "
+                "for no drift write bs.noise.LocalLevel().",
             )
 
     @property
     def level_sd(self) -> float:
-        """As given by ``initial_level``."""
+        """The level's prior sd, ``initial_level``."""
         return self._walk.level_sd
 
     def priors(self) -> dict[str, Any]:
-        """Priors of ``s`` and ``q``."""
+        """Return the priors of ``s`` and ``q``."""
         return self._walk.priors()
 
     def describe(self) -> str:
-        """Where the level starts, and its drift's prior per period."""
+        """Say in one line where the level starts, and the prior of its drift per period."""
         return (
-            f"local linear trend{self.tails_in_words}: an offset from the donors that wanders around a line, "
-            f"{initial(self.initial_level)}, drift ~ Normal(0, {self.drift:g} x scale)"
+            f"local linear trend{self.tails_in_words}: an offset from the donors that wanders "
+            f"around a line, {initial(self.initial_level)}, "
+            f"drift ~ Normal(0, {self.drift:g} x typical step)"
         )
 
-    def integrated(self, unit: str) -> dict[str, str]:
-        """Priors of the level and of the drift."""
-        return {**super().integrated(unit), "drift": f"Normal(0, {self.drift:g}) {unit} per period"}
+    def integrated(self, step: str) -> dict[str, str]:
+        """Return the priors of the level and of the drift, in words."""
+        return {**super().integrated(step), "drift": f"Normal(0, {self.drift:g}) {step} per period"}
 
     def rotation(self, periods: int) -> np.ndarray | None:
-        """Sine basis of the random walk."""
+        """Return the sine basis of the random walk; None for Student-t noise."""
         return self._walk.rotation(periods)
 
     def spectrum(self, periods: int) -> np.ndarray:
-        """What the local level needs, and in the last row the line ``b`` in its basis."""
+        """Return the spectrum of the local level, and in a last row the line ``b`` in its basis."""
         return np.vstack([self._walk.spectrum(periods), self.rotate(self._line(periods))])
 
     def diagonal(self, periods: int) -> DiagonalNoise | None:
-        """In the sine basis, with the line as a second column; none for Student-t noise."""
+        """Return the process in the sine basis, the line a column; None for Student-t noise."""
         return self._diagonal(walk_eigenvalues(periods), self.rotate(self._line(periods)))
 
     def whiten(
         self, parameters: Mapping[str, Any], spectrum: Any
     ) -> tuple[Callable[[Any], Any], Any]:
-        """That of the local level, then ``(I + c c')^(-1/2)`` with ``c`` the whitened line."""
+        """Whiten as the local level, then by ``(I + c c')^(-1/2)`` with ``c`` the whitened line."""
         import pymc as pm
 
         whitened, half_log_determinant = self._walk.whiten(
@@ -124,25 +128,25 @@ class LocalLinearTrend(
         return corrected, half_log_determinant + pm.math.log(root)
 
     def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
-        """That of the local level, less what the line explains."""
+        """Apply the local level's precision, less what the line explains."""
         line, weighted, information = self._drift_terms(draws, residual.shape[1])
         product = self._walk.precision(draws, residual)
         return np.asarray(product - weighted * (product @ line)[:, None] / information)
 
     def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
-        """That of the local level, less what the line explains."""
+        """Return the local level's diagonal, less what the line explains."""
         _, weighted, information = self._drift_terms(draws, periods)
         return np.asarray(self._walk.precision_diagonal(draws, periods) - weighted**2 / information)
 
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
-        """A line with a slope from its prior, plus a local level."""
+        """Draw a line with a slope from its prior, plus a local level."""
         slope = rng.standard_normal((len(draws["s"]), 1))
         return np.asarray(slope * self._line(periods) + self._walk.simulate(draws, periods, rng))
 
     def paths(
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A draw of the slope given the past, and the local level around its line."""
+        """Draw the slope given the past, then the local level around its line."""
         _, weighted, information = self._drift_terms(draws, past.shape[1])
         mean = (weighted * past).sum(1, keepdims=True) / information
         slope = mean + rng.standard_normal((len(past), 1)) / np.sqrt(information)
@@ -153,7 +157,7 @@ class LocalLinearTrend(
         return before + level, again, after + future
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
-        """That of the local level; what is unknown of the slope counts with the level, as neither is a parameter."""
+        """Return the local level's parts: the slope's uncertainty counts with the level's."""
         return self._walk.average_variance(draws, periods)
 
     @property
@@ -161,11 +165,14 @@ class LocalLinearTrend(
         return LocalLevel(self.s, self.q, self.initial_level, self.degrees_of_freedom)
 
     def _line(self, periods: int) -> np.ndarray:
-        """``b``: the drift's path for a slope of one prior standard deviation."""
+        """Return ``b``: the drift's path for a slope of one prior standard deviation."""
         return np.asarray(self.drift * np.arange(1, periods + 1))
 
     def _drift_terms(self, draws: Draws, periods: int) -> tuple[np.ndarray, ...]:
-        """``b``, ``K^-1 b``, and the posterior precision ``1 + b' K^-1 b`` of the slope in prior units."""
+        """Return ``b``, ``K^-1 b``, and the slope's posterior precision ``1 + b' K^-1 b``.
+
+        The slope is in units of its prior standard deviation.
+        """
         line = self._line(periods)
         weighted = self._walk.precision(draws, line[None])
         return line, weighted, 1 + (weighted @ line)[:, None]

@@ -61,7 +61,7 @@ def sample_nutpie(task: AbstractTask, settings: Settings, seed: int) -> tuple[Sa
 
 
 def counting(counted: Bar) -> Callable[[Any], None]:
-    """Make the callback by which nutpie moves the bar: iterations of all chains, and their divergences."""
+    """Make the callback by which nutpie shows iterations and divergences of all chains."""
 
     def update(chains: Any) -> None:
         divergences = sum(chain.divergences for chain in chains)
@@ -72,12 +72,12 @@ def counting(counted: Bar) -> Callable[[Any], None]:
 
 
 def _waited(running: Any) -> tuple[xr.DataTree, bool]:
-    """Wait for the trace of a background sampler; the second value says whether an interrupt cut it short."""
+    """Wait for a background sampler; the second value says whether an interrupt cut it short."""
     try:
         return running.wait(), False
     except KeyboardInterrupt:
         with warnings.catch_warnings():
-            # Fewer draws than chains, so far: ArviZ wonders whether its dimensions are the right way round.
+            # With fewer draws than chains so far, ArviZ suspects that its dims are swapped.
             warnings.filterwarnings("ignore", message="Found chain dimension to be longer")
             return running.abort(), True
 
@@ -102,7 +102,7 @@ def sample_pymc(task: AbstractTask, settings: Settings, seed: int) -> tuple[Samp
                 compute_convergence_checks=False,
             )
         except ValueError as error:
-            # What PyMC makes of an interrupt before the first draw after tuning.
+            # PyMC raises this for an interrupt before the first draw after tuning.
             if "Not enough samples" in str(error):
                 raise KeyboardInterrupt from error
             raise
@@ -115,7 +115,7 @@ def sample_pymc(task: AbstractTask, settings: Settings, seed: int) -> tuple[Samp
 
 @final
 class CompiledModels:
-    """Compiled models by structure, the least recently used leaving first."""
+    """Compiled models by structure; the least recently used is dropped first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -123,11 +123,11 @@ class CompiledModels:
         self._lock = threading.Lock()
 
     def get(self, task: AbstractTask, progressbar: bool | str) -> Any:
-        """The compiled model of the task's structure, compiled now if it is new."""
+        """Return the compiled model of the task's structure, compiled now if it is new."""
         with self._lock:
             structure = task.structure
             if structure not in self._models:
-                # The task is kept too: a structure may name a foreign prior by its identity.
+                # The task is kept too: a structure may hold the id of a foreign prior.
                 self._models[structure] = compile_model(task, progressbar), task
                 self._models = OrderedDict(list(self._models.items())[-self._most :])
             self._models.move_to_end(structure)
@@ -144,6 +144,6 @@ def compile_model(task: AbstractTask, progressbar: bool | str) -> Any:
 
     if progressbar:
         Console().print("Compiling the model: once per structure and process, about 10 seconds.")
-    # With fast maths, code from a cold and from a warm compiler cache rounds differently, and so do the draws.
+    # With fast maths, code from a cold and a warm compiler cache rounds differently.
     with pytensor.config.change_flags(numba__fastmath=False):
         return nutpie.compile_pymc_model(task.build(), var_names=list(task.names))

@@ -19,14 +19,14 @@ __all__ = ["Bar", "bar", "shared_bar"]
 
 @final
 class Bar:
-    """Work done of the work that is known so far.
+    """A count of the steps done, out of those that are known so far.
 
     Attributes
     ----------
     done, total : int
-        Steps that were done, and those that are known; ``total`` is None while nobody knows.
+        Steps done, and all steps; ``total`` is None while it is unknown.
     stopped : bool
-        Whether the user has interrupted what is counted here.
+        Whether the user has interrupted the work that is counted.
     """
 
     def __init__(self, words: str, total: int | None, *, shown: bool) -> None:
@@ -42,18 +42,18 @@ class Bar:
         self._task = self.progress.add_task(words, total=total, note="") if self.progress else None
 
     def tick(self, steps: int = 1) -> None:
-        """Count steps that were done."""
+        """Count steps as done."""
         if self.progress is not None and self._task is not None:
             self.progress.advance(self._task, steps)
         self.done += steps
 
     def show(self, done: int, note: str = "") -> None:
-        """Set the steps that are done, and say something beside them."""
+        """Set the number of steps done, and show a note beside it."""
         self.done, self.note = done, note
         self._refresh()
 
     def track[T](self, answers: Iterable[T], words: str, total: int) -> Iterator[T]:
-        """Yield the answers, each counted as it comes; ``total`` of them are added to the work that is known."""
+        """Yield the answers and count each as it comes; ``total`` is added to the known steps."""
         self.words, self.total = words, (self.total or 0) + total
         self._refresh()
         for answer in answers:
@@ -74,9 +74,9 @@ class Bar:
 @contextmanager
 def bar(words: str, total: int | None, *, shown: bool) -> Iterator[Bar]:
     """Show a new bar for as long as the context lasts; nothing is shown unless ``shown``."""
-    made = Bar(words, total, shown=shown)
-    with made.progress or nullcontext():
-        yield made
+    counted = Bar(words, total, shown=shown)
+    with counted.progress or nullcontext():
+        yield counted
 
 
 _CURRENT: ContextVar[Bar | None] = ContextVar("_CURRENT", default=None)
@@ -84,14 +84,14 @@ _CURRENT: ContextVar[Bar | None] = ContextVar("_CURRENT", default=None)
 
 @contextmanager
 def shared_bar(words: str, *, shown: bool) -> Iterator[Bar]:
-    """Use the bar of the run that this is part of, or show a new one outside of any."""
-    known = _CURRENT.get()
-    if known is not None:
-        yield known
+    """Use the bar of the run that this work is part of, or show a new one outside of any run."""
+    current = _CURRENT.get()
+    if current is not None:
+        yield current
         return
-    with bar(words, 0, shown=shown) as made:
-        token = _CURRENT.set(made)
+    with bar(words, 0, shown=shown) as counted:
+        token = _CURRENT.set(counted)
         try:
-            yield made
+            yield counted
         finally:
             _CURRENT.reset(token)

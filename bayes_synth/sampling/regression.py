@@ -10,10 +10,11 @@ __all__ = ["Regression", "regression"]
 
 
 class Regression(NamedTuple):
-    """A model as a regression: rotated ``outcome``, ``(pre,)``, on rotated ``donors``, ``(donor, pre)``.
+    """The regression of rotated ``outcome``, ``(pre,)``, on rotated ``donors``, ``(donor, pre)``.
 
-    ``concentration``, ``(donor,)``, is the Dirichlet's; ``prior_sd``, ``(2,)``, are the half-normals' of ``s`` and ``q``,
-    the second 0 where the noise has no ``q``.
+    ``concentration``, ``(donor,)``, is the Dirichlet's. ``prior_sd``, ``(2,)``, are the scale
+    parameters of the half-normal priors of ``s`` and ``q``; the second is 0 where the noise has no
+    ``q``. Series and sds are in typical steps.
     """
 
     outcome: np.ndarray
@@ -30,15 +31,25 @@ def regression(
     outcome: np.ndarray,
     donors: np.ndarray,
 ) -> Regression:
-    """Series in time, shapes ``(pre,)`` and ``(pre, donor)``, with their noise and the concentration of their weights."""
-    scales = process.priors()
+    """Write a model as a regression.
+
+    Parameters
+    ----------
+    process, noise
+        The noise, and its diagonal form.
+    concentration
+        Of the Dirichlet prior: one number, or one per donor.
+    outcome, donors
+        Series over time, not rotated, shapes ``(pre,)`` and ``(pre, donor)``.
+    """
+    priors = process.priors()
     if process.level_precision == 0:
-        # A free level takes up the series' own, which would cancel in the sampler, with a loss of digits.
+        # A free level absorbs the means of the series; left in, they would cost digits.
         outcome, donors = outcome - outcome.mean(), donors - donors.mean(0)
     return Regression(
         np.array(process.rotate(outcome)),
         np.ascontiguousarray(process.rotate(donors).T),
         np.full(donors.shape[1], concentration, dtype=float),
         noise,
-        np.array([float(scales[name].sigma) if name in scales else 0.0 for name in ("s", "q")]),
+        np.array([float(priors[name].sigma) if name in priors else 0.0 for name in ("s", "q")]),
     )

@@ -1,4 +1,4 @@
-"""Sampling a task: which sampler, and what is made of an interrupted or broken run."""
+"""Sample a task: choose the sampler, and handle interrupted and broken runs."""
 
 import time
 
@@ -24,7 +24,7 @@ def sample(task: AbstractTask, settings: Settings, seed: int, *, partial: bool =
     settings, seed
         How to sample, and the sampler's own seed.
     partial
-        Whether an interrupt leaves the draws that are complete; otherwise it stays a KeyboardInterrupt.
+        Whether an interrupt leaves the complete draws; otherwise it stays a KeyboardInterrupt.
 
     Returns
     -------
@@ -36,7 +36,8 @@ def sample(task: AbstractTask, settings: Settings, seed: int, *, partial: bool =
     OptionError
         O001 when the sampler that was asked for cannot sample this model.
     SamplingFailed
-        S001 when no starting point has a finite density, S002 when the sampler crashed, S004 when draws are missing.
+        S001 when no starting point has a finite density, S002 when the sampler crashed, S004 when
+        draws are missing.
     KeyboardInterrupt
         Unless ``partial``.
     """
@@ -53,20 +54,17 @@ def sample(task: AbstractTask, settings: Settings, seed: int, *, partial: bool =
 
 
 def _chosen(task: AbstractTask, settings: Settings) -> str:
-    """Name the sampler, the same for every task of one form."""
+    """Name the sampler; tasks of one form get the same one."""
     if settings.sampler == "slice" and task.regression is None:
         raise OptionError(
             "O001",
-            'sampler="slice" needs a Dirichlet prior, normal noise that is a local level, a trend or iid with half-normal '
-            'priors, and a treated unit without missing outcomes; for this model pass sampler="auto".',
+            'sampler="slice" needs a Dirichlet prior, normal noise that is a local level, a trend '
+            "or iid with half-normal priors, and a treated unit without missing outcomes; for this "
+            'model pass sampler="auto".',
         )
-    return (
-        settings.sampler
-        if settings.sampler != "auto"
-        else "nutpie"
-        if task.regression is None
-        else "slice"
-    )
+    if settings.sampler != "auto":
+        return settings.sampler
+    return "nutpie" if task.regression is None else "slice"
 
 
 def _cut(sampled: Sampled, settings: Settings) -> Sampled:
@@ -81,6 +79,7 @@ def _cut(sampled: Sampled, settings: Settings) -> Sampled:
 
 
 def _sample_slice(task: AbstractTask, settings: Settings, seed: int) -> tuple[Sampled, bool]:
+    """Sample by slices; the second value says whether an interrupt cut the run short."""
     from bayes_synth.sampling.slice import sample_chains
 
     assert task.regression is not None
@@ -93,10 +92,11 @@ RUNS = {"slice": _sample_slice, "nutpie": sample_nutpie, "pymc": sample_pymc}
 
 
 def _require_all_draws(posterior: xr.Dataset, settings: Settings) -> None:
-    """Refuse a chain that broke off: it comes back padded with NaN, which no later comparison would notice."""
+    """Refuse a chain that broke off: its padding of NaN passes every later comparison."""
     complete, size = leading(posterior), settings.size
     if (complete < size.draws).any() or len(complete) < size.chains:
         raise SamplingFailed(
             "S004",
-            f"every chain must hold {size.draws} finite draws, got {complete.tolist()}: run the fit again.",
+            f"every chain must hold {size.draws} finite draws, got {complete.tolist()}: run the "
+            "fit again.",
         )

@@ -1,4 +1,4 @@
-"""How to sample: sizes, sampler and seed, checked."""
+"""How to sample: sizes, sampler and seed, all validated."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, final, get_args
@@ -23,9 +23,9 @@ class Size:
     Parameters
     ----------
     draws, tune, chains
-        Stored draws and discarded earlier ones per chain, and chains.
+        Stored draws per chain, tuning draws discarded before them, and number of chains.
     target_accept
-        Acceptance rate that the step size of NUTS aims at.
+        Acceptance rate that the step size of NUTS aims at; slices do not use it.
 
     Raises
     ------
@@ -49,11 +49,11 @@ class Size:
         return self.draws * self.chains
 
     def longer(self, times: int) -> "Size":
-        """This size with so many times the draws and the tuning."""
+        """Return this size with ``times`` times the draws and the tuning."""
         return replace(self, draws=times * self.draws, tune=times * self.tune)
 
     def stricter(self) -> "Size":
-        """This size with twice the tuning, and a target three quarters of the way to an acceptance rate of one."""
+        """Return this size with twice the tuning and ``target_accept`` 3/4 of the way to 1."""
         return replace(self, target_accept=1 - (1 - self.target_accept) / 4, tune=2 * self.tune)
 
 
@@ -65,11 +65,12 @@ class Settings:
     Parameters
     ----------
     size
-        How much.
+        How much to sample.
     sampler, cores, random_seed, progressbar
         As in :meth:`bayes_synth.SyntheticControl.fit`; the seed is a whole number here.
     attempt
-        1 for the first attempt at a fit. The slice sampler sweeps four times as often in each further one.
+        1 for the first attempt at a fit. In each further one the slice sampler sweeps four times as
+        often.
     """
 
     size: Size
@@ -89,12 +90,13 @@ class Settings:
         random_seed: Any = None,
         progressbar: bool | str = False,
     ) -> Self:
-        """Settings with their defaults filled in.
+        """Make settings with their defaults filled in.
 
         Raises
         ------
         OptionError
-            O001 for an unknown sampler, O009 for what is no seed, O010 for a number of cores below one.
+            O001 for an unknown sampler, O009 for a seed of another type, O010 for ``cores`` below
+            one.
         """
         if cores is not None:
             require_count("cores", cores, 1)
@@ -104,11 +106,11 @@ class Settings:
         return cls(size, sampler, cores, entropy(random_seed), progressbar)
 
     def stricter(self) -> Self:
-        """Settings of the next attempt: smaller steps and more tuning for NUTS, more sweeps for slices."""
+        """Return the next attempt's settings: smaller steps for NUTS, more sweeps for slices."""
         return replace(self, size=self.size.stricter(), attempt=self.attempt + 1)
 
     def longer(self, times: int) -> Self:
-        """Settings with so many times the draws and the tuning."""
+        """Return these settings with ``times`` times the draws and the tuning."""
         return replace(self, size=self.size.longer(times))
 
     @property
@@ -122,17 +124,17 @@ class Settings:
         )
 
     def streams(self) -> tuple[int, np.random.Generator]:
-        """Independent randomness for the sampler and for the predictive draws."""
+        """Return the sampler's seed and the independent generator of the predictive draws."""
         sampler, predictive = np.random.SeedSequence(self.random_seed).spawn(2)
         return int(sampler.generate_state(1)[0]), np.random.default_rng(predictive)
 
     def calibration_stream(self) -> np.random.Generator:
-        """Randomness of kappa, independent of both: it depends on nothing that was drawn for the treated unit."""
+        """Return the generator of kappa, independent of :meth:`streams`."""
         return np.random.default_rng(np.random.SeedSequence(self.random_seed).spawn(3)[2])
 
 
 def require_count(name: str, value: Any, least: int) -> None:
-    """Refuse anything but a whole number that is large enough.
+    """Refuse anything but a whole number of at least ``least``.
 
     Raises
     ------
@@ -151,7 +153,7 @@ def require_probability(name: str, value: Any, code: str = "O010") -> None:
     Raises
     ------
     OptionError
-        O010, or another code that is given.
+        O010, or the given ``code``.
     """
     if not 0 < value < 1:
         hint = f" Did you mean {value / 100:g}?" if 1 < value < 100 else ""
@@ -159,12 +161,12 @@ def require_probability(name: str, value: Any, code: str = "O010") -> None:
 
 
 def entropy(seed: Any) -> int:
-    """A whole number that reproduces ``seed``; a fresh one for None.
+    """Return a whole number that reproduces ``seed``; a fresh one for None.
 
     Raises
     ------
     OptionError
-        O009 for what is no seed.
+        O009 for a seed of another type.
     """
     if seed is None:
         return int(np.random.SeedSequence().generate_state(2, dtype=np.uint64)[0] >> 1)

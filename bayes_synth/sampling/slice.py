@@ -1,6 +1,6 @@
-"""Chains of the slice sampler: several at a time, in blocks, so that they can be watched and interrupted.
+"""Run chains of the slice sampler, several at a time, so that they can be watched and interrupted.
 
-Imports numba, and no PyMC.
+This module imports numba, and not PyMC.
 """
 
 from collections.abc import Callable
@@ -21,13 +21,13 @@ from bayes_synth.sampling.slice_kernel import advance, start, sweeps_per_draw
 __all__ = ["sample_chains"]
 
 STRIDE = 25
-"""Draws between two looks at the clock and at the keyboard."""
+"""Draws between two updates of the progress bar, where an interrupt is noticed."""
 EFFORT = 4
-"""Each further attempt sweeps so many times as often between two draws."""
+"""Each further attempt makes this many times the sweeps per draw of the one before."""
 
 
 class Draws(NamedTuple):
-    """Room for the draws of one chain or of all: weights, the noise's sds and log densities."""
+    """Arrays for the draws of one chain or of all: weights, the noise's sds and log densities."""
 
     weights: np.ndarray
     sds: np.ndarray
@@ -35,7 +35,7 @@ class Draws(NamedTuple):
 
     @classmethod
     def empty(cls, donors: int, *shape: int) -> Self:
-        """Room for draws of this shape; NaN until a draw is written."""
+        """Make arrays for draws of this shape; NaN until a draw is written."""
         return cls(
             np.full((*shape, donors), np.nan), np.full((*shape, 2), np.nan), np.full(shape, np.nan)
         )
@@ -44,22 +44,23 @@ class Draws(NamedTuple):
 def sample_chains(
     regression: Regression, settings: Settings, seed: int
 ) -> tuple[xr.Dataset, xr.Dataset, bool]:
-    """Posterior draws of weights and of the noise's standard deviations.
+    """Draw weights and the noise's standard deviations from their posterior.
 
     Parameters
     ----------
     regression
-        What to sample.
+        The model and its data.
     settings
-        How much, on how many cores, and which attempt it is.
+        How much to sample, on how many cores, and which attempt it is.
     seed
-        Each chain has its own stream of it.
+        Seed from which each chain gets a stream of its own.
 
     Returns
     -------
     tuple
-        ``weights`` (dims ``chain``, ``draw``, ``donor``), ``s`` and ``q``; the log density ``lp``, and ``diverging``,
-        which is never true here; and whether an interrupt left the rest of them NaN.
+        A dataset of ``weights``, dims ``(chain, draw, donor)``, ``s`` and ``q``, in typical steps;
+        one of the log density ``lp`` and of ``diverging``, which is always False; and whether an
+        interrupt left some of the draws NaN.
 
     Raises
     ------
@@ -76,7 +77,7 @@ def sample_chains(
     with bar("Sampling", total, shown=shown) as counted, ThreadPoolExecutor(settings.cores) as pool:
         run = partial(_chain, regression, size.tune, sweeps, counted.tick, stop)
         try:
-            # Alone, a chain needs no thread, and refits run in threads already.
+            # On one core chains need no threads, and refits run in threads already.
             list((map if settings.cores == 1 else pool.map)(run, streams, map(Draws, *draws)))
         except KeyboardInterrupt:
             interrupted = True
@@ -86,6 +87,7 @@ def sample_chains(
 
 
 def _labelled(regression: Regression, draws: Draws) -> tuple[xr.Dataset, xr.Dataset]:
+    """Label the draws: the posterior, and the sampler's statistics."""
     dims = ("chain", "draw")
     sample = {dim: np.arange(size) for dim, size in zip(dims, draws.densities.shape, strict=True)}
     noise = {
@@ -108,7 +110,7 @@ def _chain(
     rng: np.random.Generator,
     stored: Draws,
 ) -> None:
-    """Run one chain and write its draws where they belong."""
+    """Run one chain and write its draws into ``stored``."""
     state = start(regression, rng)
     unused = Draws.empty(stored.weights.shape[1], STRIDE)
     for targets, total, each in ((unused, tune, 1), (stored, len(stored.weights), sweeps)):
@@ -123,15 +125,17 @@ def _chain(
 
 
 def _require_finite(densities: np.ndarray, *, begun: bool) -> None:
+    """Refuse log densities that are not finite: S001 at the start of a chain, S002 later."""
     if np.isfinite(densities).all():
         return
     if begun:
         raise SamplingFailed(
             "S002",
-            "the sampler broke down: a posterior density is not finite. Please report it, with the panel and the model.",
+            "the sampler broke down: a posterior density is not finite. Please report it, with the "
+            "panel and the model.",
         )
     raise SamplingFailed(
         "S001",
-        "the sampler could not start: the posterior density near a point drawn from the prior is not finite.\n"
-        "  Are the outcomes extreme? See them with panel.outcomes.",
+        "the sampler could not start: the posterior density near a point drawn from the prior is "
+        "not finite.\n  Are the outcomes extreme? See them with panel.outcomes.",
     )

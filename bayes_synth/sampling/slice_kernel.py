@@ -1,15 +1,17 @@
-"""Posterior draws without gradients: weight is moved between pairs of donors, exactly, by slice sampling.
+"""Draw weights without gradients: move weight between pairs of donors, exactly, by slice sampling.
 
-For models that are a normal regression on the simplex in coordinates where the noise is uncorrelated. Given the noise's
-scales the weights of two donors, with all others fixed, have a density on a line: a beta prior times a normal
-likelihood. It is sampled in the prior's own quantiles, where a sparse prior is nearly flat, so that any donor can take
-over from any other in one step, and nothing is to be tuned.
+This serves models that are a normal regression on the simplex in coordinates where the noise is
+uncorrelated. Given the noise's sds, the weights of two donors, with all others fixed, have a
+density on a line: a beta prior times a normal likelihood. It is sampled in the prior's own
+quantiles, where a sparse prior is nearly flat, so any donor can take over from any other in one
+step, and nothing has to be tuned. ``docs/derivations.md`` derives the formulas.
 
-Compiled by numba, once per machine; everything is in units of the panel's scale.
+Numba compiles the code, once per machine. All numbers are in typical steps.
 
 References
 ----------
-Neal (2003), Annals of Statistics 31(3), section 4, for slices: stepping out, and shrinkage to the current point.
+Neal (2003), Annals of Statistics 31(3), section 4: stepping out, and shrinkage to the current
+point.
 """
 
 from collections.abc import Callable
@@ -25,19 +27,19 @@ __all__ = ["State", "advance", "start", "sweeps_per_draw"]
 
 HALF = np.log(0.5)
 BLOCK = 32
-"""Weights are summed in blocks of so many, to draw a donor by its weight without reading them all."""
+"""Donors per block of summed weights: a donor is drawn by weight without reading all of them."""
 NEGLIGIBLE = 1e-15
-"""Weight that no likelihood can see in double precision."""
+"""A weight up to this size changes no likelihood in double precision."""
 MOST = 200
-"""Shrinkings of a slice, each by half on average, before rounding is to blame and the point stays."""
+"""Most shrink steps per slice; beyond this rounding is the cause and the current point is kept."""
 TINY = 1e-300
-"""Instead of a quantile of exactly zero; weights below it are known by their logarithms only."""
+"""Stands for a quantile of exactly zero; smaller weights are kept by their logarithms only."""
 WIDTHS = np.array([1.0, 1.5])
-"""First widths of the slices of log s and log q; wrong ones cost time only."""
+"""First widths of the slices of log s and log q; they change the cost, never the draws' law."""
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Numba's compiler; where no folder can be written to keep the code, each process compiles for itself."""
+    """Compile by numba; without a folder to cache the code in, each process compiles for itself."""
 
     def decorated(function: Callable[..., Any]) -> Any:
         try:
@@ -49,48 +51,68 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 class State(NamedTuple):
-    """Where a chain is: logs of the weights, which may underflow, the weights, and logs of ``s`` and ``q``."""
+    """Where a chain is.
+
+    ``log_weights`` and ``weights`` have shape ``(donor,)``; the logs stay finite where a weight
+    underflows to zero. ``log_sds``, ``(2,)``, are the logs of ``s`` and ``q``.
+    """
 
     log_weights: np.ndarray
     weights: np.ndarray
-    log_scales: np.ndarray
+    log_sds: np.ndarray
+
+
+class Sweep(NamedTuple):
+    """What the moves of weight read and keep up to date while the noise's sds stay as they are.
+
+    ``donors``, ``(donor, pre + 2)``, and ``residual``, ``(pre + 2,)``, are whitened, see
+    :func:`_whiten`; ``sums`` are the sums of the weights by blocks of :data:`BLOCK` donors.
+    """
+
+    donors: np.ndarray
+    residual: np.ndarray
+    sums: np.ndarray
 
 
 def sweeps_per_draw(donors: int) -> int:
-    """Sweeps between two stored draws: more donors mix more slowly."""
+    """Return the number of sweeps per stored draw: more donors mix more slowly."""
     return min(8, 1 + donors // 40)
 
 
 def start(regression: Regression, rng: np.random.Generator) -> State:
-    """A point drawn from the prior."""
+    """Draw a starting point from the prior."""
     concentration = regression.concentration
     logs = (
         np.log(rng.gamma(concentration + 1))
         - rng.exponential(size=len(concentration)) / concentration
     )
     logs -= np.logaddexp.reduce(logs)
-    scales = regression.prior_sd * np.abs(rng.standard_normal(2))
-    return State(logs, np.exp(logs), np.log(np.maximum(scales, FLOOR)))
+    sds = regression.prior_sd * np.abs(rng.standard_normal(2))
+    return State(logs, np.exp(logs), np.log(np.maximum(sds, FLOOR)))
 
 
 @compiled()
-def advance(regression, state, sweeps, rng, weights, scales, densities):  # type: ignore[no-untyped-def]
-    """As many draws as ``weights`` has rows, each after some sweeps; the state ends at the last.
+def advance(  # type: ignore[no-untyped-def]
+    regression, state, sweeps, rng, weights, sds, densities
+):
+    """Make as many draws as ``weights`` has rows; the state ends at the last of them.
 
     Parameters
     ----------
     regression, state
         The model, and where the chain is; the state is changed.
     sweeps
-        Sweeps per draw: the scales given the weights, then moves of weight given the scales. With none the state stays.
+        Sweeps per draw: first the sds given the weights, then moves of weight given the sds. With
+        none the state stays where it is.
     rng
         A :class:`numpy.random.Generator`.
-    weights, scales, densities
+    weights, sds, densities
         Filled with the draws, shapes ``(draws, donor)``, ``(draws, 2)`` and ``(draws,)``.
     """
     donors, periods = regression.donors.shape
     whitened, residual = np.empty((donors, periods + 2)), np.empty((1, periods))
     white, sums = np.empty((1, periods + 2)), np.empty((donors + BLOCK - 1) // BLOCK)
+    sweep = Sweep(whitened, white[0], sums)
     for draw in range(weights.shape[0]):
         for _ in range(sweeps):
             _normalise(state)
@@ -98,30 +120,30 @@ def advance(regression, state, sweeps, rng, weights, scales, densities):  # type
             for _ in range(2):
                 for which in range(2):
                     if regression.prior_sd[which] > 0:
-                        _move_scale(which, regression, state, residual[0], rng)
-            _whiten(regression.donors, regression.noise, state.log_scales, whitened)
-            _whiten(residual, regression.noise, state.log_scales, white)
-            _move_weights(regression, state, whitened, white[0], sums, rng)
+                        _move_sd(which, regression, state, residual[0], rng)
+            _whiten(regression.donors, regression.noise, state.log_sds, whitened)
+            _whiten(residual, regression.noise, state.log_sds, white)
+            _move_weights(regression, state, sweep, rng)
         for j in range(donors):
             weights[draw, j] = state.weights[j]
         for which in range(2):
-            scales[draw, which] = np.exp(state.log_scales[which])
+            sds[draw, which] = np.exp(state.log_sds[which])
         densities[draw] = _log_posterior(regression, state, residual[0])
 
 
 @compiled()
 def _log_posterior(regression, state, residual):  # type: ignore[no-untyped-def]
-    """Log density of weights, ``log s`` and ``log q``, up to a constant."""
+    """Return the log density of the weights, ``log s`` and ``log q``, up to a constant."""
     _residual(regression, state, residual)
     prior = 0.0
     for j in range(state.weights.size):
         prior += (regression.concentration[j] - 1) * state.log_weights[j]
-    return prior + _log_density(regression, state.log_scales, residual)
+    return prior + _log_density(regression, state.log_sds, residual)
 
 
 @compiled()
 def _normalise(state):  # type: ignore[no-untyped-def]
-    """Moves keep the sum of the weights up to rounding; start every sweep at exactly one."""
+    """Make the weights sum to one again: moves keep their sum up to rounding only."""
     total = np.log(_total(state.weights, 0, state.weights.size))
     for j in range(state.weights.size):
         state.log_weights[j] -= total
@@ -130,6 +152,7 @@ def _normalise(state):  # type: ignore[no-untyped-def]
 
 @compiled()
 def _residual(regression, state, residual):  # type: ignore[no-untyped-def]
+    """Write the rotated outcome minus ``donors @ weights`` into ``residual``."""
     for k in range(residual.size):
         residual[k] = regression.outcome[k]
     for j in range(state.weights.size):
@@ -139,9 +162,14 @@ def _residual(regression, state, residual):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _log_density(regression, log_scales, residual):  # type: ignore[no-untyped-def]
-    """Log likelihood with level and slope integrated out, plus the log prior of the scales' logs."""
-    noise, s, q = regression.noise, np.exp(log_scales[0]), np.exp(log_scales[1])
+def _log_density(regression, log_sds, residual):  # type: ignore[no-untyped-def]
+    """Return the log likelihood plus the log prior of ``log s`` and ``log q``, up to a constant.
+
+    Level and slope are integrated out by their 2x2 information matrix ``[[aa, ab], [ab, bb]]``. A
+    running product of variances saves a logarithm per coordinate. ``docs/derivations.md``,
+    section 1.
+    """
+    noise, s, q = regression.noise, np.exp(log_sds[0]), np.exp(log_sds[1])
     aa, ab, bb = noise.precisions[0], 0.0, noise.precisions[1]
     squares, a, b, logs, product = 0.0, 0.0, 0.0, 0.0, 1.0
     for k in range(residual.size):
@@ -162,17 +190,15 @@ def _log_density(regression, log_scales, residual):  # type: ignore[no-untyped-d
     value = -0.5 * (squares + logs + np.log(product) + np.log(information))
     for which in range(2):
         if regression.prior_sd[which] > 0:
-            value += (
-                log_scales[which]
-                - 0.5 * (np.exp(log_scales[which]) / regression.prior_sd[which]) ** 2
-            )
+            relative = np.exp(log_sds[which]) / regression.prior_sd[which]
+            value += log_sds[which] - 0.5 * relative**2
     return value
 
 
 @compiled()
-def _move_scale(which, regression, state, residual, rng):  # type: ignore[no-untyped-def]
-    """A slice of ``log s`` or ``log q``."""
-    logs, width = state.log_scales, WIDTHS[which]
+def _move_sd(which, regression, state, residual, rng):  # type: ignore[no-untyped-def]
+    """Move ``log s`` (``which`` is 0) or ``log q`` (1) by slice sampling, stepping out first."""
+    logs, width = state.log_sds, WIDTHS[which]
     here = logs[which]
     height = _log_density(regression, logs, residual) - rng.standard_exponential()
     left = here - width * rng.random()
@@ -197,12 +223,13 @@ def _move_scale(which, regression, state, residual, rng):  # type: ignore[no-unt
 
 
 @compiled()
-def _whiten(rows, noise, log_scales, out):  # type: ignore[no-untyped-def]
-    """Rows of length ``periods + 2`` whose inner products are those of ``rows`` under the noise's precision.
+def _whiten(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
+    """Fill ``out`` with rows whose inner products are those of ``rows`` weighted by the precision.
 
-    What level and slope explain is taken out; their own prior's share stands in the last two places.
+    Level and slope are projected out; the last two columns of ``out``, ``(row, pre + 2)``, hold the
+    terms of their priors. ``docs/derivations.md``, section 1.
     """
-    periods, s, q = rows.shape[1], np.exp(log_scales[0]), np.exp(log_scales[1])
+    periods, s, q = rows.shape[1], np.exp(log_sds[0]), np.exp(log_sds[1])
     root, first, second = np.empty(periods), np.empty(periods), np.empty(periods)
     for k in range(periods):
         root[k] = 1 / np.sqrt(s * s + FLOOR * FLOOR + q * q * noise.walk[k])
@@ -227,6 +254,7 @@ def _whiten(rows, noise, log_scales, out):  # type: ignore[no-untyped-def]
 
 @compiled()
 def _total(values, first, end):  # type: ignore[no-untyped-def]
+    """Return the sum of ``values[first:end]``, added from the left."""
     total = 0.0
     for k in range(first, end):
         total += values[k]
@@ -235,6 +263,7 @@ def _total(values, first, end):  # type: ignore[no-untyped-def]
 
 @compiled(fastmath={"reassoc", "contract"})
 def _inner(x, y):  # type: ignore[no-untyped-def]
+    """Return the inner product of two rows."""
     total = 0.0
     for k in range(x.size):
         total += x[k] * y[k]
@@ -243,7 +272,7 @@ def _inner(x, y):  # type: ignore[no-untyped-def]
 
 @compiled(fastmath={"reassoc", "contract"})
 def _along(x, y, residual):  # type: ignore[no-untyped-def]
-    """Curvature and slope of the log likelihood when weight moves from ``y`` to ``x``."""
+    """Return curvature and slope of the log likelihood when weight moves from ``y`` to ``x``."""
     curvature, slope = 0.0, 0.0
     for k in range(residual.size):
         apart = x[k] - y[k]
@@ -253,15 +282,18 @@ def _along(x, y, residual):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _move_weights(regression, state, whitened, residual, sums, rng):  # type: ignore[no-untyped-def]
-    """A sweep: pairs of donors in use, pairs with one in use, and pairs of any two.
+def _move_weights(regression, state, sweep, rng):  # type: ignore[no-untyped-def]
+    """Move weight within pairs: of donors in use, of one in use and any other, and of any two.
 
-    When one donor is drawn by its weight and the other blindly, a pair's probability depends on its whole weight, which
-    a move leaves as it is. With two drawn by weight it is the product, which does change: hence the correction.
+    When one donor is drawn by its weight and the other blindly, the probability of a pair depends
+    on its whole weight, which a move leaves as it is. With both drawn by weight it is the product
+    of their weights, which a move changes: hence the correction in :func:`_move_pair`.
+    ``docs/derivations.md``, section 3.
     """
     donors = state.weights.size
     if donors == 1:
         return
+    sums = sweep.sums
     for b in range(sums.size):
         sums[b] = _total(state.weights, b * BLOCK, min((b + 1) * BLOCK, donors))
     both, one, any_two = max(10, donors // 4), 3 * donors, max(1, donors // 8)
@@ -272,12 +304,12 @@ def _move_weights(regression, state, whitened, residual, sums, rng):  # type: ig
             j = _by_weight(state.weights, sums, rng)
             if i == j:
                 continue
-        _move_pair(i, j, n < both, regression.concentration, state, whitened, residual, sums, rng)
+        _move_pair(i, j, n < both, regression.concentration, state, sweep, rng)
 
 
 @compiled()
 def _by_weight(weights, sums, rng):  # type: ignore[no-untyped-def]
-    """A donor with probability equal to its weight."""
+    """Draw a donor with probability equal to its weight."""
     rest, b = rng.random() * _total(sums, 0, sums.size), 0
     while rest > sums[b] and b < sums.size - 1:
         rest -= sums[b]
@@ -290,8 +322,9 @@ def _by_weight(weights, sums, rng):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _move_pair(i, j, by_weight, concentration, state, whitened, residual, sums, rng):  # type: ignore[no-untyped-def]
-    """Two donors share their weight anew."""
+def _move_pair(i, j, by_weight, concentration, state, sweep, rng):  # type: ignore[no-untyped-def]
+    """Draw how two donors share their weight; ``by_weight`` says whether both were drawn by it."""
+    whitened, residual, sums = sweep.donors, sweep.residual, sweep.sums
     logs, weights, mass = state.log_weights, state.weights, state.weights[i] + state.weights[j]
     log_mass = np.log(mass) if mass > TINY else np.logaddexp(logs[i], logs[j])
     curvature, slope = 0.0, 0.0
@@ -315,14 +348,15 @@ def _move_pair(i, j, by_weight, concentration, state, whitened, residual, sums, 
 
 @compiled()
 def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
-    """A slice of the share ``u`` of the first of two donors; logs of ``u`` and of ``1 - u``, from ``old``.
+    """Draw the share ``u`` of the first of two donors by a slice that starts at ``old``.
 
-    The coordinate is ``(2u)^p / 2`` below one half and ``1 - (2(1-u))^q / 2`` above, with ``p`` and ``q`` the concentrations
-    ``a`` and ``b``, but at most 1: in it a sparse prior is nearly flat, its density staying within a factor of two to the
-    power ``1 - a``.
+    Both ``old`` and the answer are the logs of ``u`` and of ``1 - u``; ``a`` and ``b`` are the
+    concentrations. The slice is taken in a coordinate close to the prior's quantile, where the
+    density of a sparse prior stays within a factor of two to the power ``1 - a``.
+    ``docs/derivations.md``, section 2.
     """
     (log_u, log_rest), p, q = old, min(a, 1.0), min(b, 1.0)
-    below, above, before, left, right = _constant(p), _constant(q), np.exp(log_u), 0.0, 1.0
+    below, above, before, left, right = _log_jacobian(p), _log_jacobian(q), np.exp(log_u), 0.0, 1.0
     if log_u < log_rest:
         here, height = (
             0.5 * np.exp(p * (log_u - HALF)),
@@ -357,6 +391,6 @@ def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _constant(power):  # type: ignore[no-untyped-def]
-    """Log of ``u^(p-1)`` over the slope of the coordinate of power ``p`` there, ``2^(1-p) / p``."""
+def _log_jacobian(power):  # type: ignore[no-untyped-def]
+    """Return the log of ``u^(p-1)`` over the slope of ``(2u)^p / 2``: of ``2^(1-p) / p``."""
     return -(1 - power) * HALF - np.log(power)

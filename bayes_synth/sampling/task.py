@@ -1,4 +1,4 @@
-"""What a sampler is given, what it gives back, and what its crashes are called."""
+"""What a sampler is given and returns, and the errors that its crashes become."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -15,8 +15,11 @@ from bayes_synth.sampling.settings import Settings
 __all__ = ["AbstractTask", "Sampled", "crashes_named"]
 
 CRASHES = (RuntimeError, EOFError, ConnectionError)
-"""What a failing sampler or its worker process raises, besides PyMC's own type and a panic in nutpie's Rust, whose type
-is a BaseException that cannot be imported."""
+"""Exceptions of a failing sampler or of its worker process.
+
+Two more are known by name: PyMC's own, and a panic in nutpie's Rust, whose type is a BaseException
+that cannot be imported.
+"""
 
 
 class AbstractTask(ABC):
@@ -34,24 +37,24 @@ class AbstractTask(ABC):
     @property
     @abstractmethod
     def names(self) -> Sequence[str]:
-        """The variables worth storing."""
+        """The variables to store."""
 
     @property
     @abstractmethod
     def structure(self) -> Hashable:
-        """Everything that decides the compiled code; equal structures differ in :attr:`arrays` only."""
+        """What decides the compiled code; tasks of one structure differ in :attr:`arrays` only."""
 
     @property
     @abstractmethod
     def regression(self) -> Regression | None:
-        """The same model in the form that the slice sampler takes; None when it has no such form."""
+        """The model in the form that the slice sampler takes; None when it has no such form."""
 
 
 class Sampled(NamedTuple):
-    """What a sampler left.
+    """The draws of a sampler and its statistics, both with dims ``(chain, draw)``, and its cost.
 
-    ``posterior`` and ``sample_stats`` have dims ``(chain, draw)``; ``partial`` says in words what is left of an
-    interrupted run, ``sampler`` which one it was.
+    ``partial`` says in words how much an interrupted run has left, and is empty otherwise;
+    ``sampler`` names the sampler.
     """
 
     posterior: xr.Dataset
@@ -75,19 +78,22 @@ def crashes_named(settings: Settings) -> Iterator[None]:
             "ParallelSamplingError",
         ):
             raise
-        raise _named(error, settings) from error
+        raise _as_sampling_failed(error, settings) from error
 
 
-def _named(error: BaseException, settings: Settings) -> SamplingFailed:
+def _as_sampling_failed(error: BaseException, settings: Settings) -> SamplingFailed:
+    """Turn a crash into an error with a code: S001 for a refused start, S002 for the rest."""
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
     if "initialization points failed" in first or "Initial evaluation" in first:
         return SamplingFailed(
             "S001",
-            f"the sampler could not start: {error}\n  Are the outcomes extreme? See them with panel.outcomes.",
+            f"the sampler could not start: {error}\n"
+            "  Are the outcomes extreme? See them with panel.outcomes.",
         )
     return SamplingFailed(
         "S002",
-        f"the sampler crashed ({type(error).__name__}: {first}). To see it again, with the model and the panel of "
-        f"this fit:\n  {settings.call}\n  If it crashes again, please report this line. A different random_seed or "
-        "sampler may avoid it.",
+        f"the sampler crashed ({type(error).__name__}: {first}). To see it again, with the model "
+        f"and the panel of this fit:\n  {settings.call}\n"
+        "  If it crashes again, please report this line. A different random_seed or sampler may "
+        "avoid it.",
     )

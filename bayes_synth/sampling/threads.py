@@ -1,4 +1,4 @@
-"""BLAS in one thread while anything is fitted: answers must not depend on how many it has."""
+"""Hold BLAS to one thread while anything is fitted: answers must not depend on its threads."""
 
 import threading
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ __all__ = ["single_threaded"]
 
 
 class _SingleThread:
-    """Counts who needs it: the first sets the limit, the last lifts it.
+    """A counter of those who need the limit: the first sets it, the last lifts it.
 
-    Each limit of threadpoolctl restores what it found, so of two that overlap in threads the first to end would lift the
-    other's.
+    Each limit of threadpoolctl restores the number that it found, so of two that overlap in threads
+    the first to end would lift the other's.
     """
 
     def __init__(self) -> None:
@@ -37,4 +37,4 @@ class _SingleThread:
 
 
 single_threaded = _SingleThread()
-"""``with single_threaded():``, in as many threads and as deep as one likes."""
+"""Use it as ``with single_threaded():``, nested and in any number of threads."""

@@ -1,4 +1,4 @@
-"""The donors' verdict on the forecast error: kappa's posterior, the spread, and what it must not depend on."""
+"""What the donors say of the forecast error: kappa, inflation, and what it must not depend on."""
 
 import numpy as np
 import pandas as pd
@@ -8,12 +8,15 @@ from scipy import integrate, stats
 
 import bayes_synth as bs
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import PriorError
-from bayes_synth.fitting.placebos import RAW, Answer, placebos
-from bayes_synth.model.calibration import COLUMNS, Calibration, spread
-from bayes_synth.model.inputs import robust_scale
+from bayes_synth.errors import OptionError, PriorError
+from bayes_synth.fitting.placebos import RAW, Answer, placebo_answer, placebos
+from bayes_synth.fitting.refit import Refit
+from bayes_synth.model.calibration import COLUMNS, Calibration, inflated
+from bayes_synth.model.inputs import typical_step
+from bayes_synth.model.problem import Problem
 from bayes_synth.results.calibrated import Calibrated, Placebos
-from bayes_synth.sampling.settings import Settings
+from bayes_synth.sampling.settings import Settings, Size
+from bayes_synth.sampling.task import Sampled
 from bayes_synth.testing import fake_panel
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayes_synth.errors.ConvergenceWarning")
@@ -90,31 +93,34 @@ def test_one_contaminated_donor_moves_the_robust_kappa_less():
     assert growth(4.0) - 1 < 0.1 * (growth(np.inf) - 1)
 
 
-def path(seed: int = 0) -> xr.DataArray:
-    values = 10 + np.random.default_rng(seed).standard_normal((4, 500, 3)).cumsum(-1)
-    coords = {"chain": range(4), "draw": range(500), "time": [5, 6, 7]}
-    return xr.DataArray(values, dims=("chain", "draw", "time"), coords=coords)
+def path(seed: int = 0) -> np.ndarray:
+    return 10 + np.random.default_rng(seed).standard_normal((4, 500, 3)).cumsum(-1)
 
 
-def constant(value: float) -> xr.DataArray:
-    return path().isel(time=0, drop=True) * 0 + value
+def constant(value: float) -> np.ndarray:
+    return np.full((4, 500), value)
 
 
 def test_kappa_and_lambda_of_one_change_nothing():
-    xr.testing.assert_allclose(spread(path(), constant(1), constant(1)), path(), rtol=1e-14)
+    np.testing.assert_allclose(inflated(path(), constant(1), constant(1)), path(), rtol=1e-14)
 
 
-def test_the_spread_grows_with_kappa_and_keeps_the_mean():
-    wide = spread(path(), constant(3), constant(4))
-    xr.testing.assert_allclose(wide.mean(("chain", "draw")), path().mean(("chain", "draw")))
-    xr.testing.assert_allclose(wide.std(("chain", "draw")), 1.5 * path().std(("chain", "draw")))
+def test_the_inflation_grows_with_kappa_and_keeps_the_mean():
+    wide = inflated(path(), constant(3), constant(4))
+    np.testing.assert_allclose(wide.mean((0, 1)), path().mean((0, 1)))
+    np.testing.assert_allclose(wide.std((0, 1)), 1.5 * path().std((0, 1)))
 
 
-def test_a_calibrated_fit_is_the_uncalibrated_one_spread(base):
-    raw = base.idata["predictions_uncalibrated"]["counterfactual"]
+def test_a_calibrated_fit_is_the_uncalibrated_one_inflated(base):
+    dims = ("chain", "draw", "time")
+    raw, calibrated = (
+        base.idata[group]["counterfactual"].transpose(*dims).to_numpy()
+        for group in ("predictions_uncalibrated", "predictions")
+    )
     group = base.idata["calibration"]
-    expected = spread(raw, group.attrs["pooling"] * group["kappa"], group["lambda"])
-    xr.testing.assert_allclose(base.idata["predictions"]["counterfactual"], expected)
+    kappa, lam = (group[name].transpose(*dims[:2]).to_numpy() for name in ("kappa", "lambda"))
+    expected = inflated(raw, group.attrs["pooling"] * kappa, lam)
+    np.testing.assert_allclose(calibrated, expected)
 
 
 def test_without_calibration_the_draws_are_the_uncalibrated_ones_bitwise(base):
@@ -162,11 +168,11 @@ def test_a_donors_miss_is_its_realised_gap_minus_its_prediction(base):
     assert row["error"] == pytest.approx(float(effect.mean()), abs=0.5 * float(effect.std()))
     assert row["sd"] == pytest.approx(float(effect.std()), rel=0.5)
     pre = fit.panel.treated_outcome.sel(time=fit.panel.pre.to_numpy()).to_numpy()
-    assert row["scale"] == robust_scale(pre)
+    assert row["step"] == typical_step(pre)
 
 
-TABLE = pd.DataFrame({"error": [1.0, -2.0, 3.0], "sd": [1.0, 2.0, 8.0], "scale": [1.0, 1.0, 2.0]})
-"""Predictive sd over scale: 1, 2, 4; the typical one is 2."""
+TABLE = pd.DataFrame({"error": [1.0, -2.0, 3.0], "sd": [1.0, 2.0, 8.0], "step": [1.0, 1.0, 2.0]})
+"""Predictive sd over typical step: 1, 2, 4; the typical ratio is 2."""
 
 
 def test_pooling_is_a_geometric_mean_of_the_own_and_the_typical_sd():
@@ -182,12 +188,12 @@ def test_a_z_score_is_the_error_over_the_pooled_sd():
     )
 
 
-def test_the_treated_units_spread_is_pooled_as_the_donors_are(base):
+def test_the_treated_units_inflation_is_pooled_as_the_donors_are(base):
     """Its pooled over its own sd, from the public table alone."""
     table, raw = base.calibration.table, base.idata["predictions_uncalibrated"]["counterfactual"]
     own = float(raw.mean("time").std(ddof=1))
-    scale = robust_scale(base.panel.treated_outcome.sel(time=base.panel.pre.to_numpy()).to_numpy())
-    expected = np.sqrt(own * scale * np.exp(np.log(table["sd"] / table["scale"]).median())) / own
+    step = typical_step(base.panel.treated_outcome.sel(time=base.panel.pre.to_numpy()).to_numpy())
+    expected = np.sqrt(own * step * np.exp(np.log(table["sd"] / table["step"]).median())) / own
     assert base.calibration.pooling == pytest.approx(expected)
 
 
@@ -218,67 +224,63 @@ def answered(*numbers) -> Answer:
     return Answer(dict(zip(RAW, numbers, strict=True)), np.zeros(28))
 
 
-def rows(monkeypatch, panel: Panel, plan: Calibration, *, row=None) -> Placebos:
+def rows(panel: Panel, plan: Calibration, refit=None) -> Placebos:
     """Placebos without sampling."""
     settled = answered(1.0, 1.0, 1.0, 0, True)
-    monkeypatch.setattr("bayes_synth.placebos._row", row or (lambda *_, **__: settled))
-    settings = Settings.checked(
-        draws=10,
-        tune=1,
-        chains=1,
-        target_accept=0.9,
-        sampler="nutpie",
-        cores=1,
-        random_seed=1,
-        progressbar=False,
-    )
-    return placebos(MODEL, panel, plan, settings)
+    settings = Settings.checked(Size(10, 1, 1, 0.9), sampler="nutpie", cores=1, random_seed=1)
+    return placebos(Problem.of(MODEL, panel), plan, settings, refit or (lambda *_: settled))
 
 
-def test_excluded_donors_are_not_refitted(monkeypatch):
-    found = rows(monkeypatch, fake_panel(), Calibration(exclude="donor_02"))
-    assert "donor_02" not in found.table.index
-    assert len(found.table) == 5
+def test_excluded_donors_are_not_refitted():
+    answers = rows(fake_panel(), Calibration(exclude="donor_02"))
+    assert "donor_02" not in answers.table.index
+    assert len(answers.table) == 5
 
 
-def test_an_unknown_donor_cannot_be_excluded(monkeypatch):
-    with pytest.raises(PriorError, match=r"\[O006\] exclude names nowhere, no donor of this panel"):
-        rows(monkeypatch, fake_panel(), Calibration(exclude=("nowhere",)))
+def test_an_unknown_donor_cannot_be_excluded():
+    words = r"\[O006\] exclude must name donors of this panel \(.*\), got nowhere"
+    with pytest.raises(PriorError, match=words):
+        rows(fake_panel(), Calibration(exclude=("nowhere",)))
 
 
-def test_at_most_so_many_donors_chosen_by_the_seed(monkeypatch):
-    first, second = (
-        rows(monkeypatch, fake_panel(donors=30), Calibration(most=10)).table for _ in range(2)
-    )
+def test_at_most_so_many_donors_chosen_by_the_seed():
+    first, second = (rows(fake_panel(donors=30), Calibration(most=10)).table for _ in range(2))
     assert len(first) == 10
     assert list(first.index) == list(second.index) == sorted(first.index)
 
 
-def test_means_of_treated_units_are_compared_with_means_of_donors(monkeypatch):
+def test_means_of_treated_units_are_compared_with_means_of_donors():
     table = fake_panel(donors=9).outcomes.to_pandas()
     panel = Panel.from_wide(table, treated=["treated", "donor_00"], start=2020)
-    names = list(rows(monkeypatch, panel, PLAN).table.index)
+    names = list(rows(panel, PLAN).table.index)
     assert len(names) == 4
     assert all(len(name.split(" + ")) == 2 for name in names)
     assert len(set(" + ".join(names).split(" + "))) == 8
 
 
-def test_a_donor_that_cannot_be_treated_is_named(monkeypatch):
+def test_a_donor_that_cannot_be_treated_is_named():
     table = fake_panel().outcomes.to_pandas().assign(flat=7.0)
-    found = rows(monkeypatch, Panel.from_wide(table, treated="treated", start=2020), PLAN)
-    assert found.skipped == ("flat (V004)",)
-    assert len(found.table) == 6
+    answers = rows(Panel.from_wide(table, treated="treated", start=2020), PLAN)
+    assert answers.skipped == ("flat (V004)",)
+    assert len(answers.table) == 6
 
 
 def test_an_unsettled_refit_is_run_again_three_times_as_long(monkeypatch):
-    asked = []
+    sizes = []
 
-    def row(*_, times):
-        asked.append(times)
-        return answered(1.0, 1.0, 1.0, 0, times == 3)
+    def refitted(problem, settings):
+        """Chains that drift unless they are long."""
+        sizes.append((settings.size.draws, settings.size.tune))
+        shape = settings.size.chains, settings.size.draws
+        path = np.random.default_rng(1).standard_normal((*shape, 8))
+        path += (shape[1] == PLAN.draws) * np.linspace(0, 50, shape[1])[:, None]
+        stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros(shape, dtype=bool))})
+        sampled = Sampled(xr.Dataset(), stats, 0.0, 0.0)
+        return Refit(problem, sampled, path, np.zeros(len(problem.treated)))
 
-    assert rows(monkeypatch, fake_panel(donors=2), PLAN, row=row).table["ok"].all()
-    assert asked == [1, 3, 1, 3]
+    monkeypatch.setattr("bayes_synth.fitting.refit.refitted", refitted)
+    assert rows(fake_panel(donors=2), PLAN, placebo_answer).table["ok"].all()
+    assert sizes == 2 * [(60, 100), (180, 300)]
 
 
 def test_one_donor_cannot_calibrate():
@@ -288,31 +290,49 @@ def test_one_donor_cannot_calibrate():
 
 
 @pytest.mark.parametrize(
-    ("options", "text"),
+    ("options", "error", "text"),
     [
-        ({"kappa_sd": 0.0}, r"\[O007\] kappa_sd=0.0 must be a positive number"),
-        ({"pooling": 1.5}, r"\[O007\] pooling=1.5 must lie between 0 and 1"),
-        ({"target_accept": 1.0}, r"\[O010\] target_accept=1.0 must lie between 0 and 1"),
-        ({"degrees_of_freedom": -1}, r"\[O007\] degrees_of_freedom=-1 must be positive"),
-        ({"draws": 10}, r"\[O010\] draws=10 must be a whole number of at least 50"),
-        ({"most": True}, r"\[O010\] most=True"),
+        ({"kappa_sd": 0.0}, PriorError, r"\[O007\] kappa_sd must be positive and finite, got 0.0"),
+        ({"pooling": 1.5}, PriorError, r"\[O007\] pooling must lie between 0 and 1, got 1.5"),
+        (
+            {"target_accept": 1.0},
+            OptionError,
+            r"\[O010\] target_accept must lie between 0 and 1, got 1.0",
+        ),
+        (
+            {"degrees_of_freedom": -1},
+            PriorError,
+            r"\[O007\] degrees_of_freedom must be positive, got -1",
+        ),
+        (
+            {"draws": 10},
+            OptionError,
+            r"\[O010\] draws must be a whole number of at least 50, got 10",
+        ),
+        (
+            {"most": True},
+            OptionError,
+            r"\[O010\] most must be a whole number of at least 1, got True",
+        ),
     ],
 )
-def test_plans_that_make_no_sense_are_refused(options, text):
-    with pytest.raises(PriorError, match=text):
+def test_plans_that_make_no_sense_are_refused(options, error, text):
+    with pytest.raises(error, match=text):
         Calibration(**options)
 
 
 def test_calibrate_takes_a_plan_or_a_boolean():
-    with pytest.raises(PriorError, match=r"\[O001\] calibrate='yes' must be True, False or"):
+    with pytest.raises(
+        OptionError, match=r"\[O001\] calibrate must be True, False or .*, got 'yes'"
+    ):
         bs.SyntheticControl(calibrate="yes")
 
 
 def test_notes_of_a_calibration():
     table = pd.DataFrame([[1.0, 1.0, 1.0, 1.0, 0, False]] * 9, columns=COLUMNS)
     kappa = xr.DataArray(np.full((1, 10), 1.4), dims=("chain", "draw"))
-    found = Calibrated(table, kappa, 0.8, excluded=("a",), skipped=("b (V004)",), prior_sd=1.0)
-    assert str(found) == (
+    answers = Calibrated(table, kappa, 0.8, excluded=("a",), skipped=("b (V004)",), prior_sd=1.0)
+    assert str(answers) == (
         "calibrated on 9 donors (kappa 1.4 [1.4, 1.4]; model's spread x 1.1); "
         "set aside: a; unusable: b (V004); 9 refits not settled"
     )
@@ -330,16 +350,16 @@ def test_a_concentration_per_donor_is_calibrated_too():
 
 
 @pytest.mark.parametrize("bad", [(np.nan, 1.0), (np.inf, 1.0), (1.0, 0.0)], ids=str)
-def test_a_refit_without_a_finite_forecast_is_named_and_left_out(monkeypatch, bad):
+def test_a_refit_without_a_finite_forecast_is_named_and_left_out(bad):
     values = iter([bad, *[(1.0, 1.0)] * 5])
 
     def row(*_, **__):
         return answered(*next(values), 1.0, 0, True)
 
-    found = rows(monkeypatch, fake_panel(), PLAN, row=row)
-    assert found.skipped == ("donor_00 (no finite forecast)",)
-    assert len(found.table) == 5
-    assert np.isfinite(found.table["z"]).all()
+    answers = rows(fake_panel(), PLAN, row)
+    assert answers.skipped == ("donor_00 (no finite forecast)",)
+    assert len(answers.table) == 5
+    assert np.isfinite(answers.table["z"]).all()
 
 
 def test_the_summary_says_what_the_intervals_rest_on(base):
@@ -348,10 +368,10 @@ def test_the_summary_says_what_the_intervals_rest_on(base):
 
 def test_averages_of_donors_are_called_so():
     table = pd.DataFrame([[1.0, 1.0, 1.0, 1.0, 0, True]] * 9, columns=COLUMNS, index=["a + b"] * 9)
-    found = Calibrated(
+    answers = Calibrated(
         table, xr.DataArray(np.full((1, 10), 1.5), dims=("chain", "draw")), 0.8, prior_sd=1.0
     )
-    assert found.short == "calibrated on 9 averages of 2 donors (kappa 1.5; model's spread x 1.2)"
+    assert answers.short == "calibrated on 9 averages of 2 donors (kappa 1.5; model's spread x 1.2)"
 
 
 def test_whole_number_labels_may_be_excluded():

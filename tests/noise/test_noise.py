@@ -3,65 +3,16 @@
 import numpy as np
 import pymc as pm
 import pytest
+from dense import NOISES, POINTS, WANDERING, covariance, dense_log_density, level_free, parameters
 from impulse import Impulse
 from scipy.linalg import block_diag
-from scipy.stats import multivariate_normal
 
 import bayes_synth as bs
 from bayes_synth.errors import PriorError
-from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
+from bayes_synth.noise import IID, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.base import FLOOR, AbstractNoise
 
-NOISES = {
-    "local level, free": LocalLevel(initial_level=np.inf),
-    "local level, proper": LocalLevel(initial_level=4.0),
-    "local linear trend, free": LocalLinearTrend(initial_level=np.inf),
-    "local linear trend, proper": LocalLinearTrend(drift=1.5, initial_level=4.0),
-    "iid, intercept": IID(),
-    "iid, no intercept": IID(intercept=False),
-    "AR(1), intercept": AR1(),
-    "AR(1), no intercept": AR1(intercept=False),
-}
-POINTS = [
-    {"s": 0.7, "q": 0.4, "rho": 0.6},
-    {"s": 0.0, "q": 1.3, "rho": -0.5},
-    {"s": 2.5, "q": 1e-6, "rho": 0.97},
-]
 PAST, AHEAD = 19, 7
-WANDERING = LocalLevel | LocalLinearTrend
-
-
-def parameters(noise: AbstractNoise, point: dict[str, float]) -> dict[str, np.ndarray]:
-    return {name: np.array([point[name]]) for name in noise.parameters}
-
-
-def covariance(noise: AbstractNoise, point: dict[str, float], periods: int) -> np.ndarray:
-    """Dense covariance of the noise without its level, for as many periods as one likes."""
-    t = np.arange(1, periods + 1)
-    variance = point["s"] ** 2 + FLOOR**2
-    if isinstance(noise, WANDERING):
-        drift = noise.drift if isinstance(noise, LocalLinearTrend) else 0.0
-        return (
-            variance * np.eye(periods)
-            + point["q"] ** 2 * np.minimum.outer(t, t)
-            + drift**2 * np.outer(t, t)
-        )
-    if isinstance(noise, AR1):
-        return variance / (1 - point["rho"] ** 2) * point["rho"] ** np.abs(np.subtract.outer(t, t))
-    return variance * np.eye(periods)
-
-
-def dense_log_density(noise: AbstractNoise, point: dict[str, float], residual: np.ndarray) -> float:
-    """The level integrated out of the dense normal."""
-    return level_free(noise, covariance(noise, point, len(residual)), residual)
-
-
-def level_free(noise: AbstractNoise, dense: np.ndarray, residual: np.ndarray) -> float:
-    """A proper level or none adds to the covariance; a free one leaves the density of the first differences."""
-    if np.isinf(noise.level_sd):
-        steps = np.diff(np.eye(len(residual)), axis=0)
-        return multivariate_normal.logpdf(steps @ residual, cov=steps @ dense @ steps.T)
-    return multivariate_normal.logpdf(residual, cov=dense + noise.level_sd**2)
 
 
 def graph_log_density(noise: AbstractNoise, residual: np.ndarray):
@@ -126,7 +77,7 @@ PARTS = {
 
 
 def joint(noise, point):
-    """Dense covariances of past, and of level, replicate and future, without the constant level that all share."""
+    """Dense covariances of the past, and of level, replicate and future, without the offset."""
     whole, white = covariance(noise, point, PAST + AHEAD), point["s"] ** 2 + FLOOR**2
     wanders = isinstance(noise, WANDERING)
     inherited = whole - white * np.eye(PAST + AHEAD) if wanders else whole
@@ -144,7 +95,7 @@ def joint(noise, point):
 
 
 def dense_continuation(noise, point, residual):
-    """Conditional mean and covariance, by generalised least squares when the level is free (Goldberger 1962)."""
+    """Conditional mean and covariance; with a free level by Goldberger (1962)."""
     known, cross, rest = joint(noise, point)
     ones = [np.ones((size, 1)) for size in (len(known), len(rest))]
     if np.isfinite(noise.level_sd):
@@ -293,7 +244,8 @@ def test_without_a_level_nothing_is_added(residuals):
 
 def test_a_number_where_a_prior_is_wanted_says_how_to_write_it():
     with pytest.raises(
-        PriorError, match=r"\[O006\] q=0.5 is no prior; write q=bs.priors.HalfNormal\(0.5\)"
+        PriorError,
+        match=r"\[O006\] q must be a prior, got 0.5; write q=bs.priors.HalfNormal\(0.5\)",
     ):
         LocalLevel(q=0.5)
 
@@ -307,13 +259,13 @@ def test_an_initial_level_without_spread_is_refused():
 def test_a_drift_that_is_no_positive_number_is_refused(drift):
     with pytest.raises(
         PriorError,
-        match=r"\[O007\] drift=.* must be a positive number; without a drift: bs.noise.LocalLevel",
+        match=r"\[O007\] drift must be a positive number, got .*; .* write bs.noise.LocalLevel",
     ):
         LocalLinearTrend(drift=drift)
 
 
 def test_a_trend_refuses_what_its_level_refuses():
-    with pytest.raises(PriorError, match=r"\[O006\] q=0.5 is no prior"):
+    with pytest.raises(PriorError, match=r"\[O006\] q must be a prior, got 0.5"):
         LocalLinearTrend(q=0.5)
 
 
@@ -345,6 +297,6 @@ def test_a_long_past_shows_the_slope_and_the_forecast_follows_it():
 def test_the_description_has_the_drift():
     text = (
         "local linear trend: an offset from the donors that wanders around a line, "
-        "its start ~ Normal(0, 4 x scale), drift ~ Normal(0, 0.1 x scale)"
+        "its start ~ Normal(0, 4 x typical step), drift ~ Normal(0, 0.1 x typical step)"
     )
     assert LocalLinearTrend(drift=0.1).describe() == text

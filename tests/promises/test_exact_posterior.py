@@ -1,4 +1,4 @@
-"""Sampled posteriors against quadrature over prior quantiles, with dense covariances written out here."""
+"""Sampled posteriors against quadrature over prior quantiles, with dense covariances."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -1,11 +1,13 @@
 """What users of other libraries ran into, as tests of this one; one function per recorded bug.
 
-Covered elsewhere: results that depend on the order of donors or rows (mlsynth 573, augsynth 55), another unit of
-measurement (CausalPy 887, 976), seeds (tfcausalimpact 90) and the caller's frame in ``test_invariance.py`` and
-``test_panel.py``; misspelled donors, a treated unit among the donors and a copy of it, repeated rows and gaps (CausalPy
-1.7 of the survey; synth_runner 9 and 15) in ``test_panel.py``, ``test_remarks.py`` and by the fuzzer; intervals that leave the
-noise out (CausalPy 294) in ``test_exact_posterior.py``; the treated unit outside its donors' range (CausalPy 255, 598) in
-``test_remarks.py``; saving (CausalPy 405) in ``test_io.py``; polars (CausalPy 1089) in ``test_panel.py``.
+Covered elsewhere: results that depend on the order of donors or rows (mlsynth 573, augsynth 55),
+another unit of measurement (CausalPy 887, 976), seeds (tfcausalimpact 90) and the caller's frame in
+``test_invariance.py`` and ``test_panel.py``; misspelled donors, a treated unit among the donors and
+a copy of it, repeated rows and missing outcomes (CausalPy 1.7 of the survey; synth_runner 9 and
+15) in ``test_panel.py``, ``test_remarks.py`` and by the fuzzer; intervals that leave the noise out
+(CausalPy 294) in ``test_exact_posterior.py``; the treated unit outside its donors' range (CausalPy
+255, 598) in ``test_remarks.py``; saving (CausalPy 405) in ``test_save.py``; polars (CausalPy 1089)
+in ``test_panel.py``.
 """
 
 import numpy as np
@@ -30,7 +32,7 @@ def read(frame: pd.DataFrame, start=2020, **options) -> Panel:
 
 
 def test_rows_in_the_order_of_the_file_give_the_same_cumulative_effect(fake: Fit):
-    """CausalPy 1018 and 1019: an unsorted index was accepted and cumulated in the order of the file."""
+    """CausalPy 1018 and 1019: an unsorted index was cumulated in the order of the file."""
     again = fake_fit(panel=read(table(fake.panel).iloc[::-1]))
     np.testing.assert_array_equal(again.effect("cumulative").draws, fake.effect("cumulative").draws)
 
@@ -53,7 +55,9 @@ def test_a_panel_without_pre_periods_is_refused_in_words(panel):
     "place", [("donor_03", 2005), ("donor_03", 2025), ("treated", 2005), ("treated", 2025)]
 )
 def test_a_gap_anywhere_is_named_with_its_unit(panel, place):
-    """CausalPy, bsts-causalimpact 13, SyntheticControlMethods 7: NaN was masked, counted as zero, or an internal error."""
+    """CausalPy, bsts-causalimpact 13, SyntheticControlMethods 7: NaN was masked, counted as zero,
+    or an internal error.
+    """
     frame = table(panel)
     frame.loc[place[1], place[0]] = np.nan
     with pytest.raises(
@@ -69,7 +73,7 @@ def test_one_treated_unit_may_be_given_as_text(panel):
 
 
 def test_a_model_can_be_used_twice(panel):
-    """CausalPy: the same model object twice ended in 'Duplicate and incompatible coordinate: obs_ind'."""
+    """CausalPy: the same model twice ended in 'Duplicate and incompatible coordinate: obs_ind'."""
     model = bs.SyntheticControl(calibrate=False)
     first, second = (model.build(which) for which in (panel, fake_panel(pre=12, donors=4)))
     assert first is not second
@@ -124,7 +128,7 @@ def test_the_start_counts_as_treated_once(panel):
 
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_interval_and_probability_cannot_contradict_each_other(sign):
-    """GeoLift 122 and 123: a positive lift with a negative interval, a p-value against its interval."""
+    """GeoLift 122 and 123: a positive lift with a negative interval, a p-value that denied it."""
     effect = fake_fit(panel=fake_panel(effect=3.0 * sign)).effect()
     lower, upper = effect.interval(0.9).to_numpy()
     assert lower < float(effect.draws.median()) < upper

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import bayes_synth as bs
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import DesignError
-from bayes_synth.results.effects import Effect, effect_draws
+from bayes_synth.results.effects import Effect
+from bayes_synth.results.estimands import effect_draws
 from bayes_synth.testing import fake_fit, fake_panel
 
 # Small random panels are odd in every way that test_remarks.py knows.
@@ -40,7 +41,7 @@ AWKWARD = [
 
 @st.composite
 def tables(draw) -> pd.DataFrame:
-    """Quarters of whole numbers, which 32 bits hold exactly: 2 to 6 units ``a``, ``b``, ... over 5 to 12 years."""
+    """Quarters of whole numbers, exact in 32 bits: units ``a``, ``b``, ... over 5 to 12 years."""
     units, years = draw(st.integers(2, 6)), draw(st.integers(5, 12))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     values = rng.integers(-4000, 4000, (years, units)) / 4

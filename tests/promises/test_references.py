@@ -1,4 +1,4 @@
-"""Ordinary fits against reference posteriors, which ``make_references.py`` sampled from models written anew."""
+"""Ordinary fits against reference posteriors, sampled from models written independently."""
 
 import json
 from dataclasses import replace
@@ -12,12 +12,12 @@ from make_references import CASES, FOLDER, METHODS, passes, statistics
 
 import bayes_synth as bs
 from bayes_synth.noise import LocalLevel
-from bayes_synth.sampling import sample as sampling
+from bayes_synth.sampling.nuts import CompiledModels
 
 LIMIT = 5.0
 """Combined Monte Carlo standard errors; about 470 statistics are compared."""
 LEAST = {"weight": 1e-4}
-"""A weight's quantile may be 1e-17, its error no less: differences below a hundredth of a per cent do not count."""
+"""Differences of weights below this do not count: a quantile may be 1e-17, and its error less."""
 
 
 @cache
@@ -43,7 +43,7 @@ def looked_at(fit: Any) -> xr.Dataset:
 
 
 def distances(name: str, draws: xr.Dataset) -> dict[tuple[str, str], float]:
-    """Between ours and the reference, in combined Monte Carlo standard errors, by quantity and statistic."""
+    """Distances from the reference, in combined Monte Carlo standard errors, by statistic."""
     ours, reference = statistics(draws), stored(name)["quantities"]
     assert set(ours) == set(reference)
     found = {}
@@ -90,16 +90,16 @@ def dropped_jacobian(monkeypatch):
     monkeypatch.setattr(LocalLevel, "whiten", lambda *args: (whiten(*args)[0], 0.0))
 
 
-def wrong_prior_scale(monkeypatch):
-    """Level steps under twice the prior scale."""
+def wrong_prior_sd(monkeypatch):
+    """Level steps under twice the prior sd."""
     doubled = replace(CASES["prop99_default"].model, noise=LocalLevel(q=bs.priors.HalfNormal(1.0)))
     monkeypatch.setitem(CASES, "prop99_default", replace(CASES["prop99_default"], model=doubled))
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_synth.errors.ConvergenceWarning")
-@pytest.mark.parametrize("fault", [halved_sigma, dropped_jacobian, wrong_prior_scale])
+@pytest.mark.parametrize("fault", [halved_sigma, dropped_jacobian, wrong_prior_sd])
 def test_planted_faults_are_seen(fault, monkeypatch):
-    monkeypatch.setattr(sampling, "COMPILED", sampling.CompiledModels(most=1))
+    monkeypatch.setattr("bayes_synth.sampling.nuts.COMPILED", CompiledModels(most=1))
     fault(monkeypatch)
     assert max(distances("prop99_default", looked_at(fitted("prop99_default"))).values()) > LIMIT

@@ -1,4 +1,4 @@
-"""Simulation-based calibration of every shipped model, and of models that were broken on purpose."""
+"""Simulation-based calibration of every shipped model, and of models broken on purpose."""
 
 import pytest
 import sbc
@@ -6,7 +6,7 @@ from planted import break_the_slice_sampler
 from sbc import MODELS, outside, simulate
 
 from bayes_synth.noise import LocalLevel
-from bayes_synth.sampling import sample as sampling
+from bayes_synth.sampling.nuts import CompiledModels
 
 
 @pytest.mark.parametrize("name", ["default", "sparse weights"])
@@ -51,7 +51,7 @@ def halved_sigma(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [wrong_sign, dropped_jacobian, halved_sigma])
 def test_faults_planted_in_the_graph_break_the_bands(fault, monkeypatch):
-    monkeypatch.setattr(sampling, "COMPILED", sampling.CompiledModels(most=1))
+    monkeypatch.setattr("bayes_synth.sampling.nuts.COMPILED", CompiledModels(most=1))
     fault(monkeypatch)
     assert max(outside(simulate("sparse weights, by NUTS", 100, seed=1)).values()) > 0
 
@@ -65,13 +65,16 @@ PLANTED = {
         "value = below + (b - 1) * log_rest",
         "value = below - p * log_u",
     ),
-    # None at all would leave no posterior: the density is flat towards scales of zero.
-    "twice the Jacobian of the scales' logs": (
-        "value += log_scales[which] - 0.5",
-        "value += 2 * log_scales[which] - 0.5",
+    # None at all would leave no posterior: the density is flat towards sds of zero.
+    "twice the Jacobian of the sds' logs": (
+        "value += log_sds[which] - 0.5",
+        "value += 2 * log_sds[which] - 0.5",
     ),
 }
-"""What stands in the slice sampler's source, and what is planted instead; one more fault in ``test_pairs.py``."""
+"""A passage of the slice sampler's source, and what is planted instead.
+
+``tests/sampling/test_slice_kernel.py`` plants one more.
+"""
 
 
 @pytest.mark.slow

@@ -1,9 +1,9 @@
-"""What the report of simulation-based calibration says of ranks, and that its store can be added to."""
+"""The report of simulation-based calibration: what it says of ranks, and how its store grows."""
 
 import numpy as np
 import pytest
 import sbc_report
-from sbc import Found
+from sbc import Simulation
 from sbc_report import extend, level, reach, read, row, run
 
 
@@ -14,7 +14,7 @@ def fake(monkeypatch):
 
     def simulation(_model, number, _seed):
         asked.append(number)
-        return Found({"s": (number + 0.5) / 40, "q": 0.2 * (number + 0.5) / 40}, number == 3)
+        return Simulation({"s": (number + 0.5) / 40, "q": 0.2 * (number + 0.5) / 40}, number == 3)
 
     monkeypatch.setattr(sbc_report, "simulation", simulation)
     monkeypatch.setattr(sbc_report, "code", lambda _name: "this")
@@ -66,7 +66,7 @@ def test_code_is_known_by_what_it_finds(monkeypatch):
     digests = set()
     for value in (0.1, 0.1, 0.2):
         monkeypatch.setattr(
-            sbc_report, "simulation", lambda *_, value=value: Found({"s": value}, False)
+            sbc_report, "simulation", lambda *_, value=value: Simulation({"s": value}, False)
         )
         digests.add(sbc_report.code.__wrapped__("iid"))
     assert len(digests) == 2

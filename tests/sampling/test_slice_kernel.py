@@ -1,35 +1,33 @@
-"""The slice sampler: its density, what its moves leave unchanged, and that chains do not depend on how they are run."""
+"""The slice sampler: its density, what its moves leave unchanged, and how chains are run."""
 
 from dataclasses import replace
 
 import arviz_stats
 import numpy as np
 import pytest
+from dense import NOISES, dense_log_density
 from numba import njit
 from planted import break_the_slice_sampler
 from scipy import stats
-from test_noise import NOISES, PAST, dense_log_density
 
 import bayes_synth as bs
-from bayes_synth.errors import PriorError, SamplingFailed
-from bayes_synth.model.graph import task_for
+from bayes_synth.errors import OptionError, SamplingFailed
+from bayes_synth.model.problem import Problem
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
 from bayes_synth.priors import Dirichlet, HalfNormal
-from bayes_synth.sampling import slice as chains
-from bayes_synth.sampling import slice_kernel as pairs
+from bayes_synth.sampling.regression import Regression
+from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.sampling.slice import sample_chains
-from bayes_synth.sampling.slice_kernel import Regression, State, advance, start
+from bayes_synth.sampling.slice_kernel import State, advance, compiled, start
 
+PAST = 19
 DIAGONAL = {name: noise for name, noise in NOISES.items() if not isinstance(noise, AR1)}
-SIZE = {
-    "draws": 100,
-    "tune": 50,
-    "chains": 2,
-    "cores": 1,
-    "effort": 1,
-    "seed": 3,
-    "progressbar": False,
-}
+
+
+def drawn(regression, *, draws=100, tune=50, cores=1, seed=3, attempt=1):
+    """Draws and statistics of two chains, and whether an interrupt cut them short."""
+    settings = Settings(Size(draws, tune, chains=2), "slice", cores, seed, attempt=attempt)
+    return sample_chains(regression, settings, seed)
 
 
 @pytest.fixture(scope="module")
@@ -37,35 +35,35 @@ def panel():
     return bs.simulate(donors=6, pre=PAST, post=4, random_seed=5).panel
 
 
-def regression(noise, concentration=0.3, donors=5, seed=1):
+def random_regression(noise, concentration=0.3, donors=5, seed=1):
     rng = np.random.default_rng(seed)
     outcome, series = (
         rng.standard_normal((PAST, 1)).cumsum(0),
         rng.standard_normal((PAST, donors)).cumsum(0),
     )
-    scales = np.array([prior.sigma for prior in noise.priors().values()] + [0.0])[:2]
+    prior_sd = np.array([prior.sigma for prior in noise.priors().values()] + [0.0])[:2]
     rotated = np.ascontiguousarray(noise.rotate(series).T)
     parts = (
         noise.rotate(outcome)[:, 0],
         rotated,
         np.full(donors, concentration),
         noise.diagonal(PAST),
-        scales,
+        prior_sd,
     )
     return Regression(*parts), outcome[:, 0], series
 
 
-def log_posterior(found, state):
+def log_posterior(regression, state):
     """The density where the state is: a draw after no sweep."""
-    weights, scales, density = np.empty((1, len(state.weights))), np.empty((1, 2)), np.empty(1)
-    advance(found, state, 0, np.random.default_rng(1), weights, scales, density)
+    weights, sds, density = np.empty((1, len(state.weights))), np.empty((1, 2)), np.empty(1)
+    advance(regression, state, 0, np.random.default_rng(1), weights, sds, density)
     return density[0]
 
 
 @pytest.mark.parametrize("noise", DIAGONAL.values(), ids=DIAGONAL.keys())
 def test_the_density_is_the_dense_one_up_to_a_constant(noise):
-    found, outcome, series = regression(noise)
-    rng, gaps = np.random.default_rng(2), []
+    regression, outcome, series = random_regression(noise)
+    rng, differences = np.random.default_rng(2), []
     for _ in range(6):
         weights, logs = rng.dirichlet(np.full(5, 0.5)), rng.standard_normal(2)
         point = {"s": np.exp(logs[0]), "q": np.exp(logs[1])}
@@ -75,18 +73,19 @@ def test_the_density_is_the_dense_one_up_to_a_constant(noise):
         )
         for name, prior in noise.priors().items():
             theirs += stats.halfnorm.logpdf(point[name], scale=prior.sigma) + np.log(point[name])
-        gaps.append(log_posterior(found, State(np.log(weights), weights.copy(), logs)) - theirs)
-    assert np.ptp(gaps) < 1e-9
+        ours = log_posterior(regression, State(np.log(weights), weights.copy(), logs))
+        differences.append(ours - theirs)
+    assert np.ptp(differences) < 1e-9
 
 
 @pytest.mark.parametrize("concentration", [0.02, 0.3, 1.0, 4.0])
 def test_without_evidence_the_draws_are_the_priors(concentration):
     """Donors that are all alike: the likelihood does not depend on the weights."""
-    found, _, _ = regression(LocalLevel(), concentration)
-    found = found._replace(
-        donors=np.ascontiguousarray(np.broadcast_to(found.donors[0], found.donors.shape))
+    regression, _, _ = random_regression(LocalLevel(), concentration)
+    regression = regression._replace(
+        donors=np.ascontiguousarray(np.broadcast_to(regression.donors[0], regression.donors.shape))
     )
-    posterior, _, _ = sample_chains(found, **SIZE | {"draws": 8000})
+    posterior, _, _ = drawn(regression, draws=8000)
     weights = posterior["weights"].to_numpy()[:, ::10].reshape(-1, 5)
     beta = stats.beta(concentration, 4 * concentration)
     assert all(stats.kstest(weights[:, j], beta.cdf).pvalue > 1e-3 for j in range(5))
@@ -95,12 +94,14 @@ def test_without_evidence_the_draws_are_the_priors(concentration):
 
 
 def error_of_the_sum_of_squares():
-    """Of donors that are all alike, in Monte Carlo standard errors: the prior's mean of it is known."""
+    """Distance from the prior's mean, in Monte Carlo standard errors, when all donors are alike."""
     donors, concentration = 38, 0.05
-    found, _, _ = regression(LocalLevel())
-    same = np.ascontiguousarray(np.broadcast_to(found.donors[0], (donors, found.donors.shape[1])))
-    found = found._replace(donors=same, concentration=np.full(donors, concentration))
-    posterior, _, _ = sample_chains(found, **SIZE | {"draws": 20_000})
+    regression, _, _ = random_regression(LocalLevel())
+    same = np.ascontiguousarray(
+        np.broadcast_to(regression.donors[0], (donors, regression.donors.shape[1]))
+    )
+    regression = regression._replace(donors=same, concentration=np.full(donors, concentration))
+    posterior, _, _ = drawn(regression, draws=20_000)
     squares = (posterior["weights"] ** 2).sum("donor").to_numpy()
     return (squares.mean() - (concentration + 1) / (donors * concentration + 1)) / float(
         arviz_stats.mcse(squares)
@@ -113,18 +114,18 @@ def test_without_evidence_the_mean_sum_of_squares_is_the_priors():
 
 @pytest.mark.slow
 def test_drawing_both_donors_by_weight_without_correction_is_seen(monkeypatch, tmp_path):
-    """A bias of one per cent in the effective donors, too small for simulation-based calibration."""
+    """A bias of one per cent in the effective donors, too small for SBC to see."""
     uncorrected = "rng.random() * weights[i] * weights[j] > after * rest", "False"
     break_the_slice_sampler(*uncorrected, monkeypatch, tmp_path)
     assert abs(error_of_the_sum_of_squares()) > 6
 
 
 def test_concentrations_may_differ_by_donor():
-    found, _, _ = regression(IID())
+    regression, _, _ = random_regression(IID())
     concentration = np.array([0.1, 0.5, 1.0, 2.0, 5.0])
-    same = np.ascontiguousarray(np.broadcast_to(found.donors[0], found.donors.shape))
-    posterior, _, _ = sample_chains(
-        found._replace(donors=same, concentration=concentration), **SIZE | {"draws": 8000}
+    same = np.ascontiguousarray(np.broadcast_to(regression.donors[0], regression.donors.shape))
+    posterior, _, _ = drawn(
+        regression._replace(donors=same, concentration=concentration), draws=8000
     )
     weights = posterior["weights"].to_numpy()[:, ::10].reshape(-1, 5)
     laws = [stats.beta(a, concentration.sum() - a) for a in concentration]
@@ -156,25 +157,23 @@ def _draws(fit, quantity):
 
 
 def test_cores_and_blocks_never_change_a_draw(monkeypatch):
-    found, _, _ = regression(LocalLevel())
-    draws = [sample_chains(found, **SIZE | {"cores": cores})[0] for cores in (1, 2)]
-    monkeypatch.setattr(chains, "BLOCK", 7)
-    draws.append(sample_chains(found, **SIZE)[0])
+    regression, _, _ = random_regression(LocalLevel())
+    draws = [drawn(regression, cores=cores)[0] for cores in (1, 2)]
+    monkeypatch.setattr("bayes_synth.sampling.slice.STRIDE", 7)
+    draws.append(drawn(regression)[0])
     assert draws[0].identical(draws[1])
     assert draws[0].identical(draws[2])
 
 
 def test_the_chains_of_a_seed_differ_and_so_do_seeds():
-    found, _, _ = regression(LocalLevel())
-    one, other = (
-        sample_chains(found, **SIZE | {"seed": seed})[0]["s"].to_numpy() for seed in (3, 4)
-    )
+    regression, _, _ = random_regression(LocalLevel())
+    one, other = (drawn(regression, seed=seed)[0]["s"].to_numpy() for seed in (3, 4))
     assert len({*one[:, -1], *other[:, -1]}) == 4
 
 
 def test_weights_stay_a_simplex_where_they_underflow():
-    found, _, _ = regression(LocalLevel(), concentration=1e-3, donors=40)
-    posterior, stats_, interrupted = sample_chains(found, **SIZE)
+    regression, _, _ = random_regression(LocalLevel(), concentration=1e-3, donors=40)
+    posterior, stats_, interrupted = drawn(regression)
     weights = posterior["weights"].to_numpy()
     assert (weights >= 0).all()
     assert np.abs(weights.sum(-1) - 1).max() < 1e-12
@@ -184,20 +183,20 @@ def test_weights_stay_a_simplex_where_they_underflow():
 
 
 def test_a_single_donor_has_all_the_weight():
-    found, _, _ = regression(LocalLevel(), donors=1)
-    posterior, _, _ = sample_chains(found, **SIZE)
+    regression, _, _ = random_regression(LocalLevel(), donors=1)
+    posterior, _, _ = drawn(regression)
     assert (posterior["weights"] == 1).all()
     assert np.unique(posterior["s"]).size == posterior["s"].size
 
 
 def test_a_start_without_a_density_is_refused():
-    found, _, _ = regression(LocalLevel())
+    regression, _, _ = random_regression(LocalLevel())
     with pytest.raises(SamplingFailed, match=r"S001.*could not start.*not finite"):
-        sample_chains(found._replace(outcome=np.full(PAST, 1e200)), **SIZE)
+        drawn(regression._replace(outcome=np.full(PAST, 1e200)))
 
 
 def test_an_interrupt_leaves_what_was_drawn(monkeypatch):
-    found, _, _ = regression(LocalLevel())
+    regression, _, _ = random_regression(LocalLevel())
     calls = []
 
     def interrupted_later(*args):
@@ -206,8 +205,8 @@ def test_an_interrupt_leaves_what_was_drawn(monkeypatch):
             raise KeyboardInterrupt
         return advance(*args)
 
-    monkeypatch.setattr(chains, "advance", interrupted_later)
-    posterior, _, interrupted = sample_chains(found, **SIZE)
+    monkeypatch.setattr("bayes_synth.sampling.slice.advance", interrupted_later)
+    posterior, _, interrupted = drawn(regression)
     finite = np.isfinite(posterior["weights"].to_numpy()).all(-1).sum(1)
     assert interrupted
     assert finite.tolist() == [50, 0]
@@ -223,12 +222,12 @@ def test_an_interrupt_leaves_what_was_drawn(monkeypatch):
     ids=["AR(1)", "Student-t walk", "Student-t"],
 )
 def test_models_of_another_form_are_left_to_nuts(model, panel):
-    assert task_for(model, panel, like=panel).regression is None
-    with pytest.raises(PriorError, match=r'O001.*Dirichlet.*sampler="auto"'):
+    assert Problem.of(model, panel).regression is None
+    with pytest.raises(OptionError, match=r'O001.*Dirichlet.*sampler="auto"'):
         model.fit(panel, sampler="slice", progressbar=False)
 
 
-def test_a_foreign_scale_is_left_to_nuts(panel):
+def test_a_foreign_sd_prior_is_left_to_nuts(panel):
     class Gamma:
         def create_variable(self, name):
             import pymc as pm
@@ -239,22 +238,22 @@ def test_a_foreign_scale_is_left_to_nuts(panel):
     assert LocalLevel(q=HalfNormal(0.1)).diagonal(PAST) is not None
 
 
-def test_more_effort_is_a_thinner_chain():
+def test_a_further_attempt_is_a_thinner_chain():
     """Four times the sweeps between draws: less autocorrelation."""
-    found, _, _ = regression(LocalLevel(), donors=30)
+    regression, _, _ = random_regression(LocalLevel(), donors=30)
     lags = []
-    for effort in (1, 4):
-        s = sample_chains(found, **SIZE | {"draws": 2000, "effort": effort})[0]["q"].to_numpy()[0]
+    for attempt in (1, 2):
+        s = drawn(regression, draws=2000, attempt=attempt)[0]["q"].to_numpy()[0]
         lags.append(np.corrcoef(s[1:], s[:-1])[0, 1])
     assert lags[1] < lags[0]
 
 
 def test_starts_are_spread_as_the_prior():
-    found, _, _ = regression(LocalLevel())
+    regression, _, _ = random_regression(LocalLevel())
     rng = np.random.default_rng(1)
-    scales = np.exp([start(found, rng).log_scales for _ in range(2000)])
-    assert stats.kstest(scales[:, 0], stats.halfnorm(scale=1.0).cdf).pvalue > 1e-3
-    assert stats.kstest(scales[:, 1], stats.halfnorm(scale=0.5).cdf).pvalue > 1e-3
+    sds = np.exp([start(regression, rng).log_sds for _ in range(2000)])
+    assert stats.kstest(sds[:, 0], stats.halfnorm(scale=1.0).cdf).pvalue > 1e-3
+    assert stats.kstest(sds[:, 1], stats.halfnorm(scale=0.5).cdf).pvalue > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -262,11 +261,11 @@ def test_starts_are_spread_as_the_prior():
     [(20, 20, 20), (200, 200, 200), (5000, 5000, 5000), (2000, 1000, 0.5), (0.01, 50, 3)],
 )
 def test_large_and_unequal_concentrations_lose_no_digits(concentration):
-    found, _, _ = regression(IID(), donors=3)
-    same = np.ascontiguousarray(np.broadcast_to(found.donors[0], found.donors.shape))
+    regression, _, _ = random_regression(IID(), donors=3)
+    same = np.ascontiguousarray(np.broadcast_to(regression.donors[0], regression.donors.shape))
     alpha = np.array(concentration, dtype=float)
-    posterior, _, _ = sample_chains(
-        found._replace(donors=same, concentration=alpha), **SIZE | {"draws": 8000, "tune": 500}
+    posterior, _, _ = drawn(
+        regression._replace(donors=same, concentration=alpha), draws=8000, tune=500
     )
     weights = posterior["weights"].to_numpy()[:, ::20].reshape(-1, 3)
     laws = [stats.beta(a, alpha.sum() - a) for a in alpha]
@@ -274,12 +273,12 @@ def test_large_and_unequal_concentrations_lose_no_digits(concentration):
 
 
 def test_a_free_level_far_from_the_donors_costs_no_digits(panel):
-    """The same panel with donors a million scales away: only the offset may differ."""
+    """The same panel with donors a million steps away: only the offset may differ."""
     far = replace(
         panel, outcomes=panel.outcomes + 1e8 * (panel.outcomes["unit"] != panel.treated[0])
     )
     model = bs.SyntheticControl(noise=IID(), calibrate=False)
-    near, moved = (task_for(model, p, like=p).regression() for p in (panel, far))
+    near, moved = (Problem.of(model, each).regression for each in (panel, far))
     state = start(near, np.random.default_rng(1))
     assert log_posterior(moved, state) == pytest.approx(log_posterior(near, state), abs=1e-4)
 
@@ -290,5 +289,5 @@ def test_where_nothing_can_be_cached_each_process_compiles(monkeypatch):
             raise RuntimeError("cannot cache function: no locator available")
         return njit(**options)
 
-    monkeypatch.setattr(pairs, "njit", uncached)
-    assert pairs.compiled()(lambda x: x + 1)(1) == 2
+    monkeypatch.setattr("bayes_synth.sampling.slice_kernel.njit", uncached)
+    assert compiled()(lambda x: x + 1)(1) == 2

@@ -1,9 +1,10 @@
-"""Write ``tests/files/references/*.json``: what four models' posteriors are, by a sampler of models written anew.
+"""Write ``tests/files/references/*.json``: posteriors of four models that are written out here.
 
-Nothing of the package's likelihoods, priors or forecasts takes part: panels are standardised here, weights have PyMC's
-own Dirichlet and its transform, noise is a dense multivariate normal or written out period by period, forecasts are
-conditionals of the dense normal. Sampled, thinned and checked as posteriordb asks of a reference posterior
-(stan-dev/posteriordb, doc/REFERENCE_POSTERIOR_DEFINITION.md). ``python tests/tools/make_references.py [name ...]``.
+Nothing of the package's likelihoods, priors or forecasts takes part: panels are standardised here,
+weights have PyMC's own Dirichlet and its transform, noise is a dense multivariate normal or written
+out period by period, forecasts are conditionals of the dense normal. They are sampled, thinned and
+checked as posteriordb asks of a reference posterior (stan-dev/posteriordb,
+doc/REFERENCE_POSTERIOR_DEFINITION.md). ``python tests/tools/make_references.py [name ...]``.
 """
 
 import json
@@ -62,7 +63,7 @@ Forecast = Callable[[Data, Draws, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True)
 class Case:
-    """A panel, the library's model of it, and the same model in plain PyMC with its plain forecast."""
+    """A panel, the library's model of it, and the same model and forecast in plain PyMC."""
 
     panel: Callable[[], bs.Panel]
     model: bs.SyntheticControl
@@ -91,7 +92,9 @@ def standardised(panel: bs.Panel, log: bool) -> Data:
 
 
 def sparse(data: Data) -> float:
-    """Concentration at which four effective donors are expected, or half the donors and a half if those are fewer."""
+    """Concentration at which four effective donors are expected, or half the donors and a half if
+    those are fewer.
+    """
     donors = data.x.shape[1]
     effective = min(4, (donors + 1) / 2)
     return (effective - 1) / (donors - effective)
@@ -112,7 +115,9 @@ def walk_and_noise(periods: int, s: Any, q: Any) -> Any:
 
 
 def autoregression(data: Data) -> None:
-    """The stationary law of an autoregression around a free level, which first differences leave out."""
+    """The stationary law of an autoregression around a free level, which first differences leave
+    out.
+    """
     import pymc as pm
 
     w = pm.Dirichlet("w", np.full(data.x.shape[1], sparse(data)))
@@ -161,7 +166,9 @@ def student(data: Data) -> None:
 
 
 def conditional(*names: str, covariance: Callable[..., Any], differences: bool = False) -> Forecast:
-    """Forecast of a dense normal, or of its first differences: the future given the past, draw by draw."""
+    """Forecast of a dense normal, or of its first differences: the future given the past, draw by
+    draw.
+    """
 
     def forecast(data: Data, draws: Draws, rng: np.random.Generator) -> np.ndarray:
         mean = draws["w"] @ data.x.T
@@ -296,7 +303,9 @@ def quantities(case: Case, panel: bs.Panel, data: Data, posterior: xr.Dataset) -
 
 
 def statistics(draws: xr.Dataset) -> dict[str, dict[str, tuple[float, float]]]:
-    """Mean, standard deviation and quantiles of every variable, each with its Monte Carlo standard error."""
+    """Mean, standard deviation and quantiles of every variable, each with its Monte Carlo standard
+    error.
+    """
     values = {
         "mean": draws.mean(),
         "sd": draws.std(ddof=1),
@@ -310,7 +319,9 @@ def statistics(draws: xr.Dataset) -> dict[str, dict[str, tuple[float, float]]]:
 
 
 def ess_bounds(size: int, compared: int) -> dict[str, tuple[float, float]]:
-    """Bounds on the effective sample sizes of so many independent draws; 0.95 for all quantities together."""
+    """Bounds on the effective sample sizes of so many independent draws; 0.95 for all quantities
+    together.
+    """
     from scipy import stats
 
     rng = np.random.default_rng(1)
@@ -331,7 +342,7 @@ def ess_bounds(size: int, compared: int) -> dict[str, tuple[float, float]]:
 def checked(
     draws: xr.Dataset, stats: xr.Dataset
 ) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    """The recipe's checks with what they found, and each quantity's own R-hat and effective sizes."""
+    """The recipe's checks and their values, and each quantity's own R-hat and effective sizes."""
     whole = {
         "r_hat": rhat(draws),
         "ess_bulk": ess(draws, method="bulk"),

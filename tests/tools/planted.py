@@ -1,4 +1,4 @@
-"""Refits by least squares instead of sampling, and panels and samplers with something wrong in them."""
+"""Refits by least squares instead of sampling, and panels and samplers with a fault in them."""
 
 import importlib
 import sys
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.checks.refits import RefitEffect
 from bayes_synth.data.validation import locked
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.simplex import simplex_least_squares
@@ -16,7 +17,7 @@ from bayes_synth.sampling import slice_kernel
 
 
 def least_squares(fit, cases, **_):
-    """Every case by demeaned simplex least squares, with white noise of the pre-period residual's size."""
+    """Refit every case by demeaned simplex least squares, with noise of the residual's size."""
     return {label: answer(case.panel) for label, case in cases.items()}
 
 
@@ -34,7 +35,7 @@ def answer(panel):
     coords = {"chain": [0, 1], "draw": np.arange(250), "time": panel.post.to_numpy()}
     counterfactual = xr.DataArray(draws, dims=("chain", "draw", "time"), coords=coords)
     observed = panel.treated_outcome.sel(time=panel.post.to_numpy())
-    return Refit(
+    return RefitEffect(
         effect_draws(observed, counterfactual), pd.Series(weights, index=panel.donors), ok=True
     )
 

@@ -1,8 +1,10 @@
-"""Run simulation-based calibration of every shipped model, and write its table and picture into ``docs/testing.md``.
+"""Run simulation-based calibration of every shipped model, and write its table and picture into
+``docs/testing.md``.
 
-``python tests/tools/sbc_report.py --store FOLDER [--simulations 1000] [--models NAME ...] [--minutes M]`` adds what is
-missing to the store, one line of a file per simulation and one file per model, and then reports all that is there.
-Each simulation has a seed of its own, so that a run cut short goes on where it stopped and ends as one in one piece.
+``python tests/tools/sbc_report.py --store FOLDER [--simulations 1000] [--models NAME ...]
+[--minutes M]`` adds what is missing to the store, one line of a file per simulation and one file
+per model, and then reports all that is there. Each simulation has a seed of its own, so that a run
+cut short goes on where it stopped and ends as one in one piece.
 """
 
 import argparse
@@ -31,7 +33,9 @@ PAGE, PICTURE = ROOT / "docs" / "testing.md", ROOT / "docs" / "sbc.png"
 MARKS = "<!-- sbc:start -->\n", "<!-- sbc:end -->"
 SEED, ROUND = 2, 20
 TRIALS = 20_000
-"""Simulations of a uniform sample from which the band's width is found; its level is 0.999 and more."""
+"""Simulations of a uniform sample from which the band's width is found; its level is 0.999 and
+more.
+"""
 PACKAGES = ("bayes_synth", "pymc", "nutpie", "pytensor", "numpy")
 
 Line = dict[str, Any]
@@ -39,7 +43,9 @@ Line = dict[str, Any]
 
 @cache
 def code(name: str) -> str:
-    """Digest of what simulation 0 of a model finds: lines made by code that finds otherwise are not mixed in."""
+    """Digest of what simulation 0 of a model finds: lines made by code that finds otherwise are not
+    mixed in.
+    """
     return hashlib.sha256(json.dumps(simulation(name, 0, SEED)).encode()).hexdigest()[:12]
 
 
@@ -81,7 +87,7 @@ def extend(store: Path, name: str, numbers: Sequence[int]) -> None:
 
 
 def run(store: Path, names: Sequence[str], simulations: int, minutes: float) -> None:
-    """Round after round of every model, until all have that many simulations or the time is over."""
+    """Run round after round of every model until all have enough simulations or time is over."""
     end = time.monotonic() + 60 * minutes
     for top in range(ROUND, simulations + ROUND, ROUND):
         for name in names:
@@ -93,7 +99,9 @@ def run(store: Path, names: Sequence[str], simulations: int, minutes: float) -> 
 
 @cache
 def band(size: int, prob: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points, and the bounds between which a uniform sample's whole ECDF stays with this probability."""
+    """Points, and the bounds between which a uniform sample's whole ECDF stays with this
+    probability.
+    """
     points = np.arange(1, size) / size
     pointwise = simulate_confidence_bands(size, 1, points, prob, TRIALS, np.random.default_rng(1))
     low, high = get_pointwise_confidence_band(pointwise, size, points)
@@ -101,12 +109,16 @@ def band(size: int, prob: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def level(quantities: int) -> float:
-    """Bonferroni: bands of one model hold for all of its quantities together with probability :data:`BAND`."""
+    """Bonferroni: bands of one model hold for all of its quantities together with probability
+    :data:`BAND`.
+    """
     return 1 - (1 - BAND) / quantities
 
 
 def reach(below: np.ndarray, prob: float) -> float:
-    """Farthest that the ECDF goes from the diagonal, as a share of the way to the band: above 1 is outside."""
+    """Farthest that the ECDF goes from the diagonal, as a share of the way to the band: above 1 is
+    outside.
+    """
     points, low, high = band(len(below), prob)
     off = compute_ecdf(below, points) - points
     # Where the band lets the ECDF be 0 or 1, that side says nothing.
@@ -146,7 +158,9 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def picture(found: Mapping[str, Sequence[Line]]) -> None:
-    """A row per model and a column per quantity: the ECDF less the diagonal, and its band; red outside."""
+    """A row per model and a column per quantity: the ECDF less the diagonal, and its band; red
+    outside.
+    """
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -193,7 +207,7 @@ def _draw(axis: Any, below: np.ndarray, prob: float) -> None:
 
 
 def section(found: Mapping[str, Sequence[Line]]) -> str:
-    """What stands between the markers."""
+    """Write the text that stands between the markers."""
     rows = [row(name, lines) for name, lines in found.items()]
     every = [line for lines in found.values() for line in lines]
     versions = sorted(
@@ -206,8 +220,9 @@ def section(found: Mapping[str, Sequence[Line]]) -> str:
     )
     return (
         f"{table(rows)}\n\n![ECDF differences of every quantity of every model](sbc.png)\n\n"
-        f"{len(every)} simulations, {counts[0]} to {counts[-1]} of each model; 1,000 of each would take "
-        f"{hours:.1f} hours on one core at this cost. Run {dates[0]} to {dates[-1]} with {'; '.join(versions)}.\n"
+        f"{len(every)} simulations, {counts[0]} to {counts[-1]} of each model; 1,000 of each would "
+        f"take {hours:.1f} hours on one core at this cost. Run {dates[0]} to {dates[-1]} with "
+        f"{'; '.join(versions)}.\n"
     )
 
 
