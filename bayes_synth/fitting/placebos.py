@@ -88,8 +88,8 @@ def placebos(
     choice, *seeds = np.random.SeedSequence([settings.random_seed, 1]).spawn(
         1 + len(problem.donors)
     )
-    units, skipped = _as_if_treated(
-        problem, _groups(problem.panel, plan, np.random.default_rng(choice))
+    units, skipped = _problems_as_if_treated(
+        problem, _donor_sets(problem.panel, plan, np.random.default_rng(choice))
     )
     # PyMC's sampler compiles again for each donor, which is not safe in threads.
     threads = 1 if settings.sampler == "pymc" else settings.cores
@@ -99,13 +99,13 @@ def placebos(
         for (label, unit), seed in zip(units.items(), seeds, strict=False)
     }
     with single_threaded():
-        answers, interrupted = _answers(refits, threads, shown=bool(settings.progressbar))
+        answers, interrupted = _run_refits(refits, threads, shown=bool(settings.progressbar))
     skipped += tuple(f"{label} (interrupted)" for label in refits if label not in answers)
     stopped = f"interrupted after {len(answers)} of {len(refits)} refits" if interrupted else ""
-    return _scored(answers, skipped, plan, problem.panel.times)._replace(stopped=stopped)
+    return _tabulate(answers, skipped, plan, problem.panel.times)._replace(stopped=stopped)
 
 
-def _scored(
+def _tabulate(
     answers: Mapping[str, Answer], skipped: tuple[str, ...], plan: Calibration, times: pd.Index
 ) -> Placebos:
     """Tabulate the answers that are usable, with their z-scores."""
@@ -121,7 +121,7 @@ def _scored(
     return Placebos(table, skipped, gaps)
 
 
-def _answers(
+def _run_refits(
     refits: Mapping[str, Callable[[], Answer]], threads: int, *, shown: bool
 ) -> tuple[dict[str, Answer], bool]:
     """Run the refits in threads and return their answers in the refits' order.
@@ -133,7 +133,9 @@ def _answers(
         bar("Calibrating on the donors", len(refits), shown=shown) as counted,
         ThreadPoolExecutor(threads) as pool,
     ):
-        futures = {label: pool.submit(_named, label, refit) for label, refit in refits.items()}
+        futures = {
+            label: pool.submit(_name_failure, label, refit) for label, refit in refits.items()
+        }
         try:
             for future in as_completed(futures.values()):
                 future.result()
@@ -147,7 +149,7 @@ def _answers(
     }, interrupted
 
 
-def _named(label: str, refit: Callable[[], Answer]) -> Answer:
+def _name_failure(label: str, refit: Callable[[], Answer]) -> Answer:
     """Add to a failure the donor in whose refit it happened: its panel is the one to try again."""
     try:
         return refit()
@@ -157,7 +159,7 @@ def _named(label: str, refit: Callable[[], Answer]) -> Answer:
         raise
 
 
-def _as_if_treated(
+def _problems_as_if_treated(
     problem: Problem, groups: list[tuple[str, ...]]
 ) -> tuple[dict[str, Problem], tuple[str, ...]]:
     """Make a problem per group of donors, by label.
@@ -174,7 +176,7 @@ def _as_if_treated(
     return units, tuple(skipped)
 
 
-def _groups(panel: Panel, plan: Calibration, rng: np.random.Generator) -> list[tuple[str, ...]]:
+def _donor_sets(panel: Panel, plan: Calibration, rng: np.random.Generator) -> list[tuple[str, ...]]:
     """Form disjoint sets of as many donors as units are treated, at most ``plan.most``, sorted."""
     count = len(panel.treated)
     usable = [donor for donor in panel.donors if donor not in plan.exclude]

@@ -188,7 +188,7 @@ class AbstractFit(ABC):
 
     @property
     def ok(self) -> bool:
-        """Whether effect and noise have converged and nothing was interrupted.
+        """Tell whether effect and noise have converged and nothing was interrupted.
 
         The repr and :meth:`diagnostics` say more.
         """
@@ -208,7 +208,7 @@ class AbstractFit(ABC):
 
     @property
     def weights_ok(self) -> bool:
-        """Whether every weight has an R-hat of at most 1.01 and enough effective draws (400)."""
+        """Tell whether every weight has R-hat at most 1.01 and both effective sizes at least 400."""
         return bool(self._weight_diagnostics["ok"].all())
 
     @cached_property

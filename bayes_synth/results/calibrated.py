@@ -34,7 +34,7 @@ class Placebos(NamedTuple):
 
     @property
     def enough(self) -> bool:
-        """Whether these calibrate; after an interrupt at least :data:`FEW` donors must be left."""
+        """Tell whether to calibrate on these; after an interrupt it takes :data:`FEW` donors."""
         return len(self.table) >= (FEW if self.stopped else 1)
 
 

@@ -37,7 +37,7 @@ class Standard(NamedTuple):
     ess: float
 
     def enough(self, draws: int) -> bool:
-        """Whether so many draws could reach ``ess`` when they hardly depend on each other."""
+        """Tell whether so many draws could reach ``ess`` when they hardly depend on each other."""
         return draws >= 2.5 * self.ess
 
 
@@ -86,7 +86,7 @@ class Convergence:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong and nothing was left undone."""
+        """Tell whether nothing is wrong and nothing was left undone."""
         return not self.problems and not self.partial
 
     @property

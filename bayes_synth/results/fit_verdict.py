@@ -97,7 +97,9 @@ def fit_verdict(
     means = {name: np.array([value.mean()]) for name, value in draws.items()}
     mixing = np.ones(len(outcome)) if mixing is None else mixing
     origins = rolling_origins(~np.isnan(outcome))
-    pairs = [_errors(noise, means, mixing, outcome, donors, origin, post) for origin in origins]
+    pairs = [
+        _forecast_errors(noise, means, mixing, outcome, donors, origin, post) for origin in origins
+    ]
     errors = [
         np.sqrt(np.mean(np.concatenate(side) ** 2)) * inputs.step
         for side in zip(*pairs, strict=True)
@@ -126,7 +128,7 @@ def rolling_origins(seen: np.ndarray) -> list[int]:
     return sorted({int(positions[int(x)]) for x in spaced})
 
 
-def _errors(
+def _forecast_errors(
     noise: AbstractNoise,
     means: Draws,
     mixing: np.ndarray,
@@ -185,7 +187,10 @@ def _local_level(series: np.ndarray) -> float:
     basis, walk = sine_basis(len(series)), walk_eigenvalues(len(series))
     data, ones = basis @ series, basis @ np.ones(len(series))
     best = max(
-        (_profile(data, ones, 1 + ratio * walk) for ratio in np.geomspace(1e-4, 1e4, 33)),
+        (
+            _profile_likelihood(data, ones, 1 + ratio * walk)
+            for ratio in np.geomspace(1e-4, 1e4, 33)
+        ),
         key=lambda fit: fit[0],
     )
     level, variance = best[1:]
@@ -193,7 +198,7 @@ def _local_level(series: np.ndarray) -> float:
     return float(level + (share * (data - ones * level)) @ basis[:, -1])
 
 
-def _profile(
+def _profile_likelihood(
     data: np.ndarray, ones: np.ndarray, variance: np.ndarray
 ) -> tuple[float, float, np.ndarray]:
     """Return a local level's profile log likelihood with a free start, its level and variances."""

@@ -106,17 +106,19 @@ def project(
     chosen: list[int] = []
     near = CLOSE * target.std()
     while len(chosen) < min(most, donors.shape[1]) and (
-        not chosen or _loss(donors, target, chosen, level) > near
+        not chosen or _projection_loss(donors, target, chosen, level) > near
     ):
         candidates = [j for j in range(donors.shape[1]) if j not in chosen]
-        losses = [_loss(donors, target, [*chosen, j], level) for j in candidates]
+        losses = [_projection_loss(donors, target, [*chosen, j], level) for j in candidates]
         chosen.append(candidates[int(np.argmin(losses))])
     weights = simplex_least_squares(donors[:, chosen], target, level=level)
     kept = {j: float(w) for j, w in zip(chosen, weights, strict=True) if w > 0}
-    return Projection(kept, _loss(donors, target, chosen, level))
+    return Projection(kept, _projection_loss(donors, target, chosen, level))
 
 
-def _loss(donors: np.ndarray, target: np.ndarray, chosen: Sequence[int], level: bool) -> float:
+def _projection_loss(
+    donors: np.ndarray, target: np.ndarray, chosen: Sequence[int], level: bool
+) -> float:
     weights = simplex_least_squares(donors[:, chosen], target, level=level)
     gap = target - donors[:, chosen] @ weights
     return float(np.sqrt(np.mean((gap - gap.mean() * level) ** 2)))
