@@ -208,7 +208,10 @@ class AbstractFit(ABC):
 
     @property
     def weights_ok(self) -> bool:
-        """Tell whether every weight has R-hat at most 1.01 and both effective sizes at least 400."""
+        """Tell whether every weight has converged.
+
+        R-hat is at most 1.01, and both effective sample sizes are at least 400.
+        """
         return bool(self._weight_diagnostics["ok"].all())
 
     @cached_property
@@ -334,7 +337,7 @@ def effect_of(panel: Panel, idata: xr.DataTree, estimand: str, window: slice | N
     """Return the posterior of an effect; see :meth:`AbstractFit.effect`."""
     if estimand not in ESTIMANDS:
         hint = suggestion(estimand, tuple(ESTIMANDS))
-        raise ResultError("R005", f"estimand must be the name of one, got {estimand!r}. {hint}")
+        raise ResultError("R005", f"estimand must be a known one, got {estimand!r}. {hint}")
     measure = ESTIMANDS[estimand].measured(panel.outcome)
     if window is None and estimand in idata["effects"]:
         return Effect(idata["effects"].to_dataset()[estimand], estimand, measure)
