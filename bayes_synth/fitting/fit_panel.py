@@ -117,8 +117,9 @@ def fit_panel(
     """
     if not isinstance(panel, Panel):
         got = type(panel).__name__
-        remedy = "build one with bs.Panel.from_long(...)"
-        raise OptionError("O001", f"panel must be a bs.Panel, got {got}; {remedy}.")
+        raise OptionError(
+            "O001", f"panel must be a bs.Panel, got {got}; build one with bs.Panel.from_long(...)."
+        )
     prepared = prepare(model, panel, settings)
     if prepared.stopped and strict:
         raise _unfinished(f"calibration {prepared.stopped}")
@@ -132,8 +133,11 @@ def fit_panel(
     if partial and strict:
         raise _unfinished("; ".join(partial))
     if best.problems and strict:
-        words = "Pass strict=False to get this fit anyway; fit.ok will be False."
-        raise SamplingFailed("S003", f"{best.value.verdict}\n  {words}")
+        raise SamplingFailed(
+            "S003",
+            f"{best.value.verdict}\n"
+            "  Pass strict=False to get this fit anyway; fit.ok will be False.",
+        )
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
     warnings += _warn_about(replace(best.value.verdict, partial=partial))
     record = replace(
@@ -198,10 +202,15 @@ def _partial(prepared: Prepared, outcome: Settled[Draft]) -> tuple[str, ...]:
 
 def _warn_about(verdict: Convergence) -> list[str]:
     """Warn about a fit that has not converged or is partial, and return the messages."""
-    texts = {"S003": str(verdict)} if verdict.problems else {}
+    messages = []
+    if verdict.problems:
+        messages.append(warn(ConvergenceWarning, "S003", f"{verdict}"))
     if verdict.partial:
-        texts["S004"] = f"PARTIAL: {'; '.join(verdict.partial)}. Run it again for all of it."
-    return [warn(ConvergenceWarning, code, text) for code, text in texts.items()]
+        undone = "; ".join(verdict.partial)
+        messages.append(
+            warn(ConvergenceWarning, "S004", f"PARTIAL: {undone}. Run it again for all of it.")
+        )
+    return messages
 
 
 def _unfinished(what: str) -> SamplingFailed:

@@ -90,8 +90,11 @@ class Effect:
             O005 when neither bound is given, or ``above`` is not less than ``below``.
         """
         if above is None and below is None:
-            units = "in outcome units (a fraction for the relative effect)"
-            raise OptionError("O005", f"above or below must be given, {units}, got neither.")
+            raise OptionError(
+                "O005",
+                "above or below must be given, in outcome units (a fraction for the relative "
+                "effect), got neither.",
+            )
         low, high = -np.inf if above is None else above, np.inf if below is None else below
         if not low < high:
             raise OptionError("O005", f"above={low} must be smaller than below={high}.")
