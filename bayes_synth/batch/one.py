@@ -156,9 +156,9 @@ def _attempt(prepared: Prepared, task: FitTask, settings: Settings) -> Judged[_D
         "predictions": xr.Dataset({"counterfactual": counterfactual}),
         "predictions_constant_data": xr.Dataset({"outcome": observed}),
     }
-    if plan and prepared.found is not None and prepared.found.enough:
+    if plan and prepared.placebos is not None and prepared.placebos.enough:
         groups |= calibrated_groups(
-            groups, prepared.found, plan, problem, settings.calibration_stream()
+            groups, prepared.placebos, plan, problem, settings.calibration_stream()
         )
     else:
         groups["effects"] = effect_draws(observed, counterfactual)

@@ -1,4 +1,4 @@
-"""Sample, judge, sample again: the one policy of fits, batches, placebos and checks."""
+"""Try, judge, try once more: the one policy of fits, batches, placebos and checks."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,10 +12,10 @@ __all__ = ["Judged", "Settled", "mendable", "settle"]
 
 
 class Judged[T](NamedTuple):
-    """One attempt and the verdict on it.
+    """Hold one attempt and the verdict on it.
 
-    ``problems`` says what is wrong, one sentence each; ``divergent`` is the share of transitions that diverged; ``again``
-    says whether another attempt may mend it.
+    ``problems`` says what is wrong, one sentence each; ``divergences`` counts the transitions that
+    diverged; ``again`` tells whether another attempt may mend it.
     """
 
     value: T
@@ -26,12 +26,18 @@ class Judged[T](NamedTuple):
 
     @property
     def trouble(self) -> tuple[int, float]:
-        """What attempts are compared by; nothing of the effect is among it."""
+        """Return what attempts are compared by: problems, then the share of divergences.
+
+        Nothing of the effect is part of it.
+        """
         return len(self.problems), self.divergences / self.settings.size.total
 
 
 class Settled[T](NamedTuple):
-    """Every attempt, the one to keep, and what became of a second one that did not finish."""
+    """Hold every attempt and the one to keep.
+
+    ``unfinished`` says what became of a second one that did not finish; empty when it did.
+    """
 
     tried: tuple[Judged[T], ...]
     best: Judged[T]
@@ -39,16 +45,16 @@ class Settled[T](NamedTuple):
 
     @property
     def record(self) -> tuple[Attempt, ...]:
-        """The attempts in plain values."""
+        """Record the attempts in plain values."""
         return tuple(
             Attempt(
-                each.settings.size.target_accept,
-                each.settings.size.tune,
-                each.problems,
-                each.divergences,
-                each is self.best,
+                attempt.settings.size.target_accept,
+                attempt.settings.size.tune,
+                attempt.problems,
+                attempt.divergences,
+                kept=attempt is self.best,
             )
-            for each in self.tried
+            for attempt in self.tried
         )
 
 
@@ -59,7 +65,9 @@ def settle[T](
     *,
     keep_interrupted: bool = False,
 ) -> Settled[T]:
-    """Make an attempt and, where another may mend it, a second; the better one is kept, of equals the second.
+    """Make an attempt and, where another may mend it, a second, and keep the better one.
+
+    Of equal attempts the second is kept. A second one in which sampling fails leaves the first.
 
     Parameters
     ----------
@@ -70,7 +78,14 @@ def settle[T](
     again
         Turns them into those of the second.
     keep_interrupted
-        Whether an interrupt of the second attempt leaves the first; otherwise it stays a KeyboardInterrupt.
+        Whether an interrupt of the second attempt leaves the first.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When the first attempt is interrupted, or the second unless ``keep_interrupted``.
+    SamplingFailed
+        When sampling fails in the first attempt.
     """
     first, unfinished = run(settings), ""
     tried = [first]
@@ -88,10 +103,19 @@ def settle[T](
 
 
 def mendable(verdict: Convergence, standard: Standard, draws: int, sampler: str) -> bool:
-    """Whether stricter settings may mend a fit.
+    """Tell whether stricter settings may mend a fit.
 
-    Steps that were in trouble may be made smaller. Draws that mix slowly may be swept more often, by slices, unless they
-    are simply too few.
+    Steps that were in trouble may be made smaller. Draws that mix slowly may be swept more often
+    by slices, unless they are simply too few. An interrupted attempt is not repeated.
+
+    Parameters
+    ----------
+    verdict, standard
+        What is wrong, and what would pass as converged.
+    draws
+        Draws of all chains together.
+    sampler
+        Name of the sampler.
     """
     mixing = bool(verdict.problems) and sampler == "slice" and standard.enough(draws)
     return (verdict.steps or mixing) and not verdict.partial

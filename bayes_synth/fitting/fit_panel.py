@@ -1,7 +1,7 @@
-"""From a panel to a fit: sample, calibrate on the donors, label, judge."""
+"""Make a fit from a panel: calibrate on the donors, sample, label, judge."""
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,11 @@ __all__ = ["Fitted", "Prepared", "fit_panel", "prepare", "recorded"]
 
 
 class Fitted(NamedTuple):
-    """The parts of a fit: the model with its noise chosen, the labelled draws, and how they were made."""
+    """Hold the parts of a fit.
+
+    ``model`` has its noise chosen; ``idata`` has the labelled draws, and ``record`` how they were
+    made.
+    """
 
     model: AbstractSyntheticControl
     idata: xr.DataTree
@@ -36,7 +40,7 @@ class Fitted(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """One attempt: the labelled draws, the sampler's account, and the verdict."""
+    """Hold one attempt: the labelled draws, what the sampler gave back, and the verdict."""
 
     idata: xr.DataTree
     sampled: Sampled
@@ -46,44 +50,50 @@ class Draft(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that is known before the treated unit is fitted.
+    """Hold everything that is known before the treated unit is fitted.
 
     Parameters
     ----------
     problem
         The model, its noise chosen, and the panel.
-    found
-        What the donors said; None without calibration.
+    placebos
+        What the donors' refits have shown; None without calibration.
     scores
-        Held-out scores of the noise processes, when one was chosen.
+        Held-out scores of the noise processes; None unless one was chosen.
     """
 
     problem: Problem
-    found: Placebos | None = None
+    placebos: Placebos | None = None
     scores: pd.DataFrame | None = None
 
     @property
     def stopped(self) -> str:
-        """Where an interrupt ended the refits, and which intervals it leaves; empty when it did not."""
-        if self.found is None or not self.found.stopped:
+        """Say where an interrupt ended the refits and what it leaves; empty when it did not."""
+        if self.placebos is None or not self.placebos.stopped:
             return ""
-        left = (
-            "calibrated on the refits that were complete"
-            if self.found.enough
-            else "too few to calibrate on"
-        )
-        return f"{self.found.stopped}, {left}"
+        if self.placebos.enough:
+            return f"{self.placebos.stopped}, calibrated on the refits that were complete"
+        return f"{self.placebos.stopped}, too few to calibrate on"
 
     def assemble(
         self, settings: Settings, sampled: Sampled, rng: np.random.Generator
     ) -> xr.DataTree:
-        """Make every group of a fit from the sampler's draws: labelled, in outcome units, calibrated."""
+        """Make every group of a fit from the sampler's draws.
+
+        They are labelled, in outcome units, and calibrated when there is enough to calibrate on.
+
+        Parameters
+        ----------
+        settings, sampled
+            How it was sampled, and what the sampler gave back.
+        rng
+            Randomness of the predictive and of the prior draws.
+        """
         problem, plan = self.problem, self.problem.model.calibration
         groups = posterior_groups(problem, sampled.posterior, rng)
-        if plan and self.found is not None and self.found.enough:
-            groups |= calibrated_groups(
-                groups, self.found, plan, problem, settings.calibration_stream()
-            )
+        if plan and self.placebos is not None and self.placebos.enough:
+            stream = settings.calibration_stream()
+            groups |= calibrated_groups(groups, self.placebos, plan, problem, stream)
         groups |= {"sample_stats": sampled.sample_stats} | prior_groups(
             problem, settings.size.draws, rng
         )
@@ -95,11 +105,20 @@ class Prepared:
 def fit_panel(
     model: AbstractSyntheticControl, panel: Panel, settings: Settings, *, strict: bool
 ) -> Fitted:
-    """Sample, label and judge; see :meth:`bayes_synth.SyntheticControl.fit`."""
+    """Sample, label and judge; see :meth:`bayes_synth.SyntheticControl.fit`.
+
+    Raises
+    ------
+    OptionError
+        O001 when ``panel`` is something else.
+    SamplingFailed
+        S001, S002 or S004 when sampling fails, S005 when the draws would take too much memory;
+        with ``strict`` also S003 for a fit that has not converged and S004 for an interrupted one.
+    """
     if not isinstance(panel, Panel):
         got = type(panel).__name__
         raise OptionError(
-            "O001", f"fit() needs a bs.Panel, got {got}; build one with bs.Panel.from_long(...)."
+            "O001", f"panel must be a bs.Panel, got {got}; build one with bs.Panel.from_long(...)."
         )
     prepared = prepare(model, panel, settings)
     if prepared.stopped and strict:
@@ -109,34 +128,43 @@ def fit_panel(
         # After one interrupt, or in a second attempt, the next interrupt is the caller's.
         return _attempt(prepared, chosen, partial=chosen.attempt == 1 and not prepared.stopped)
 
-    done = settle(attempt, settings, Settings.stricter, keep_interrupted=True)
-    partial = _partial(prepared, done)
-    problems = done.best.problems
+    outcome = settle(attempt, settings, Settings.stricter, keep_interrupted=True)
+    best, partial = outcome.best, _partial(prepared, outcome)
     if partial and strict:
         raise _unfinished("; ".join(partial))
-    if problems and strict:
-        words = "Pass strict=False to get this fit anyway; fit.ok will be False."
-        raise SamplingFailed("S003", f"{done.best.value.verdict}\n  {words}")
-    verdict = replace(done.best.value.verdict, partial=partial)
-    said = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
-    record = recorded(done.best.settings, done.best.value.sampled, prepared.stopped)
+    if best.problems and strict:
+        raise SamplingFailed(
+            "S003",
+            f"{best.value.verdict}\n"
+            "  Pass strict=False to get this fit anyway; fit.ok will be False.",
+        )
+    warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
+    warnings += _warn_about(replace(best.value.verdict, partial=partial))
     record = replace(
-        record, attempts=done.record, partial=partial, warnings=(*said, *_warned(verdict))
+        recorded(best.settings, best.value.sampled, prepared.stopped),
+        attempts=outcome.record,
+        partial=partial,
+        warnings=tuple(warnings),
     )
-    return Fitted(prepared.problem.model, done.best.value.idata, record)
+    return Fitted(prepared.problem.model, best.value.idata, record)
 
 
 def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -> Prepared:
-    """Choose the noise if asked to, and refit the donors as if they had been treated."""
+    """Choose the noise if asked to, and refit the donors as if they had been treated.
+
+    Raises
+    ------
+    SamplingFailed
+        S005 when the fit's draws would take too much memory.
+    """
     require_memory(model, panel, settings.size)
     model, scores = choose_noise(model, panel, settings)
-    problem = Problem.of(model, panel)
-    found = placebos(problem, model.calibration, settings) if model.calibration else None
-    return Prepared(problem, found, scores)
+    problem, plan = Problem.of(model, panel), model.calibration
+    return Prepared(problem, placebos(problem, plan, settings) if plan else None, scores)
 
 
 def recorded(settings: Settings, sampled: Sampled, stopped: str = "") -> RunRecord:
-    """The record of one attempt."""
+    """Record one attempt; ``stopped`` says where an interrupt ended the donors' refits."""
     return RunRecord(
         settings,
         sampled.sampler,
@@ -166,18 +194,23 @@ def _attempt(prepared: Prepared, settings: Settings, *, partial: bool) -> Judged
     )
 
 
-def _partial(prepared: Prepared, done: Settled[Draft]) -> tuple[str, ...]:
-    """What interrupts and failures left undone."""
-    kept = recorded(done.best.settings, done.best.value.sampled, prepared.stopped).partial
-    return (*kept, done.unfinished) if done.unfinished else kept
+def _partial(prepared: Prepared, outcome: Settled[Draft]) -> tuple[str, ...]:
+    """Say what interrupts and failures left undone, one sentence each."""
+    kept = recorded(outcome.best.settings, outcome.best.value.sampled, prepared.stopped).partial
+    return (*kept, outcome.unfinished) if outcome.unfinished else kept
 
 
-def _warned(verdict: Convergence) -> list[str]:
-    """Warn about a fit that has not converged or is partial, and return what was said."""
-    said: list[tuple[str, Any]] = [("S003", verdict)] if verdict.problems else []
+def _warn_about(verdict: Convergence) -> list[str]:
+    """Warn about a fit that has not converged or is partial, and return the messages."""
+    messages = []
+    if verdict.problems:
+        messages.append(warn(ConvergenceWarning, "S003", f"{verdict}"))
     if verdict.partial:
-        said.append(("S004", f"PARTIAL: {'; '.join(verdict.partial)}. Run it again for all of it."))
-    return [warn(ConvergenceWarning, code, f"{text}") for code, text in said]
+        undone = "; ".join(verdict.partial)
+        messages.append(
+            warn(ConvergenceWarning, "S004", f"PARTIAL: {undone}. Run it again for all of it.")
+        )
+    return messages
 
 
 def _unfinished(what: str) -> SamplingFailed:

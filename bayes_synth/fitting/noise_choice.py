@@ -1,7 +1,8 @@
-"""noise="auto": which noise process forecast the donors best in the pre-period, calibrated as the fit will be.
+"""Choose the noise for ``noise="auto"``: what forecast the donors best before treatment.
 
-Every candidate is held to the same placebos: donors as if treated, on panels that end where the real treatment
-begins and start earlier. Nothing from ``start`` on is looked at, and the treated unit is not forecast.
+Forecasts are calibrated as the fit will be. Every candidate is held to the same placebos: donors as
+if treated, on panels that end where the real treatment begins and start earlier. Nothing from
+``start`` on is used, and the treated unit is not forecast.
 """
 
 from collections.abc import Callable
@@ -21,46 +22,60 @@ from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel, LocalLinearTr
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.sampling.settings import Settings
 
-__all__ = ["CANDIDATES", "choose_noise"]
+__all__ = ["CANDIDATES", "choose_noise", "earlier_panels", "log_densities"]
 
 CANDIDATES: tuple[AbstractNoise, ...] = (LocalLevel(), LocalLinearTrend(), AR1(), IID())
+"""Processes to choose from; the first is the default."""
 Refits = Callable[[Problem, Calibration, Settings], Placebos]
 ORIGINS = (0.6, 0.8)
-"""Where the held-out periods begin, as shares of the pre-period."""
+"""The held-out periods begin after these shares of the pre-period."""
 MOST = 12
-"""Donors held out per origin."""
+"""At most so many donors are held out per origin."""
 
 
 def choose_noise(
     model: AbstractSyntheticControl, panel: Panel, settings: Settings, refit: Refits = placebos
 ) -> tuple[AbstractSyntheticControl, pd.DataFrame | None]:
-    """The model with the noise that forecast best, and the candidates' scores; as it is unless it says ``"auto"``.
+    """Give the model the noise that forecast best, unless it names its noise already.
+
+    Parameters
+    ----------
+    model, panel, settings
+        As for the fit.
+    refit
+        Makes the placebos of one candidate on one panel.
 
     Returns
     -------
     tuple of SyntheticControl and pandas.DataFrame or None
-        One row per candidate: ``log_score`` (mean log predictive density of a held-out average gap, per unit of the
-        donor's scale), ``difference`` to the first, which is the default process, its standard error
-        ``difference_se`` over donors, and ``chosen`` (1 or 0). The default is left only for a process that is better by
-        more than one standard error; the best of those is taken.
+        The table has one row per candidate: ``log_score`` (mean log predictive density of a
+        held-out average gap, in the donor's typical steps), ``difference`` to the first, which is
+        the default process, its standard error ``difference_se`` over donors, and ``chosen`` (1 or
+        0). The default is left only for a process that is better by more than one standard error;
+        the best of those is taken. None when the model names its noise.
 
     Raises
     ------
     DesignError
         D004 when the pre-period is too short to hold periods out.
+    PriorError
+        O006 when fewer than two donors can stand in for the treated unit.
+    KeyboardInterrupt
+        When the refits are interrupted: the candidates would be held to different placebos.
 
     References
     ----------
-    Geisser and Eddy (1979), JASA 74(365), for choosing by the predictive density of what was held out.
+    Geisser and Eddy (1979), JASA 74(365), for choosing by the predictive density of what was held
+    out.
     """
     if isinstance(model.noise, AbstractNoise):
         return model, None
-    panels = _earlier(panel)
+    panels = earlier_panels(panel)
     scores = {
         noise: _log_scores(replace(model, noise=noise), panels, settings, refit)
         for noise in CANDIDATES
     }
-    rows = {noise: _row(scores[noise], scores[CANDIDATES[0]]) for noise in CANDIDATES}
+    rows = {noise: _score_row(scores[noise], scores[CANDIDATES[0]]) for noise in CANDIDATES}
     clear = [noise for noise, row in rows.items() if row["difference"] > row["difference_se"]]
     chosen = max(clear, key=lambda noise: rows[noise]["log_score"], default=CANDIDATES[0])
     table = pd.DataFrame({noise.describe(): row for noise, row in rows.items()}).T.rename_axis(
@@ -70,8 +85,14 @@ def choose_noise(
     return replace(model, noise=chosen), table
 
 
-def _earlier(panel: Panel) -> list[Panel]:
-    """The panel as if treated earlier, once per origin that leaves enough periods."""
+def earlier_panels(panel: Panel) -> list[Panel]:
+    """Backdate the panel, once per origin that leaves enough periods.
+
+    Raises
+    ------
+    DesignError
+        D004 when none does.
+    """
     starts = [panel.pre[min(int(share * len(panel.pre)), len(panel.pre) - 1)] for share in ORIGINS]
     panels = []
     for start in dict.fromkeys(starts):
@@ -83,7 +104,8 @@ def _earlier(panel: Panel) -> list[Panel]:
     if not panels:
         raise DesignError(
             "D004",
-            f"{len(panel.pre)} pre-periods are too few to choose the noise by held-out periods: name one.",
+            f"{len(panel.pre)} pre-periods are too few to choose the noise by held-out periods; "
+            "name a process, such as noise=bs.noise.LocalLevel().",
         )
     return panels
 
@@ -91,13 +113,14 @@ def _earlier(panel: Panel) -> list[Panel]:
 def _log_scores(
     model: AbstractSyntheticControl, panels: list[Panel], settings: Settings, refit: Refits
 ) -> pd.Series:
-    """Log predictive density of every held-out average gap, in units of the donor's scale, by donor."""
+    """Score every held-out average gap by its log predictive density in typical steps, by donor."""
     plan = model.calibration or Calibration()
     plan = replace(plan, most=min(plan.most, MOST))
     seeds = [replace(settings, random_seed=settings.random_seed + k) for k in range(len(panels))]
     problems = [Problem.of(model, panel) for panel in panels]
     tables = [
-        _complete(refit(problem, plan, seed)) for problem, seed in zip(problems, seeds, strict=True)
+        _complete_table(refit(problem, plan, seed))
+        for problem, seed in zip(problems, seeds, strict=True)
     ]
     if not all(len(table) > 1 for table in tables):
         raise PriorError(
@@ -109,15 +132,25 @@ def _log_scores(
     return scores
 
 
-def _complete(found: Placebos) -> pd.DataFrame:
-    """Every placebo: after an interrupt the candidates would be held to different ones, and nothing is chosen."""
-    if found.stopped:
+def _complete_table(refits: Placebos) -> pd.DataFrame:
+    """Return every placebo, or pass an interrupt on: candidates must be held to the same ones."""
+    if refits.stopped:
         raise KeyboardInterrupt
-    return found.table
+    return refits.table
 
 
 def log_densities(table: pd.DataFrame, plan: Calibration, *, calibrated: bool) -> pd.Series:
-    """Each placebo's log density of its error over its scale; calibrated: with kappa as the other placebos say."""
+    """Score each placebo by the log density of its error in typical steps.
+
+    Parameters
+    ----------
+    table
+        One row per placebo with ``error``, ``sd`` and ``step``.
+    plan
+        How the intervals are calibrated.
+    calibrated
+        Whether the density is inflated by kappa as the other placebos say.
+    """
     error, step = table["error"].to_numpy(), table["step"].to_numpy()
     if not calibrated:
         return pd.Series(
@@ -132,11 +165,11 @@ def log_densities(table: pd.DataFrame, plan: Calibration, *, calibrated: bool) -
     return pd.Series(scores, index=table.index)
 
 
-def _row(scores: pd.Series, default: pd.Series) -> dict[str, float]:
-    """A donor held out twice counts once in the standard error."""
-    gaps = (scores - default).groupby(level=0).mean()
+def _score_row(scores: pd.Series, default: pd.Series) -> dict[str, float]:
+    """Compare a candidate with the default; a donor held out twice counts once in the error."""
+    by_donor = (scores - default).groupby(level=0).mean()
     return {
         "log_score": float(scores.mean()),
         "difference": float((scores - default).mean()),
-        "difference_se": float(gaps.std(ddof=1) / np.sqrt(len(gaps))),
+        "difference_se": float(by_donor.std(ddof=1) / np.sqrt(len(by_donor))),
     }

@@ -1,7 +1,7 @@
-"""Every donor in turn as if treated: the refits that calibrate the intervals.
+"""Refit every donor in turn as if it had been treated, to calibrate the intervals.
 
-The treated unit never serves as a donor here, and nothing of it enters. All refits share the compiled model of
-the fit itself: their smaller pools are padded to its width.
+The treated unit never serves as a donor here, and nothing of it enters. All refits share the
+compiled model of the fit itself: their smaller pools are padded to its width.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,11 +26,11 @@ from bayes_synth.sampling.threads import single_threaded
 __all__ = ["Answer", "placebo_answer", "placebos"]
 
 RAW = tuple(name for name in COLUMNS if name != "z")
-"""What one refit says by itself; a z-score needs them all."""
+"""Columns that one refit gives by itself; a z-score needs all refits."""
 
 
 class Answer(NamedTuple):
-    """What one refit says: its row of the table, and its gap in every period."""
+    """Hold what one refit gives: its row of the table, and its gap in every period."""
 
     row: dict[str, float]
     gap: np.ndarray
@@ -40,9 +40,9 @@ Refit = Callable[[Problem, Settings], Answer]
 
 
 def placebo_answer(problem: Problem, settings: Settings) -> Answer:
-    """Refit one placebo: its row of the table, and its gap.
+    """Refit one placebo and return its row of the table and its gap, on the model's scale.
 
-    Where the treated unit has no outcome, a placebo has none either.
+    Where the treated unit's outcome is missing, the placebo's is left out too.
     """
     best = settled(problem, settings)
     average, outcome = best.value.average, problem.inputs.scale.forward(problem.observed)
@@ -59,7 +59,7 @@ def placebo_answer(problem: Problem, settings: Settings) -> Answer:
 def placebos(
     problem: Problem, plan: Calibration, settings: Settings, refit: Refit = placebo_answer
 ) -> Placebos:
-    """Refit every donor as if it had been treated, and compare its average gap with what was predicted.
+    """Refit every donor as if it had been treated, and compare its average gap with the forecast.
 
     Parameters
     ----------
@@ -76,15 +76,22 @@ def placebos(
     -------
     Placebos
         After an interrupt those that were complete; ``stopped`` says so.
+
+    Raises
+    ------
+    PriorError
+        O006 when ``plan.exclude`` names a label that is not a donor's.
+    SamplingFailed
+        When a refit fails; a note names its donor.
     """
     require_donors(plan.exclude, problem.donors)
     choice, *seeds = np.random.SeedSequence([settings.random_seed, 1]).spawn(
         1 + len(problem.donors)
     )
-    units, skipped = _as_if_treated(
-        problem, _groups(problem.panel, plan, np.random.default_rng(choice))
+    units, skipped = _problems_as_if_treated(
+        problem, _donor_sets(problem.panel, plan, np.random.default_rng(choice))
     )
-    # PyMC's sampler compiles anew for each donor, which is not safe in threads.
+    # PyMC's sampler compiles again for each donor, which is not safe in threads.
     threads = 1 if settings.sampler == "pymc" else settings.cores
     small = replace(settings, size=plan.size, cores=1, progressbar=False)
     refits = {
@@ -92,16 +99,16 @@ def placebos(
         for (label, unit), seed in zip(units.items(), seeds, strict=False)
     }
     with single_threaded():
-        answers, interrupted = _answers(refits, threads, shown=bool(settings.progressbar))
+        answers, interrupted = _run_refits(refits, threads, shown=bool(settings.progressbar))
     skipped += tuple(f"{label} (interrupted)" for label in refits if label not in answers)
     stopped = f"interrupted after {len(answers)} of {len(refits)} refits" if interrupted else ""
-    return _scored(answers, skipped, plan, problem.panel.times)._replace(stopped=stopped)
+    return _tabulate(answers, skipped, plan, problem.panel.times)._replace(stopped=stopped)
 
 
-def _scored(
+def _tabulate(
     answers: Mapping[str, Answer], skipped: tuple[str, ...], plan: Calibration, times: pd.Index
 ) -> Placebos:
-    """The table of the answers that are usable, with their z-scores."""
+    """Tabulate the answers that are usable, with their z-scores."""
     table = pd.DataFrame.from_dict(
         {unit: row for unit, (row, _) in answers.items()}, orient="index", columns=RAW
     )
@@ -114,16 +121,21 @@ def _scored(
     return Placebos(table, skipped, gaps)
 
 
-def _answers(
+def _run_refits(
     refits: Mapping[str, Callable[[], Answer]], threads: int, *, shown: bool
 ) -> tuple[dict[str, Answer], bool]:
-    """The refits' answers in the refits' order, and whether an interrupt let only those end that were running."""
+    """Run the refits in threads and return their answers in the refits' order.
+
+    The second value tells whether an interrupt let only those end that were running.
+    """
     interrupted = False
     with (
         bar("Calibrating on the donors", len(refits), shown=shown) as counted,
         ThreadPoolExecutor(threads) as pool,
     ):
-        futures = {label: pool.submit(_named, label, refit) for label, refit in refits.items()}
+        futures = {
+            label: pool.submit(_name_failure, label, refit) for label, refit in refits.items()
+        }
         try:
             for future in as_completed(futures.values()):
                 future.result()
@@ -137,21 +149,23 @@ def _answers(
     }, interrupted
 
 
-def _named(label: str, refit: Callable[[], Answer]) -> Answer:
+def _name_failure(label: str, refit: Callable[[], Answer]) -> Answer:
     """Add to a failure the donor in whose refit it happened: its panel is the one to try again."""
     try:
         return refit()
     except SamplingFailed as error:
-        error.add_note(
-            f"In the refit of {label} as if treated: there panel is panel.as_if_treated({label.split(' + ')})."
-        )
+        panel = f"panel.as_if_treated({label.split(' + ')})"
+        error.add_note(f"In the refit of {label} as if treated: its panel is {panel}.")
         raise
 
 
-def _as_if_treated(
+def _problems_as_if_treated(
     problem: Problem, groups: list[tuple[str, ...]]
 ) -> tuple[dict[str, Problem], tuple[str, ...]]:
-    """A problem per group of donors by label, and the groups that cannot be treated, with the error's code."""
+    """Make a problem per group of donors, by label.
+
+    The second value names the groups that cannot be treated, with the error's code.
+    """
     units: dict[str, Problem] = {}
     skipped = []
     for donors in groups:
@@ -162,15 +176,15 @@ def _as_if_treated(
     return units, tuple(skipped)
 
 
-def _groups(panel: Panel, plan: Calibration, rng: np.random.Generator) -> list[tuple[str, ...]]:
-    """Disjoint sets of as many donors as units are treated, in donor order, at most ``plan.most``."""
-    size = len(panel.treated)
+def _donor_sets(panel: Panel, plan: Calibration, rng: np.random.Generator) -> list[tuple[str, ...]]:
+    """Form disjoint sets of as many donors as units are treated, at most ``plan.most``, sorted."""
+    count = len(panel.treated)
     usable = [donor for donor in panel.donors if donor not in plan.exclude]
-    if len(panel.donors) <= size:
+    if len(panel.donors) <= count:
         return []
-    if size > 1 or len(usable) > plan.most:
-        usable = list(rng.permutation(np.array(usable, dtype=object)))[: plan.most * size]
+    if count > 1 or len(usable) > plan.most:
+        usable = list(rng.permutation(np.array(usable, dtype=object)))[: plan.most * count]
     sets: Iterator[tuple[str, ...]] = (
-        tuple(sorted(usable[i : i + size])) for i in range(0, len(usable), size)
+        tuple(sorted(usable[i : i + count])) for i in range(0, len(usable), count)
     )
-    return sorted(group for group in sets if len(group) == size)
+    return sorted(group for group in sets if len(group) == count)

@@ -1,4 +1,7 @@
-"""One fit without its report: draws, forecast and whether they have settled. All in arrays, because refits are many."""
+"""Refit without a report: draws, forecast and whether they have settled.
+
+All in arrays, because refits are many.
+"""
 
 from typing import NamedTuple
 
@@ -20,14 +23,14 @@ __all__ = ["Refit", "refitted", "settled"]
 TIMES = 3
 """A refit that has not settled is sampled once more, so many times as long."""
 DIVERGENT = 0.01
-"""Largest share of divergent transitions of a refit that has settled."""
+"""At most this share of a settled refit's transitions may diverge."""
 
 
 class Refit(NamedTuple):
-    """One refit, not calibrated.
+    """Hold one refit, not calibrated.
 
-    ``path`` is the counterfactual on the model's scale, dims ``(chain, draw, post)``; ``synthetic`` the synthetic unit's
-    mean on that scale, dims ``(time,)`` over all times.
+    ``path`` is the counterfactual on the model's scale, dims ``(chain, draw, post)``; ``synthetic``
+    is the synthetic unit's mean on that scale, dims ``(time,)`` over all times.
     """
 
     problem: Problem
@@ -37,26 +40,27 @@ class Refit(NamedTuple):
 
     @property
     def seen(self) -> np.ndarray:
-        """Which post-periods have an outcome."""
+        """Tell which post-periods have an outcome, dims ``(post,)``."""
         return np.isfinite(self.problem.observed)
 
     @property
     def average(self) -> np.ndarray:
-        """Mean of the path over the times that were observed, dims ``(chain, draw)``."""
+        """Average the path over the times that have an outcome, dims ``(chain, draw)``."""
         return average_of(self.path, self.seen)
 
     @property
     def gap(self) -> np.ndarray:
-        """Observed minus synthetic on the model's scale, dims ``(time,)``."""
+        """Subtract synthetic from observed on the model's scale, dims ``(time,)``."""
         forward = self.problem.inputs.scale.forward
         return np.asarray(forward(self.problem.treated) - self.synthetic)
 
     def labelled(self, path: np.ndarray) -> tuple[xr.DataArray, xr.DataArray]:
-        """The observed outcome and a path on the model's scale, both in outcome units and with their labels."""
-        restored = self.problem.inputs.scale.back(path)
-        return observed_post(self.problem), labelled_path(
-            restored, self.problem.panel.post.to_numpy()
-        )
+        """Label the observed outcome and a path that is on the model's scale.
+
+        Both come back in outcome units, dims ``(time,)`` and ``(chain, draw, time)``.
+        """
+        restored, post = self.problem.inputs.scale.back(path), self.problem.panel.post.to_numpy()
+        return observed_post(self.problem), labelled_path(restored, post)
 
 
 def refitted(problem: Problem, settings: Settings) -> Refit:
@@ -79,7 +83,6 @@ def _judged(refit: Refit, settings: Settings) -> Judged[Refit]:
     """Judge whether the average is good enough for a mean and a standard deviation."""
     average, divergences = refit.average, int(refit.sampled.sample_stats["diverging"].sum())
     r_hat = float(arviz_stats.rhat(average, chain_axis=0, draw_axis=1))
-    problems = (
-        () if r_hat <= REFIT.r_hat and divergences <= DIVERGENT * average.size else ("not settled",)
-    )
-    return Judged(refit, settings, problems, divergences, bool(problems))
+    good = r_hat <= REFIT.r_hat and divergences <= DIVERGENT * average.size
+    problems = () if good else ("not settled",)
+    return Judged(refit, settings, problems, divergences, again=not good)

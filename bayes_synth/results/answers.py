@@ -1,4 +1,7 @@
-"""Every number that one asks of a fit. Nothing here samples; a fit read from a file answers without PyMC."""
+"""Every number that one asks of a fit.
+
+Nothing here samples, and a fit that was read from a file answers without PyMC.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -22,18 +25,18 @@ from bayes_synth.results.effects import Effect, IntervalKind, interval, require_
 from bayes_synth.results.estimands import ESTIMANDS, estimate, pointwise
 from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 from bayes_synth.results.record import RunRecord
-from bayes_synth.results.simplex import core_donors, project
+from bayes_synth.results.simplex import Projection, core_donors, project
 from bayes_synth.words import short, span, suggestion
 
 __all__ = ["AbstractFit", "effect_of", "watched"]
 
 PROJECTED = 5
-"""Donors on which the counterfactual is projected, at most."""
+"""The counterfactual is projected on at most so many donors."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AbstractFit(ABC):
-    """A panel, a model and the draws, and every number that one asks of them; see :class:`bayes_synth.Fit`."""
+    """Hold a panel, a model and the draws, and answer questions; see :class:`bayes_synth.Fit`."""
 
     panel: Panel
     model: AbstractSyntheticControl
@@ -41,27 +44,34 @@ class AbstractFit(ABC):
     record: RunRecord = field(default_factory=RunRecord)
 
     def effect(self, estimand: str = "average", *, window: slice | None = None) -> Effect:
-        """Posterior of the effect.
+        """Return the posterior of the effect.
 
         Parameters
         ----------
         estimand
-            ``"pointwise"`` per period, ``"average"`` per period over the window, ``"cumulative"`` over it,
-            ``"relative"``: cumulative effect over the size of the cumulative counterfactual, or ``"log_ratio"``: log
-            of the cumulative outcome over the cumulative counterfactual, which treats gains and losses alike.
+            ``"pointwise"``: in each period; ``"average"``: per period, over the window;
+            ``"cumulative"``: summed over the window; ``"relative"``: cumulative effect over the
+            size of the cumulative counterfactual; ``"log_ratio"``: log of the cumulative outcome
+            over the cumulative counterfactual, which treats gains and losses alike.
         window
-            Part of the post-period by label, ends included, such as ``slice(1990, 1995)``. Default: all.
+            Part of the post-period by label, ends included, such as ``slice(1990, 1995)``.
+            Default: all of it.
+
+        Returns
+        -------
+        Effect
+            Draws with dims ``(chain, draw)``, and ``time`` for ``"pointwise"``.
 
         Raises
         ------
         ResultError
-            R002 for a window without post-periods, R004 when a ratio means nothing, R005 for an unknown
-            estimand.
+            R002 for a window that has no post-periods or goes beyond them, R004 when a ratio
+            means nothing, R005 for an unknown estimand.
         """
         return effect_of(self.panel, self.idata, estimand, window)
 
     def summary(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
-        """Average, cumulative and relative effect and log ratio, one row each, all numbers.
+        """Summarise every effect that is one number, in a row each.
 
         Parameters
         ----------
@@ -71,31 +81,36 @@ class AbstractFit(ABC):
         Returns
         -------
         pandas.DataFrame
-            Columns mean, median, sd, lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, ess_bulk, ess_tail,
-            r_hat, mcse; ``attrs["calibration"]`` says what the intervals rest on. The relative effect
-            is a fraction. It and the log ratio are left out when they mean nothing (R004). Of the relative
-            effect read the median: a ratio's mean may not exist. On the log scale mean, sd and mcse are missing:
-            the exponential of a Student-t has none.
+            Index ``effect``: average, cumulative, relative, log_ratio. Columns mean, median, sd,
+            lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, ess_bulk, ess_tail, r_hat, mcse;
+            ``attrs["calibration"]`` says what the intervals rest on. The relative effect is a
+            fraction. It and the log ratio are left out when they mean nothing (R004). Of the
+            relative effect read the median: a ratio's mean may not exist. On the log scale mean,
+            sd and mcse are NaN, because the exponential of a Student-t has none.
+
+        Raises
+        ------
+        OptionError
+            O004 for a probability outside (0, 1), O001 for an unknown kind.
         """
         require_interval(ci_prob, ci_kind)
         names = [
             name
-            for name, each in ESTIMANDS.items()
-            if not each.path and name in self.idata["effects"]
+            for name, declared in ESTIMANDS.items()
+            if not declared.path and name in self.idata["effects"]
         ]
         rows = {name: _summary_row(self.effect(name), ci_prob, ci_kind) for name in names}
         diagnosed = diagnose(self.idata["effects"].to_dataset()[names]).drop(columns="ok")
         table = pd.DataFrame(rows).T.infer_objects().rename_axis("effect")
         table = pd.concat([table, diagnosed[["ess_bulk", "ess_tail", "r_hat", "mcse"]]], axis=1)
         if self.model.scale == "log":
-            table.loc[[name for name in names if name != "log_ratio"], ["mean", "sd", "mcse"]] = (
-                np.nan
-            )
+            heavy = [name for name in names if name != "log_ratio"]
+            table.loc[heavy, ["mean", "sd", "mcse"]] = np.nan
         table.attrs = {"calibration": str(self.calibration)}
         return table
 
     def weights(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
-        """Donor weights, the heaviest first.
+        """Summarise the donors' weights, the heaviest first.
 
         Parameters
         ----------
@@ -105,11 +120,17 @@ class AbstractFit(ABC):
         Returns
         -------
         pandas.DataFrame
-            Index ``donor``; columns mean, sd, lower, upper, ``p_above_1_percent`` (probability that the weight
-            exceeds 1 %), ``core`` (member of the smallest set of donors that holds 80 % of the weight) and
-            ``projected`` (weights of the closest counterfactual on at most five donors). ``attrs`` has
-            ``core_probability`` (that the set does hold 80 %), ``projection_loss`` (root mean square distance
-            between the two counterfactuals, units of the model's scale), ``ci_prob`` and ``ci_kind``.
+            Index ``donor``; columns mean, sd, lower, upper, ``p_above_1_percent`` (probability
+            that the weight exceeds 1 %), ``core`` (member of the smallest set of donors that holds
+            80 % of the weight) and ``projected`` (weights of the closest counterfactual on at most
+            five donors). ``attrs`` has ``core_probability`` (that the set does hold 80 %),
+            ``projection_loss`` (root mean square distance between the two counterfactuals, on the
+            model's scale), ``ci_prob`` and ``ci_kind``.
+
+        Raises
+        ------
+        OptionError
+            O004 for a probability outside (0, 1), O001 for an unknown kind.
 
         Notes
         -----
@@ -137,20 +158,23 @@ class AbstractFit(ABC):
         return table
 
     def diagnostics(self) -> pd.DataFrame:
-        """R-hat, effective sample sizes and Monte Carlo error of everything that was sampled.
+        """Diagnose everything that was sampled.
 
         Returns
         -------
         pandas.DataFrame
-            Rows ``average effect``, the noise parameters, and ``weights[...]`` per donor; columns r_hat,
-            ess_bulk, ess_tail, mcse (outcome units; weights have none) and ``ok``. ``attrs`` has the verdicts
-            in words (``convergence``, ``fit``), the number of ``divergences``, the ``attempts`` at sampling (one mapping
-            each: ``target_accept``, ``tune``, ``problems``, ``divergences``, ``kept``), what an interrupt left undone
-            (``partial``) and the ``warnings`` given when the panel was read and while fitting.
+            Rows ``average effect``, the noise parameters, and ``weights[...]`` per donor; columns
+            r_hat, ess_bulk, ess_tail, mcse (Monte Carlo error of the mean, in outcome units;
+            weights are shares) and ``ok``. ``attrs`` has the verdicts in words (``convergence``,
+            ``fit``), the number of ``divergences``, the ``attempts`` at sampling (one mapping
+            each: ``target_accept``, ``tune``, ``problems``, ``divergences``, ``kept``), what an
+            interrupt left undone (``partial``) and the ``warnings`` given when the panel was read
+            and while fitting.
         """
         table = pd.concat([diagnose(self._watched), self._weight_diagnostics])
         attempts = [
-            each._asdict() | {"problems": list(each.problems)} for each in self.record.attempts
+            attempt._asdict() | {"problems": list(attempt.problems)}
+            for attempt in self.record.attempts
         ]
         table.attrs = {
             "convergence": str(self.convergence),
@@ -164,46 +188,57 @@ class AbstractFit(ABC):
 
     @property
     def ok(self) -> bool:
-        """Whether effect and noise have converged and nothing was interrupted; the repr and :meth:`diagnostics` say more."""
+        """Tell whether effect and noise have converged and nothing was interrupted.
+
+        The repr and :meth:`diagnostics` say more.
+        """
         return self.convergence.ok
 
     @property
     def calibration(self) -> Calibrated:
-        """What the donors' own synthetic controls say about the forecast error: kappa, z-scores, who was set aside."""
-        sizes = len(self.panel.donors), len(self.panel.treated)
+        """Say what the donors' own synthetic controls tell about the forecast error.
+
+        It has kappa, the donors' z-scores, and which donors were set aside.
+        """
+        counts = len(self.panel.donors), len(self.panel.treated)
         group = self.idata.children.get("calibration")
         return read_calibration(
-            group, self.model.calibration, sizes, self.record.calibration_stopped
+            group, self.model.calibration, counts, self.record.calibration_stopped
         )
 
     @property
     def weights_ok(self) -> bool:
-        """Whether every weight has R-hat at most 1.01 and both effective sample sizes at least 400."""
+        """Tell whether every weight has converged.
+
+        R-hat is at most 1.01, and both effective sample sizes are at least 400.
+        """
         return bool(self._weight_diagnostics["ok"].all())
 
     @cached_property
     def problem(self) -> Problem:
-        """The model and the panel as arrays, prepared once for everything that computes with them."""
+        """Prepare the model and the panel as arrays, once for all that computes with them."""
         return Problem.of(self.model, self.panel)
 
     @cached_property
     def convergence(self) -> Convergence:
-        """The verdict on the sampler, from the draws."""
+        """Judge the sampler by its draws."""
         return convergence_of(
             self._watched, self.idata["sample_stats"].to_dataset(), self.record.partial
         )
 
     @cached_property
     def fit_verdict(self) -> FitVerdict:
-        """Whether the donors forecast the treated unit in its own past; see :class:`FitVerdict`."""
-        problem, post = self.problem, self.idata["posterior"]
+        """Judge whether the donors forecast the treated unit in its own past."""
+        problem, posterior = self.problem, self.idata["posterior"]
         inputs, process = problem.inputs, self.model.process
-        average = inputs.scale.forward(self._uncalibrated).mean("time")
+        average = inputs.scale.forward(uncalibrated(self.idata)).mean("time")
         draws = {
-            name: post[name].to_numpy().reshape(-1) / problem.parameter_unit(name)
+            name: posterior[name].to_numpy().reshape(-1) / problem.parameter_unit(name)
             for name in process.parameters
         }
-        mixing = post[MIXING].mean(("chain", "draw")).to_numpy() if MIXING in post else None
+        mixing = None
+        if MIXING in posterior:
+            mixing = posterior[MIXING].mean(("chain", "draw")).to_numpy()
         return fit_verdict(
             inputs,
             process,
@@ -215,23 +250,24 @@ class AbstractFit(ABC):
 
     @property
     def synthetic(self) -> xr.DataArray:
-        """Donors @ weights plus the constant level, over all times: no noise, no drift.
+        """Return donors @ weights plus the constant level over all times: no noise, no drift.
 
         Dims ``(chain, draw, time)``, outcome units.
         """
         weights, level = self._draws("posterior", "weights"), self._draws("posterior", "level")
-        measure = outcome_scale(self.model.scale)
+        scale = outcome_scale(self.model.scale)
         weighted: xr.DataArray = xr.dot(
-            measure.forward(self.panel.donor_outcomes), weights, dim="donor"
+            scale.forward(self.panel.donor_outcomes), weights, dim="donor"
         )
-        synthetic: xr.DataArray = measure.back(weighted + level)
+        synthetic: xr.DataArray = scale.back(weighted + level)
         return synthetic.transpose("chain", "draw", "time").rename("synthetic")
 
     @property
     def counterfactual(self) -> xr.DataArray:
-        """The outcome without treatment, noise included, over all times.
+        """Return the outcome without treatment, noise included, over all times.
 
-        Dims ``(chain, draw, time)``, outcome units: replicates before ``start``, predictions from then on.
+        Dims ``(chain, draw, time)``, outcome units: replicates before ``start``, predictions from
+        then on.
         """
         parts = [
             self.idata["posterior_predictive"]["outcome"],
@@ -240,7 +276,7 @@ class AbstractFit(ABC):
         return xr.concat([part.rename("counterfactual") for part in parts], dim="time")
 
     def to_frame(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
-        """One row per time: what the plots show, as numbers.
+        """Return what the plots show as numbers, one row per time.
 
         Parameters
         ----------
@@ -250,9 +286,15 @@ class AbstractFit(ABC):
         Returns
         -------
         pandas.DataFrame
-            Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (median), and median, lower and
-            upper of ``counterfactual``, ``effect`` and, from ``start`` on, ``cumulative``. Before ``start`` the
-            effect is observed minus replicate.
+            Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (median), and
+            median, lower and upper of ``counterfactual``, ``effect`` and, from ``start`` on,
+            ``cumulative``, all in outcome units. Before ``start`` the effect is observed minus
+            replicate.
+
+        Raises
+        ------
+        OptionError
+            O004 for a probability outside (0, 1), O001 for an unknown kind.
         """
         observed, counterfactual = self.panel.treated_outcome, self.counterfactual
         effect = pointwise(observed, counterfactual)
@@ -269,15 +311,11 @@ class AbstractFit(ABC):
 
     @abstractmethod
     def __repr__(self) -> str:
-        """Return the result in one screen."""
+        """Tell the result in one screen."""
 
     @property
     def _watched(self) -> xr.Dataset:
         return watched(self.panel, self.model, self.idata)
-
-    @property
-    def _uncalibrated(self) -> xr.DataArray:
-        return uncalibrated(self.idata)
 
     @cached_property
     def _weight_diagnostics(self) -> pd.DataFrame:
@@ -288,7 +326,7 @@ class AbstractFit(ABC):
     def _draws(self, group: str, name: str) -> xr.DataArray:
         return self.idata[group].to_dataset()[name]
 
-    def _projection(self, weights: np.ndarray) -> Any:
+    def _projection(self, weights: np.ndarray) -> Projection:
         donors = outcome_scale(self.model.scale).forward(self.panel.donor_outcomes).to_numpy()
         return project(
             donors, donors @ weights, most=PROJECTED, level=self.model.process.level_sd > 0
@@ -296,11 +334,10 @@ class AbstractFit(ABC):
 
 
 def effect_of(panel: Panel, idata: xr.DataTree, estimand: str, window: slice | None) -> Effect:
-    """Posterior of an effect; see :meth:`AbstractFit.effect`."""
+    """Return the posterior of an effect; see :meth:`AbstractFit.effect`."""
     if estimand not in ESTIMANDS:
-        raise ResultError(
-            "R005", f"there is no estimand {estimand!r}. {suggestion(estimand, tuple(ESTIMANDS))}"
-        )
+        hint = suggestion(estimand, tuple(ESTIMANDS))
+        raise ResultError("R005", f"estimand must be a known one, got {estimand!r}. {hint}")
     measure = ESTIMANDS[estimand].measured(panel.outcome)
     if window is None and estimand in idata["effects"]:
         return Effect(idata["effects"].to_dataset()[estimand], estimand, measure)
@@ -308,26 +345,26 @@ def effect_of(panel: Panel, idata: xr.DataTree, estimand: str, window: slice | N
     observed = idata["predictions_constant_data"].to_dataset()["outcome"].sel(time=keep)
     if observed.isnull().all():
         raise ResultError(
-            "R002", f"{panel.treated[0]!r} has no outcome in the window, so no effect either."
+            "R002",
+            f"{panel.treated[0]!r} has no outcome in the window, so no effect either; "
+            "choose a longer window.",
         )
     counterfactual = idata["predictions"].to_dataset()["counterfactual"].sel(time=keep)
     return Effect(estimate(estimand, observed, counterfactual), estimand, measure)
 
 
 def uncalibrated(idata: xr.DataTree) -> xr.DataArray:
-    """The counterfactual as the sampler left it, before any calibration."""
-    group = (
-        "predictions_uncalibrated"
-        if "predictions_uncalibrated" in idata.children
-        else "predictions"
-    )
+    """Return the counterfactual as the sampler left it, before any calibration."""
+    group = "predictions_uncalibrated"
+    group = group if group in idata.children else "predictions"
     return idata[group].to_dataset()["counterfactual"]
 
 
 def watched(panel: Panel, model: AbstractSyntheticControl, idata: xr.DataTree) -> xr.Dataset:
-    """What convergence is judged by: the average effect and the noise's parameters.
+    """Return what convergence is judged by: the average effect and the noise's parameters.
 
     The average is the sampler's own: what calibration adds would hide how well its draws mix.
+    Dims ``(chain, draw)``, outcome units.
     """
     observed = idata["predictions_constant_data"].to_dataset()["outcome"]
     average = observed.mean("time") - uncalibrated(idata).where(observed.notnull()).mean("time")
@@ -336,12 +373,18 @@ def watched(panel: Panel, model: AbstractSyntheticControl, idata: xr.DataTree) -
 
 
 def times_in(window: slice | None, post: pd.Index) -> np.ndarray:
-    """Times of the post-period that lie in a window."""
+    """Return the times of the post-period that lie in a window.
+
+    Raises
+    ------
+    ResultError
+        R002 for a window that has none or goes beyond the post-period.
+    """
     if window is None:
         return np.asarray(post)
     if not isinstance(window, slice) or window.step is not None:
         raise ResultError(
-            "R002", f"window={window!r} must be a slice of times, such as slice(start, end)."
+            "R002", f"window must be a slice of times such as slice(start, end), got {window!r}."
         )
     low, high = (
         None if end is None else time_label(end, post, what="window")
@@ -354,11 +397,11 @@ def times_in(window: slice | None, post: pd.Index) -> np.ndarray:
     ]
     times = post[post.slice_indexer(*ends)]  # type: ignore[arg-type]
     if not len(times):
-        raise ResultError("R002", f"the window has none of the post-period's {span(post)}.")
+        raise ResultError("R002", f"window must overlap the post-period's {span(post)}.")
     if (low is not None and low < post[0]) or (high is not None and high > post[-1]):
         raise ResultError(
             "R002",
-            f"the window goes beyond the post-period, {short(post[0])} to {short(post[-1])}.",
+            f"window must lie within the post-period, {short(post[0])} to {short(post[-1])}.",
         )
     return np.asarray(times)
 

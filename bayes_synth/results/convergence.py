@@ -1,4 +1,4 @@
-"""Whether the draws can be trusted: our own checks, run after every fit.
+"""Judge whether the draws can be trusted, after every fit.
 
 The verdict is about the effect and the noise. Weights have a flag of their own: similar donors can
 trade weight without changing the counterfactual, so theirs may mix slowly while the effect is sharp
@@ -15,39 +15,49 @@ import pandas as pd
 import xarray as xr
 
 __all__ = [
-    "FIT", "REFIT", "Convergence", "Standard", "convergence_of", "diagnose", "diagnose_weights", "sampler_problems", "worst",
-]  # fmt: skip
+    "FIT",
+    "REFIT",
+    "Convergence",
+    "Standard",
+    "convergence_of",
+    "diagnose",
+    "diagnose_weights",
+    "sampler_problems",
+    "worst",
+]
 
 
 class Standard(NamedTuple):
-    """What passes as converged: the largest R-hat and the smallest bulk and tail effective sample size."""
+    """Say what passes as converged.
+
+    ``r_hat`` is the largest R-hat, ``ess`` the smallest bulk or tail effective sample size.
+    """
 
     r_hat: float
     ess: float
 
     def enough(self, draws: int) -> bool:
-        """Whether so many draws could reach the effective sample size when they hardly depend on each other."""
+        """Tell whether so many draws could reach ``ess`` when they hardly depend on each other."""
         return draws >= 2.5 * self.ess
 
 
 FIT = Standard(1.01, 400)
-"""For a fit: Vehtari et al. (2021)."""
+"""A fit must reach this (Vehtari et al. 2021)."""
 REFIT = Standard(1.05, 100)
-"""For a refit, of which a median, a standard deviation and an interval are read to a tenth."""
-R_HAT, ESS = FIT
+"""A refit must reach this: its median, sd and interval are read to a tenth only."""
 E_BFMI = 0.3
 TAIL = 0.89
-"""ArviZ's own; said here, so that a verdict does not depend on the user's ``rcParams``."""
+"""ArviZ's default, fixed here so that a verdict does not depend on the user's ``rcParams``."""
 CHAINS, DRAWS = 4, 1000
 """Below these the verdict says in words what it cannot see."""
 RARE = 1e-3
-"""Largest share of draws that may diverge or saturate the tree depth."""
+"""At most this share of draws may diverge or saturate the tree depth."""
 
 
 @final
 @dataclass(frozen=True)
 class Convergence:
-    """The verdict on effect, noise and sampler.
+    """Give the verdict on effect, noise and sampler.
 
     Parameters
     ----------
@@ -56,13 +66,14 @@ class Convergence:
     divergences
         Number of divergent transitions after tuning.
     r_hat, ess
-        Worst R-hat, and worst bulk or tail effective sample size, among effect and noise parameters.
+        Worst R-hat, and worst bulk or tail effective sample size, of effect and noise parameters.
     steps
-        Whether the sampler's own steps were in trouble (divergences, tree depth, E-BFMI), which smaller ones may mend.
+        Whether the sampler's own steps were in trouble (divergences, tree depth, E-BFMI), which
+        smaller ones may mend.
     partial
-        What an interrupt left undone, one sentence each; none means whole.
+        What an interrupt left undone, one sentence each; none means that the fit is complete.
     reservations
-        What so few chains or draws cannot show; they leave the verdict as it is.
+        What so few chains or draws cannot show, one sentence each; they do not fail the fit.
     """
 
     problems: tuple[str, ...]
@@ -75,16 +86,15 @@ class Convergence:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong, and nothing was left undone."""
+        """Tell whether nothing is wrong and nothing was left undone."""
         return not self.problems and not self.partial
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """What must be said first wherever the fit is shown; nothing if it is in order."""
+        """Return what must be said first wherever the fit is shown; empty if it is in order."""
         problems = ("NOT CONVERGED: do not use this fit",) if self.problems else ()
-        return problems + (
-            ("PARTIAL: interrupted, so not the fit that was asked for",) if self.partial else ()
-        )
+        partial = "PARTIAL: interrupted, so not the fit that was asked for"
+        return (*problems, partial) if self.partial else problems
 
     def __str__(self) -> str:
         facts = f"R-hat {self.r_hat:.3f}, ESS {self.ess:.0f}, {self.divergences} divergences"
@@ -94,12 +104,18 @@ class Convergence:
 
 
 def diagnose(draws: xr.Dataset) -> pd.DataFrame:
-    """R-hat, bulk and tail ESS and the mean's Monte Carlo error, one row per quantity.
+    """Compute R-hat, bulk and tail ESS and the mean's Monte Carlo error, a row per quantity.
 
     Parameters
     ----------
     draws
         Variables with dims ``(chain, draw)``, or one further dim whose labels name the rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns r_hat, ess_bulk, ess_tail, mcse (in the quantity's own units) and ``ok`` (whether
+        the quantity reaches :data:`FIT`).
 
     Notes
     -----
@@ -118,33 +134,46 @@ def diagnose(draws: xr.Dataset) -> pd.DataFrame:
     frame = pd.DataFrame(
         {name: _by_quantity(values) for name, values in table.items()}
     ).rename_axis("quantity")
-    good = (frame["r_hat"] <= R_HAT) & (frame[["ess_bulk", "ess_tail"]] >= ESS).all(axis=1)
-    return frame.assign(ok=good)
+    large = (frame[["ess_bulk", "ess_tail"]] >= FIT.ess).all(axis=1)
+    return frame.assign(ok=(frame["r_hat"] <= FIT.r_hat) & large)
 
 
 def diagnose_weights(draws: xr.DataArray) -> pd.DataFrame:
-    """:func:`diagnose` for every donor's weight."""
+    """Diagnose every donor's weight; see :func:`diagnose`."""
     return diagnose(draws.to_dataset(name="weights"))
 
 
 def convergence_of(
     draws: xr.Dataset, sample_stats: xr.Dataset, partial: Sequence[str] = ()
 ) -> Convergence:
-    """The verdict from the draws of effect and noise, the sampler's own statistics, and what an interrupt left undone."""
+    """Judge draws.
+
+    Parameters
+    ----------
+    draws
+        Of effect and noise parameters, dims ``(chain, draw)``.
+    sample_stats
+        The sampler's own statistics, by ArviZ's names.
+    partial
+        What an interrupt left undone, one sentence each.
+    """
     table = diagnose(draws)
-    bad = table.index[~table["ok"]]
-    worst, least = float(table["r_hat"].max()), float(table[["ess_bulk", "ess_tail"]].min().min())
-    mixing = [f"{', '.join(bad)}: R-hat above {R_HAT} or ESS below {ESS}"] if len(bad) else []
-    divergences = int(sample_stats["diverging"].sum())
+    bad = ", ".join(table.index[~table["ok"]])
+    mixing = [f"{bad}: R-hat above {FIT.r_hat} or ESS below {FIT.ess}"] if bad else []
     steps = sampler_problems(sample_stats)
-    few = _reservations(draws.sizes["chain"], draws.sizes["draw"])
     return Convergence(
-        tuple(mixing + steps), divergences, worst, least, bool(steps), tuple(partial), few
+        tuple(mixing + steps),
+        divergences=int(sample_stats["diverging"].sum()),
+        r_hat=float(table["r_hat"].max()),
+        ess=float(table[["ess_bulk", "ess_tail"]].min().min()),
+        steps=bool(steps),
+        partial=tuple(partial),
+        reservations=_reservations(draws.sizes["chain"], draws.sizes["draw"]),
     )
 
 
 def _halves(draws: xr.Dataset) -> xr.Dataset:
-    """One chain as two."""
+    """Cut one chain into two."""
     half = draws.sizes["draw"] // 2
     parts = [draws.isel(chain=0, draw=slice(start, start + half)) for start in (0, half)]
     return xr.concat(
@@ -153,18 +182,24 @@ def _halves(draws: xr.Dataset) -> xr.Dataset:
 
 
 def _reservations(chains: int, draws: int) -> tuple[str, ...]:
-    """Codes O011 and O012, as words of the verdict: a good fit of few draws is still one."""
+    """Caution about few chains or draws (codes O011 and O012); they do not fail the fit."""
     one = "one chain: R-hat compares halves of one chain and cannot see a second mode"
     few = f"{chains} chains: R-hat is surer with {CHAINS}"
     total = f"{chains * draws} draws in all: tails are rough below {DRAWS}"
-    said = [one if chains == 1 else few] if chains < CHAINS else []
-    return tuple(said + ([total] if chains * draws < DRAWS else []))
+    cautions = [one if chains == 1 else few] if chains < CHAINS else []
+    return tuple(cautions + ([total] if chains * draws < DRAWS else []))
 
 
 def worst(draws: np.ndarray) -> tuple[float, float]:
-    """Largest R-hat and smallest bulk or tail effective sample size of quantities ``(quantity, chain, draw)``.
+    """Return the largest R-hat and the smallest bulk or tail effective sample size.
 
-    The same numbers as :func:`diagnose`, without labels: in a batch they cost more than the sampler. NaN stays NaN.
+    They equal those of :func:`diagnose`, without its labels, which in a batch cost more than the
+    sampler. NaN stays NaN.
+
+    Parameters
+    ----------
+    draws
+        Dims ``(quantity, chain, draw)``.
     """
     chains, size = draws.shape[1:]
     halves = draws[:, 0, : size // 2 * 2].reshape(len(draws), 2, -1) if chains == 1 else draws
@@ -177,15 +212,13 @@ def worst(draws: np.ndarray) -> tuple[float, float]:
 
 
 def sampler_problems(stats: xr.Dataset) -> list[str]:
-    """What the sampler's own statistics complain of, one sentence each."""
+    """Say what is wrong by the sampler's own statistics, one sentence each."""
     problems = []
     diverging = float(stats["diverging"].mean())
     if diverging > RARE:
         problems.append(f"{diverging:.1%} of transitions diverged; raise target_accept")
-    if (
-        "reached_max_treedepth" in stats
-        and (deep := float(stats["reached_max_treedepth"].mean())) > RARE
-    ):
+    deep = float(stats.get("reached_max_treedepth", xr.DataArray(0.0)).mean())
+    if deep > RARE:
         problems.append(f"{deep:.1%} of transitions reached the largest tree depth")
     if "energy" in stats and stats.sizes["draw"] > 1:
         bfmi = np.atleast_1d(arviz_stats.bfmi(stats["energy"]).to_numpy())

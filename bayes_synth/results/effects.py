@@ -1,7 +1,7 @@
-"""Effect: the one type that answers questions about draws of an effect.
+"""Answer questions about draws of an effect, by one type.
 
-Every statement (interval, probability, region of practical equivalence, table, sentence) is read off the same draws.
-Imports no PyMC.
+Every statement (interval, probability, region of practical equivalence, table, sentence) is read
+off the same draws. Imports no PyMC.
 """
 
 import warnings
@@ -25,23 +25,23 @@ IntervalKind = Literal["eti", "hdi"]
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Effect:
-    """Posterior of one estimand.
+    """Hold the posterior of one estimand and answer questions about it.
 
     Parameters
     ----------
     draws
-        Dims ``(chain, draw)``, and ``time`` for the pointwise effect. Outcome units; the relative effect
-        is a fraction, the log ratio a difference of logarithms.
+        Dims ``(chain, draw)``, and ``time`` for the pointwise effect. Outcome units; the relative
+        effect is a fraction, the log ratio a difference of logarithms.
     estimand
-        What the draws are draws of.
+        Name of what the draws are draws of.
     measure
         What the draws are measured in, for labels.
 
     Notes
     -----
-    Observed minus counterfactual, noise included: the interval is for the outcome that would have been
-    seen without treatment, not for its expectation. Causal only if no donor was affected and nothing
-    else changed at ``start`` (Abadie 2021, section 5).
+    Observed minus counterfactual, noise included: the interval is for the outcome that would have
+    been seen without treatment, not for its expectation. Causal only if no donor was affected and
+    nothing else changed at ``start`` (Abadie 2021, section 5).
     """
 
     draws: xr.DataArray
@@ -49,20 +49,20 @@ class Effect:
     measure: str = ""
 
     def interval(self, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> xr.DataArray:
-        """Credible interval.
+        """Return a credible interval.
 
         Parameters
         ----------
         ci_prob
             Its probability.
         ci_kind
-            Equal-tailed, or of highest density.
+            ``"eti"`` (equal-tailed) or ``"hdi"`` (of highest density).
 
         Returns
         -------
         xarray.DataArray
-            Dim ``ci_bound`` (``lower``, ``upper``), and ``time`` for the pointwise effect; attributes
-            ``ci_prob`` and ``ci_kind``.
+            Dim ``ci_bound`` (``lower``, ``upper``), and ``time`` for the pointwise effect, in the
+            units of the draws; attributes ``ci_prob`` and ``ci_kind``.
 
         Raises
         ------
@@ -72,7 +72,12 @@ class Effect:
         return interval(self.draws, ci_prob, ci_kind)
 
     def probability(self, *, above: float | None = None, below: float | None = None) -> Any:
-        """Posterior probability that the effect lies above, below, or between two values.
+        """Return the posterior probability that the effect lies above, below or between values.
+
+        Parameters
+        ----------
+        above, below
+            The values, in outcome units (a fraction for the relative effect); at least one.
 
         Returns
         -------
@@ -87,18 +92,22 @@ class Effect:
         if above is None and below is None:
             raise OptionError(
                 "O005",
-                "say above=... or below=..., in outcome units (a fraction for the relative effect).",
+                "above or below must be given, in outcome units (a fraction for the relative "
+                "effect), got neither.",
             )
         low, high = -np.inf if above is None else above, np.inf if below is None else below
         if not low < high:
-            raise OptionError(
-                "O005", f"nothing lies above {low} and below {high}; is it the other way round?"
-            )
+            raise OptionError("O005", f"above={low} must be smaller than below={high}.")
         inside = ((self.draws > low) & (self.draws < high)).where(self.draws.notnull())
         return _number(inside.mean(SAMPLE_DIMS))
 
     def rope(self, low: float, high: float) -> Any:
-        """Posterior probability of the region of practical equivalence from ``low`` to ``high``.
+        """Return the posterior probability of the region of practical equivalence.
+
+        Parameters
+        ----------
+        low, high
+            Where the region begins and ends, in outcome units (a fraction for the relative effect).
 
         Returns
         -------
@@ -118,7 +127,7 @@ class Effect:
 
     @property
     def unit(self) -> str:
-        """Deprecated: the measure."""
+        """Return the measure, under its deprecated name."""
         text = "Effect.unit is called Effect.measure now; the old name goes with version 0.3."
         warnings.warn(text, DeprecationWarning, stacklevel=2, skip_file_prefixes=HERE)
         return self.measure
@@ -136,33 +145,47 @@ class Effect:
 
 
 def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> str:
-    """Median, interval with its probability and kind, and the probability of the sign that was found.
+    """Write the median, the interval with its probability and kind, and the sign's probability.
 
     The median, because a ratio, and the exponential of a Student-t, have no mean.
     """
     low, high = (as_text(effect, float(bound)) for bound in effect.interval(ci_prob, ci_kind))
     middle = float(effect.draws.median())
     value = " ".join(filter(None, [as_text(effect, middle), effect.measure]))
-    sign, mass = (
-        ("<", effect.probability(below=0)) if middle < 0 else (">", effect.probability(above=0))
-    )
-    return f"{value} [{low}, {high}] ({per_cent(ci_prob)} {ci_kind.upper()}), P(effect {sign} 0) {probable(mass)}"
+    interval_text = f"[{low}, {high}] ({per_cent(ci_prob)} {ci_kind.upper()})"
+    if middle < 0:
+        sign, mass = "<", effect.probability(below=0)
+    else:
+        sign, mass = ">", effect.probability(above=0)
+    return f"{value} {interval_text}, P(effect {sign} 0) {probable(mass)}"
 
 
 def as_text(effect: Effect, value: float) -> str:
-    """A value of the effect with as many digits as its spread makes meaningful."""
+    """Write a value of the effect with as many digits as its standard deviation warrants."""
     return ESTIMANDS[effect.estimand].text(value, float(effect.draws.std()))
 
 
 def interval(draws: xr.DataArray, ci_prob: float, ci_kind: IntervalKind) -> xr.DataArray:
-    """Interval over chains and draws, with its probability and kind as attributes."""
+    """Return an interval over chains and draws, with its probability and kind as attributes.
+
+    Raises
+    ------
+    OptionError
+        O004 for a probability outside (0, 1), O001 for an unknown kind.
+    """
     require_interval(ci_prob, ci_kind)
     bounds: xr.DataArray = getattr(arviz_stats, ci_kind)(draws, prob=ci_prob, dim=list(SAMPLE_DIMS))
     return bounds.assign_attrs(ci_prob=ci_prob, ci_kind=ci_kind)
 
 
 def require_interval(ci_prob: float, ci_kind: str) -> None:
-    """Refuse a probability or a kind that makes no sense."""
+    """Refuse a probability or a kind of interval that makes no sense.
+
+    Raises
+    ------
+    OptionError
+        O004 for a probability outside (0, 1), O001 for an unknown kind.
+    """
     require_probability("ci_prob", ci_prob, "O004")
     if ci_kind not in get_args(IntervalKind):
         hint = suggestion(ci_kind, get_args(IntervalKind))

@@ -1,7 +1,7 @@
-"""Estimands: pure functions of labelled draws, each declared once with its words and its format.
+"""Declare estimands: pure functions of labelled draws, each with its words and its format.
 
-An estimand of your own is one function under :func:`estimand`. From then on ``fit.effect(name)``, ``fit.summary()``,
-plots, reports, batches and the command line have it.
+An estimand of your own is one function under :func:`estimand`. From then on ``fit.effect(name)``,
+``fit.summary()``, plots, reports, batches and the command line have it.
 """
 
 from collections.abc import Callable
@@ -17,31 +17,36 @@ from bayes_synth.words import SAMPLE_DIMS
 
 __all__ = ["ESTIMANDS", "Estimand", "effect_draws", "estimand", "estimate", "pointwise"]
 
-Draws = Callable[[xr.DataArray, xr.DataArray], xr.DataArray]
+Function = Callable[[xr.DataArray, xr.DataArray], xr.DataArray]
+Obstacle = Callable[[xr.DataArray, xr.DataArray], str]
+Style = Literal["number", "per cent"]
 SIGN_CHANGES = 1e-3
-"""Largest share of draws in which a relative effect's denominator may have the other sign."""
+"""At most this share of draws may give a relative effect's denominator the other sign."""
 
 
-def _always(effect: xr.DataArray, counterfactual: xr.DataArray) -> str:
+def no_obstacle(effect: xr.DataArray, counterfactual: xr.DataArray) -> str:
+    """Say of an estimand that all data have it."""
     return ""
 
 
 @final
 @dataclass(frozen=True)
 class Estimand:
-    """One way to summarise the effect; made by :func:`estimand`.
+    """Describe one way to summarise the effect; :func:`estimand` makes it.
 
     Parameters
     ----------
     name
         What users ask for: ``fit.effect(name)``.
     function
-        Takes the pointwise effect and the counterfactual, dims ``(chain, draw, time)``, NaN where nothing was observed,
-        and returns draws with dims ``(chain, draw)``, or with ``time`` for a path.
+        Takes the pointwise effect and the counterfactual, dims ``(chain, draw, time)``, outcome
+        units, NaN where the outcome is missing, and returns draws with dims ``(chain, draw)``, or
+        with ``time`` for a path.
     words
         What it is, for tables and sentences.
     measure
-        What its draws are measured in; ``{outcome}`` stands for the outcome's name. Empty for pure numbers.
+        What its draws are measured in; ``{outcome}`` stands for the outcome's name. Empty for pure
+        numbers.
     style
         ``"number"``, or ``"per cent"`` for a fraction that is shown in per cent.
     reported
@@ -49,75 +54,85 @@ class Estimand:
     path
         Whether it has a value per period.
     obstacle
-        Takes the arguments of ``function`` and says why they have no such estimand; empty when they do.
+        Takes the arguments of ``function`` and says why they have no such estimand; empty when
+        they do.
     """
 
     name: str
-    function: Draws
+    function: Function
     words: str
     measure: str = "{outcome}"
-    style: Literal["number", "per cent"] = "number"
+    style: Style = "number"
     reported: bool = True
     path: bool = False
-    obstacle: Callable[[xr.DataArray, xr.DataArray], str] = _always
+    obstacle: Obstacle = no_obstacle
 
     @property
     def factor(self) -> int:
-        """What values are multiplied by to be shown."""
+        """Return what values are multiplied by to be shown."""
         return 100 if self.style == "per cent" else 1
 
     def measured(self, outcome: str) -> str:
-        """The measure of this outcome."""
+        """Return the measure for an outcome of this name."""
         return self.measure.replace("{outcome}", outcome)
 
-    def text(self, value: float, spread: float) -> str:
-        """A value with as many digits as its spread makes meaningful."""
+    def text(self, value: float, sd: float) -> str:
+        """Write a value with as many digits as the draws' standard deviation warrants."""
         if self.style == "per cent":
             return f"{value:+.1%}"
-        digits = max(0, 1 - int(np.floor(np.log10(spread or 1.0))))
+        digits = max(0, 1 - int(np.floor(np.log10(sd or 1.0))))
         return f"{value:+,.{digits}f}"
 
 
 ESTIMANDS: Registry[Estimand] = Registry("estimand")
-"""Every estimand by name, in the order in which tables show them."""
+"""Holds every estimand by name, in the order in which tables show them."""
 
 
 def estimand(
     words: str,
     *,
     measure: str = "{outcome}",
-    style: Literal["number", "per cent"] = "number",
+    style: Style = "number",
     reported: bool = True,
     path: bool = False,
-    obstacle: Callable[[xr.DataArray, xr.DataArray], str] = _always,
-) -> Callable[[Draws], Draws]:
-    """Declare a function an estimand, under the function's own name; see :class:`Estimand` for the options."""
+    obstacle: Obstacle = no_obstacle,
+) -> Callable[[Function], Function]:
+    """Declare a function to be an estimand, under the function's own name.
 
-    def declared(function: Draws) -> Draws:
+    Parameters
+    ----------
+    words, measure, style, reported, path, obstacle
+        See :class:`Estimand`.
+    """
+
+    def declare(function: Function) -> Function:
         name = getattr(function, "__name__", "")
         ESTIMANDS.add(
             name, Estimand(name, function, words, measure, style, reported, path, obstacle)
         )
         return function
 
-    return declared
+    return declare
 
 
 def pointwise(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Observed minus counterfactual in each period; dims ``(chain, draw, time)``, NaN where nothing was observed."""
+    """Subtract the counterfactual from the observed outcome in each period.
+
+    Dims ``(chain, draw, time)``, outcome units, NaN where the outcome is missing.
+    """
     observed, counterfactual = xr.align(observed, counterfactual, join="exact")
     return (observed - counterfactual).transpose(*SAMPLE_DIMS, "time")
 
 
 @estimand("average per period", measure="{outcome} per period")
 def average(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Mean of the pointwise effect; dims ``(chain, draw)``."""
+    """Average the pointwise effect over its periods; dims ``(chain, draw)``."""
     return effect.mean("time")
 
 
 @estimand("total")
 def cumulative(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Sum of the pointwise effect; dims ``(chain, draw)``."""
+    """Sum the pointwise effect over its periods; dims ``(chain, draw)``."""
     return effect.sum("time")
 
 
@@ -126,8 +141,8 @@ def _ratio_obstacle(effect: xr.DataArray, counterfactual: xr.DataArray) -> str:
     if share <= SIGN_CHANGES:
         return ""
     return (
-        f"the counterfactual total is positive in some draws and negative in others ({share:.1%} of them), "
-        "so a ratio to it means nothing"
+        "the counterfactual total is positive in some draws and negative in others "
+        f"({share:.1%} of them), so a ratio to it means nothing"
     )
 
 
@@ -135,7 +150,10 @@ def _ratio_obstacle(effect: xr.DataArray, counterfactual: xr.DataArray) -> str:
     "total, relative to the counterfactual", measure="", style="per cent", obstacle=_ratio_obstacle
 )
 def relative(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Cumulative effect over the size of the cumulative counterfactual, draw by draw; dims ``(chain, draw)``."""
+    """Divide the cumulative effect by the size of the cumulative counterfactual, draw by draw.
+
+    Dims ``(chain, draw)``; a fraction.
+    """
     return effect.sum("time") / np.abs(counterfactual.sum("time"))
 
 
@@ -143,12 +161,18 @@ def _log_obstacle(effect: xr.DataArray, counterfactual: xr.DataArray) -> str:
     total = counterfactual.sum("time")
     if ((total + effect.sum("time")) * total > 0).all():
         return ""
-    return "outcome and counterfactual total differ in sign in some draws, so their ratio has no logarithm"
+    return (
+        "outcome and counterfactual total differ in sign in some draws, "
+        "so their ratio has no logarithm"
+    )
 
 
 @estimand("log ratio to the counterfactual", measure="", reported=False, obstacle=_log_obstacle)
 def log_ratio(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Log of the cumulative outcome over the cumulative counterfactual, draw by draw; dims ``(chain, draw)``."""
+    """Take the log of the cumulative outcome over the cumulative counterfactual, draw by draw.
+
+    Dims ``(chain, draw)``; a difference of logarithms.
+    """
     total = counterfactual.sum("time")
     ratio: xr.DataArray = xr.ufuncs.log((total + effect.sum("time")) / total)
     return ratio
@@ -165,29 +189,41 @@ ESTIMANDS.add(
 
 
 def sign_changes(counterfactual: xr.DataArray) -> float:
-    """Share of draws whose cumulative counterfactual has the rarer sign, or is zero."""
+    """Return the share of draws whose cumulative counterfactual has the rarer sign, or is zero."""
     total = counterfactual.sum("time")
     return min(float((total <= 0).mean()), float((total >= 0).mean()))
 
 
 def estimate(name: str, observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Draws of one estimand, over the times that were observed.
+    """Return the draws of one estimand, over the times that have an outcome.
+
+    Parameters
+    ----------
+    name
+        One of :data:`ESTIMANDS`.
+    observed, counterfactual
+        Outcome units, dims ``(time,)`` and ``(chain, draw, time)``.
 
     Raises
     ------
     ResultError
         R004 when these data have no such estimand.
     """
-    chosen, seen = ESTIMANDS[name], counterfactual.where(observed.notnull())
-    effect = pointwise(observed, seen)
-    if obstacle := chosen.obstacle(effect, seen):
+    chosen, counterfactual = ESTIMANDS[name], counterfactual.where(observed.notnull())
+    effect = pointwise(observed, counterfactual)
+    if obstacle := chosen.obstacle(effect, counterfactual):
         raise ResultError("R004", f"{obstacle}.\n  Use the average or the cumulative effect.")
-    return chosen.function(effect, seen).rename(name)
+    return chosen.function(effect, counterfactual).rename(name)
 
 
 def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dataset:
-    """Draws of every estimand that these data allow, by name, over the times that were observed."""
+    """Return the draws of every estimand that these data allow, by name; see :func:`estimate`."""
     counterfactual = counterfactual.where(observed.notnull())
     effect = pointwise(observed, counterfactual)
-    allowed = [each for each in ESTIMANDS.values() if not each.obstacle(effect, counterfactual)]
-    return xr.Dataset({each.name: each.function(effect, counterfactual) for each in allowed})
+    return xr.Dataset(
+        {
+            name: declared.function(effect, counterfactual)
+            for name, declared in ESTIMANDS.items()
+            if not declared.obstacle(effect, counterfactual)
+        }
+    )

@@ -1,4 +1,4 @@
-"""The fit verdict: whether these donors forecast the treated unit out of sample, before treatment.
+"""Judge whether the donors forecast the treated unit out of sample, before treatment.
 
 A wandering level absorbs misfit, so an in-sample fit says nothing. From rolling origins in the
 pre-period, donors with least-squares weights under the fitted noise are compared with a local level
@@ -19,25 +19,26 @@ from bayes_synth.results.simplex import direction
 __all__ = ["FitVerdict", "fit_verdict", "gls_weights", "rolling_origins"]
 
 ORIGINS = 6
+"""At most so many origins are forecast from."""
 GOOD, FAIR = 0.75, 1.0
+"""The largest ratio of errors that is good, and the smallest that is poor."""
 
 
 @final
 @dataclass(frozen=True)
 class FitVerdict:
-    """How well the donors forecast the treated unit in its own past.
+    """Say how well the donors forecast the treated unit in its own past.
 
     Parameters
     ----------
     error, error_without
-        Root mean square forecast error from rolling origins, in units of the model's scale (outcome units, or log
-        units): with the donors, and of a
-        local level without donors.
+        Root mean square forecast error from rolling origins on the model's scale (in outcome
+        units, or logarithms of them): with the donors, and of a local level without donors.
     origins
         Number of origins; 0 when the pre-period is too short to hold any period out.
     noise_share
-        Share of the average counterfactual's predictive variance that the noise's parameters bring, by name;
-        the rest is uncertainty about weights and level.
+        Share of the average counterfactual's predictive variance that the noise's parameters
+        bring, by name; the rest is uncertainty about weights and level.
     """
 
     error: float
@@ -47,12 +48,12 @@ class FitVerdict:
 
     @property
     def ratio(self) -> float:
-        """Error with donors over error without."""
+        """Divide the error with donors by the error without; NaN where that is zero."""
         return self.error / self.error_without if self.error_without > 0 else np.nan
 
     @property
     def word(self) -> str:
-        """``good``, ``fair``, ``poor`` (no better than no donors) or ``unknown``."""
+        """Call the fit ``good``, ``fair``, ``poor`` (no better than no donors) or ``unknown``."""
         if not np.isfinite(self.ratio):
             return "unknown"
         return "good" if self.ratio <= GOOD else "fair" if self.ratio < FAIR else "poor"
@@ -64,10 +65,8 @@ class FitVerdict:
             return (
                 "unknown (without donors nothing was missed, so there is nothing to compare with)"
             )
-        return (
-            f"{self.word} (held-out error {self.error:.3g} with donors, {self.error_without:.3g} without, "
-            f"{self.origins} rolling origins)"
-        )
+        errors = f"{self.error:.3g} with donors, {self.error_without:.3g} without"
+        return f"{self.word} (held-out error {errors}, {self.origins} rolling origins)"
 
 
 def fit_verdict(
@@ -87,85 +86,111 @@ def fit_verdict(
     noise, draws
         The noise process and its posterior draws, in typical steps.
     mixing
-        Precision of each pre-period relative to the others, shape ``(time,)``; None unless the noise is Student-t. A
-        period that lies far out counts as little here as it did in the fit.
+        Precision of each pre-period relative to the others, dims ``(time,)``; None unless the
+        noise is Student-t. A period that lies far out counts as little here as it did in the fit.
     post
         Number of post-periods.
     variance
         Predictive variance of the average counterfactual, in squared typical steps.
     """
     outcome, donors = inputs.outcome, inputs.donor_outcomes[: inputs.periods]
-    typical = {name: np.array([value.mean()]) for name, value in draws.items()}
-    starts, mixing = (
-        rolling_origins(~np.isnan(outcome)),
-        np.ones(len(outcome)) if mixing is None else mixing,
-    )
-    pairs = [_errors(noise, typical, mixing, outcome, donors, origin, post) for origin in starts]
+    means = {name: np.array([value.mean()]) for name, value in draws.items()}
+    mixing = np.ones(len(outcome)) if mixing is None else mixing
+    origins = rolling_origins(~np.isnan(outcome))
+    pairs = [
+        _forecast_errors(noise, means, mixing, outcome, donors, origin, post) for origin in origins
+    ]
     errors = [
         np.sqrt(np.mean(np.concatenate(side) ** 2)) * inputs.step
         for side in zip(*pairs, strict=True)
     ]
-    without = [np.nan, np.nan]
-    shares = {
-        name: float(v.mean() / variance) for name, v in noise.average_variance(draws, post).items()
-    }
-    error, alone = errors or without
-    return FitVerdict(float(error), float(alone), len(starts), shares)
+    error, error_without = errors or (np.nan, np.nan)
+    variances = noise.average_variance(draws, post)
+    shares = {name: float(part.mean() / variance) for name, part in variances.items()}
+    return FitVerdict(float(error), float(error_without), len(origins), shares)
 
 
 def rolling_origins(seen: np.ndarray) -> list[int]:
-    """Up to six numbers of periods to learn from, with at least half of the outcomes in them, and at least five."""
-    at = np.flatnonzero(seen)
-    first = max(len(at) // 2, 5)
-    return (
-        sorted({int(at[int(x)]) for x in np.linspace(first, len(at) - 1, ORIGINS)})
-        if first < len(at)
-        else []
-    )
+    """Choose up to six numbers of periods to learn from.
+
+    They hold at least half of the outcomes, and at least five.
+
+    Parameters
+    ----------
+    seen
+        Which pre-periods have an outcome, dims ``(time,)``.
+    """
+    positions = np.flatnonzero(seen)
+    first = max(len(positions) // 2, 5)
+    if first >= len(positions):
+        return []
+    spaced = np.linspace(first, len(positions) - 1, ORIGINS)
+    return sorted({int(positions[int(x)]) for x in spaced})
 
 
-def _errors(
+def _forecast_errors(
     noise: AbstractNoise,
-    typical: Draws,
+    means: Draws,
     mixing: np.ndarray,
     outcome: np.ndarray,
     donors: np.ndarray,
     origin: int,
     post: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Forecast errors from one origin, with and without donors; the latter takes a gap's neighbours as consecutive."""
+    """Forecast from one origin and return the errors, with and without donors.
+
+    The latter forecast takes the neighbours of a missing outcome as consecutive.
+    """
     ahead, trust = slice(origin, origin + post), np.sqrt(mixing[origin : origin + post])
-    typical = {**typical, MIXING: mixing[None, :origin]} if noise.heavy else typical
+    means = {**means, MIXING: mixing[None, :origin]} if noise.heavy else means
     seen = ~np.isnan(outcome)
-    weights = gls_weights(
-        noise, typical, donors[:origin] - outcome[:origin, None], np.flatnonzero(~seen[:origin])
-    )
+    missing = np.flatnonzero(~seen[:origin])
+    weights = gls_weights(noise, means, donors[:origin] - outcome[:origin, None], missing)
     residual = outcome - donors @ weights
-    past = noise.completed(typical, residual[None, :origin], np.flatnonzero(~seen[:origin]))
-    path = noise.expected_path(typical, past, len(outcome[ahead]))
-    errors = (
-        residual[ahead] - path[0],
-        outcome[ahead] - _local_level(outcome[:origin][seen[:origin]]),
-    )
-    return (trust * errors[0])[seen[ahead]], (trust * errors[1])[seen[ahead]]
+    past = noise.completed(means, residual[None, :origin], missing)
+    path = noise.expected_path(means, past, len(outcome[ahead]))
+    with_donors = residual[ahead] - path[0]
+    without = outcome[ahead] - _local_level(outcome[:origin][seen[:origin]])
+    return (trust * with_donors)[seen[ahead]], (trust * without)[seen[ahead]]
 
 
 def gls_weights(
-    noise: AbstractNoise, typical: Draws, distances: np.ndarray, missing: np.ndarray
+    noise: AbstractNoise, means: Draws, distances: np.ndarray, missing: np.ndarray
 ) -> np.ndarray:
-    """Generalised least squares over the simplex, the level integrated out, the missing left out."""
+    """Compute generalised least squares over the simplex, with the level integrated out.
+
+    Parameters
+    ----------
+    noise, means
+        The noise process and its parameters in typical steps, one value each.
+    distances
+        Donors minus outcome, dims ``(time, donor)``; missing periods are set to zero in place.
+    missing
+        Positions of the periods without an outcome; they are left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        Weights, dims ``(donor,)``.
+    """
     distances[missing] = 0
-    gram = distances.T @ noise.contrast_precision(typical, distances.T, missing).T
+    gram = distances.T @ noise.contrast_precision(means, distances.T, missing).T
     values, vectors = np.linalg.eigh((gram + gram.T) / 2)
     return direction(np.sqrt(np.maximum(values, 0))[:, None] * vectors.T)
 
 
 def _local_level(series: np.ndarray) -> float:
-    """Last level of a local level fitted by maximum likelihood over the signal-to-noise ratio."""
+    """Return the last level of a local level fitted by maximum likelihood.
+
+    The likelihood is maximised over the signal-to-noise ratio, on a grid.
+    """
     basis, walk = sine_basis(len(series)), walk_eigenvalues(len(series))
     data, ones = basis @ series, basis @ np.ones(len(series))
     best = max(
-        (_profile(data, ones, 1 + ratio * walk) for ratio in np.geomspace(1e-4, 1e4, 33)),
+        (
+            _profile_likelihood(data, ones, 1 + ratio * walk)
+            for ratio in np.geomspace(1e-4, 1e4, 33)
+        ),
         key=lambda fit: fit[0],
     )
     level, variance = best[1:]
@@ -173,10 +198,10 @@ def _local_level(series: np.ndarray) -> float:
     return float(level + (share * (data - ones * level)) @ basis[:, -1])
 
 
-def _profile(
+def _profile_likelihood(
     data: np.ndarray, ones: np.ndarray, variance: np.ndarray
 ) -> tuple[float, float, np.ndarray]:
-    """Profile log likelihood of a local level with a free start, its level, and its variances."""
+    """Return a local level's profile log likelihood with a free start, its level and variances."""
     information = (ones**2 / variance).sum()
     level = (ones * data / variance).sum() / information
     squares = ((data - ones * level) ** 2 / variance).mean()

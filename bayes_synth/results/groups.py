@@ -1,7 +1,7 @@
-"""From the sampler's draws to labelled ones: the groups of a fit, in the user's units.
+"""Turn the sampler's draws into labelled ones: the groups of a fit, in outcome units.
 
-Everything after sampling happens here once: pre-period replicates, the counterfactual, the pointwise log likelihood.
-Imports no PyMC.
+Everything after sampling happens here once: pre-period replicates, the counterfactual, the
+pointwise log likelihood. Imports no PyMC.
 """
 
 import json
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def tree(groups: dict[str, xr.Dataset]) -> xr.DataTree:
-    """The groups as one DataTree."""
+    """Put the groups into one DataTree."""
     return xr.DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
 
 
@@ -49,12 +49,14 @@ def posterior_groups(
         ``weights`` (padded) and the noise parameters in typical steps, dims ``(chain, draw, ...)``.
     rng
         Randomness of the predictive draws.
+
+    Raises
+    ------
+    PriorError
+        O006 when the draws of the weights leave the simplex.
     """
-    continued, inputs, process = (
-        _continued(problem, posterior, rng),
-        problem.inputs,
-        problem.model.process,
-    )
+    inputs, process = problem.inputs, problem.model.process
+    continued = _continued(problem, posterior, rng)
     weights, noise, weighted, _, path = continued
     layout = _Layout(posterior["weights"].shape[:2], problem)
     predictions = layout.outcome(
@@ -66,20 +68,17 @@ def posterior_groups(
     }
     sized |= {name: layout.timed(noise[name], "pre") for name in noise if name not in plain}
     observed = _observed(problem.panel)
-    groups = (
-        {}
-        if process.heavy
-        else {"log_likelihood": _log_likelihood(problem, continued, layout, observed)}
-    )
+    outcome = observed["predictions_constant_data"]["outcome"]
+    groups = {}
+    if not process.heavy:
+        groups["log_likelihood"] = _log_likelihood(problem, continued, layout, observed)
     return {
         "posterior": xr.Dataset({"weights": layout.donor(weights)} | sized),
         "posterior_predictive": layout.outcome(
             weighted[:, : inputs.periods] + path.replicate, "pre", "outcome"
         ),
         "predictions": predictions,
-        "effects": effect_draws(
-            observed["predictions_constant_data"]["outcome"], predictions["counterfactual"]
-        ),
+        "effects": effect_draws(outcome, predictions["counterfactual"]),
         "log_prior": _log_prior(problem, weights, noise, layout),
         **observed,
         **groups,
@@ -89,9 +88,10 @@ def posterior_groups(
 def _log_likelihood(
     problem: Problem, continued: "_Continued", layout: "_Layout", observed: dict[str, xr.Dataset]
 ) -> xr.Dataset:
-    """``log p(y_t | y_-t, parameters)`` in outcome units, of the pre-periods that have an outcome.
+    """Return ``log p(y_t | y_-t, parameters)`` in outcome units, where there is an outcome.
 
-    Not for Student-t noise: given each period's own precision it would be another density, and useless at outliers.
+    It is not for Student-t noise: given each period's own precision it would be another density,
+    and useless at outliers.
     """
     seen, inputs = observed["observed_data"]["outcome"].to_numpy(), problem.inputs
     density = problem.model.process.log_predictive(
@@ -107,62 +107,87 @@ def _log_likelihood(
 def predicted(
     problem: Problem, posterior: xr.Dataset, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The counterfactual alone, and the synthetic unit's mean over the draws, on the model's scale.
+    """Return the counterfactual alone, and the synthetic unit's mean over the draws.
 
     Returns
     -------
     tuple
-        Dims ``(chain, draw, post)``, and ``(time,)`` over all times.
+        Dims ``(chain, draw, post)``, and ``(time,)`` over all times, on the model's scale.
+
+    Raises
+    ------
+    PriorError
+        O006 when the draws of the weights leave the simplex.
     """
     inputs = problem.inputs
-    weights, _, weighted, _, path = _continued(problem, posterior, rng)
+    _, _, weighted, _, path = _continued(problem, posterior, rng)
     future = inputs.on_scale(weighted[:, inputs.periods :] + path.future)
     shape = posterior["weights"].shape[:2]
     return future.reshape(*shape, -1), inputs.on_scale(weighted.mean(0) + path.level.mean())
 
 
 def labelled_path(path: np.ndarray, times: np.ndarray) -> xr.DataArray:
-    """A path with its labels, dims ``(chain, draw, time)``."""
+    """Label a path, dims ``(chain, draw, time)``."""
     sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, path.shape[:2], strict=True)}
     return xr.DataArray(path, dims=(*SAMPLE_DIMS, "time"), coords={**sample, "time": times})
 
 
 def observed_post(problem: Problem) -> xr.DataArray:
-    """The treated outcome from ``start`` on, dims ``(time,)``."""
+    """Return the treated outcome from ``start`` on, dims ``(time,)``."""
     return problem.panel.treated_outcome.sel(time=problem.panel.post.to_numpy())
 
 
 def calibrated_groups(
     groups: dict[str, xr.Dataset],
-    found: Placebos,
+    placebos: Placebos,
     plan: Calibration,
     problem: Problem,
     rng: np.random.Generator,
 ) -> dict[str, xr.Dataset]:
-    """Predictions and effects inflated by what the donors say, and the group ``calibration`` that says it."""
+    """Inflate predictions and effects as the placebos say, and add the group ``calibration``.
+
+    Parameters
+    ----------
+    groups
+        They have ``predictions`` and ``predictions_constant_data``; they stay as they are.
+    placebos, plan
+        What the donors' refits have shown, and how to calibrate on it.
+    problem
+        What was fitted.
+    rng
+        Randomness of kappa and lambda.
+
+    Returns
+    -------
+    dict
+        Only the groups that are new or changed.
+    """
     scale, raw = problem.inputs.scale, groups["predictions"]["counterfactual"]
-    seen = np.isfinite(problem.observed)
-    done = plan.inflate(scale.forward(raw.to_numpy()), seen, problem.inputs.step, found.table, rng)
-    counterfactual = raw.copy(data=scale.back(done.path))
+    seen, step = np.isfinite(problem.observed), problem.inputs.step
+    inflated = plan.inflate(scale.forward(raw.to_numpy()), seen, step, placebos.table, rng)
+    counterfactual = raw.copy(data=scale.back(inflated.path))
     sample = {dim: raw[dim] for dim in SAMPLE_DIMS}
     draws = {
         name: xr.DataArray(values, dims=SAMPLE_DIMS, coords=sample)
-        for name, values in (("kappa", done.kappa), ("lambda", done.lam))
+        for name, values in (("kappa", inflated.kappa), ("lambda", inflated.lam))
     }
-    gaps = xr.DataArray(found.gaps, dims=("placebo", "time"))
-    evidence = found.table.rename_axis("placebo").to_xarray().assign({**draws, "gap": gaps})
+    gaps = xr.DataArray(placebos.gaps, dims=("placebo", "time"))
+    evidence = placebos.table.rename_axis("placebo").to_xarray().assign({**draws, "gap": gaps})
     return {
         "predictions": counterfactual.to_dataset(name="counterfactual"),
         "predictions_uncalibrated": groups["predictions"],
         "effects": effect_draws(groups["predictions_constant_data"]["outcome"], counterfactual),
         "calibration": evidence.assign_attrs(
-            skipped=json.dumps(found.skipped), pooling=done.pooling
+            skipped=json.dumps(placebos.skipped), pooling=inflated.pooling
         ),
     }
 
 
 def prior_groups(problem: Problem, draws: int, rng: np.random.Generator) -> dict[str, xr.Dataset]:
-    """The groups ``prior``, ``prior_predictive`` and ``observed_data``, in outcome units."""
+    """Draw the groups ``prior`` and ``prior_predictive``, and add ``observed_data``.
+
+    They have dims ``(chain, draw, ...)`` with one chain, and outcome units.
+    """
     inputs, process = problem.inputs, problem.model.process
     layout = _Layout((1, draws), problem)
     weights = problem.model.prior.sample(problem.donors, draws, rng)
@@ -182,7 +207,7 @@ def prior_groups(problem: Problem, draws: int, rng: np.random.Generator) -> dict
 
 
 def _prior_level(sd: float, path: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the level; a free one puts each path on the observed mean, which is zero in typical steps."""
+    """Draw the level; a free one puts each path on the observed mean, which is zero here."""
     return (
         -path.mean(1, keepdims=True) if np.isinf(sd) else sd * rng.standard_normal((len(path), 1))
     )
@@ -198,7 +223,7 @@ def _log_prior(
 
 
 def _observed(panel: Panel) -> dict[str, xr.Dataset]:
-    """The panel itself, split at ``start``; from these groups a saved fit rebuilds it."""
+    """Split the panel itself at ``start``; from these groups a saved fit rebuilds it."""
     pre, post = panel.pre.to_numpy(), panel.post.to_numpy()
     series = xr.Dataset(
         {
@@ -215,7 +240,7 @@ def _observed(panel: Panel) -> dict[str, xr.Dataset]:
 
 
 class _Layout:
-    """Arrays of draws with their labels, in the user's units."""
+    """Label arrays of draws."""
 
     def __init__(self, shape: tuple[int, ...], problem: Problem) -> None:
         panel = problem.panel
@@ -245,10 +270,11 @@ class _Layout:
 
 
 class _Continued(NamedTuple):
-    """A posterior, draw by draw, and what follows from it in typical steps; every array has the draws first.
+    """Hold a posterior draw by draw, and what follows from it in typical steps.
 
-    ``weights`` are without their padding, ``noise`` are its parameters, ``weighted`` is ``donors @ weights`` over all
-    times, ``residual`` the outcome minus that before ``start``, and ``path`` continues the residual.
+    Every array has the draws first. ``weights`` are without their padding, ``noise`` are its
+    parameters, ``weighted`` is ``donors @ weights`` over all times, ``residual`` the outcome minus
+    that before ``start``, and ``path`` continues the residual.
     """
 
     weights: np.ndarray
@@ -264,7 +290,8 @@ def _continued(problem: Problem, posterior: xr.Dataset, rng: np.random.Generator
     if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
         raise PriorError(
             "O006",
-            "the prior on the weights must be one on the simplex: its draws are negative or do not sum to one.",
+            "the prior on the weights must be one on the simplex, got draws that are negative or "
+            "do not sum to one.",
         )
     noise = {name: posterior[name].to_numpy().reshape(len(weights), -1) for name in process.sampled}
     noise |= {name: noise[name][:, 0] for name in process.parameters}

@@ -1,4 +1,4 @@
-"""How a fit was made: settings, seed, versions, attempts, interrupts and warnings, as one frozen value."""
+"""Record how a fit was made, as one frozen value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,11 @@ PACKAGES = ("bayes_synth", "pymc", "nutpie", "numba", "arviz", "numpy", "xarray"
 
 
 class Attempt(NamedTuple):
-    """One attempt at sampling: its settings, what was wrong with it, and whether it was kept."""
+    """Record one attempt at sampling.
+
+    ``target_accept`` and ``tune`` are its settings; ``problems`` says what was wrong, one sentence
+    each; ``kept`` tells whether the fit has its draws.
+    """
 
     target_accept: float
     tune: int
@@ -25,7 +29,7 @@ class Attempt(NamedTuple):
 @final
 @dataclass(frozen=True)
 class RunRecord:
-    """How a fit was made.
+    """Record how a fit was made: settings, seed, versions, attempts, interrupts and warnings.
 
     Parameters
     ----------
@@ -34,22 +38,23 @@ class RunRecord:
     sampled_by
         The sampler's name.
     chains, draws
-        What is there of what the settings asked for.
+        How many there are; after an interrupt fewer than the settings asked for.
     compile_seconds, seconds
         How long compiling and sampling took.
     attempts
-        Every attempt at sampling, the first first.
+        Every attempt at sampling, in order.
     partial
         What an interrupt left undone, one sentence each.
     calibration_stopped
-        Where an interrupt ended the donors' refits, and which intervals it leaves; empty when it did not.
+        Where an interrupt ended the donors' refits, and which intervals it leaves; empty when it
+        did not.
     warnings
         Warnings given when the panel was read and while fitting, with their codes.
     versions
-        Of the packages that the draws depend on.
+        Versions of the packages that the draws depend on, by name.
     """
 
-    settings: Settings = Settings(Size(), "auto", 1, 0)
+    settings: Settings = field(default_factory=lambda: Settings(Size(), "auto", 1, 0))
     sampled_by: str = ""
     chains: int = 0
     draws: int = 0
@@ -63,5 +68,5 @@ class RunRecord:
 
 
 def versions() -> dict[str, str]:
-    """The installed versions of the packages that draws depend on."""
+    """Return the installed versions of the packages that draws depend on, by name."""
     return {name: version(name) for name in PACKAGES}

@@ -1,6 +1,8 @@
-"""A second, stricter attempt where the sampler's steps were in trouble, and what is said when it fails too."""
+"""A second, stricter attempt where another may mend the first, and which of the two is kept."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,10 +10,11 @@ import pytest
 import bayes_synth as bs
 from bayes_synth.data.remarks import Remark
 from bayes_synth.errors import ConvergenceWarning, SamplingFailed
-from bayes_synth.fitting import fit_panel as fitting
-from bayes_synth.sampling import sample as sampling
-from bayes_synth.sampling.settings import Settings
-from bayes_synth.sampling.task import Sampled, Task
+from bayes_synth.fitting.attempts import Judged, mendable, settle
+from bayes_synth.results.convergence import FIT, REFIT, Convergence
+from bayes_synth.results.record import Attempt
+from bayes_synth.sampling.settings import Settings, Size
+from bayes_synth.sampling.task import Sampled
 from bayes_synth.testing import fake_fit, fake_panel
 
 MODEL = bs.SyntheticControl(calibrate=False)
@@ -24,6 +27,135 @@ OPTIONS = {
     "random_seed": 1,
     "progressbar": False,
 }
+SETTINGS = Settings.checked(Size(250, 30, 4, 0.96), cores=1, random_seed=1)
+FAILED = SamplingFailed("S002", "the sampler crashed.")
+
+
+def attempts(*acts: tuple[tuple[str, ...], int] | BaseException, again: bool = True) -> Callable:
+    """Make a run whose n-th attempt has the n-th problems and divergences, or raises."""
+    remaining = list(enumerate(acts, start=1))
+
+    def run(settings: Settings) -> Judged[int]:
+        number, act = remaining.pop(0)
+        if isinstance(act, BaseException):
+            raise act
+        return Judged(number, settings, *act, again=again)
+
+    return run
+
+
+def kept(*acts, **options) -> int:
+    return settle(attempts(*acts), SETTINGS, Settings.stricter, **options).best.value
+
+
+def test_an_attempt_that_another_would_not_mend_is_the_only_one():
+    settled = settle(attempts((("bad",), 9), again=False), SETTINGS, Settings.stricter)
+    assert [attempt.value for attempt in settled.tried] == [1]
+    assert settled.unfinished == ""
+
+
+def test_a_second_attempt_that_is_better_is_kept():
+    assert kept((("bad",), 50), ((), 0)) == 2
+
+
+def test_a_second_attempt_that_is_worse_is_not_kept_even_if_it_is_stricter():
+    assert kept((("bad",), 50), (("bad", "worse"), 0)) == 1
+    assert kept((("bad",), 50), (("bad",), 51)) == 1
+
+
+def test_of_equal_attempts_the_second_is_kept():
+    assert kept((("bad",), 50), (("bad",), 50)) == 2
+
+
+def test_fewer_problems_count_more_than_fewer_divergences():
+    assert kept((("bad", "worse"), 0), (("bad",), 90)) == 2
+
+
+def test_divergences_are_compared_as_shares_of_the_draws():
+    run = attempts((("bad",), 50), (("bad",), 100))
+    settled = settle(run, SETTINGS, lambda first: first.longer(3))
+    assert [attempt.trouble for attempt in settled.tried] == [(1, 50 / 1000), (1, 100 / 3000)]
+    assert settled.best.value == 2
+
+
+def test_every_attempt_is_recorded_with_its_settings():
+    settled = settle(attempts((("bad",), 50), ((), 0)), SETTINGS, Settings.stricter)
+    assert [attempt.settings for attempt in settled.tried] == [SETTINGS, SETTINGS.stricter()]
+    assert settled.record == (
+        Attempt(0.96, 30, ("bad",), 50, kept=False),
+        Attempt(pytest.approx(0.99), 60, (), 0, kept=True),
+    )
+
+
+def test_an_interrupted_second_attempt_leaves_the_first_where_that_is_wanted():
+    run = attempts((("bad",), 50), KeyboardInterrupt())
+    settled = settle(run, SETTINGS, Settings.stricter, keep_interrupted=True)
+    assert settled.best.value == 1
+    assert settled.unfinished == "second attempt interrupted, the first is kept"
+    assert settled.record == (Attempt(0.96, 30, ("bad",), 50, kept=True),)
+
+
+def test_an_interrupted_second_attempt_is_an_interrupt_elsewhere():
+    with pytest.raises(KeyboardInterrupt):
+        kept((("bad",), 50), KeyboardInterrupt())
+
+
+@pytest.mark.parametrize("keep_interrupted", [False, True])
+def test_an_interrupted_first_attempt_is_always_an_interrupt(keep_interrupted):
+    with pytest.raises(KeyboardInterrupt):
+        kept(KeyboardInterrupt(), keep_interrupted=keep_interrupted)
+
+
+@pytest.mark.parametrize("keep_interrupted", [False, True])
+def test_a_second_attempt_that_fails_leaves_the_first(keep_interrupted):
+    run = attempts((("bad",), 50), FAILED)
+    settled = settle(run, SETTINGS, Settings.stricter, keep_interrupted=keep_interrupted)
+    assert settled.best.value == 1
+    assert settled.unfinished == "second attempt failed, the first is kept (S002)"
+
+
+def test_a_first_attempt_that_fails_is_a_failure():
+    with pytest.raises(SamplingFailed, match="S002"):
+        kept(FAILED)
+
+
+def test_an_error_of_another_kind_is_never_swallowed():
+    with pytest.raises(ZeroDivisionError):
+        kept((("bad",), 50), ZeroDivisionError())
+
+
+def test_steps_in_trouble_are_mendable_by_every_sampler_and_with_few_draws():
+    verdict = Convergence((FIVE,), 50, 1.0, 1000, steps=True)
+    assert all(
+        mendable(verdict, FIT, draws, sampler)
+        for draws, sampler in product((8, 4000), ("slice", "nutpie", "pymc"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("standard", "draws", "sampler", "expected"),
+    [
+        (FIT, 1000, "slice", True), (FIT, 999, "slice", False), (FIT, 4000, "nutpie", False),
+        (REFIT, 250, "slice", True), (REFIT, 249, "slice", False),
+    ],
+)  # fmt: skip
+def test_slow_mixing_is_mendable_by_slices_unless_the_draws_are_too_few(
+    standard, draws, sampler, expected
+):
+    verdict = Convergence(("x: R-hat above 1.01",), 0, 1.02, 500)
+    assert mendable(verdict, standard, draws, sampler) is expected
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Convergence((), 0, 1.0, 1000),
+        Convergence((FIVE,), 50, 1.0, 1000, steps=True, partial=("interrupted",)),
+    ],
+    ids=["in order", "interrupted"],
+)
+def test_what_is_in_order_or_interrupted_is_not_repeated(verdict):
+    assert not mendable(verdict, FIT, 4000, "slice")
 
 
 @pytest.fixture
@@ -32,18 +164,15 @@ def sampler(monkeypatch):
     asked, divergences = [], []
 
     def sample(task, settings, seed, *, partial=False):
-        fit = fake_fit(model=MODEL, draws=settings.draws, divergences=divergences[len(asked)])
+        act = divergences[len(asked)]
         asked.append(settings)
+        if isinstance(act, BaseException):
+            raise act
+        fit = fake_fit(model=MODEL, draws=settings.size.draws, divergences=act)
         posterior = fit.idata["posterior"].to_dataset().drop_vars("level")
-        scale = float(task.arrays["prior_s"]) if "prior_s" in task.arrays else 1.0
-        return Sampled(
-            posterior.assign(s=posterior["s"] * scale),
-            fit.idata["sample_stats"].to_dataset(),
-            0.0,
-            0.0,
-        )
+        return Sampled(posterior, fit.idata["sample_stats"].to_dataset(), 0.0, 0.0)
 
-    monkeypatch.setattr(fitting, "sample", sample)
+    monkeypatch.setattr("bayes_synth.fitting.fit_panel.sample", sample)
     return asked, divergences
 
 
@@ -55,17 +184,14 @@ def test_steps_without_trouble_are_taken_once(sampler):
     assert "second attempt" not in repr(fit)
 
 
-def test_trouble_is_met_with_smaller_steps_and_recorded(sampler):
+def test_a_fit_in_trouble_is_sampled_again_with_smaller_steps(sampler):
     asked, divergences = sampler
     divergences += [50, 0]
     fit = MODEL.fit(fake_panel(), **OPTIONS)
-    assert [run.target_accept for run in asked] == [0.96, pytest.approx(0.99)]
-    assert [run.tune for run in asked] == [30, 60]
+    assert [run.size.target_accept for run in asked] == [0.96, pytest.approx(0.99)]
+    assert [run.size.tune for run in asked] == [30, 60]
     assert fit.ok
-    assert (
-        "; second attempt, with smaller steps (the first: 5.0% of transitions diverged; raise target_accept)"
-        in repr(fit)
-    )
+    assert f"; second attempt, with smaller steps (the first: {FIVE})" in repr(fit)
     assert fit.diagnostics().attrs["attempts"] == [
         {"target_accept": 0.96, "tune": 30, "problems": [FIVE], "divergences": 50, "kept": False},
         {
@@ -78,7 +204,7 @@ def test_trouble_is_met_with_smaller_steps_and_recorded(sampler):
     ]
 
 
-def test_a_second_attempt_that_is_worse_is_not_kept(sampler):
+def test_a_fits_second_attempt_that_is_worse_is_not_kept(sampler):
     sampler[1].extend([50, 90])
     with pytest.warns(ConvergenceWarning, match=r"NOT CONVERGED: 5.0% of transitions"):
         fit = MODEL.fit(fake_panel(), **OPTIONS)
@@ -90,11 +216,20 @@ def test_a_second_attempt_that_is_worse_is_not_kept(sampler):
     )
 
 
-def test_of_equal_attempts_the_one_with_smaller_steps_is_kept(sampler):
+def test_of_a_fits_equal_attempts_the_one_with_smaller_steps_is_kept(sampler):
     sampler[1].extend([50, 50])
     with pytest.warns(ConvergenceWarning):
         fit = MODEL.fit(fake_panel(), **OPTIONS)
-    assert fit._sampling["attempt"] == 2
+    assert fit.record.settings.attempt == 2
+
+
+def test_a_fit_whose_second_attempt_fails_keeps_the_first_and_says_so(sampler):
+    sampler[1].extend([50, FAILED])
+    with pytest.warns(ConvergenceWarning) as caught:
+        fit = MODEL.fit(fake_panel(), **OPTIONS)
+    assert [str(warning.message)[:6] for warning in caught] == ["[S003]", "[S004]"]
+    assert fit.convergence.partial == ("second attempt failed, the first is kept (S002)",)
+    assert fit.record.settings.attempt == 1
 
 
 def test_what_was_warned_about_stays_with_the_fit(sampler):
@@ -129,44 +264,4 @@ def test_few_draws_alone_are_no_reason_for_another_attempt(sampler):
     with pytest.warns(ConvergenceWarning, match="ESS below 400"):
         MODEL.fit(fake_panel(), **OPTIONS | {"draws": 50})
     assert len(asked) == 1
-    assert np.isclose(asked[0].target_accept, 0.96)
-
-
-@pytest.fixture
-def task() -> tuple[Task, Settings]:
-    """A task that is never built, and settings for it."""
-    chosen = {"target_accept": 0.9, "sampler": "nutpie", "progressbar": False}
-    return Task(dict, {}, [], "none"), Settings.checked(
-        draws=10, tune=1, chains=2, cores=1, random_seed=1, **chosen
-    )
-
-
-def test_a_sampler_that_cannot_start_is_said_in_words(monkeypatch, task):
-    class Compiled:
-        def with_data(self):
-            return self
-
-    def failing(*_, **__):
-        raise RuntimeError("all initialization points failed")
-
-    monkeypatch.setattr(sampling, "_compile", lambda *_: Compiled())
-    monkeypatch.setattr(sampling, "COMPILED", sampling.CompiledModels(1))
-    monkeypatch.setattr("nutpie.sample", failing)
-    with pytest.raises(
-        SamplingFailed, match=r"(?s)\[S001\].*could not start: all init.*Are the outcomes extreme"
-    ):
-        sampling.sample(*task, seed=1)
-
-
-def test_draws_that_a_broken_chain_left_out_are_refused(monkeypatch, task):
-    posterior = fake_fit(model=MODEL, draws=10, chains=2).idata["posterior"].to_dataset()
-    posterior["weights"] = posterior["weights"].where(
-        (posterior["chain"] == 0) | (posterior["draw"] < 4)
-    )
-    monkeypatch.setitem(
-        sampling.RUNS, "nutpie", lambda *_: (Sampled(posterior, posterior, 0.0, 0.0), False)
-    )
-    with pytest.raises(
-        SamplingFailed, match=r"\[S004\] the chains hold \[10, 4\] finite draws instead of 10 each"
-    ):
-        sampling.sample(*task, seed=1)
+    assert np.isclose(asked[0].size.target_accept, 0.96)

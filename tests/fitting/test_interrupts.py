@@ -1,29 +1,26 @@
-"""Ctrl-C keeps what is whole and says so; a second one is the caller's."""
+"""Ctrl-C keeps what is complete and says so; a second one is the caller's."""
 
 import os
 import signal
 import time
-from contextlib import nullcontext
-from dataclasses import replace
+from functools import partial
 from itertools import count
 
 import numpy as np
+import pandas as pd
 import pytest
-import xarray as xr
 
 import bayes_synth as bs
 from bayes_synth.errors import ConvergenceWarning, SamplingFailed
-from bayes_synth.fitting import fit_panel as fitting
-from bayes_synth.fitting import noise_choice
-from bayes_synth.fitting import placebos as refits
-from bayes_synth.fitting.fit_panel import assemble
+from bayes_synth.fitting.fit_panel import Prepared, recorded
+from bayes_synth.fitting.noise_choice import choose_noise
+from bayes_synth.fitting.placebos import Answer, placebos
 from bayes_synth.model.calibration import COLUMNS
+from bayes_synth.model.problem import Problem
 from bayes_synth.results.calibrated import Placebos
-from bayes_synth.sampling import sample as sampling
-from bayes_synth.sampling import slice as running
-from bayes_synth.sampling import slice_kernel as slices
-from bayes_synth.sampling.partial import cut, leading
-from bayes_synth.sampling.slice import BLOCK
+from bayes_synth.sampling.settings import Settings, Size
+from bayes_synth.sampling.slice import STRIDE
+from bayes_synth.sampling.slice_kernel import advance
 from bayes_synth.sampling.task import Sampled
 from bayes_synth.testing import fake_fit, fake_panel
 
@@ -33,26 +30,13 @@ QUIET = {"random_seed": 1, "progressbar": False}
 
 @pytest.fixture(autouse=True)
 def _listening():
-    """Python's own answer to an interrupt, also where the shell started the tests in the background, deaf to it."""
+    """Restore Python's own answer to an interrupt, which a shell in the background turns off."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-ROW = refits.Answer(
-    {"error": 0.1, "sd": 0.2, "scale": 1.0, "divergences": 0, "ok": True}, np.zeros(28)
-)
-
-
-def padded(*lengths: int) -> tuple[xr.Dataset, xr.Dataset]:
-    """Draws that break off after so many, chain by chain, as nutpie returns them."""
-    draw = np.broadcast_to(np.arange(max(lengths)), (len(lengths), max(lengths)))
-    finite = draw < np.array(lengths)[:, None]
-    weights = np.where(finite, draw + 1000.0 * np.arange(len(lengths))[:, None], np.nan)
-    dims = ("chain", "draw")
-    return xr.Dataset({"weights": ((*dims, "donor"), weights[..., None])}), xr.Dataset(
-        {"diverging": (dims, ~finite)}
-    )
+ANSWER = Answer({"error": 0.1, "sd": 0.2, "step": 1.0, "divergences": 0, "ok": True}, np.zeros(28))
 
 
 def interrupted_now() -> None:
@@ -60,44 +44,12 @@ def interrupted_now() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_chains_are_cut_to_the_common_length_that_holds_the_most_draws():
-    posterior, stats = cut(*padded(50, 40, 7, 0), chains=4)
-    assert posterior["weights"].to_numpy()[:, -1, 0].tolist() == [39, 1039]
-    assert (posterior.sizes["chain"], posterior.sizes["draw"]) == (2, 40)
-    assert not stats["diverging"].any()
-
-
-def test_chains_keep_their_order_and_are_numbered_again():
-    posterior, stats = cut(*padded(0, 30, 40), chains=3)
-    assert posterior["weights"].to_numpy()[:, 0, 0].tolist() == [1000, 2000]
-    assert stats["chain"].to_numpy().tolist() == [0, 1]
-
-
-def test_of_equal_totals_more_chains_are_kept():
-    assert cut(*padded(30, 30, 20), chains=3)[0].sizes == {"chain": 3, "draw": 20, "donor": 1}
-
-
-@pytest.mark.parametrize("lengths", [(500, 0, 0), (500, 3, 3), (3, 3, 3)])
-def test_less_than_two_chains_of_four_draws_are_no_posterior(lengths):
-    with pytest.raises(
-        SamplingFailed, match=r"\[S004\] interrupted when the 3 chains held \[\d+, \d, \d\] draws"
-    ):
-        cut(*padded(*lengths), chains=3)
-
-
-def test_who_asked_for_one_chain_keeps_one():
-    assert cut(*padded(9), chains=1)[0].sizes["draw"] == 9
-
-
-def test_what_follows_a_gap_does_not_count():
-    posterior, _ = padded(10)
-    posterior["weights"][0, 4] = np.nan
-    assert leading(posterior).tolist() == [4]
-
-
 @pytest.fixture
 def sampler(monkeypatch):
-    """The n-th run does what the n-th of ``acts`` says: a number of divergences, words of an interrupt, or an error."""
+    """Make the n-th run do what the n-th of ``acts`` says.
+
+    It is a number of divergences, the words of an interrupt, or an error.
+    """
     asked, acts = [], []
 
     def sample(task, settings, seed, *, partial=False):
@@ -106,11 +58,11 @@ def sampler(monkeypatch):
         if isinstance(act, type):
             raise act
         words = act if isinstance(act, str) else ""
-        fit = fake_fit(model=MODEL, draws=settings.draws, divergences=0 if words else act)
+        fit = fake_fit(model=MODEL, draws=settings.size.draws, divergences=0 if words else act)
         posterior = fit.idata["posterior"].to_dataset().drop_vars("level")
         return Sampled(posterior, fit.idata["sample_stats"].to_dataset(), 0.0, 0.0, words)
 
-    monkeypatch.setattr(fitting, "sample", sample)
+    monkeypatch.setattr("bayes_synth.fitting.fit_panel.sample", sample)
     return asked, acts
 
 
@@ -135,7 +87,7 @@ def test_a_partial_fit_is_marked_wherever_one_looks(sampler, tmp_path):
 def test_strict_takes_no_partial_fit(sampler):
     sampler[1].append("interrupted, 250 of 1000 draws in 4 of 4 chains")
     with pytest.raises(
-        SamplingFailed, match=r"\[S004\] interrupted, 250 of 1000 draws.* With strict=False"
+        SamplingFailed, match=r"\[S004\] interrupted, 250 of 1000 draws.* Pass strict=False"
     ):
         MODEL.fit(fake_panel(), draws=250, strict=True, **QUIET)
 
@@ -146,22 +98,22 @@ def test_an_interrupted_second_attempt_leaves_the_first(sampler):
     with pytest.warns(ConvergenceWarning) as caught:
         fit = MODEL.fit(fake_panel(), draws=250, **QUIET)
     assert [str(warning.message)[:6] for warning in caught] == ["[S003]", "[S004]"]
-    assert fit._convergence.partial == ("second attempt interrupted, the first is kept",)
+    assert fit.convergence.partial == ("second attempt interrupted, the first is kept",)
     assert [partial for _, partial in asked] == [True, False]
 
 
-def stopping_after(monkeypatch, count: int) -> list[str]:
-    """Refits in no time, interrupted while the one of that number runs."""
+def stopping_after(monkeypatch, count: int) -> list[tuple[str, ...]]:
+    """Refit in no time, interrupted while the refit of that number runs."""
     done = []
 
-    def row(model, panel, placebo, *_, **__):
-        done.append(placebo.treated)
+    def refit(problem, settings):
+        done.append(problem.panel.treated)
         if len(done) == count:
             interrupted_now()
             time.sleep(0.5)
-        return ROW
+        return ANSWER
 
-    monkeypatch.setattr(refits, "_row", row)
+    monkeypatch.setattr("bayes_synth.fitting.fit_panel.placebos", partial(placebos, refit=refit))
     return done
 
 
@@ -171,7 +123,7 @@ def test_interrupted_refits_calibrate_if_they_are_eight(sampler, monkeypatch, co
     acts.append(0)
     done = stopping_after(monkeypatch, count)
     panel = fake_panel(donors=12)
-    monkeypatch.setattr(fitting, "sample", fake_sampling(panel, asked))
+    monkeypatch.setattr("bayes_synth.fitting.fit_panel.sample", fake_sampling(panel, asked))
     with pytest.warns(
         ConvergenceWarning,
         match=rf"\[S004\] PARTIAL: calibration interrupted after {count} of 12 refits",
@@ -191,7 +143,7 @@ def test_interrupted_refits_calibrate_if_they_are_eight(sampler, monkeypatch, co
 def fake_sampling(panel, asked):
     def sample(task, settings, seed, *, partial=False):
         asked.append(partial)
-        fit = fake_fit(panel=panel, model=MODEL, draws=settings.draws)
+        fit = fake_fit(panel=panel, model=MODEL, draws=settings.size.draws)
         return Sampled(
             fit.idata["posterior"].to_dataset().drop_vars("level"),
             fit.idata["sample_stats"].to_dataset(),
@@ -212,39 +164,40 @@ def test_strict_takes_no_partial_calibration(sampler, monkeypatch):
 
 
 def test_no_noise_is_chosen_after_an_interrupt(monkeypatch):
-    empty = Placebos(
-        noise_choice.pd.DataFrame(columns=COLUMNS), (), stopped="interrupted after 0 of 6 refits"
-    )
-    monkeypatch.setattr(noise_choice, "placebos", lambda *_: empty)
+    empty = Placebos(pd.DataFrame(columns=COLUMNS), (), stopped="interrupted after 0 of 6 refits")
+    interrupted = partial(choose_noise, refit=lambda *_: empty)
+    monkeypatch.setattr("bayes_synth.fitting.fit_panel.choose_noise", interrupted)
     with pytest.raises(KeyboardInterrupt):
         bs.SyntheticControl(noise="auto").fit(fake_panel(), **QUIET)
 
 
-def test_a_whole_fit_is_not_partial():
+def test_a_complete_fit_is_not_partial():
     fit = fake_fit()
-    assert fit._convergence.partial == ()
+    assert fit.convergence.partial == ()
     assert "PARTIAL" not in repr(fit)
 
 
 def test_partial_draws_are_assembled_as_they_are():
     """The draws that were asked for, and those that are there, may differ."""
     fit = fake_fit(model=MODEL, draws=100, chains=2)
-    settings = sampling.Settings.checked(
-        draws=1000, tune=1, chains=4, target_accept=0.9, sampler="nutpie", cores=1, **QUIET
-    )
+    settings = Settings.checked(Size(1000, 1, 4, 0.9), sampler="nutpie", cores=1, **QUIET)
     posterior, stats = (
         fit.idata["posterior"].to_dataset().drop_vars("level"),
         fit.idata["sample_stats"].to_dataset(),
     )
     sampled = Sampled(posterior, stats, 0.0, 0.0, "interrupted")
-    built = assemble(MODEL, fake_panel(), settings, sampled, np.random.default_rng(0))
-    assert built._sampling["kept"] == {"chains": 2, "draws": 100}
-    assert built._sampling["draws"] == 1000
-    assert replace(built).effect().draws.sizes == {"chain": 2, "draw": 100}
+    prepared = Prepared(Problem.of(MODEL, fake_panel()))
+    idata = prepared.assemble(settings, sampled, np.random.default_rng(0))
+    record = recorded(settings, sampled)
+    assert (record.chains, record.draws, record.partial) == (2, 100, ("interrupted",))
+    assert record.settings.size.draws == 1000
+    built = bs.Fit(fake_panel(), MODEL, idata, record)
+    assert built.effect().draws.sizes == {"chain": 2, "draw": 100}
+    assert not built.ok
 
 
 def interrupt_once(chains: int, after: int):
-    """A progress callback that interrupts when each of so many chains has passed so many iterations."""
+    """Make a callback that interrupts when so many chains have passed so many iterations."""
     sent = []
 
     def callback(progress):
@@ -252,27 +205,31 @@ def interrupt_once(chains: int, after: int):
             sent.append(True)
             interrupted_now()
 
-    return nullcontext(), callback
+    return callback
 
 
 def interrupting(monkeypatch, sampler: str, *, chains: int, after: int) -> dict[str, str]:
-    """The sampler, interrupted when so many chains (slices: their mean) are past so many draws, warm-up included."""
-    blocks, whole = count(1), after * 4 // BLOCK
+    """Interrupt the sampler when so many chains are past so many draws, warm-up included.
 
-    def advance(*args):
-        if next(blocks) == whole:
+    For slices their mean counts.
+    """
+    blocks, last = count(1), after * 4 // STRIDE
+
+    def advance_or_interrupt(*args):
+        if next(blocks) == last:
             interrupted_now()
-        return slices.advance(*args)
+        return advance(*args)
 
-    monkeypatch.setattr(sampling, "_progress", lambda settings: interrupt_once(chains, after))
-    monkeypatch.setattr(running, "advance", advance)
+    callback = interrupt_once(chains, after)
+    monkeypatch.setattr("bayes_synth.sampling.nuts.counting", lambda counted: callback)
+    monkeypatch.setattr("bayes_synth.sampling.slice.advance", advance_or_interrupt)
     return {"sampler": sampler}
 
 
 @pytest.mark.filterwarnings("ignore:.S003")
 @pytest.mark.parametrize("sampler", ["slice", "nutpie"])
 @pytest.mark.parametrize("strict", [False, True])
-def test_an_interrupt_of_a_running_sampler_keeps_its_whole_draws(monkeypatch, strict, sampler):
+def test_an_interrupt_of_a_running_sampler_keeps_its_complete_draws(monkeypatch, strict, sampler):
     options = {
         "draws": 20_000,
         "tune": 200,
@@ -291,20 +248,16 @@ def test_an_interrupt_of_a_running_sampler_keeps_its_whole_draws(monkeypatch, st
         match=r"\[S004\] PARTIAL: interrupted, \d+ of 20000 draws in [2-4] of 4 chains",
     ):
         fit = MODEL.fit(fake_panel(), **options)
-    kept = fit._sampling["kept"]
-    assert 100 <= kept["draws"] < 20_000
-    assert (
-        fit.idata["posterior"].sizes["draw"]
-        == fit.idata["sample_stats"].sizes["draw"]
-        == kept["draws"]
-    )
+    assert 100 <= fit.record.draws < 20_000
+    groups = fit.idata["posterior"], fit.idata["sample_stats"]
+    assert [group.sizes["draw"] for group in groups] == [fit.record.draws] * 2
     assert np.isfinite(fit.effect().draws).all()
     assert not fit.ok
 
 
 @pytest.mark.parametrize("sampler", ["slice", "nutpie"])
 def test_an_interrupt_before_the_first_draw_leaves_nothing(monkeypatch, sampler):
-    options = interrupting(monkeypatch, sampler, chains=1, after=BLOCK)
+    options = interrupting(monkeypatch, sampler, chains=1, after=STRIDE)
     with pytest.raises(
         SamplingFailed, match=r"\[S004\] interrupted when the 4 chains held \[0, 0, 0, 0\] draws"
     ):

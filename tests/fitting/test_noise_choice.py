@@ -8,36 +8,26 @@ from scipy import integrate, stats
 
 import bayes_synth as bs
 from bayes_synth.errors import DesignError, PriorError
-from bayes_synth.fitting import noise_choice
+from bayes_synth.fitting.noise_choice import choose_noise, earlier_panels, log_densities
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.noise import AR1, IID, LocalLevel
 from bayes_synth.results.calibrated import Placebos
-from bayes_synth.sampling.settings import Settings
+from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.testing import fake_panel
 
 TABLE = pd.DataFrame(
-    {"error": [1.0, -2.0, 3.0], "sd": [1.0, 2.0, 8.0], "scale": [1.0, 1.0, 2.0]},
+    {"error": [1.0, -2.0, 3.0], "sd": [1.0, 2.0, 8.0], "step": [1.0, 1.0, 2.0]},
     index=["a", "b", "c"],
 )
 AUTO = bs.SyntheticControl(noise="auto", calibrate=Calibration(draws=60, tune=100))
 
 
-def settings() -> Settings:
-    return Settings.checked(
-        draws=100,
-        tune=100,
-        chains=2,
-        target_accept=0.9,
-        sampler="nutpie",
-        cores=2,
-        random_seed=1,
-        progressbar=False,
-    )
+SETTINGS = Settings.checked(Size(100, 100, 2, 0.9), sampler="nutpie", cores=2, random_seed=1)
 
 
 def test_without_calibration_the_score_is_the_normal_density():
-    found = noise_choice.log_densities(TABLE, Calibration(), calibrated=False)
-    np.testing.assert_allclose(found, stats.norm.logpdf([1, -2, 1.5], scale=[1, 2, 4]))
+    scores = log_densities(TABLE, Calibration(), calibrated=False)
+    np.testing.assert_allclose(scores, stats.norm.logpdf([1, -2, 1.5], scale=[1, 2, 4]))
 
 
 @pytest.mark.parametrize("nu", [5.0, np.inf])
@@ -57,39 +47,46 @@ def test_with_calibration_kappa_is_integrated_out_under_the_other_placebos(nu):
         integrate.quad(density, -8, 8, limit=300)[0]
         / integrate.quad(posterior, -8, 8, limit=300)[0]
     )
-    assert noise_choice.log_densities(TABLE, plan, calibrated=True)["c"] == pytest.approx(
-        expected, rel=1e-6
-    )
+    scores = log_densities(TABLE, plan, calibrated=True)
+    assert scores["c"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_only_the_pre_period_is_looked_at():
     panel = fake_panel()
-    earlier = noise_choice._earlier(panel)
+    earlier = earlier_panels(panel)
     assert [one.start for one in earlier] == [2012, 2016]
     assert all(one.times[-1] < panel.start for one in earlier)
 
 
 def test_too_short_a_past_cannot_choose():
     with pytest.raises(
-        DesignError, match=r"\[D004\] 3 pre-periods are too few to choose the noise"
+        DesignError, match=r"\[D004\] 3 pre-periods are too few .*; name a process, such as noise="
     ):
-        noise_choice._earlier(fake_panel(pre=3))
+        earlier_panels(fake_panel(pre=3))
 
 
-def fake_placebos(errors):
-    def placebos(model, panel, plan, _):
-        assert plan.most == 12
-        return Placebos(TABLE.assign(error=errors[type(model.noise)] * TABLE["sd"]), ())
-
-    return placebos
-
-
-def test_the_process_with_the_best_score_is_chosen(monkeypatch):
-    monkeypatch.setattr(noise_choice, "CANDIDATES", (LocalLevel(), AR1(), IID()))
-    monkeypatch.setattr(
-        noise_choice, "placebos", fake_placebos({LocalLevel: 5.0, AR1: 1.0, IID: 9.0})
+@pytest.fixture
+def candidates(monkeypatch):
+    """Replace the processes to choose from."""
+    return lambda *noises: monkeypatch.setattr(
+        "bayes_synth.fitting.noise_choice.CANDIDATES", noises
     )
-    model, table = noise_choice.choose_noise(AUTO, fake_panel(), settings())
+
+
+def refits_with(errors):
+    """Make placebos whose errors, in their own sds, depend on the noise only."""
+
+    def refit(problem, plan, settings):
+        assert plan.most == 12
+        return Placebos(TABLE.assign(error=errors[type(problem.model.noise)] * TABLE["sd"]), ())
+
+    return refit
+
+
+def test_the_process_with_the_best_score_is_chosen(candidates):
+    candidates(LocalLevel(), AR1(), IID())
+    refit = refits_with({LocalLevel: 5.0, AR1: 1.0, IID: 9.0})
+    model, table = choose_noise(AUTO, fake_panel(), SETTINGS, refit)
     assert isinstance(model.noise, AR1)
     assert [name.split(":")[0] for name in table.index] == [
         "local level",
@@ -100,34 +97,36 @@ def test_the_process_with_the_best_score_is_chosen(monkeypatch):
     assert list(np.sign(table["difference"])) == [0, 1, -1]
 
 
-def test_the_default_stays_unless_another_is_clearly_better(monkeypatch):
+def test_the_default_stays_unless_another_is_clearly_better(candidates, monkeypatch):
     """Better for one donor and worse for two is within a standard error; better for all is not."""
-    monkeypatch.setattr(noise_choice, "CANDIDATES", (LocalLevel(), AR1()))
+    candidates(LocalLevel(), AR1())
     scores, current = {LocalLevel: [0.0, 0.0, 0.0], AR1: [1.0, -0.4, -0.2]}, []
 
-    def placebos(model, *_):
-        current[:] = [type(model.noise)]
+    def refit(problem, *_):
+        current[:] = [type(problem.model.noise)]
         return Placebos(TABLE, ())
 
-    def log_densities(table, *_, calibrated):
+    def known_scores(table, *_, calibrated):
         return pd.Series(scores[current[0]], index=table.index)
 
-    monkeypatch.setattr(noise_choice, "placebos", placebos)
-    monkeypatch.setattr(noise_choice, "log_densities", log_densities)
-    assert isinstance(
-        noise_choice.choose_noise(AUTO, fake_panel(), settings())[0].noise, LocalLevel
-    )
+    monkeypatch.setattr("bayes_synth.fitting.noise_choice.log_densities", known_scores)
+    assert isinstance(choose_noise(AUTO, fake_panel(), SETTINGS, refit)[0].noise, LocalLevel)
     scores[AR1] = [1.0, 0.9, 1.1]
-    assert isinstance(noise_choice.choose_noise(AUTO, fake_panel(), settings())[0].noise, AR1)
+    assert isinstance(choose_noise(AUTO, fake_panel(), SETTINGS, refit)[0].noise, AR1)
+
+
+def test_one_donor_alone_chooses_nothing():
+    with pytest.raises(PriorError, match=r"O006\] noise=\"auto\" needs at least two donors"):
+        choose_noise(AUTO, fake_panel(), SETTINGS, lambda *_: Placebos(TABLE.iloc[:1], ()))
 
 
 def test_a_named_process_is_left_alone():
     model = bs.SyntheticControl()
-    assert noise_choice.choose_noise(model, fake_panel(), settings()) == (model, None)
+    assert choose_noise(model, fake_panel(), SETTINGS) == (model, None)
 
 
-def test_a_fit_says_what_was_chosen_and_keeps_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(noise_choice, "CANDIDATES", (LocalLevel(), IID()))
+def test_a_fit_says_what_was_chosen_and_keeps_it(candidates, tmp_path):
+    candidates(LocalLevel(), IID())
     with pytest.warns(bs.errors.ConvergenceWarning):
         fit = AUTO.fit(
             fake_panel(), draws=100, tune=100, chains=2, random_seed=1, progressbar=False

@@ -1,7 +1,6 @@
 """What must not change a result, bit for bit or within Monte Carlo error."""
 
 import hashlib
-import json
 import subprocess
 import sys
 
@@ -93,7 +92,8 @@ import hashlib, warnings
 warnings.simplefilter("ignore")
 import bayes_synth as bs
 from bayes_synth.testing import fake_panel
-fit = bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=0.7)).fit(fake_panel(), **{SHORT!r})
+model = bs.SyntheticControl(weights=bs.priors.Dirichlet(concentration=0.7))
+fit = model.fit(fake_panel(), **{SHORT!r})
 arrays = fit.idata["posterior"]["weights"].to_numpy(), fit.effect("pointwise").draws.to_numpy()
 print(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
 """
@@ -101,7 +101,10 @@ print(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
 
 @pytest.fixture(scope="module")
 def fresh_process():
-    """Fits the same in a process of its own, beside the tests; there the panel itself compiles the structure."""
+    """Fit the same in a process of its own, beside the tests.
+
+    There the panel itself compiles the structure.
+    """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", FRESH], **pipes) as process:
         yield process
@@ -110,7 +113,10 @@ def fresh_process():
 
 @pytest.fixture(scope="module")
 def other(fresh_process) -> Fit:
-    """Another number of periods and donors, another prior: compiles the structure when nothing has before."""
+    """Fit another number of periods and donors with another prior.
+
+    It compiles the structure when nothing has before.
+    """
     return short(
         fake_panel(donors=3, pre=31, random_seed=9),
         bs.SyntheticControl(Dirichlet(concentration=3.0), calibrate=False),
@@ -175,18 +181,18 @@ def rescaled(panel) -> Fit:
     return MODEL.fit(remade(table(panel) * 3.7), **LONG)
 
 
-def test_another_unit_of_measurement_leaves_the_weights(long_fit, rescaled):
+def test_another_measure_leaves_the_weights(long_fit, rescaled):
     assert all(
         agree(donor(rescaled, label), donor(long_fit, label)) for label in long_fit.panel.donors
     )
 
 
-def test_another_unit_of_measurement_rescales_the_effect(long_fit, rescaled):
+def test_another_measure_rescales_the_effect(long_fit, rescaled):
     assert agree(rescaled.effect().draws / 3.7, long_fit.effect().draws)
 
 
 @pytest.mark.parametrize("name", ["s", "q"])
-def test_another_unit_of_measurement_rescales_the_noise(long_fit, rescaled, name):
+def test_another_measure_rescales_the_noise(long_fit, rescaled, name):
     assert agree(rescaled.idata["posterior"][name] / 3.7, long_fit.idata["posterior"][name])
 
 
@@ -228,7 +234,7 @@ def test_a_fit_of_another_panel_in_between_does_not_matter(base):
     assert identical(short(base.panel), base)
 
 
-def test_other_scales_in_between_do_not_matter(base):
+def test_other_sd_priors_in_between_do_not_matter(base):
     noise = bs.noise.LocalLevel(
         s=bs.priors.HalfNormal(5.0), q=bs.priors.HalfNormal(0.01), initial_level=2.0
     )
@@ -238,7 +244,7 @@ def test_other_scales_in_between_do_not_matter(base):
 
 def test_the_recorded_seed_reproduces_an_unseeded_fit(base):
     unseeded = short(base.panel, random_seed=None)
-    seed = json.loads(unseeded.idata.attrs["bayes_synth"])["sampling"]["random_seed"]
+    seed = unseeded.record.settings.random_seed
     assert identical(short(base.panel, random_seed=seed), unseeded)
 
 
@@ -252,7 +258,7 @@ def test_two_unseeded_fits_differ(base):
 )
 def test_the_recorded_number_reproduces_a_fit_with_another_kind_of_seed(base, seed):
     fit = short(base.panel, random_seed=seed)
-    recorded = json.loads(fit.idata.attrs["bayes_synth"])["sampling"]["random_seed"]
+    recorded = fit.record.settings.random_seed
     assert identical(short(base.panel, random_seed=recorded), fit)
 
 
@@ -300,5 +306,5 @@ def test_pymcs_sampler_agrees_on_the_effect(long_fit, by_pymc):
 
 def test_a_fresh_process_gives_the_same_draws(base, fresh_process):
     """Last, so that it has had the time."""
-    found, problems = fresh_process.communicate()
-    assert found.strip() == digest(base), problems
+    printed, problems = fresh_process.communicate()
+    assert printed.strip() == digest(base), problems

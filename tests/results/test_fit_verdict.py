@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from bayes_synth.model.inputs import Inputs
+from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.noise import AR1, IID, LocalLevel
 from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 
@@ -20,9 +22,10 @@ def walks(count: int, seed: int, periods: int = PRE) -> np.ndarray:
     return np.cumsum(np.random.default_rng(seed).standard_normal((periods, count)), axis=0)
 
 
-def verdict(noise, outcome, donors, *, scale=1.0, post=5, variance=1.0) -> FitVerdict:
+def verdict(noise, outcome, donors, *, step=1.0, post=5, variance=1.0) -> FitVerdict:
     draws = {name: np.array([0.5, 1.5]) * PARAMETERS[name] for name in noise.parameters}
-    return fit_verdict(noise, draws, outcome, donors, scale=scale, post=post, variance=variance)
+    inputs = Inputs(outcome_scale("linear"), 0.0, step, outcome, donors)
+    return fit_verdict(inputs, noise, draws, None, post, variance)
 
 
 def followed(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -76,8 +79,8 @@ def test_a_long_pre_period_has_six_origins():
 
 
 def test_errors_are_in_outcome_units():
-    plain, scaled = (verdict(LocalLevel(), *followed(), scale=scale) for scale in (1.0, 7.0))
-    assert (scaled.error, scaled.error_without) == pytest.approx(
+    plain, larger = (verdict(LocalLevel(), *followed(), step=step) for step in (1.0, 7.0))
+    assert (larger.error, larger.error_without) == pytest.approx(
         (7 * plain.error, 7 * plain.error_without)
     )
 
@@ -165,11 +168,11 @@ def test_the_rival_without_donors_is_statsmodels_local_level():
 
 
 def test_noise_shares_are_parts_of_the_predictive_variance():
-    found = verdict(LocalLevel(), *followed(), post=5, variance=2.0).noise_share
+    shares = verdict(LocalLevel(), *followed(), post=5, variance=2.0).noise_share
     squares = np.mean([0.5**2, 1.5**2])
     growth = 6 * 11 / 30
     expected = {"s": squares * 0.3**2 / 5 / 2.0, "q": squares * 0.2**2 * growth / 2.0}
-    assert found == pytest.approx(expected, rel=1e-12)
+    assert shares == pytest.approx(expected, rel=1e-12)
 
 
 def test_relabelled_donors_have_the_same_verdict():

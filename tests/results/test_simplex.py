@@ -1,4 +1,4 @@
-"""Simplex least squares against published and independently computed answers; donors said in few words."""
+"""Simplex least squares against published and independent answers; the core and the projection."""
 
 import numpy as np
 import pytest
@@ -24,21 +24,25 @@ NAMES = {
 }
 WEIGHTS = {
     ("prop99", False): {
-        "Utah": 0.3939, "Montana": 0.2318, "Nevada": 0.2049, "Connecticut": 0.1091, "New Hampshire": 0.0454,
-        "Colorado": 0.0148,
+        "Utah": 0.3939, "Montana": 0.2318, "Nevada": 0.2049, "Connecticut": 0.1091,
+        "New Hampshire": 0.0454, "Colorado": 0.0148,
     },
     ("germany", False): {
-        "USA": 0.3426, "Austria": 0.3232, "Switzerland": 0.1079, "Greece": 0.0988, "Italy": 0.0612, "France": 0.0385,
-        "Norway": 0.0277,
+        "USA": 0.3426, "Austria": 0.3232, "Switzerland": 0.1079, "Greece": 0.0988,
+        "Italy": 0.0612, "France": 0.0385, "Norway": 0.0277,
     },
-    ("basque", False): {"Cataluna": 0.8264, "Madrid (Comunidad De)": 0.1683, "Principado De Asturias": 0.0052},
+    ("basque", False): {
+        "Cataluna": 0.8264, "Madrid (Comunidad De)": 0.1683, "Principado De Asturias": 0.0052,
+    },
     ("basque", True): {
-        "Cataluna": 0.5605, "Rioja (La)": 0.2792, "Principado De Asturias": 0.1064, "Madrid (Comunidad De)": 0.0539,
+        "Cataluna": 0.5605, "Rioja (La)": 0.2792, "Principado De Asturias": 0.1064,
+        "Madrid (Comunidad De)": 0.0539,
     },
 }  # fmt: skip
 EFFECTS = [
-    ("prop99", False, -19.5136, 1e-4), ("germany", False, -1297.5, 0.05), ("basque", False, -0.6915, 1e-4),
-    ("prop99", True, -11.109, 1e-3), ("germany", True, -1474.5, 0.05), ("basque", True, -0.797, 1e-3),
+    ("prop99", False, -19.5136, 1e-4), ("germany", False, -1297.5, 0.05),
+    ("basque", False, -0.6915, 1e-4), ("prop99", True, -11.109, 1e-3),
+    ("germany", True, -1474.5, 0.05), ("basque", True, -0.797, 1e-3),
     ("geolift_test", True, 155.556, 1e-3),
 ]  # fmt: skip
 RNG = np.random.default_rng(8)
@@ -76,8 +80,8 @@ def test_weights_of_public_panels_are_the_known_ones(known, name, level):
     weights = dict(
         zip(panel.donors, simplex_least_squares(donors, treated, level=level), strict=True)
     )
-    found = {label: round(weight, 4) for label, weight in weights.items() if weight > 5e-5}
-    assert found == pytest.approx(WEIGHTS[name, level], abs=1.01e-4)
+    rounded = {label: round(weight, 4) for label, weight in weights.items() if weight > 5e-5}
+    assert rounded == pytest.approx(WEIGHTS[name, level], abs=1.01e-4)
 
 
 @pytest.mark.parametrize(("name", "level", "expected", "tolerance"), EFFECTS)
@@ -178,9 +182,9 @@ def test_projected_weights_sum_to_one():
 def test_the_loss_of_a_projection_is_its_root_mean_square_distance():
     donors = RNG.standard_normal((30, 9))
     target = donors.mean(1)
-    found = project(donors, target, most=3)
-    near = sum(weight * donors[:, j] for j, weight in found.weights.items())
-    assert found.loss == pytest.approx(np.sqrt(np.mean((target - near) ** 2)))
+    projection = project(donors, target, most=3)
+    near = sum(weight * donors[:, j] for j, weight in projection.weights.items())
+    assert projection.loss == pytest.approx(np.sqrt(np.mean((target - near) ** 2)))
 
 
 def test_with_a_level_the_loss_leaves_the_mean_out():
