@@ -13,8 +13,8 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.missing import Missing, complete, unseen
-from bayes_synth.data.readers import first_treated, read_long, read_wide, read_xarray
 from bayes_synth.data.remarks import Remark, Table, remarks, skipped
+from bayes_synth.data.times import first_treated
 from bayes_synth.data.validation import (
     locked,
     one_start,
@@ -137,6 +137,8 @@ class Panel:
         OptionError
             O001 for an unknown rule in ``missing``.
         """
+        from bayes_synth.data.readers import read_long
+
         notes: list[Remark] = []
         table = read_long(data, unit=unit, time=time, outcome=outcome, notes=notes)
         names = Names(unit, time, outcome)
@@ -173,6 +175,8 @@ class Panel:
         PanelError, DesignError
             As in :meth:`from_long`.
         """
+        from bayes_synth.data.readers import read_wide
+
         notes: list[Remark] = []
         table = read_wide(data, time=time, notes=notes)
         names = Names(time=time or "time", outcome=outcome)
@@ -210,6 +214,8 @@ class Panel:
         PanelError, DesignError
             As in :meth:`from_long`.
         """
+        from bayes_synth.data.readers import read_xarray
+
         notes: list[Remark] = []
         table = read_xarray(data, unit=unit, time=time, outcome=outcome, notes=notes)
         own = data.name if isinstance(data, xr.DataArray) else next(iter(data.data_vars))

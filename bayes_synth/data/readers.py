@@ -17,8 +17,9 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.remarks import Remark
-from bayes_synth.data.validation import require_duplicates, require_lookalikes
-from bayes_synth.errors import DesignError, DesignWarning, PanelError, warn
+from bayes_synth.data.times import without_zone
+from bayes_synth.data.validation import require_distinct_labels, require_unique_cells
+from bayes_synth.errors import PanelError
 from bayes_synth.words import listed, short, suggestion
 
 EXACT = 2**53
@@ -26,7 +27,7 @@ EXACT = 2**53
 WHOLE = re.compile(r"\s*-?[0-9]{1,18}\s*")
 """Text that is a whole number, such as a year."""
 
-__all__ = ["first_treated", "read_long", "read_wide", "read_xarray", "time_label"]
+__all__ = ["read_long", "read_wide", "read_xarray"]
 
 
 def read_long(
@@ -48,7 +49,7 @@ def read_long(
     frame = _columns(_frame(data, [unit, time], notes), columns)
     units, times = _labels(frame[unit], unit, notes), _times(frame[time], time, notes)
     cells = pd.Series(_numbers(frame[outcome], outcome, notes), index=[times, units])
-    require_duplicates(cells.index)
+    require_unique_cells(cells.index)
     return _sorted(cells.unstack(sort=False), notes)
 
 
@@ -79,7 +80,7 @@ def read_wide(data: Any, *, time: str | None, notes: list[Remark]) -> pd.DataFra
     labels = _labels(names, "column names", [])
     columns = [_numbers(frame[name], name, notes) for name in names]
     table = pd.DataFrame(dict(zip(labels, columns, strict=True)))
-    require_duplicates(pd.MultiIndex.from_product([times, labels]))
+    require_unique_cells(pd.MultiIndex.from_product([times, labels]))
     return _sorted(table.set_index(times), notes)
 
 
@@ -115,81 +116,6 @@ def read_xarray(
         time=None,
         notes=notes,
     )
-
-
-def time_label(value: Any, times: pd.Index, *, what: str) -> Any:
-    """Read ``value`` as a label that can be compared with ``times``; dates may be text.
-
-    Parameters
-    ----------
-    value
-        A number for numbered times, else a date, a timestamp, a period or ISO text.
-    times
-        The axis.
-    what
-        Name of the argument, for the message.
-
-    Raises
-    ------
-    DesignError
-        D001 when the value cannot be a label of this time axis.
-    """
-    example = f"{times[0]}" if times.dtype.kind in "iuf" else repr(str(times[0])[:10])
-    wrong = DesignError(
-        "D001", f"{what}={value!r} does not fit the time axis; write it like {example}."
-    )
-    if isinstance(value, bool) or value is None:
-        raise wrong
-    value = value.to_timestamp() if isinstance(value, pd.Period) else value
-    if times.dtype.kind in "iuf":
-        value = _as_number(value)
-        if (
-            not isinstance(value, (int, float, np.integer, np.floating))
-            or not -math.inf < value < math.inf
-        ):
-            raise wrong
-        return int(value) if value % 1 == 0 else float(value)
-    if not isinstance(value, (str, dt.date, np.datetime64)):
-        raise wrong
-    try:
-        stamp = pd.Timestamp(value)
-    except ValueError as error:
-        raise wrong from error
-    if pd.isna(stamp):
-        raise wrong
-    calendar = pd.DatetimeIndex(times)
-    days = stamp == stamp.normalize() and bool((calendar == calendar.normalize()).all())
-    return stamp if stamp.tzinfo is None else _without_zone(pd.DatetimeIndex([stamp]), days=days)[0]
-
-
-def first_treated(start: Any, times: pd.Index) -> Any:
-    """Return the first time that is not before ``start``, with a warning unless it is ``start``.
-
-    Raises
-    ------
-    DesignError
-        D001 when ``start`` does not fit the axis, D002 when it lies outside the times.
-    """
-    label = time_label(start, times, what="start")
-    if not times[0] <= label <= times[-1]:
-        ends = f"{short(times[0])} to {short(times[-1])}"
-        raise DesignError("D002", f"start={short(label)} lies outside the times, {ends}.")
-    first = times[times >= label][0]
-    if first != label:
-        text = (
-            f"start={short(label)} falls between two times; "
-            f"the first treated period is {short(first)}."
-        )
-        warn(DesignWarning, "D003", text)
-    return first
-
-
-def _as_number(value: Any) -> Any:
-    """Convert a number written as text, and return anything else as it is."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def _frame(data: Any, index: list[str], notes: list[Remark]) -> nw.DataFrame[Any]:
@@ -273,7 +199,7 @@ def _labels(column: Any, name: str, notes: list[Remark]) -> pd.Index:
     if raw and kinds <= {int, np.int64, np.int32}:
         text = f"the labels in {name!r} are whole numbers: kept as text, '{labels[0]}'."
         notes.append(Remark("P039", "noted", text))
-    require_lookalikes(sorted(set(labels)), name)
+    require_distinct_labels(sorted(set(labels)), name)
     return pd.Index(labels, dtype=object, name="unit")
 
 
@@ -383,17 +309,12 @@ def _naive(index: pd.DatetimeIndex, name: str, notes: list[Remark]) -> pd.Dateti
         text = f"{name!r} is in {index.tz}: days kept as they are there, clock times in UTC."
         notes.append(Remark("P031", "noted", text))
         local = index.tz_localize(None)
-        index = _without_zone(index, days=bool((local.normalize() == local).all()))
+        index = without_zone(index, days=bool((local.normalize() == local).all()))
     try:
         return index.as_unit("ns").rename("time")
     except ValueError as error:
         text = f"dates must lie between 1678 and 2261, got {short(index.min())}."
         raise PanelError("P032", text) from error
-
-
-def _without_zone(index: pd.DatetimeIndex, *, days: bool) -> pd.DatetimeIndex:
-    """Keep days the days they are in their zone; convert clock times to UTC."""
-    return index.tz_localize(None) if days else index.tz_convert("UTC").tz_localize(None)
 
 
 def _numbers(column: nw.Series[Any], name: object, notes: list[Remark]) -> np.ndarray:

@@ -17,11 +17,11 @@ __all__ = [
     "ROUNDING",
     "locked",
     "one_start",
-    "require_duplicates",
-    "require_lookalikes",
+    "require_distinct_labels",
     "require_numbers",
     "require_periods",
     "require_treated",
+    "require_unique_cells",
     "require_varies",
 ]
 
@@ -31,7 +31,7 @@ ROUNDING = 1e-9
 """Differences below this share of a series count as rounding, not as variation."""
 
 
-def require_lookalikes(labels: Sequence[str], name: str) -> None:
+def require_distinct_labels(labels: Sequence[str], name: str) -> None:
     """Refuse labels that differ only in case or blanks."""
     folded: dict[str, str] = {}
     for label in labels:
@@ -44,7 +44,7 @@ def require_lookalikes(labels: Sequence[str], name: str) -> None:
             )
 
 
-def require_duplicates(keys: pd.Index) -> None:
+def require_unique_cells(keys: pd.Index) -> None:
     """Refuse a cell (time and unit) that occurs more than once."""
     twice = keys[keys.duplicated()].unique()
     if len(twice):

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.data.readers import time_label
+from bayes_synth.data.times import time_label
 from bayes_synth.errors import ResultError
 from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.model.problem import Problem

@@ -11,7 +11,6 @@ from collections.abc import Callable, Hashable
 from typing import Any, final
 
 import xarray as xr
-from rich.console import Console
 
 from bayes_synth.sampling.progress import Bar, bar
 from bayes_synth.sampling.settings import Settings
@@ -141,6 +140,7 @@ def compile_model(task: AbstractTask, progressbar: bool | str) -> Any:
     """Compile the task's graph for nutpie."""
     import nutpie
     import pytensor
+    from rich.console import Console
 
     if progressbar:
         Console().print("Compiling the model: once per structure and process, about 10 seconds.")

@@ -3,16 +3,10 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import final
+from typing import TYPE_CHECKING, final
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 __all__ = ["Bar", "bar", "shared_bar"]
 
@@ -31,14 +25,7 @@ class Bar:
 
     def __init__(self, words: str, total: int | None, *, shown: bool) -> None:
         self.words, self.note, self.done, self.total, self.stopped = words, "", 0, total, False
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        times = TimeElapsedColumn(), TimeRemainingColumn()
-        self.progress = Progress(*columns, *times, transient=True) if shown else None
+        self.progress = _progress() if shown else None
         self._task = self.progress.add_task(words, total=total, note="") if self.progress else None
 
     def tick(self, steps: int = 1) -> None:
@@ -69,6 +56,20 @@ class Bar:
                 description=self.words,
                 note=self.note,
             )
+
+
+def _progress() -> "Progress":
+    from rich import progress
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[note]}"),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    return progress.Progress(*columns, transient=True)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, final, get_args
 
-import joblib
 import numpy as np
 
 from bayes_synth.errors import OptionError
@@ -102,7 +101,7 @@ class Settings:
             require_count("cores", cores, 1)
         if sampler not in SAMPLERS:
             raise OptionError("O001", f"sampler must be one of {SAMPLERS}, got {sampler!r}.")
-        cores = min(cores or joblib.cpu_count(), size.chains)
+        cores = min(cores or available_cores(), size.chains)
         return cls(size, sampler, cores, entropy(random_seed), progressbar)
 
     def stricter(self) -> Self:
@@ -158,6 +157,13 @@ def require_probability(name: str, value: Any, code: str = "O010") -> None:
     if not 0 < value < 1:
         hint = f" Did you mean {value / 100:g}?" if 1 < value < 100 else ""
         raise OptionError(code, f"{name} must lie between 0 and 1, got {value!r}.{hint}")
+
+
+def available_cores() -> int:
+    """Count the cores that this process may use, as joblib does for limits of any kind."""
+    import joblib
+
+    return int(joblib.cpu_count())
 
 
 def entropy(seed: Any) -> int:

@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.data.readers import time_label
+from bayes_synth.data.times import time_label
 from bayes_synth.data.validation import locked
 from bayes_synth.errors import BayesSynthError, LoadError
 from bayes_synth.model.specification import AbstractSyntheticControl

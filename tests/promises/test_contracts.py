@@ -205,7 +205,6 @@ def test_a_fit_by_slices_loads_no_sampler_and_no_plots_that_it_does_not_use():
         "arviz_plots",
         "matplotlib.pyplot",
         "numba",
-        "narwhals",
         "rich",
     }
 
