@@ -116,9 +116,9 @@ def _placebo_reason(table: pd.DataFrame, outliers: pd.Index, stopped: str) -> st
     shares = ", ".join(f"{share:.0%} at {held:.0%}" for held, share in attrs["coverage"].items())
     return (
         f"Of {len(table)} placebos, {shares} hold zero{_outlier_words(table, outliers)}; "
-        f"as an audit, the treated unit's ratio of post- to pre-period RMSE, {attrs['ratio']:.3g}, has "
-        f"rank p-value {attrs['p_two_sided']:.2g} (no less than {1 / (1 + len(table)):.2g} is possible)"
-        f"{f'; {stopped}' if stopped else ''}."
+        f"as an audit, the treated unit's ratio of post- to pre-period RMSE, {attrs['ratio']:.3g}, "
+        f"has rank p-value {attrs['p_two_sided']:.2g} (no less than {1 / (1 + len(table)):.2g} is "
+        f"possible){f'; {stopped}' if stopped else ''}."
     )
 
 

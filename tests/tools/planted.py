@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.checks.refits import RefitEffect
 from bayes_synth.data.validation import locked
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.simplex import simplex_least_squares
@@ -21,6 +22,7 @@ def least_squares(fit, cases, **_):
 
 
 def answer(panel):
+    """One refit by least squares."""
     rng = np.random.default_rng(0)
     outcome, donors = panel.treated_outcome.to_numpy(), panel.donor_outcomes.to_numpy()
     seen = ~np.isnan(outcome) & (np.arange(len(outcome)) < len(panel.pre))
@@ -34,9 +36,27 @@ def answer(panel):
     coords = {"chain": [0, 1], "draw": np.arange(250), "time": panel.post.to_numpy()}
     counterfactual = xr.DataArray(draws, dims=("chain", "draw", "time"), coords=coords)
     observed = panel.treated_outcome.sel(time=panel.post.to_numpy())
-    return Refit(
-        effect_draws(observed, counterfactual), pd.Series(weights, index=panel.donors), ok=True
+    effects, donors = effect_draws(observed, counterfactual), pd.Index(panel.donors)
+    return RefitEffect(effects, pd.Series(weights, index=donors), ok=True)
+
+
+def with_tails(average, late=None, times=(2000, 2001, 2002)):
+    """A refit of which so many of 1,000 parts are the tail probabilities of its average and its last third."""
+    late = average if late is None else late
+
+    def draws(share):
+        return np.where(np.arange(2000) < round(1000 * share), -1.0, 1.0).reshape(2, 1000)
+
+    coords = {"chain": [0, 1], "draw": np.arange(1000)}
+    path = np.repeat(draws(late)[..., None], len(times), axis=2)
+    effects = xr.Dataset(
+        {
+            "average": (("chain", "draw"), draws(average)),
+            "pointwise": (("chain", "draw", "time"), path),
+        },
+        coords={**coords, "time": list(times)},
     )
+    return RefitEffect(effects, pd.Series(dtype=float), ok=True)
 
 
 def break_the_slice_sampler(right, wrong, monkeypatch, tmp_path):
