@@ -17,7 +17,7 @@ from bayes_synth.sampling import slice_kernel
 
 
 def least_squares(fit, cases, **_):
-    """Every case by demeaned simplex least squares, with white noise of the pre-period residual's size."""
+    """Answer every case by demeaned simplex least squares, with white noise as large as before."""
     return {label: answer(case.panel) for label, case in cases.items()}
 
 
@@ -41,7 +41,7 @@ def answer(panel):
 
 
 def with_tails(average, late=None, times=(2000, 2001, 2002)):
-    """A refit of which so many of 1,000 parts are the tail probabilities of its average and its last third."""
+    """A refit with these tail probabilities, in thousandths, of its average and of its path."""
     late = average if late is None else late
 
     def draws(share):
