@@ -1,4 +1,4 @@
-"""Anticipation and spillover: what happens before the start, and without donors that may have been reached."""
+"""Anticipation and spillover: before the start, and without donors that may have been reached."""
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def test_a_number_of_periods_that_makes_no_sense_is_refused(periods):
 
 
 def reached(size):
-    """The first donor, with weight 0.6, has a twin without, and is reached by the treatment of the unit."""
+    """The first donor, with weight 0.6, has a twin without weight, and is reached by treatment."""
     panel = fake_panel(pre=40, effect=10.0)
     gap = (
         panel.outcomes.sel(unit="donor_00").to_numpy()

@@ -1,4 +1,4 @@
-"""Backdating: windows of the right length, enough to learn from, and a drift before the start is caught."""
+"""Backdating: windows of the right length, enough to learn from, and a drift is caught."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def earlier(fit):
 
 
 def drifting(pre=40, post=8, size=0.5):
-    """The treated unit leaves its donors over the post-period's length before the start, by so many pre-period sds."""
+    """The treated unit leaves its donors by so many sds over the last periods before the start."""
     panel = fake_panel(pre=pre, post=post)
     size *= float(panel.treated_outcome[:pre].std())
     return changed(
@@ -69,7 +69,7 @@ def test_periods_without_an_outcome_count_neither_before_nor_after():
 
 
 def verdict(*p, late=(), matching=None):
-    """The verdict on starts with these tail probabilities; ``matching`` is the matching start's place."""
+    """The verdict on starts with these tail probabilities; ``matching`` is a start's place."""
     fit = fake_fit(panel=fake_panel(pre=20, post=21 if matching is None else 3))
     rows = list(zip(p, [*late, *[1.0] * (len(p) - len(late))], strict=True))
 

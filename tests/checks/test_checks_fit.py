@@ -1,4 +1,4 @@
-"""Checks of the fit before treatment: fit, overfitting, convex hull, likeness. What they are meant for, they catch."""
+"""Checks of the fit before treatment: each catches what it is meant for."""
 
 import numpy as np
 import pandas as pd
@@ -130,7 +130,7 @@ def test_weights_of_a_split_do_not_know_what_comes_after():
         checks.overfitting(fake_fit(panel=panel)).table
         for panel in (fake_panel(), changed(fake_panel(), spoiled))
     ]
-    # The scale is from the whole pre-period, so errors are compared as ratios to those without donors.
+    # The step is from the whole pre-period, so errors are compared with those without donors.
     explained = [table.loc["last third", "explained_out_of_sample"] for table in tables]
     assert explained[0] > 0.9 > 0.5 > explained[1]
 

@@ -1,4 +1,4 @@
-"""The contract of every check that is registered: name, question, verdict, sentence, table, picture."""
+"""The contract of every registered check: question, verdict, sentence, table, picture."""
 
 import inspect
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Leave one out: catches a donor that alone makes the effect, and leaves a clean design in peace."""
+"""Leave one out: catches a donor that alone makes the effect, and lets a clean design pass."""
 
 import numpy as np
 from planted import changed, least_squares
@@ -13,7 +13,7 @@ def left_out(fit, **options):
 
 
 def redundant(broken=0.0):
-    """A panel whose first two donors have a twin each, and a break in the largest one from the start on."""
+    """A panel whose first two donors have twins; the largest one breaks at the start."""
     panel = fake_panel(donors=4, pre=40)
     rng = np.random.default_rng(1)
     for twin, donor in (("donor_02", "donor_00"), ("donor_03", "donor_01")):

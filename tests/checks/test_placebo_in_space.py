@@ -1,4 +1,4 @@
-"""Placebo in space: our own intervals audited on the donors, kappa from the others only, ranks as in the papers."""
+"""Placebo in space: our intervals audited on the donors, kappa from the other donors, ranks."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
 
 
 def calibrated(*, donors=30, seed=0, affected=0.0, effect=0.0, plan=None, **columns):
-    """A fit whose donors were missed as their sd says, but for the first, which has an effect of its own."""
+    """A fit whose donors were missed as their sd says; the first has an effect of its own."""
     panel = fake_panel(donors=donors, random_seed=seed, effect=effect)
     plan = plan or Calibration()
     found = fake_placebos(panel, random_seed=seed)

@@ -1,4 +1,4 @@
-"""Prior sensitivity: other specifications by name, a curve, and power-scaling of what it makes sense to scale."""
+"""Prior sensitivity: other specifications by name, a curve, and power-scaling."""
 
 import numpy as np
 import xarray as xr
@@ -53,7 +53,8 @@ def test_every_kind_of_choice_is_tried():
     assert labels == {
         "2 effective donors", "8 effective donors", "uniform weights",
         "noise LocalLinearTrend", "noise AR1", "noise IID", "noise IID, no intercept",
-        "free initial level", "initial level near donors", "pre-period from 2010", "pre-period from 2020",
+        "free initial level", "initial level near donors",
+        "pre-period from 2010", "pre-period from 2020",
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Refits by least squares instead of sampling, and panels and samplers with something wrong in them."""
+"""Refits without sampling, and panels and samplers with something wrong in them."""
 
 import importlib
 import sys
