@@ -76,6 +76,7 @@ def whitener(noise: AbstractNoise, draws: Draws, missing: np.ndarray, periods: i
     It has no rows and columns for ``missing`` periods. With the precision written as ``U U'``, U
     upper triangular, the matrix is ``U'``, lower triangular: row t looks at no period after t. Its
     first row is arbitrary, because a free level has no precision of its own.
+    ``docs/derivations.md``, section 5, has the derivation.
     """
     seen = np.setdiff1d(np.arange(periods), missing)
     precision = noise.contrast_precision(draws, np.eye(periods), missing)[np.ix_(seen, seen)]

@@ -1,4 +1,4 @@
-"""Refits without sampling, and panels and samplers with something wrong in them."""
+"""Refits by least squares instead of sampling, and panels and samplers with a fault in them."""
 
 import importlib
 import sys
@@ -17,12 +17,11 @@ from bayes_synth.sampling import slice_kernel
 
 
 def least_squares(fit, cases, **_):
-    """Answer every case by demeaned simplex least squares, with white noise as large as before."""
+    """Refit every case by demeaned simplex least squares, with noise of the residual's size."""
     return {label: answer(case.panel) for label, case in cases.items()}
 
 
 def answer(panel):
-    """One refit by least squares."""
     rng = np.random.default_rng(0)
     outcome, donors = panel.treated_outcome.to_numpy(), panel.donor_outcomes.to_numpy()
     seen = ~np.isnan(outcome) & (np.arange(len(outcome)) < len(panel.pre))
@@ -36,8 +35,9 @@ def answer(panel):
     coords = {"chain": [0, 1], "draw": np.arange(250), "time": panel.post.to_numpy()}
     counterfactual = xr.DataArray(draws, dims=("chain", "draw", "time"), coords=coords)
     observed = panel.treated_outcome.sel(time=panel.post.to_numpy())
-    effects, donors = effect_draws(observed, counterfactual), pd.Index(panel.donors)
-    return RefitEffect(effects, pd.Series(weights, index=donors), ok=True)
+    return RefitEffect(
+        effect_draws(observed, counterfactual), pd.Series(weights, index=panel.donors), ok=True
+    )
 
 
 def with_tails(average, late=None, times=(2000, 2001, 2002)):
