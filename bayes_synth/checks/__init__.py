@@ -1,6 +1,8 @@
-"""Is it believable? One question per check, each with a verdict, a sentence, a table and a picture.
+"""Ask whether an effect is believable: each check answers one question.
 
-``run(fit)`` asks all of them; each is a function of a fit and can be called alone. References stand in each one.
+An answer has a verdict, a sentence, a table and a picture. ``run(fit)`` asks every question; each
+check is a function of a fit (:func:`screen`: of a panel) that can be called alone and cites the
+papers that it rests on.
 """
 
 from bayes_synth.checks._anticipation import anticipation

@@ -1,5 +1,6 @@
-"""Anticipation: whether the treated unit reacted before the treatment."""
+"""Anticipation: ask whether the treated unit reacted before the treatment."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from bayes_synth.checks.refits import (
     tail,
 )
 from bayes_synth.checks.result import Check, Verdict, check, graded, not_applicable, thresholds
-from bayes_synth.errors import PriorError
+from bayes_synth.errors import OptionError
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect
 from bayes_synth.words import short
@@ -44,71 +45,82 @@ def anticipation(
     progressbar: bool = True,
     refit: Refitter = refits,
 ) -> Check:
-    """RefitEffect with the start some periods earlier: an effect in those periods is anticipation.
+    """Refit with the start some periods earlier: an effect in those periods is anticipation.
 
     Parameters
     ----------
     fit
         The fit.
     periods
-        How many periods before ``start`` a reaction is thinkable; None for a tenth of the pre-period, at least one.
+        How many periods before ``start`` the unit may have reacted; None for a tenth of the
+        pre-period, at least one.
     least
         Smallest number of pre-periods with an outcome that must be left to learn from.
     caution, fail
-        Tail probabilities beyond zero, two-sided, of the average effect in those periods: at or below the first it is a
-        caution, at or below the second a failure (5 and 1 per cent: the complements of the usual intervals).
+        Lower bounds: above ``caution`` it passes, up to ``fail`` it fails. They bound the two-sided
+        tail probability beyond zero of the average effect in those periods (5 and 1 per cent: the
+        complements of the usual intervals).
     random_seed, progressbar
-        Of the refit.
+        Seed and progress bar of the refit; see :meth:`bayes_synth.SyntheticControl.fit`.
+    refit
+        Makes the refit; replace it to answer cases in another way.
 
     Returns
     -------
     Check
-        Table: median and 95 % ETI of the average effect in the periods ``before`` the start and from it on (``after``), both
-        from the earlier start, ``p`` and ``shift`` (of the effect after, in posterior sd of the fit's): were there
-        anticipation, the earlier start would be the one to report. Spread by the fit's own kappa.
+        Table: median and 95 % ETI of the average effect in the periods ``before`` the start and
+        from it on (``after``), both from the earlier start, in outcome units per period; ``p``,
+        and ``shift`` (of the effect after, in posterior sds of the fit's): were there
+        anticipation, the earlier start would be the one to report. Intervals are inflated by the
+        fit's own kappa.
 
     Raises
     ------
-    PriorError
+    OptionError
         O010 unless ``periods`` is a whole number of at least 1.
 
     References
     ----------
     Abadie (2021), Journal of Economic Literature 59(2), sections 5 and 7.
     """
-    early = max(1, round(len(fit.panel.pre) / 10)) if periods is None else periods
-    if not isinstance(early, int) or isinstance(early, bool) or early < 1:
-        raise PriorError("O010", f"periods={periods!r} must be a whole number of at least 1.")
+    early = _periods_early(fit, periods)
     seen = fit.panel.treated_outcome.notnull().to_numpy()[: len(fit.panel.pre)]
     if seen[:-early].sum() < least or not seen[-early:].any():
-        few = f"{int(seen.sum())} pre-periods with an outcome are too few to set the last {early} apart."
-        return not_applicable("anticipation", QUESTION, few)
+        few = f"{int(seen.sum())} pre-periods with an outcome are too few to set the last {early}"
+        return not_applicable("anticipation", QUESTION, f"{few} apart.")
     start = fit.panel.pre[-early]
     cases = {short(start): Case(fit.model, replace(fit.panel, start=start))}
-    found = refit(
+    answers = refit(
         fit, cases, random_seed=random_seed, progressbar=progressbar, what="Starting earlier"
     )
-    if not found:
+    if not answers:
         return not_applicable("anticipation", QUESTION, "The refit was not done.")
-    table = _table(fit, found[short(start)], early)
-    p, before = float(table["p"]["before"]), table.loc["before"]
-    verdict, remarks = concluded(_by_tail(p, caution, fail), cases, found)
-    periods_before = "period" if early == 1 else f"{early} periods"
-    reason = (
-        f"In the {periods_before} before the start the average effect is {before['median']:.3g} "
-        f"[{before['lower']:.3g}, {before['upper']:.3g}] (95% ETI; tail probability {p:.2g}); with the earlier start the "
-        f"effect after it moves by {table['shift']['after']:+.2f} posterior sd{remarks}."
+    table = _before_and_after(fit, answers[short(start)], early)
+    verdict, remarks = concluded(
+        _graded_by_tail(float(table["p"]["before"]), caution, fail), cases, answers
     )
+    reason = _anticipation_reason(table, early, remarks)
     table = thresholds(table, periods=early, least=least, caution=caution, fail=fail)
-    return Check("anticipation", QUESTION, verdict, reason, table, partial(_draw, fit, found))
+    picture = partial(_draw_anticipation, fit, answers)
+    return Check("anticipation", QUESTION, verdict, reason, table, picture)
 
 
-def _by_tail(p: float, caution: float, fail: float) -> Verdict:
-    """Small probabilities are the bad ones, so their complements are graded."""
+def _periods_early(fit: AbstractFit, periods: int | None) -> int:
+    if periods is None:
+        return max(1, round(len(fit.panel.pre) / 10))
+    if not isinstance(periods, int) or isinstance(periods, bool) or periods < 1:
+        text = f"periods must be a whole number of at least 1, got {periods!r}"
+        raise OptionError("O010", f"{text}; pass None for a tenth of the pre-period.")
+    return periods
+
+
+def _graded_by_tail(p: float, caution: float, fail: float) -> Verdict:
+    """Grade a tail probability by its complement, because small ones are the bad ones."""
     return graded(1 - p, np.nextafter(1 - caution, 0), np.nextafter(1 - fail, 0))
 
 
-def _table(fit: AbstractFit, refit: RefitEffect, early: int) -> pd.DataFrame:
+def _before_and_after(fit: AbstractFit, refit: RefitEffect, early: int) -> pd.DataFrame:
+    """Tabulate the effect of the earlier start before and from the true start on."""
     times, own = fit.panel.pre[-early:], fit.effect("average").draws
     halves = {
         "before": refit.effects.sel(time=times.to_numpy()),
@@ -117,24 +129,34 @@ def _table(fit: AbstractFit, refit: RefitEffect, early: int) -> pd.DataFrame:
     rows = {}
     for half, effects in halves.items():
         average = effects["pointwise"].mean("time")
-        rows[half] = as_row(
-            RefitEffect(effects.assign(average=average), refit.weights, refit.ok)
-        ) | {"p": tail(average)}
+        over_half = refit._replace(effects=effects.assign(average=average))
+        rows[half] = as_row(over_half) | {"p": tail(average)}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("periods")
     shift = (table["median"] - float(own.median())) / posterior_sd(fit)
     return table.assign(shift=shift.where(table.index == "after"))
 
 
-def _draw(
-    fit: AbstractFit, found: dict[str, RefitEffect], *, backend: str | None = None
+def _anticipation_reason(table: pd.DataFrame, early: int, remarks: str) -> str:
+    before, periods = table.loc["before"], "period" if early == 1 else f"{early} periods"
+    return (
+        f"In the {periods} before the start the average effect is {before['median']:.3g} "
+        f"[{before['lower']:.3g}, {before['upper']:.3g}] (95% ETI; tail probability "
+        f"{before['p']:.2g}); with the earlier start the effect after it moves by "
+        f"{table['shift']['after']:+.2f} posterior sd{remarks}."
+    )
+
+
+def _draw_anticipation(
+    fit: AbstractFit, answers: Mapping[str, RefitEffect], *, backend: str | None = None
 ) -> "PlotCollection":
     lines = {}
-    for refit in found.values():
-        draws = Effect(refit.effects["pointwise"], "pointwise")
-        lines["median"] = middle(draws.draws)
-        lines |= {
-            bound: draws.interval(0.95).sel(ci_bound=bound).to_series()
-            for bound in ("lower", "upper")
-        }
-    title = "Effect per period: median from the true start on (bold), median and 95% ETI from the earlier start on (thin)"
+    for refit in answers.values():
+        effect = Effect(refit.effects["pointwise"], "pointwise")
+        interval = effect.interval(0.95)
+        lines["median"] = middle(effect.draws)
+        lines |= {bound: interval.sel(ci_bound=bound).to_series() for bound in ("lower", "upper")}
+    title = (
+        "Effect per period: median from the true start on (bold), "
+        "median and 95% ETI from the earlier start on (thin)"
+    )
     return plot_paths(fit, lines, title, backend=backend)

@@ -1,4 +1,4 @@
-"""Concentration: whether the answer rests on a single donor, and whether donors trade weight."""
+"""Concentration: ask whether the answer rests on a single donor."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,24 +21,27 @@ QUESTION = "Does the answer rest on a single donor?"
 def concentration(
     fit: AbstractFit, *, caution: float = 0.5, fail: float = 0.9, trading: float = -0.5
 ) -> Check:
-    """Whether one donor carries the counterfactual.
+    """Ask whether one donor carries the counterfactual, and which donors trade weight.
 
     Parameters
     ----------
     fit
         The fit.
     caution, fail
-        Largest posterior mean weight of a donor that passes, and that is not failed: with half of the weight, whatever
-        befalls that donor befalls half of the counterfactual (our thresholds; Abadie 2021, section 4, asks for sparse
-        weights that can be argued about one by one).
+        Upper bounds: up to ``caution`` it passes, above ``fail`` it fails. They bound the largest
+        posterior mean weight of a donor: with half of the weight, whatever happens to that donor
+        happens to half of the counterfactual (our thresholds; Abadie 2021, section 4, asks for
+        sparse weights that can be argued about one by one).
     trading
-        Pairs of donors whose weights are correlated below this are named: only their sum is known.
+        Donors whose weights are correlated below this with another donor's are counted: only the
+        sum of such weights is known.
 
     Returns
     -------
     Check
-        Table: one row per donor with posterior mean weight, and with whom it trades most, and how strongly; ``attrs`` has
-        the posterior mean number of effective donors and the prior's.
+        Table: one row per donor with its posterior mean ``weight``, the ``partner`` with which it
+        trades most, and the ``correlation`` of their weights. ``attrs`` has the mean number of
+        effective donors under posterior and prior. A single donor is a caution.
     """
     draws = fit.idata["posterior"]["weights"]
     flat = draws.to_numpy().reshape(-1, draws.sizes["donor"])
@@ -47,15 +50,13 @@ def concentration(
     table = pd.DataFrame(
         {"weight": flat.mean(0)}, index=pd.Index(fit.panel.donors, name="donor", dtype=object)
     )
-    table[["partner", "correlation"]] = _partners(flat, fit.panel.donors)
+    table[["partner", "correlation"]] = _trading_partners(flat, fit.panel.donors)
     table = table.sort_values("weight", ascending=False, kind="stable")
-    top, pairs = table.iloc[0], table[(table["correlation"] < trading) & (table["weight"] > 0.01)]
-    trade = (
-        f"; {len(pairs)} donors trade weight with another (correlation under {trading:g})"
-        if len(pairs)
-        else ""
+    largest = table.iloc[0]
+    reason = (
+        f"The largest weight is {largest.name} {largest['weight']:.2f}; {effective:.1f} effective "
+        f"donors{_trading_words(table, trading)}."
     )
-    reason = f"The largest weight is {top.name} {top['weight']:.2f}; {effective:.1f} effective donors{trade}."
     extra = {
         "effective_donors": effective,
         "prior_effective_donors": float((1 / (prior**2).sum(1)).mean()),
@@ -63,23 +64,29 @@ def concentration(
     return Check(
         "concentration",
         QUESTION,
-        graded(float(top["weight"]), caution, fail) if len(table) > 1 else "caution",
+        graded(float(largest["weight"]), caution, fail) if len(table) > 1 else "caution",
         reason,
         thresholds(table, caution=caution, fail=fail, trading=trading, **extra),
-        partial(_draw, fit),
+        partial(_draw_weights, fit),
     )
 
 
-def _partners(flat: np.ndarray, donors: tuple[str, ...]) -> list[tuple[str, float]]:
-    """For every donor, the one whose weight falls most when its own rises."""
+def _trading_partners(flat: np.ndarray, donors: tuple[str, ...]) -> list[tuple[str, float]]:
+    """Return for every donor the one whose weight falls most when its own rises."""
     if flat.shape[1] == 1:
         return [("", np.nan)]
-    known = np.corrcoef(flat, rowvar=False)
-    np.fill_diagonal(known, np.inf)
-    return [(donors[int(np.argmin(row))], float(row.min())) for row in known]
+    correlations = np.corrcoef(flat, rowvar=False)
+    np.fill_diagonal(correlations, np.inf)
+    return [(donors[int(np.argmin(row))], float(row.min())) for row in correlations]
 
 
-def _draw(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
+def _trading_words(table: pd.DataFrame, trading: float) -> str:
+    count = int(((table["correlation"] < trading) & (table["weight"] > 0.01)).sum())
+    words = f"; {count} donors trade weight with another (correlation under {trading:g})"
+    return words if count else ""
+
+
+def _draw_weights(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
     from bayes_synth.plots.weights import plot_weights
 
     return plot_weights(fit, backend=backend)

@@ -1,4 +1,4 @@
-"""Convex hull: whether a weighted average of the donors can reach the treated unit, or extrapolation is needed."""
+"""Convex hull: ask whether a weighted average of the donors can reach the treated unit."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,45 +31,51 @@ def convex_hull(
     distance: float = 0.5,
     distance_fail: float = 1.0,
 ) -> Check:
-    """Whether the treated unit's path lies among those of its donors.
+    """Ask whether the treated unit's path lies among those of its donors.
 
     Parameters
     ----------
     fit
         The fit.
     caution, fail
-        Share of pre-periods outside the donors' range: the largest that passes, and that is not failed (our thresholds;
-        Abadie 2021, section 5, asks that the unit not be extreme).
+        Upper bounds: up to ``caution`` it passes, above ``fail`` it fails. They bound the share of
+        pre-periods outside the donors' range (our thresholds; Abadie 2021, section 5, asks that the
+        unit not be extreme).
     distance, distance_fail
-        The same for the distance to the donors' convex hull over the pre-period's standard deviation: root mean square of
-        the difference between the path and the closest weighted average, exact least squares over the simplex (our
-        thresholds). At 1 the unit's own mean is closer than any weighted average.
+        Upper bounds: up to ``distance`` it passes, above ``distance_fail`` it fails. They bound
+        the distance to the donors' convex hull over the pre-period's standard deviation: root mean
+        square of the difference between the path and the closest weighted average, exact least
+        squares over the simplex (our thresholds). At 1 the unit's own mean is closer than any
+        weighted average.
 
     Returns
     -------
     Check
-        Table: rows ``levels`` and ``demeaned`` (every series minus its own mean before treatment); columns ``distance``
-        (on the model's scale), ``distance_over_sd``, ``outside`` (share of periods), ``farthest`` (largest excess over the
-        range), ``donors_median`` (median of ``distance_over_sd`` of the donors, each against the others) and
-        ``donors_farther`` (share of them that lie farther from the others' hull), and ``verdict``. ``attrs`` has the mean
-        ``offset`` that the model adds, and ``extrapolated``: the share of post-periods in which the counterfactual's
-        median lies outside the donors' range.
+        Table: rows ``levels`` and ``demeaned`` (every series minus its own mean before treatment);
+        columns ``distance`` (on the model's scale), ``distance_over_sd``, ``outside`` (share of
+        periods), ``farthest`` (largest excess over the range), ``donors_median`` (median of
+        ``distance_over_sd`` of the donors, each against the others), ``donors_farther`` (share of
+        them that lie farther from the others' hull), and ``verdict``. ``attrs`` has the mean
+        ``offset`` that the model adds, and ``extrapolated``: the share of post-periods in which the
+        counterfactual's median lies outside the donors' range.
 
     Notes
     -----
-    A model with a level can follow a unit that runs beside its donors, so that levels then call for caution at most: the
-    difference is assumed to stay. A level does not help a unit that moves more than all of its donors do. An extreme
-    donor is a vertex of the hull; ``donors_median`` says how usual distances are.
+    A model with a level can follow a unit that runs beside its donors, so levels then call for
+    caution at most: the difference is assumed to stay. A level does not help a unit that moves more
+    than all of its donors do. An extreme donor is a vertex of the hull; ``donors_median`` says how
+    usual distances are.
 
     References
     ----------
-    Abadie (2021), Journal of Economic Literature 59(2), section 5. King and Zeng (2006), Political Analysis 14(2). Ferman
-    and Pinto (2021), Quantitative Economics 12(4), for the demeaned estimator.
+    Abadie (2021), Journal of Economic Literature 59(2), section 5. King and Zeng (2006), Political
+    Analysis 14(2). Ferman and Pinto (2021), Quantitative Economics 12(4), for the demeaned
+    estimator.
     """
-    donors, outcome = _series(fit.problem.inputs)
+    donors, outcome = _seen_series(fit.problem.inputs)
     rows = {
-        "levels": _row(donors, outcome),
-        "demeaned": _row(donors - donors.mean(0), outcome - outcome.mean()),
+        "levels": _hull_row(donors, outcome),
+        "demeaned": _hull_row(donors - donors.mean(0), outcome - outcome.mean()),
     }
     table = pd.DataFrame(rows).T.rename_axis("series")
     table[["distance", "farthest"]] *= fit.problem.inputs.step
@@ -79,7 +85,7 @@ def convex_hull(
         "distance": distance,
         "distance_fail": distance_fail,
     }
-    far = {name: worst(_grades(row, **limits)) for name, row in rows.items()}
+    far = {name: worst(_hull_grades(row, **limits)) for name, row in rows.items()}
     levelled = fit.model.process.level_sd > 0
     # A level takes up a constant difference; without one only levels count.
     far["levels"] = "caution" if levelled and far["levels"] == "fail" else far["levels"]
@@ -93,26 +99,26 @@ def convex_hull(
         "convex_hull",
         QUESTION,
         worst(far.values()),
-        _reason(rows, extra),
+        _hull_reason(rows, extra),
         thresholds(table, **limits, **extra),
-        partial(_draw, fit),
+        partial(_draw_hull, fit),
     )
 
 
-def _series(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-    """Donors and treated unit in those pre-periods in which it has an outcome, in units of the scale."""
+def _seen_series(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+    """Return donors and treated unit in the pre-periods with an outcome, in typical steps."""
     seen = periods_seen(inputs)
     return inputs.donor_outcomes[seen], inputs.outcome[seen]
 
 
-def _row(donors: np.ndarray, outcome: np.ndarray) -> dict[str, float]:
+def _hull_row(donors: np.ndarray, outcome: np.ndarray) -> dict[str, float]:
     excess = np.maximum(outcome - donors.max(1), donors.min(1) - outcome).clip(min=0)
-    own = _distance(donors, outcome)
+    own = _hull_distance(donors, outcome)
     pools = (np.delete(donors, j, axis=1) for j in range(donors.shape[1]) if donors.shape[1] > 1)
-    varying = donors.std(0, ddof=1)
+    sds = donors.std(0, ddof=1)
     others = [
-        _distance(pool, series) / sd
-        for pool, series, sd in zip(pools, donors.T, varying, strict=False)
+        _hull_distance(pool, series) / sd
+        for pool, series, sd in zip(pools, donors.T, sds, strict=False)
         if sd > 0
     ]
     relative = float(own / outcome.std(ddof=1))
@@ -126,11 +132,12 @@ def _row(donors: np.ndarray, outcome: np.ndarray) -> dict[str, float]:
     }
 
 
-def _distance(donors: np.ndarray, outcome: np.ndarray) -> float:
+def _hull_distance(donors: np.ndarray, outcome: np.ndarray) -> float:
+    """Return the root mean square distance to the closest weighted average."""
     return float(np.sqrt(np.mean((outcome - donors @ simplex_least_squares(donors, outcome)) ** 2)))
 
 
-def _grades(
+def _hull_grades(
     row: dict[str, float], *, caution: float, fail: float, distance: float, distance_fail: float
 ) -> list[Verdict]:
     return [
@@ -140,35 +147,34 @@ def _grades(
 
 
 def _extrapolated(fit: AbstractFit) -> float:
-    """Share of post-periods in which the counterfactual's median lies outside the donors' range."""
+    """Return the share of post-periods whose median counterfactual is outside the donors' range."""
     middle = fit.idata["predictions"]["counterfactual"].median(("chain", "draw"))
     donors = fit.panel.donor_outcomes.sel(time=middle["time"])
     return float(((middle > donors.max("donor")) | (middle < donors.min("donor"))).mean())
 
 
-def _reason(rows: dict[str, dict[str, float]], extra: dict[str, float]) -> str:
+def _hull_reason(rows: dict[str, dict[str, float]], extra: dict[str, float]) -> str:
     levels, demeaned = rows["levels"], rows["demeaned"]
     return (
-        f"Outside the donors' range in {levels['outside']:.0%} of the pre-periods ({demeaned['outside']:.0%} demeaned); "
-        f"distance to their hull {levels['distance_over_sd']:.2g} of the pre-period's sd ({demeaned['distance_over_sd']:.2g} "
-        f"demeaned; donors' median {demeaned['donors_median']:.2g}); the counterfactual is outside their range in "
+        f"Outside the donors' range in {levels['outside']:.0%} of the pre-periods "
+        f"({demeaned['outside']:.0%} demeaned); distance to their hull "
+        f"{levels['distance_over_sd']:.2g} of the pre-period's sd "
+        f"({demeaned['distance_over_sd']:.2g} demeaned; donors' median "
+        f"{demeaned['donors_median']:.2g}); the counterfactual is outside their range in "
         f"{extra['extrapolated']:.0%} of the post-periods."
     )
 
 
-def _draw(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
-    """The donors' range, the treated unit, and the closest weighted average, in levels and demeaned."""
+def _draw_hull(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
+    """Draw the donors' range, the treated unit and the closest average, in levels and demeaned."""
     inputs = fit.problem.inputs
-    donors, outcome = _series(inputs)
+    donors, outcome = _seen_series(inputs)
     times = fit.panel.pre.to_numpy()[periods_seen(inputs)]
-    levels = _layers(times, inputs.on_scale(donors), inputs.on_scale(outcome))
-    moved = _layers(
-        times, inputs.step * (donors - donors.mean(0)), inputs.step * (outcome - outcome.mean())
-    )
-    name, title = (
-        outcome_name(fit.model.scale, fit.panel.outcome),
-        "Donors' range (grey), treated unit (bold), closest weighted average (coloured)",
-    )
+    levels = _hull_layers(times, inputs.on_scale(donors), inputs.on_scale(outcome))
+    moves = inputs.step * (donors - donors.mean(0)), inputs.step * (outcome - outcome.mean())
+    moved = _hull_layers(times, *moves)
+    name = outcome_name(fit.model.scale, fit.panel.outcome)
+    title = "Donors' range (grey), treated unit (bold), closest weighted average (coloured)"
     panels = {
         "levels": Axes(f"{title}\nlevels", levels, ylabel=name),
         "demeaned": Axes(
@@ -178,7 +184,7 @@ def _draw(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
     return picture(panels, fit=fit, backend=backend)
 
 
-def _layers(times: np.ndarray, donors: np.ndarray, outcome: np.ndarray) -> dict[str, Layer]:
+def _hull_layers(times: np.ndarray, donors: np.ndarray, outcome: np.ndarray) -> dict[str, Layer]:
     closest = donors @ simplex_least_squares(donors, outcome)
     return {
         "range": Layer("band", times, donors.min(1), donors.max(1)),

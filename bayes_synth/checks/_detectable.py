@@ -1,4 +1,4 @@
-"""Detectable: the smallest effect that this design could have told from zero, beside the one that was found."""
+"""Detectable: ask how small an effect this design could have told from zero."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,11 +30,12 @@ def detectable(
     caution: float = 1.0,
     fail: float = 2.0,
 ) -> Check:
-    """The smallest average effect that the interval would have told from zero.
+    """Find the smallest average effect that the interval would have told from zero.
 
-    Had there been no effect, the average outcome after ``start`` would have been a draw of the counterfactual; with a constant
-    effect it would have been that draw plus the effect. The effect is told from zero when the interval of observed minus
-    counterfactual leaves zero out. Both are read off the fit's own draws.
+    Had there been no effect, the average outcome after ``start`` would have been a draw of the
+    counterfactual; with a constant effect it would have been that draw plus the effect. The effect
+    is told from zero when the interval of observed minus counterfactual leaves zero out. Both are
+    read off the fit's own draws.
 
     Parameters
     ----------
@@ -45,50 +46,49 @@ def detectable(
     ci_prob
         Probability of the interval, equal-tailed.
     caution, fail
-        When the interval holds zero: the smallest detectable effect over the pre-period's standard deviation that passes, and
-        that is not failed. Up to 1, effects of the size of the unit's ordinary changes would have been seen (our reading of
-        Abadie 2021, section 5: effects must stand out against volatility). When the interval leaves zero out, an effect smaller
-        than what is detectable calls for caution: estimates that are found with little power are exaggerated.
+        Upper bounds: up to ``caution`` it passes, above ``fail`` it fails. When the interval holds
+        zero, they bound the smallest detectable effect over the pre-period's standard deviation.
+        Up to 1, effects of the size of the unit's ordinary changes would have been seen (our
+        reading of Abadie 2021, section 5: effects must stand out against volatility). When the
+        interval leaves zero out, an effect smaller than what is detectable calls for caution:
+        estimates that are found with little power are exaggerated.
 
     Returns
     -------
     Check
-        Table: one row per probability with the smallest detectable ``increase`` and ``decrease`` (negative), in outcome units
-        per period, and both as shares of the average counterfactual. ``attrs`` has ``estimate`` (median), ``lower``, ``upper``.
+        Table: one row per probability with the smallest detectable ``increase`` and ``decrease``
+        (negative), in outcome units per period, and both as shares of the average counterfactual.
+        ``attrs`` has ``estimate`` (median), ``lower`` and ``upper``.
 
     Raises
     ------
-    PriorError
+    OptionError
         O004 for a probability outside (0, 1).
 
     References
     ----------
-    Abadie (2021), Journal of Economic Literature 59(2), section 5. Gelman and Carlin (2014), Perspectives on Psychological
-    Science 9(6), for the exaggeration.
+    Abadie (2021), Journal of Economic Literature 59(2), section 5. Gelman and Carlin (2014),
+    Perspectives on Psychological Science 9(6), for the exaggeration.
     """
     for probability in (power, ci_prob):
         require_interval(probability, "eti")
-    effect, average = fit.effect("average"), _average(fit)
-    rows = {each: _smallest(average, each, ci_prob) for each in sorted({*POWERS, power})}
-    table = pd.DataFrame.from_dict(
-        rows, orient="index", columns=["increase", "decrease"]
-    ).rename_axis("power")
+    effect, average = fit.effect("average"), _average_counterfactual(fit)
+    rows = {each: _smallest_effects(average, each, ci_prob) for each in sorted({*POWERS, power})}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["increase", "decrease"])
+    table = table.rename_axis("power")
     table[["increase_share", "decrease_share"]] = table / np.abs(np.median(average))
     lower, upper = (float(bound) for bound in effect.interval(ci_prob))
     estimate = float(effect.draws.median())
     size = rows[power][0 if estimate > 0 else 1]
     before = fit.panel.treated_outcome.sel(time=fit.panel.pre.to_numpy())
     ratio = abs(size) / float(before.std(ddof=1))
-    found = not lower <= 0 <= upper
-    verdict: Verdict = (
-        ("pass" if abs(estimate) >= abs(size) else "caution")
-        if found
-        else graded(ratio, caution, fail)
-    )
+    verdict: Verdict = "pass" if abs(estimate) >= abs(size) else "caution"
+    verdict = graded(ratio, caution, fail) if lower <= 0 <= upper else verdict
     share = size / abs(np.median(average))
     reason = (
-        f"An effect of {as_text(effect, size)} per period ({share:+.1%} of the counterfactual, {ratio:.2g} pre-period "
-        f"sds) would have been told from zero with probability {power:g}; found was {as_text(effect, estimate)} "
+        f"An effect of {as_text(effect, size)} per period ({share:+.1%} of the counterfactual, "
+        f"{ratio:.2g} pre-period sds) would have been told from zero with probability {power:g}; "
+        f"the effect found is {as_text(effect, estimate)} "
         f"[{as_text(effect, lower)}, {as_text(effect, upper)}] ({per_cent(ci_prob)} ETI)."
     )
     extra = {"estimate": estimate, "lower": lower, "upper": upper, "size_over_sd": ratio}
@@ -99,48 +99,49 @@ def detectable(
         verdict,
         reason,
         thresholds(table, **limits, **extra),
-        partial(_draw, fit, size, ci_prob),
+        partial(_draw_power, fit, size, ci_prob),
     )
 
 
-def _average(fit: AbstractFit) -> np.ndarray:
-    """Draws of the average counterfactual over the post-periods that have an outcome."""
+def _average_counterfactual(fit: AbstractFit) -> np.ndarray:
+    """Return draws of the average counterfactual over the post-periods that have an outcome."""
     seen = fit.panel.treated_outcome.sel(time=fit.panel.post.to_numpy()).notnull()
     paths = fit.idata["predictions"]["counterfactual"]
     return np.asarray(paths.where(seen).mean("time")).ravel()
 
 
-def _bounds(ci_prob: float) -> tuple[float, float]:
+def _tail_shares(ci_prob: float) -> tuple[float, float]:
     return (1 - ci_prob) / 2, (1 + ci_prob) / 2
 
 
-def _smallest(average: np.ndarray, power: float, ci_prob: float) -> tuple[float, float]:
-    """Effects that lift all but the lowest draws over the interval, or press all but the highest under it.
+def _smallest_effects(average: np.ndarray, power: float, ci_prob: float) -> tuple[float, float]:
+    """Return the smallest increase and decrease that are told from zero with this probability.
 
-    The other end of the interval adds to the power of effects near zero only, which is left out.
+    They lift all but the lowest draws over the interval, or press all but the highest under it. The
+    interval's other end is left out: it adds to the power of effects near zero only.
     """
-    low, high = np.quantile(average, _bounds(ci_prob))
+    low, high = np.quantile(average, _tail_shares(ci_prob))
     return float(high - np.quantile(average, 1 - power)), float(low - np.quantile(average, power))
 
 
-def _power(average: np.ndarray, effects: np.ndarray, ci_prob: float) -> np.ndarray:
-    low, high = np.quantile(average, _bounds(ci_prob))
+def _power_of_effects(average: np.ndarray, effects: np.ndarray, ci_prob: float) -> np.ndarray:
+    """Return the probability with which each of these effects is told from zero."""
+    low, high = np.quantile(average, _tail_shares(ci_prob))
     ordered = np.sort(average)
     above = 1 - np.searchsorted(ordered, high - effects) / len(ordered)
     return np.asarray(above + np.searchsorted(ordered, low - effects) / len(ordered))
 
 
-def _draw(
+def _draw_power(
     fit: AbstractFit, size: float, ci_prob: float, *, backend: str | None = None
 ) -> "PlotCollection":
-    """Probability of telling an effect from zero, by its size."""
-    average, estimate = _average(fit), float(fit.effect("average").draws.median())
-    reach = 1.2 * max(
-        abs(size), abs(estimate), 1.5 * np.ptp(np.quantile(average, _bounds(ci_prob))) / 2
-    )
+    """Draw the probability of telling an effect from zero, by its size."""
+    average, estimate = _average_counterfactual(fit), float(fit.effect("average").draws.median())
+    half_width = np.ptp(np.quantile(average, _tail_shares(ci_prob))) / 2
+    reach = 1.2 * max(abs(size), abs(estimate), 1.5 * half_width)
     effects = np.linspace(-reach, reach, 201)
     layers = {
-        "power": Layer("line", effects, _power(average, effects, ci_prob)),
+        "power": Layer("line", effects, _power_of_effects(average, effects, ci_prob)),
         "estimate": Layer(
             "vertical", estimate, style={"linestyle": "C0", "color": "C1", "width": 2}
         ),
@@ -150,7 +151,6 @@ def _draw(
         f"How probably an effect is told from zero ({per_cent(ci_prob)} ETI)\n"
         "dashed: smallest effect that the check asks for; solid: the effect that was found"
     )
-    axes = Axes(
-        title, layers, f"true average effect ({fit.panel.outcome} per period)", "probability"
-    )
+    xlabel = f"true average effect ({fit.panel.outcome} per period)"
+    axes = Axes(title, layers, xlabel, "probability")
     return picture({"power": axes}, fit=fit, backend=backend, height=420)

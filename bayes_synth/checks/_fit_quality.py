@@ -1,4 +1,4 @@
-"""Fit: whether the donors follow the treated unit before treatment, out of sample first, and what they leave behind."""
+"""Fit quality: ask whether the donors follow the treated unit, out of sample first."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +10,7 @@ import pandas as pd
 from bayes_synth.checks.innovations import (
     SHORT,
     innovations,
+    jarque_bera,
     noise_at,
     periods_seen,
     residual_of,
@@ -38,76 +39,79 @@ def fit_quality(
     rmse: float = 0.5,
     p_value: float = 0.01,
 ) -> Check:
-    """Whether the donors follow the treated unit before treatment.
+    """Ask whether the donors follow the treated unit before treatment.
 
     Parameters
     ----------
     fit
         The fit.
     caution, fail
-        Held-out error with donors over the error of a local level without donors, from rolling origins: the largest that
-        passes, and that is not failed (as in the headline; at 1 the donors add nothing).
+        Upper bounds: up to ``caution`` it passes, above ``fail`` it fails. They bound the held-out
+        error with donors over the error of a local level without donors, from rolling origins (as
+        in the headline; at 1 the donors add nothing).
     rmse
-        Largest root mean square gap over the pre-period's standard deviation that passes; above 1 the unit's own mean
-        would do better, and the check fails. In sample, so it comes second (Abadie 2021, section 3.3, warns of a bad fit
-        and gives no number; ours is half of the sd, above what noise alone brings on clean simulated panels).
+        Upper bound: up to ``rmse`` it passes, above 1 it fails, because the unit's own mean would
+        do better. It bounds the root mean square gap over the pre-period's standard deviation.
+        That is in sample, so it comes second (Abadie 2021, section 3.3, warns of a bad fit and
+        gives no number; ours is half of the sd, above what noise alone brings on clean simulated
+        panels).
     p_value
-        Smallest posterior predictive p-value of a residual statistic that passes, two-sided for mean, trend and
-        autocorrelation; there are five, and such p-values err towards passing (our threshold).
+        Lower bound: from ``p_value`` on it passes, below it is a caution. It bounds the posterior
+        predictive p-value of each of five residual statistics, two-sided for mean, trend and
+        autocorrelation; such p-values err towards passing (our threshold).
 
     Returns
     -------
     Check
-        Table: one row per statistic with ``value``, ``p_value`` (residuals only) and ``verdict``. Residuals are
-        one-step-ahead errors over their standard deviations, under draws of weights and noise. ``noise_share_...`` is a
-        parameter's share of the variance of the average counterfactual; it informs and has no verdict.
+        Table: one row per statistic with ``value``, ``p_value`` (residuals only) and ``verdict``.
+        Residuals are one-step-ahead errors over their standard deviations, under draws of weights
+        and noise. ``noise_share_...`` is a parameter's share of the variance of the average
+        counterfactual; it informs and has no verdict.
 
     References
     ----------
-    Abadie (2021), Journal of Economic Literature 59(2), sections 3.3 and 5. Gelman, Meng and Stern (1996), Statistica
-    Sinica 6, for posterior predictive p-values of discrepancies. Jarque and Bera (1987), International Statistical
-    Review 55(2), for the statistic of normality.
+    Abadie (2021), Journal of Economic Literature 59(2), sections 3.3 and 5. Gelman, Meng and Stern
+    (1996), Statistica Sinica 6, for posterior predictive p-values of discrepancies. Jarque and
+    Bera (1987), International Statistical Review 55(2), for the statistic of normality.
     """
     inputs = fit.problem.inputs
     if len(periods_seen(inputs)) < SHORT:
-        reason = f"{len(periods_seen(inputs))} pre-periods with an outcome are too few; at least {SHORT} are needed."
-        return not_applicable("fit_quality", QUESTION, reason)
-    table = pd.concat(
-        [_outside(fit, caution, fail), _inside(fit, rmse), _left_behind(fit, p_value)]
-    )
-    table = table.rename_axis("statistic")
+        few = f"{len(periods_seen(inputs))} pre-periods with an outcome are too few"
+        return not_applicable("fit_quality", QUESTION, f"{few}; at least {SHORT} are needed.")
+    parts = _held_out(fit, caution, fail), _in_sample(fit, rmse), _residual_tests(fit, p_value)
+    table = pd.concat(parts).rename_axis("statistic")
     return Check(
         "fit_quality",
         QUESTION,
         worst(table["verdict"]),
-        _reason(fit, table),
+        _fit_quality_reason(fit, table),
         thresholds(table, caution=caution, fail=fail, rmse=rmse, p_value=p_value),
-        partial(_draw, fit),
+        partial(_draw_residuals, fit),
     )
 
 
-def _rows(rows: dict[str, tuple[float, float, str]]) -> pd.DataFrame:
+def _statistic_rows(rows: dict[str, tuple[float, float, str]]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "p_value", "verdict"])
 
 
-def _outside(fit: AbstractFit, caution: float, fail: float) -> pd.DataFrame:
-    """Held-out error, and what the forecast's variance is made of."""
-    found = fit.fit_verdict
-    verdict = graded(found.ratio, caution, fail) if np.isfinite(found.ratio) else "not applicable"
-    rows = {"held_out_error_ratio": (found.ratio, np.nan, verdict)}
+def _held_out(fit: AbstractFit, caution: float, fail: float) -> pd.DataFrame:
+    """Tabulate the held-out error, and what the variance of the forecast consists of."""
+    ratio = fit.fit_verdict.ratio
+    verdict = graded(ratio, caution, fail) if np.isfinite(ratio) else "not applicable"
+    rows = {"held_out_error_ratio": (ratio, np.nan, verdict)}
     shares = {
         f"noise_share_{name}": (share, np.nan, "not applicable")
-        for name, share in found.noise_share.items()
+        for name, share in fit.fit_verdict.noise_share.items()
     }
-    return _rows(rows | shares)
+    return _statistic_rows(rows | shares)
 
 
-def _inside(fit: AbstractFit, rmse: float) -> pd.DataFrame:
+def _in_sample(fit: AbstractFit, rmse: float) -> pd.DataFrame:
     pre = fit.panel.pre.to_numpy()
     observed = fit.panel.treated_outcome.sel(time=pre)
     gap = observed - fit.synthetic.mean(("chain", "draw")).sel(time=pre)
     ratio = float(np.sqrt((gap**2).mean()) / observed.std(ddof=1))
-    return _rows({"rmse_over_sd": (ratio, np.nan, graded(ratio, rmse, 1.0))})
+    return _statistic_rows({"rmse_over_sd": (ratio, np.nan, graded(ratio, rmse, 1.0))})
 
 
 def _correlation(z: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -115,38 +119,31 @@ def _correlation(z: np.ndarray, w: np.ndarray) -> np.ndarray:
     return np.asarray((z * w).sum(1) / np.sqrt((z**2).sum(1) * (w**2).sum(1)))
 
 
-def _jarque_bera(z: np.ndarray) -> np.ndarray:
-    z = z - z.mean(1, keepdims=True)
-    spread = (z**2).mean(1)
-    skewness, kurtosis = (z**3).mean(1) / spread**1.5, (z**4).mean(1) / spread**2
-    return np.asarray(z.shape[1] / 6 * (skewness**2 + (kurtosis - 3) ** 2 / 4))
-
-
 STATISTICS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], bool]] = {
     "residual_mean": (lambda z: z.mean(1), True),
     "residual_trend": (lambda z: _correlation(z, np.arange(z.shape[1], dtype=float)[None]), True),
     "residual_autocorrelation": (lambda z: _correlation(z[:, 1:], z[:, :-1]), True),
-    "residual_jarque_bera": (_jarque_bera, False),
+    "residual_jarque_bera": (jarque_bera, False),
     "residual_largest": (lambda z: np.abs(z).max(1), False),
 }
-"""Functions of residuals with dims draw and time, and whether small values are as odd as large ones."""
+"""Functions of residuals, dims ``(draw, time)``, and whether small values are odd too."""
 
 
-def _left_behind(fit: AbstractFit, least: float) -> pd.DataFrame:
-    """Statistics of the residuals, against residuals that are what they should be: independent, standard normal."""
-    found = _residual_draws(fit)
-    expected = np.random.default_rng(0).standard_normal((REPLICATES, found.shape[1]))
+def _residual_tests(fit: AbstractFit, p_value: float) -> pd.DataFrame:
+    """Compare statistics of the residuals with those of independent standard normal ones."""
+    residuals = _residual_draws(fit)
+    expected = np.random.default_rng(0).standard_normal((REPLICATES, residuals.shape[1]))
     rows = {}
     for name, (statistic, two_sided) in STATISTICS.items():
-        values, reference = statistic(found), np.sort(statistic(expected))
+        values, reference = statistic(residuals), np.sort(statistic(expected))
         above = 1 - float(np.searchsorted(reference, values).mean()) / REPLICATES
         p = min(1.0, 2 * min(above, 1 - above)) if two_sided else above
-        rows[name] = (float(values.mean()), p, "pass" if p >= least else "caution")
-    return _rows(rows)
+        rows[name] = (float(values.mean()), p, "pass" if p >= p_value else "caution")
+    return _statistic_rows(rows)
 
 
 def _residual_draws(fit: AbstractFit) -> np.ndarray:
-    """Standardised one-step-ahead residuals, dims draw and time, for draws spread evenly over the posterior."""
+    """Return standardised residuals, dims ``(draw, time)``, for draws spread over the posterior."""
     inputs, weights = fit.problem.inputs, fit.idata["posterior"]["weights"].to_numpy()
     chosen = np.unique(np.linspace(0, weights.shape[0] * weights.shape[1] - 1, DRAWS).astype(int))
     places = np.column_stack(np.unravel_index(chosen, weights.shape[:2])).tolist()
@@ -155,55 +152,49 @@ def _residual_draws(fit: AbstractFit) -> np.ndarray:
     return np.array([innovations(noise, draws, residual_of(inputs, w)) for draws, w in pairs])
 
 
-def _reason(fit: AbstractFit, table: pd.DataFrame) -> str:
+def _fit_quality_reason(fit: AbstractFit, table: pd.DataFrame) -> str:
     share = float(table["value"]["rmse_over_sd"])
     gap = f"in sample the gap's RMSE is {share:.2g} of the pre-period's sd"
     odd = table[table["p_value"].notna() & (table["verdict"] != "pass")]["p_value"]
     names: list[str] = odd.index.astype(str).str.removeprefix("residual_").tolist()
     rows = [f"{name} (p = {p:.2g})" for name, p in zip(names, odd, strict=True)]
-    return f"Out of sample: {fit.fit_verdict}; {gap}; " + (
-        f"odd in the residuals: {', '.join(rows)}."
-        if rows
-        else "the residuals look like the noise that was assumed."
-    )
+    usual = "the residuals look like the noise that was assumed"
+    residuals = f"odd in the residuals: {', '.join(rows)}" if rows else usual
+    return f"Out of sample: {fit.fit_verdict}; {gap}; {residuals}."
 
 
-def _draw(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
-    """Residuals at the posterior mean over time, and their autocorrelations."""
-    inputs, weights = (
-        fit.problem.inputs,
-        fit.idata["posterior"]["weights"].mean(("chain", "draw")).to_numpy(),
-    )
+def _draw_residuals(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
+    """Draw residuals at the posterior mean over time, and their autocorrelations."""
+    inputs = fit.problem.inputs
+    weights = fit.idata["posterior"]["weights"].mean(("chain", "draw")).to_numpy()
     z = innovations(fit.model.process, typical(fit), residual_of(inputs, weights))
     times = fit.panel.pre.to_numpy()[periods_seen(inputs)][1:]
-    lags = np.arange(1, min(10, len(z) // 2) + 1)
-    centred = z - z.mean()
-    correlations = np.array([(centred[k:] * centred[:-k]).sum() for k in lags]) / (centred**2).sum()
-    bound = 2 / np.sqrt(len(z))
     residuals = {
-        "zero": Layer("horizontal", y=0),
-        "low": Layer("horizontal", y=-2),
-        "high": Layer("horizontal", y=2),
         "line": Layer("line", times, z, style={"alpha": 0.5, "width": 1}),
         "points": Layer("points", times, z),
     }
+    title = (
+        "What the noise did not expect before treatment\n"
+        "one-step-ahead errors over their sd (19 of 20 within 2)"
+    )
+    first = Axes(title, _references(2) | residuals, fit.panel.time, "standardised residual")
+    panels = {"residuals": first, "autocorrelation": _autocorrelation_axes(z)}
+    return picture(panels, fit=fit, backend=backend)
+
+
+def _references(bound: float) -> dict[str, Layer]:
+    lines = {"zero": 0, "low": -bound, "high": bound}
+    return {name: Layer("horizontal", y=height) for name, height in lines.items()}
+
+
+def _autocorrelation_axes(z: np.ndarray) -> Axes:
+    lags = np.arange(1, min(10, len(z) // 2) + 1)
+    centred = z - z.mean()
+    correlations = np.array([(centred[k:] * centred[:-k]).sum() for k in lags]) / (centred**2).sum()
     bars = {
         f"lag_{k}": Layer("line", np.array([k, k]), np.array([0, r]), style={"width": 4})
         for k, r in zip(lags, correlations, strict=True)
     }
-    references = {
-        "zero": Layer("horizontal", y=0),
-        "low": Layer("horizontal", y=-bound),
-        "high": Layer("horizontal", y=bound),
-    }
-    title = "What the noise did not expect before treatment\none-step-ahead errors over their sd (19 of 20 within 2)"
-    panels = {
-        "residuals": Axes(title, residuals, fit.panel.time, "standardised residual"),
-        "autocorrelation": Axes(
-            "Their autocorrelation (dashed: 2 / sqrt(n))",
-            bars | references,
-            "lag (periods)",
-            "correlation",
-        ),
-    }
-    return picture(panels, fit=fit, backend=backend)
+    layers = bars | _references(2 / np.sqrt(len(z)))
+    title = "Their autocorrelation (dashed: 2 / sqrt(n))"
+    return Axes(title, layers, "lag (periods)", "correlation")

@@ -1,4 +1,4 @@
-"""Hidden bias: how far the counterfactual would have to drift, unseen, for the effect's interval to reach zero."""
+"""Hidden bias: ask how far the counterfactual must drift, unseen, to overturn the effect."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ import pandas as pd
 from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
 from bayes_synth.checks.result import Check, check, graded, not_applicable, thresholds
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.results.effects import as_text
+from bayes_synth.results.effects import Effect, as_text
 from bayes_synth.words import per_cent
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ QUESTION = "How much hidden bias would overturn the effect?"
 def hidden_bias(
     fit: AbstractFit, *, ci_prob: float = 0.95, caution: float = 0.5, fail: float = 0.1
 ) -> Check:
-    """The smallest drift of the untreated outcome, beyond what the interval allows for, that brings the interval to zero.
+    """Find the smallest drift, beyond what the interval allows for, that brings it to zero.
 
     Parameters
     ----------
@@ -33,82 +33,86 @@ def hidden_bias(
     ci_prob
         Probability of the interval of the average effect, equal-tailed.
     caution, fail
-        The drift over what is usual (the placebos' root mean square drift; without calibration the sd of the gap before
-        treatment): the smallest that passes, and that is not failed. A calibrated interval allows for such drifts already, so
-        this is what it would take on top (our thresholds).
+        Lower bounds: from ``caution`` on it passes, below ``fail`` it fails. They bound the drift
+        of the untreated outcome over what is usual (the placebos' root mean square drift; without
+        calibration the sd of the gap before treatment). A calibrated interval allows for such
+        drifts already, so this is what it would take on top (our thresholds).
 
     Returns
     -------
     Check
-        Table: rows ``constant`` and ``growing`` (linearly, from ``start`` on; the value at the last period); columns ``drift``
-        (outcome units), ``per_period`` (growing only), ``over_gap_sd`` (sd of observed minus synthetic before treatment),
-        ``over_placebos`` (root mean square of the placebos' average gaps, each in its own scale times the treated unit's) and
-        ``placebos_as_large`` (share of placebos whose average gap is at least as large as the drift's average). Negative drifts
-        mean that the untreated outcome would have fallen. Not applicable when the interval holds zero.
+        Table: rows ``constant`` and ``growing`` (linearly, from ``start`` on; the value at the
+        last period); columns ``drift`` (outcome units), ``per_period`` (growing only),
+        ``over_gap_sd`` (over the sd of observed minus synthetic before treatment),
+        ``over_placebos`` (over the root mean square of the placebos' average gaps, each in its own
+        typical steps times the treated unit's) and ``placebos_as_large`` (share of placebos whose
+        average gap is at least as large as the drift's average). Negative drifts mean that the
+        untreated outcome would have fallen. Not applicable when the interval holds zero.
 
     Notes
     -----
-    On the log scale the placebos' gaps are in log units and are taken as shares of the average counterfactual.
+    On the log scale the placebos' gaps are in log units and are taken as shares of the average
+    counterfactual.
 
     References
     ----------
-    Rosenbaum (2002), Observational Studies, chapter 4, for the idea of sensitivity to hidden bias. Firpo and Possebom (2018),
-    Journal of Causal Inference 6(2), for it in synthetic control. Rambachan and Roth (2023), Review of Economic Studies 90(5),
-    for drifts that grow.
+    Rosenbaum (2002), Observational Studies, chapter 4, for the idea of sensitivity to hidden bias.
+    Firpo and Possebom (2018), Journal of Causal Inference 6(2), for it in synthetic control.
+    Rambachan and Roth (2023), Review of Economic Studies 90(5), for drifts that grow.
     """
     effect = fit.effect("average")
     lower, upper = (float(bound) for bound in effect.interval(ci_prob))
     if lower <= 0 <= upper:
         interval = f"[{as_text(effect, lower)}, {as_text(effect, upper)}] ({per_cent(ci_prob)} ETI)"
-        reason = f"The interval {interval} of the average effect holds zero: there is nothing to overturn."
-        return not_applicable("hidden_bias", QUESTION, reason)
-    drift, gap_sd, placebos = (lower if lower > 0 else upper), _gap_sd(fit), _placebos(fit)
-    table = _table(fit, drift, gap_sd, placebos)
-    constant, growing = (
-        table.loc[shape].astype(float).to_dict() for shape in ("constant", "growing")
-    )
+        reason = f"The interval {interval} of the average effect holds zero"
+        return not_applicable("hidden_bias", QUESTION, f"{reason}: there is nothing to overturn.")
+    drift, placebos = (lower if lower > 0 else upper), _placebo_drifts(fit)
+    table = _drift_table(fit, drift, placebos)
     usual = "over_placebos" if len(placebos) else "over_gap_sd"
-    against = (
-        f"{constant['over_placebos']:.2g} times the placebos' usual drift, "
-        if len(placebos)
-        else ""
-    )
-    reason = (
-        f"A constant drift of {as_text(effect, drift)} per period ({against}{constant['over_gap_sd']:.2g} sds of the "
-        f"gap before treatment), or one that grows to {as_text(effect, growing['drift'])}, would bring the "
-        f"{per_cent(ci_prob)} interval to zero, on top of what it allows for."
-    )
     # The smaller the drift, the worse.
-    verdict = graded(-constant[usual], -caution, -fail)
+    verdict = graded(-float(table[usual]["constant"]), -caution, -fail)
     limits = {"ci_prob": ci_prob, "caution": caution, "fail": fail, "judged_by": usual}
     return Check(
         "hidden_bias",
         QUESTION,
         verdict,
-        reason,
+        _hidden_bias_reason(effect, table, ci_prob),
         thresholds(table, **limits),
-        partial(_draw, fit, drift, ci_prob),
+        partial(_draw_drifts, fit, drift, ci_prob),
+    )
+
+
+def _hidden_bias_reason(effect: Effect, table: pd.DataFrame, ci_prob: float) -> str:
+    constant = table.loc["constant"].astype(float).to_dict()
+    end = float(table["drift"]["growing"])
+    times = f"{constant['over_placebos']:.2g} times the placebos' usual drift, "
+    against = "" if np.isnan(constant["over_placebos"]) else times
+    return (
+        f"A constant drift of {as_text(effect, constant['drift'])} per period "
+        f"({against}{constant['over_gap_sd']:.2g} sds of the gap before treatment), or one that "
+        f"grows to {as_text(effect, end)}, would bring the "
+        f"{per_cent(ci_prob)} interval to zero, on top of what it allows for."
     )
 
 
 def _gap_sd(fit: AbstractFit) -> float:
+    """Return the sd of observed minus synthetic before treatment, in outcome units."""
     pre = fit.panel.pre.to_numpy()
-    gap = fit.panel.treated_outcome.sel(time=pre) - fit.synthetic.mean(("chain", "draw")).sel(
-        time=pre
-    )
-    return float(gap.std(ddof=1))
+    synthetic = fit.synthetic.mean(("chain", "draw")).sel(time=pre)
+    return float((fit.panel.treated_outcome.sel(time=pre) - synthetic).std(ddof=1))
 
 
-def _placebos(fit: AbstractFit) -> np.ndarray:
-    """Average gaps of the donors as if treated, as if they had the treated unit's scale; outcome units."""
-    found = fit.calibration.table
+def _placebo_drifts(fit: AbstractFit) -> np.ndarray:
+    """Return average gaps of the placebos, rescaled to the treated unit's step; outcome units."""
+    table = fit.calibration.table
     paths = fit.idata["predictions"]["counterfactual"]
     size = float(paths.median(("chain", "draw")).mean("time")) if fit.model.scale == "log" else 1.0
-    ratio = (found["error"] / found["step"]).to_numpy(float)
+    ratio = (table["error"] / table["step"]).to_numpy(float)
     return np.asarray(ratio * fit.problem.inputs.step * size)
 
 
-def _table(fit: AbstractFit, drift: float, gap_sd: float, placebos: np.ndarray) -> pd.DataFrame:
+def _drift_table(fit: AbstractFit, drift: float, placebos: np.ndarray) -> pd.DataFrame:
+    gap_sd = _gap_sd(fit)
     seen = fit.panel.treated_outcome.sel(time=fit.panel.post.to_numpy()).notnull().to_numpy()
     steps = np.arange(1, len(seen) + 1)
     slope = drift / steps[seen].mean()
@@ -123,25 +127,23 @@ def _table(fit: AbstractFit, drift: float, gap_sd: float, placebos: np.ndarray) 
     ).rename_axis("shape")
 
 
-def _draw(
+def _draw_drifts(
     fit: AbstractFit, drift: float, ci_prob: float, *, backend: str | None = None
 ) -> "PlotCollection":
-    """The interval of the effect that is left, by the drift that is assumed, and the drifts of the placebos."""
-    effect, placebos = fit.effect("average"), _placebos(fit)
+    """Draw the interval of the effect that is left, by drift, and the drifts of the placebos."""
+    effect, placebos = fit.effect("average"), _placebo_drifts(fit)
     lower, upper = (float(bound) for bound in effect.interval(ci_prob))
     ends = np.array([min(0, 1.6 * drift, *placebos), max(0, 1.6 * drift, *placebos)])
+    shaded = {"color": "C0", "alpha": 0.3}
     layers = {
-        "interval": Layer(
-            "band", ends, lower - ends, upper - ends, style={"color": "C0", "alpha": 0.3}
-        ),
+        "interval": Layer("band", ends, lower - ends, upper - ends, style=shaded),
         "median": Layer("line", ends, float(effect.draws.median()) - ends),
         "zero": Layer("horizontal", y=0),
         "drift": Layer("vertical", drift),
     }
     if len(placebos):
-        layers["placebos"] = Layer(
-            "points", placebos, np.zeros(len(placebos)), style=GREY | {"facecolor": "B0"}
-        )
+        hollow = GREY | {"facecolor": "B0"}
+        layers["placebos"] = Layer("points", placebos, np.zeros(len(placebos)), style=hollow)
     title = (
         f"Effect that is left if the untreated outcome drifted (median, {per_cent(ci_prob)} ETI)\n"
         "dashed: the drift that brings the interval to zero; hollow: what placebos drifted"

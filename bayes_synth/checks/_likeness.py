@@ -1,4 +1,4 @@
-"""Likeness: whether the weight lies on donors that resemble the treated unit, and whether covariates are balanced."""
+"""Likeness: ask whether the weight lies on donors that resemble the treated unit."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -44,71 +44,76 @@ def likeness(
     balance: float = 0.25,
     balance_fail: float = 1.0,
 ) -> Check:
-    """Whether the synthetic control averages units that resemble the treated one.
+    """Ask whether the synthetic control averages units that resemble the treated one.
 
-    An average of units that lie far off on opposite sides can match the path before treatment and yet be wrong after
-    it, when outcomes are not linear in what the units differ in (interpolation bias).
+    An average of units that lie far off on opposite sides can match the path before treatment and
+    yet be wrong after it, when outcomes are not linear in what the units differ in (interpolation
+    bias).
 
     Parameters
     ----------
     fit
         The fit.
     covariates
-        One row per unit, treated and donors, one column per covariate, measured before treatment; other rows are ignored.
-        None: outcomes only.
+        One row per unit, treated and donors, one column per covariate, measured before treatment;
+        other rows are ignored. None compares outcomes only.
     caution, fail
-        Weighted mean of the donors' distances over their plain mean: the largest that passes, and that is not failed.
-        Above 1 the weight prefers donors that are less alike than a donor drawn at random (our thresholds; the ratio's
-        numerator is the penalty of Abadie and L'Hour 2021).
+        Upper bounds: up to ``caution`` it passes, above ``fail`` it fails. They bound the weighted
+        mean of the donors' distances over their plain mean. Above 1 the weight prefers donors that
+        are less alike than a donor drawn at random (our thresholds; the ratio's numerator is the
+        penalty of Abadie and L'Hour 2021).
     heavy
-        A donor with at least this weight that is farther than three quarters of the donors calls for caution.
+        A donor with at least this weight that is farther than three quarters of the donors is a
+        caution.
     balance, balance_fail
-        Largest difference between the treated unit and its synthetic control in a covariate, in standard deviations over
-        the units, that passes, and that is not failed (0.25: Rubin 2001; the other is ours).
+        Upper bounds: up to ``balance`` it passes, above ``balance_fail`` it fails. They bound the
+        difference between the treated unit and its synthetic control in a covariate, in standard
+        deviations over the units (0.25: Rubin 2001; the other is ours).
 
     Returns
     -------
     Check
-        Table: index ``kind`` and ``name``. Kind ``donor``: ``weight`` (posterior mean), ``outcome_distance`` (root mean square
-        difference before treatment over the treated unit's standard deviation; minus the own means if the model has a
-        level), ``covariate_distance`` (root mean square over the covariates, each in standard deviations) and ``far`` (both
-        distances squared and added exceed those of three quarters of the donors). Kind ``covariate``: ``treated``,
-        ``synthetic`` with ``lower`` and ``upper`` (95 % equal-tailed), ``donor_mean``, ``sd`` (over
-        the units) and ``difference`` (treated minus synthetic, in standard deviations).
+        Table: index ``kind`` and ``name``. Kind ``donor``: ``weight`` (posterior mean),
+        ``outcome_distance`` (root mean square difference before treatment over the treated unit's
+        standard deviation; minus the own means if the model has a level), ``covariate_distance``
+        (root mean square over the covariates, each in standard deviations) and ``far`` (both
+        distances squared and added exceed those of three quarters of the donors). Kind
+        ``covariate``: ``treated``, ``synthetic`` with ``lower`` and ``upper`` (95 % equal-tailed),
+        ``donor_mean``, ``sd`` (over the units) and ``difference`` (treated minus synthetic, in
+        standard deviations).
 
     Raises
     ------
     DesignError
         D009 when ``covariates`` lacks a unit.
     PanelError
-        P010 for covariates that are no numbers, V018 for missing or infinite values, V019 for one that is constant.
+        P010 for covariates that are not numbers, V018 for missing or infinite values, V019 for one
+        that is constant.
 
     References
     ----------
-    Abadie (2021), Journal of Economic Literature 59(2), sections 3.3 and 5. Abadie and L'Hour (2021), JASA 116(536).
-    Rubin (2001), Health Services and Outcomes Research Methodology 2, for the standardised difference of 0.25.
+    Abadie (2021), Journal of Economic Literature 59(2), sections 3.3 and 5. Abadie and L'Hour
+    (2021), JASA 116(536). Rubin (2001), Health Services and Outcomes Research Methodology 2, for
+    the standardised difference of 0.25.
     """
-    found = None if covariates is None else _checked(covariates, fit.panel)
+    numbers = None if covariates is None else _require_covariates(covariates, fit.panel)
     if len(fit.panel.donors) == 1:
-        return not_applicable(
-            "likeness", QUESTION, "There is one donor, so there is nothing to prefer."
-        )
-    donors = _donors(fit, found)
-    total = _total(donors)
+        only = "There is one donor, so there is nothing to prefer."
+        return not_applicable("likeness", QUESTION, only)
+    donors = _donor_distances(fit, numbers)
+    total = _total_distance(donors)
     donors["far"] = total > total.quantile(0.75)
     ratio = float((donors["weight"] * total).sum() / total.mean())
     grades: list[Verdict] = [graded(ratio, caution, fail)]
     culprits = donors.index[donors["far"] & (donors["weight"] >= heavy)]
     grades += ["caution"] * len(culprits)
     parts = {"donor": donors.sort_values("weight", ascending=False, kind="stable")}
-    if found is not None:
-        parts["covariate"] = _balance(fit, found)
-        grades += [
-            graded(abs(value), balance, balance_fail) for value in parts["covariate"]["difference"]
-        ]
-    table = pd.concat(parts, names=["kind", "name"]).reindex(
-        columns=[*DONOR, *(BALANCE if found is not None else ())]
-    )
+    if numbers is not None:
+        parts["covariate"] = _covariate_balance(fit, numbers)
+        differences = parts["covariate"]["difference"].abs()
+        grades += [graded(difference, balance, balance_fail) for difference in differences]
+    columns = [*DONOR, *(BALANCE if numbers is not None else ())]
+    table = pd.concat(parts, names=["kind", "name"]).reindex(columns=columns)
     limits = {
         "caution": caution,
         "fail": fail,
@@ -120,67 +125,60 @@ def likeness(
         "likeness",
         QUESTION,
         worst(grades),
-        _reason(ratio, list(culprits), parts.get("covariate")),
+        _likeness_reason(ratio, list(culprits), parts.get("covariate")),
         thresholds(table, **limits, distance_ratio=ratio),
-        partial(_draw, fit, table),
+        partial(_draw_likeness, fit, table),
     )
 
 
-def _checked(covariates: pd.DataFrame, panel: Panel) -> pd.DataFrame:
-    """Covariates of the panel's units, as numbers."""
+def _require_covariates(covariates: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    """Return the covariates of the panel's units, all of which must be numbers."""
     table = covariates.set_axis(covariates.index.map(str), axis=0)
     units = [*panel.treated, *panel.donors]
     lost = [unit for unit in units if unit not in table.index]
     if lost:
-        raise DesignError(
-            "D009",
-            f"covariates lack {len(lost)} of {len(units)} units: {listed(lost)}. Index them by unit.",
-        )
+        text = f"covariates must hold every unit, {len(lost)} of {len(units)} are missing"
+        raise DesignError("D009", f"{text}: {listed(lost)}. Index them by unit.")
     table = table.loc[units]
     words = [str(name) for name in table if not pd.api.types.is_numeric_dtype(table[name])]
     if words:
-        raise PanelError(
-            "P010",
-            f"covariates hold {listed(words)}, not numbers: leave them out or code them as numbers.",
-        )
+        text = f"covariates must be numbers, these are not: {listed(words)}"
+        raise PanelError("P010", f"{text}. Leave them out or code them as numbers.")
     table = table.astype(float)
     holes = [str(name) for name in table if not np.isfinite(table[name]).all()]
     if holes:
-        raise PanelError(
-            "V018",
-            f"covariates are missing or infinite for some units: {listed(holes)}. Fill or drop them.",
-        )
+        text = f"covariates must be finite, these are not for some units: {listed(holes)}"
+        raise PanelError("V018", f"{text}. Fill or drop them.")
     flat = [str(name) for name in table if np.ptp(table[name].to_numpy()) == 0]
     if flat:
-        raise PanelError(
-            "V019", f"covariates are the same for every unit: {listed(flat)}. Drop them."
-        )
+        text = f"covariates must differ between units, these are constant: {listed(flat)}"
+        raise PanelError("V019", f"{text}. Drop them.")
     return table
 
 
-def _donors(fit: AbstractFit, covariates: pd.DataFrame | None) -> pd.DataFrame:
+def _donor_distances(fit: AbstractFit, covariates: pd.DataFrame | None) -> pd.DataFrame:
+    """Tabulate the donors' weights and their distances from the treated unit."""
     inputs = fit.problem.inputs
     seen = periods_seen(inputs)
-    gaps = inputs.donor_outcomes[seen] - inputs.outcome[seen, None]
-    gaps -= gaps.mean(0) if fit.model.process.level_sd > 0 else 0
+    differences = inputs.donor_outcomes[seen] - inputs.outcome[seen, None]
+    differences -= differences.mean(0) if fit.model.process.level_sd > 0 else 0
     weights = fit.idata["posterior"]["weights"].mean(("chain", "draw")).to_numpy()
     table = pd.DataFrame({"weight": weights}, index=pd.Index(fit.panel.donors, dtype=object))
-    table["outcome_distance"] = np.sqrt((gaps**2).mean(0)) / inputs.outcome[seen].std(ddof=1)
+    sd = inputs.outcome[seen].std(ddof=1)
+    table["outcome_distance"] = np.sqrt((differences**2).mean(0)) / sd
     table["covariate_distance"] = np.nan
     if covariates is not None:
-        apart = (
-            covariates.loc[table.index] - covariates.loc[list(fit.panel.treated)].mean()
-        ) / covariates.std(ddof=1)
+        apart = covariates.loc[table.index] - covariates.loc[list(fit.panel.treated)].mean()
+        apart = apart / covariates.std(ddof=1)
         table["covariate_distance"] = np.sqrt((apart**2).mean(axis=1))
     return table
 
 
-def _balance(fit: AbstractFit, covariates: pd.DataFrame) -> pd.DataFrame:
+def _covariate_balance(fit: AbstractFit, covariates: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate each covariate of the treated unit, its synthetic control and its donors."""
     weights = fit.idata["posterior"]["weights"].to_numpy().reshape(-1, len(fit.panel.donors))
-    donors, treated = (
-        covariates.loc[list(fit.panel.donors)],
-        covariates.loc[list(fit.panel.treated)].mean(),
-    )
+    donors = covariates.loc[list(fit.panel.donors)]
+    treated = covariates.loc[list(fit.panel.treated)].mean()
     draws = weights @ donors.to_numpy()
     lower, upper = np.quantile(draws, [0.025, 0.975], axis=0)
     table = pd.DataFrame(
@@ -190,25 +188,31 @@ def _balance(fit: AbstractFit, covariates: pd.DataFrame) -> pd.DataFrame:
     return table.assign(difference=(table["treated"] - table["synthetic"]) / table["sd"])
 
 
-def _total(donors: pd.DataFrame) -> pd.Series:
-    """Distances in outcomes and covariates as one."""
+def _total_distance(donors: pd.DataFrame) -> pd.Series:
+    """Combine the distances in outcomes and in covariates."""
     apart = donors[["outcome_distance", "covariate_distance"]].astype(float).fillna(0)
     return pd.Series(np.sqrt((apart**2).sum(axis=1)), index=donors.index)
 
 
-def _reason(ratio: float, culprits: list[str], balance: pd.DataFrame | None) -> str:
+def _likeness_reason(ratio: float, culprits: list[str], balance: pd.DataFrame | None) -> str:
     far = f"; heavy and far: {listed(culprits)}" if culprits else ""
-    words = f"Donors with weight are {ratio:.2g} times as far from the treated unit as donors on average{far}"
+    words = (
+        f"Donors with weight are {ratio:.2g} times as far from the treated unit "
+        f"as donors on average{far}"
+    )
     if balance is None:
         return f"{words}; no covariates were given."
     at = int(balance["difference"].abs().argmax())
-    return f"{words}; largest imbalance: {balance.index[at]} ({balance['difference'].iloc[at]:+.2g} sd)."
+    most = f"{balance.index[at]} ({balance['difference'].iloc[at]:+.2g} sd)"
+    return f"{words}; largest imbalance: {most}."
 
 
-def _draw(fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None) -> "PlotCollection":
-    """Weight against distance, and covariates of the treated unit, its synthetic control and the donors' mean."""
+def _draw_likeness(
+    fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None
+) -> "PlotCollection":
+    """Draw weight against distance, and the balance of the covariates."""
     donors = pd.DataFrame(table.xs("donor"))
-    total = _total(donors)
+    total = _total_distance(donors)
     points = {
         "donors": Layer("points", total.to_numpy(), donors["weight"].to_numpy(float)),
         "mean": Layer("vertical", float(total.mean())),
@@ -217,7 +221,10 @@ def _draw(fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None) 
         f"{shortened(str(name), 20)} {weight:.2f}"
         for name, weight in donors["weight"].head(3).items()
     )
-    title = f"Weight against distance from the treated unit (dashed: mean distance)\nheaviest: {heaviest}"
+    title = (
+        "Weight against distance from the treated unit (dashed: mean distance)\n"
+        f"heaviest: {heaviest}"
+    )
     panels = {"likeness": Axes(title, points, "distance (pre-period sds)", "weight")}
     if "covariate" in table.index.get_level_values("kind"):
         panels["balance"] = _balance_axes(pd.DataFrame(table.xs("covariate")).astype(float))
@@ -225,26 +232,25 @@ def _draw(fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None) 
 
 
 def _balance_axes(rows: pd.DataFrame) -> Axes:
-    """Differences from the treated unit in standard deviations."""
+    """Show differences from the treated unit in standard deviations over the units."""
     heights = np.arange(len(rows))[::-1]
     names = ("synthetic", "lower", "upper", "donor_mean")
     apart = {name: ((rows[name] - rows["treated"]) / rows["sd"]).to_numpy() for name in names}
+    hollow = GREY | {"facecolor": "B0"}
     layers = {
         "zero": Layer("vertical", 0),
-        "donor_mean": Layer(
-            "points", apart["donor_mean"], heights, style=GREY | {"facecolor": "B0"}
-        ),
+        "donor_mean": Layer("points", apart["donor_mean"], heights, style=hollow),
         "synthetic": Layer("points", apart["synthetic"], heights),
     }
-    for name, height, low, high in zip(
-        rows.index, heights, apart["lower"], apart["upper"], strict=True
-    ):
-        layers[f"interval_{name}"] = Layer(
-            "line", np.array([low, high]), np.array([height, height], float)
-        )
+    ends = np.column_stack([apart["lower"], apart["upper"]])
+    for name, height, pair in zip(rows.index, heights, ends, strict=True):
+        layers[f"interval_{name}"] = Layer("line", pair, np.array([height, height], float))
     ticks = {
         float(height): shortened(str(name))
         for name, height in zip(rows.index, heights, strict=True)
     }
-    title = "Covariates: synthetic control (filled, 95% ETI) and donors' mean (hollow) minus the treated unit"
+    title = (
+        "Covariates: synthetic control (filled, 95% ETI) and donors' mean (hollow) "
+        "minus the treated unit"
+    )
     return Axes(title, layers, "standard deviations over the units", ticks=ticks)

@@ -1,4 +1,4 @@
-"""Every check of a fit, in the order in which one would ask."""
+"""Ask every check of a fit, in the order in which a colleague would ask."""
 
 from collections.abc import Sequence
 
@@ -42,23 +42,23 @@ def run(
     Warns
     -----
     ConvergenceWarning
-        S004 after an interrupt (Ctrl-C): checks that were ready are returned, the last with the refits that were, and the
-        others as not applicable.
+        S004 after an interrupt (Ctrl-C). Checks that were ready are returned, the last one with the
+        refits that were complete, and the others as not applicable.
     """
     ordered = sorted(QUESTIONS.values(), key=lambda question: question.place)
     asked = ordered if only is None else [QUESTIONS.known(name, "only") for name in only]
-    done = []
+    answers = []
     with shared_bar("Checking", shown=progressbar) as bar:
         for question in asked:
             try:
-                done.append(question.ask(fit, random_seed=random_seed, progressbar=progressbar))
+                answers.append(question.ask(fit, random_seed=random_seed, progressbar=progressbar))
             except KeyboardInterrupt:
                 bar.stopped = True
             if bar.stopped:
                 break
-    left = [question.name for question in asked[len(done) :]]
+    left = asked[len(answers) :]
     if left:
-        text = f"interrupted: {listed(left)} were not asked; run the checks again to go on with what is left to refit."
-        warn(ConvergenceWarning, "S004", text)
+        text = f"interrupted: {listed(question.name for question in left)} were not asked"
+        warn(ConvergenceWarning, "S004", f"{text}; run the checks again to go on from there.")
     reason = "Interrupted before it was asked; run the checks again."
-    return Checks((*done, *(not_applicable(name, "Not asked", reason) for name in left)))
+    return Checks((*answers, *(not_applicable(each.name, each.question, reason) for each in left)))

@@ -1,7 +1,12 @@
-"""Screening: what about each donor deserves a look before any fit. Suggestions only; nothing is dropped."""
+"""Screening: ask which donors deserve a look before any fit.
 
-from collections.abc import Sequence
+It only suggests; nothing is dropped.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +16,10 @@ from bayes_synth.checks.pictures.layers import Axes, Layer, picture
 from bayes_synth.checks.result import Check, check, thresholds
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import ROUNDING
-from bayes_synth.errors import DesignError
+from bayes_synth.errors import DesignError, OptionError
 from bayes_synth.model.inputs import typical_step
 from bayes_synth.plots.common import shortened
-from bayes_synth.words import listed, short, suggestion, texts
+from bayes_synth.words import HERE, listed, short, suggestion, texts
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -23,12 +28,17 @@ __all__ = ["screen"]
 
 QUESTION = "Are the donors fit to serve?"
 FEWEST = 5
-"""With fewer donors none can be told from the others."""
+"""Smallest number of donors among which one can stand out."""
 SHOWN = 30
+"""Largest number of donors in the picture."""
 PENALTIES = np.geomspace(1e-4, 10, 16)
-"""Of the ridge regressions, in units of the largest squared singular value."""
+"""Penalties of the ridge regressions, over the largest squared singular value."""
 NORMAL = 0.6745
 """Median of the absolute value of a standard normal."""
+NOTED: Mapping[str, float] = MappingProxyType(
+    {"level": 5.0, "trend": 2.0, "volatility": 5.0, "correlation": 0.0}
+)
+"""Default thresholds of what is noted about a donor and passes."""
 
 
 @check(QUESTION, place=5, of="panel")
@@ -39,56 +49,63 @@ def screen(
     jump: float = 4.0,
     window: int = 5,
     twin: float = 0.9999,
-    level: float = 5.0,
-    trend: float = 2.0,
-    volatility: float = 5.0,
-    correlation: float = 0.0,
+    noted: Mapping[str, float] = NOTED,
+    **older: float,
 ) -> Check:
-    """What about each donor deserves a look, before any fit.
+    """Ask what about each donor deserves a look, before any fit.
 
     Parameters
     ----------
     panel
-        The data. The treated unit's outcomes from ``start`` on are not looked at.
+        The data. The treated unit's outcomes from ``start`` on are not used.
     neighbours
-        Donors that the treatment may have reached, or that may be treated themselves: the data do not know.
+        Donors that the treatment may have reached, or that may be treated themselves; you must
+        name them, since the data cannot tell.
     jump, window
-        A donor breaks at ``start`` when its error against a forecast from the other donors moves by more than ``jump`` times
-        what is usual among donors, from the mean of the ``window`` periods before to that of the ``window`` periods from
-        ``start`` on. The usual is the median over donors, as a standard deviation. (Our threshold: for its false alarms see
-        the page on checks.)
+        Upper bound: up to ``jump`` it passes, above it is a caution. It bounds the move of a
+        donor's error against a forecast from the other donors, over what is usual among donors,
+        from the mean of the ``window`` periods before ``start`` to that of the ``window`` periods
+        from ``start`` on. The usual is the median over donors, as a standard deviation. (Our
+        threshold: for its false alarms see the page on checks.)
     twin
-        Absolute correlation of two donors above which they count as one (as in remark V005).
-    level, trend
-        Difference from the treated unit in the mean, and in what a linear trend adds over the pre-period, in standard
-        deviations of the treated unit before treatment, above which it is noted (ours).
-    volatility
-        Ratio of the scales of first differences, either way, above which it is noted (ours).
-    correlation
-        Correlation of first differences with the treated unit's below which it is noted: such a donor moves against it.
+        Upper bound: up to ``twin`` it passes, above it is a caution. It bounds the absolute
+        correlation of two donors, above which they count as one (as in remark V005).
+    noted
+        Thresholds of what is noted and passes; those left out have their defaults. ``level`` (5)
+        and ``trend`` (2): difference from the treated unit in the mean, and in what a linear trend
+        adds over the pre-period, above which it is noted, in standard deviations of the treated
+        unit before treatment. ``volatility`` (5): ratio of the typical steps, either way, above
+        which it is noted. ``correlation`` (0): correlation of first differences with the treated
+        unit's below which it is noted, because such a donor moves against it. (All are ours.)
+    **older
+        Deprecated: the keys of ``noted`` as keywords.
 
     Returns
     -------
     Check
-        Table: one row per donor with ``level``, ``trend``, ``volatility``, ``correlation``, ``break`` (all as above), ``twin``
-        (its most correlated donor, if over ``twin``), ``neighbour`` and ``suggestion``. Breaks, twins and neighbours call for
-        caution; the rest is noted and passes, since a weighted average may need unlike donors. A screen never fails.
+        Table: one row per donor with ``level``, ``trend``, ``volatility``, ``correlation``,
+        ``break`` (all as above), ``twin`` (its most correlated donor, if over ``twin``),
+        ``neighbour`` and ``suggestion``. Breaks, twins and neighbours are a caution; the rest is
+        noted and passes, since a weighted average may need unlike donors. A screen never fails.
 
     Raises
     ------
     DesignError
-        D009 for a neighbour that is no donor.
+        D009 for a neighbour that is not a donor.
+    OptionError
+        O001 for an unknown key of ``noted``.
 
     References
     ----------
-    Abadie (2021), Journal of Economic Literature 59(2), sections 5 and 7. O'Riordan and Gilligan-Lee (2025), Journal of
-    Causal Inference 13(1), for donors that are forecast by others after ``start``.
+    Abadie (2021), Journal of Economic Literature 59(2), sections 5 and 7. O'Riordan and
+    Gilligan-Lee (2025), Journal of Causal Inference 13(1), for donors that are forecast by others
+    after ``start``.
     """
-    flagged = _known(neighbours, panel)
+    flagged, limits = _require_donors(neighbours, panel), _noted_limits(noted, older)
     donors = pd.DataFrame(
         panel.donor_outcomes.to_numpy(), panel.times, pd.Index(panel.donors, dtype=object)
     )
-    table = _likeness(panel, donors)
+    table = _compared_with_treated(panel, donors)
     table["break"], table["twin"] = _breaks(donors, len(panel.pre), window), _twins(donors, twin)
     table["neighbour"] = table.index.isin(flagged)
     serious = {
@@ -96,73 +113,88 @@ def screen(
         "twin": table["twin"] != "",
         "neighbour": table["neighbour"],
     }
-    noted = {
-        "level": table["level"].abs() > level,
-        "trend": table["trend"].abs() > trend,
-        "volatility": np.abs(np.log(table["volatility"])) > np.log(volatility),
-        "correlation": table["correlation"] < correlation,
-    }
-    table["suggestion"] = _suggestions(serious, noted)
-    limits = {
-        "jump": jump,
-        "window": window,
-        "twin": twin,
-        "level": level,
-        "trend": trend,
-        "volatility": volatility,
-    }
+    passing = _noted(table, limits)
+    table["suggestion"] = _suggestions(serious, passing)
     return Check(
         "screen",
         QUESTION,
         "caution" if pd.DataFrame(serious).to_numpy().any() else "pass",
-        _reason(panel, serious, noted),
-        thresholds(table, **limits, correlation=correlation),
-        partial(_draw, panel, table, jump),
+        _screen_reason(panel, serious, passing),
+        thresholds(table, jump=jump, window=window, twin=twin, **limits),
+        partial(_draw_screen, panel, table, jump),
     )
 
 
-def _known(neighbours: str | Sequence[str], panel: Panel) -> list[str]:
+def _noted_limits(noted: Mapping[str, float], older: Mapping[str, float]) -> dict[str, float]:
+    """Complete the thresholds by their defaults, and take those of the deprecated keywords."""
+    for name in noted:
+        if name not in NOTED:
+            hint = suggestion(name, tuple(NOTED))
+            raise OptionError(
+                "O001", f"noted must have keys of {listed(NOTED)}, got {name!r}. {hint}"
+            )
+    for name, value in older.items():
+        if name not in NOTED:
+            raise TypeError(f"screen() got an unexpected keyword argument {name!r}")
+        text = f"screen({name}={value!r}) is written screen(noted={{{name!r}: {value!r}}}) now"
+        warnings.warn(
+            f"{text}; the old keyword goes with version 0.3.",
+            DeprecationWarning,
+            stacklevel=2,
+            skip_file_prefixes=HERE,
+        )
+    return {**NOTED, **noted, **older}
+
+
+def _noted(table: pd.DataFrame, limits: Mapping[str, float]) -> dict[str, pd.Series]:
+    """Flag the donors that are unlike the treated unit in some respect."""
+    return {
+        "level": table["level"].abs() > limits["level"],
+        "trend": table["trend"].abs() > limits["trend"],
+        "volatility": np.abs(np.log(table["volatility"])) > np.log(limits["volatility"]),
+        "correlation": table["correlation"] < limits["correlation"],
+    }
+
+
+def _require_donors(neighbours: str | Sequence[str], panel: Panel) -> list[str]:
+    """Return the labels of the neighbours, each of which must be a donor."""
     labels = texts(neighbours)
     for label in labels:
         if label not in panel.donors:
+            hint = suggestion(label, panel.donors)
             raise DesignError(
-                "D009",
-                f"neighbours name {label!r}, no donor of this panel. {suggestion(label, panel.donors)}",
+                "D009", f"neighbours must be donors of this panel, got {label!r}. {hint}"
             )
     return labels
 
 
-def _likeness(panel: Panel, donors: pd.DataFrame) -> pd.DataFrame:
-    """Each donor against the treated unit, over the pre-periods in which that has an outcome."""
+def _compared_with_treated(panel: Panel, donors: pd.DataFrame) -> pd.DataFrame:
+    """Compare each donor with the treated unit, over the pre-periods with an outcome."""
     own = panel.treated_outcome.to_series().iloc[: len(panel.pre)].dropna()
     before, sd, time = donors.loc[own.index], own.std(ddof=1), np.arange(len(own), dtype=float)
     steps, own_steps = before.diff().iloc[1:], own.diff().iloc[1:]
-    slopes, own_slope = (
-        np.polyfit(time, before.to_numpy(), 1)[0],
-        np.polyfit(time, own.to_numpy(), 1)[0],
-    )
+    slopes = np.polyfit(time, before.to_numpy(), 1)[0]
+    own_slope = np.polyfit(time, own.to_numpy(), 1)[0]
     moving = [name for name in before if np.ptp(steps[name].to_numpy()) > 0]
-    scales = pd.Series(
-        {name: typical_step(before[name].to_numpy()) for name in moving}, dtype=float
-    )
-    return pd.DataFrame(
-        {
-            "level": (before.mean() - own.mean()) / sd,
-            "trend": (slopes - own_slope) * (len(own) - 1) / sd,
-            "volatility": scales.reindex(before.columns) / typical_step(own.to_numpy()),
-            "correlation": steps[moving].corrwith(own_steps).reindex(before.columns)
-            if np.ptp(own_steps) > 0
-            else np.nan,
-        },
-        index=pd.Index(before.columns, name="donor"),
-    )
+    typical = {name: typical_step(before[name].to_numpy()) for name in moving}
+    volatility = pd.Series(typical, dtype=float).reindex(before.columns)
+    moves = np.ptp(own_steps) > 0
+    correlation = steps[moving].corrwith(own_steps).reindex(before.columns) if moves else np.nan
+    columns = {
+        "level": (before.mean() - own.mean()) / sd,
+        "trend": (slopes - own_slope) * (len(own) - 1) / sd,
+        "volatility": volatility / typical_step(own.to_numpy()),
+        "correlation": correlation,
+    }
+    return pd.DataFrame(columns, index=pd.Index(before.columns, name="donor"))
 
 
 def _breaks(donors: pd.DataFrame, pre: int, window: int) -> np.ndarray:
-    """Each donor's move at ``start`` against its own synthetic control, over what is usual among donors.
+    """Return each donor's move at ``start`` against the others, over what is usual among donors.
 
-    Every move is taken over the donor's own misfit before, so that volatile donors do not stand out for being volatile.
-    What is usual is read off the others without the donor that moves most: it would move those that lean on it.
+    Every move is taken over the donor's own misfit before, so that volatile donors do not stand
+    out for being volatile. What is usual is read off the others without the donor that moves most:
+    it would move those that lean on it.
     """
     values = donors.to_numpy()
     if values.shape[1] < FEWEST:
@@ -174,16 +206,16 @@ def _breaks(donors: pd.DataFrame, pre: int, window: int) -> np.ndarray:
 
 
 def _moves(values: np.ndarray, pre: int, window: int) -> np.ndarray:
-    return np.array(
-        [
-            _move(np.delete(values, j, axis=1), values[:, j], pre, window)
-            for j in range(values.shape[1])
-        ]
-    )
+    pools = (np.delete(values, j, axis=1) for j in range(values.shape[1]))
+    moves = [
+        _move_at_start(pool, series, pre, window)
+        for pool, series in zip(pools, values.T, strict=True)
+    ]
+    return np.array(moves)
 
 
-def _move(others: np.ndarray, series: np.ndarray, pre: int, window: int) -> float:
-    """Move of a donor's forecast error at ``start``, over its usual error before."""
+def _move_at_start(others: np.ndarray, series: np.ndarray, pre: int, window: int) -> float:
+    """Return the move of a donor's forecast error at ``start``, over its usual error before."""
     before, after = _forecast_errors(others, series, pre)
     misfit = float(np.sqrt(np.mean(before**2)))
     step = float(after[:window].mean() - before[-window:].mean())
@@ -193,9 +225,10 @@ def _move(others: np.ndarray, series: np.ndarray, pre: int, window: int) -> floa
 def _forecast_errors(
     others: np.ndarray, series: np.ndarray, pre: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Errors of a ridge regression on the other donors: leaving each pre-period out, and after ``start``.
+    """Return errors of a ridge regression on the other donors, before and from ``start`` on.
 
-    Not over the simplex: most donors are vertices of the hull of all donors, and their misfit would hide a break.
+    Each pre-period is left out in turn. The regression is not over the simplex: most donors are
+    vertices of the hull of all donors, and their misfit would hide a break.
     """
     centre, mean = others[:pre].mean(0), series[:pre].mean()
     left, size, right = np.linalg.svd(others[:pre] - centre, full_matrices=False)
@@ -209,11 +242,11 @@ def _forecast_errors(
 
 
 def _twins(donors: pd.DataFrame, twin: float) -> list[str]:
+    """Return for each donor the one that it is most correlated with, if that is over ``twin``."""
     moving = [j for j in range(donors.shape[1]) if np.ptp(donors.iloc[:, j].to_numpy()) > 0]
     alike = np.zeros((donors.shape[1], donors.shape[1]))
-    alike[np.ix_(moving, moving)] = np.atleast_2d(
-        np.abs(np.corrcoef(donors.iloc[:, moving].to_numpy(), rowvar=False))
-    )
+    correlations = np.corrcoef(donors.iloc[:, moving].to_numpy(), rowvar=False)
+    alike[np.ix_(moving, moving)] = np.atleast_2d(np.abs(correlations))
     np.fill_diagonal(alike, 0)
     return [str(donors.columns[int(np.argmax(row))]) if row.max() > twin else "" for row in alike]
 
@@ -230,6 +263,7 @@ SUGGESTIONS = {
 
 
 def _suggestions(serious: dict[str, pd.Series], noted: dict[str, pd.Series]) -> list[str]:
+    """Return one text per donor with a suggestion for every flag."""
     flags = pd.DataFrame(serious | noted)
     words = [SUGGESTIONS[str(name)] for name in flags]
     return [
@@ -238,29 +272,28 @@ def _suggestions(serious: dict[str, pd.Series], noted: dict[str, pd.Series]) -> 
     ]
 
 
-def _reason(panel: Panel, serious: dict[str, pd.Series], noted: dict[str, pd.Series]) -> str:
+def _screen_reason(panel: Panel, serious: dict[str, pd.Series], noted: dict[str, pd.Series]) -> str:
     words = {
         "break": f"jump at {short(panel.start)}",
         "twin": "move as another donor",
         "neighbour": "flagged as neighbours",
     }
-    found = [
+    alarms = [
         f"{int(flag.sum())} {words[name]} ({listed(flag.index[flag], 3)})"
         for name, flag in serious.items()
         if flag.any()
     ]
     rest = [f"{int(flag.sum())} {SUGGESTIONS[name]}" for name, flag in noted.items() if flag.any()]
-    text = "; ".join(found) or "no breaks at start, no near-duplicates, no flagged neighbours"
+    text = "; ".join(alarms) or "no breaks at start, no near-duplicates, no flagged neighbours"
     return f"{len(panel.donors)} donors: {text}" + (f"; noted: {', '.join(rest)}." if rest else ".")
 
 
-def _draw(
+def _draw_screen(
     panel: Panel, table: pd.DataFrame, jump: float, *, backend: str | None = None
 ) -> "PlotCollection":
-    """Breaks by donor, the largest on top, and level against correlation."""
-    rows = table.sort_values("break", ascending=False, kind="stable", na_position="last").head(
-        SHOWN
-    )
+    """Draw breaks by donor, the largest on top, and level against correlation."""
+    rows = table.sort_values("break", ascending=False, kind="stable", na_position="last")
+    rows = rows.head(SHOWN)
     heights = np.arange(len(rows))[::-1]
     ticks = {float(h): shortened(str(name)) for h, name in zip(heights, rows.index, strict=True)}
     breaks = {
@@ -273,18 +306,10 @@ def _draw(
         "treated": Layer("vertical", 0),
         "points": Layer("points", table["level"].to_numpy(), table["correlation"].to_numpy(float)),
     }
+    title = f"Jump at {short(panel.start)}, in what is usual (dashed: {jump:g}){more}"
+    compared = "Donors against the treated unit before treatment"
     panels = {
-        "breaks": Axes(
-            f"Jump at {short(panel.start)}, in what is usual (dashed: {jump:g}){more}",
-            breaks,
-            "times the usual",
-            ticks=ticks,
-        ),
-        "likeness": Axes(
-            "Donors against the treated unit before treatment",
-            likeness,
-            "level (its sds)",
-            "correlation of differences",
-        ),
+        "breaks": Axes(title, breaks, "times the usual", ticks=ticks),
+        "likeness": Axes(compared, likeness, "level (its sds)", "correlation of differences"),
     }
     return picture(panels, fit=None, backend=backend, height=max(330, 60 + 20 * len(rows)))

@@ -1,4 +1,4 @@
-"""Spillover: what the effect would be without donors that the treatment may have reached."""
+"""Spillover: ask what the effect is without donors that the treatment may have reached."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -31,35 +31,40 @@ def spillover(
     progressbar: bool = True,
     refit: Refitter = refits,
 ) -> Check:
-    """RefitEffect without named neighbours, and say which way they would bias the effect if they were affected.
+    """Refit without named neighbours, and say which way they would bias the effect if affected.
 
     Parameters
     ----------
     fit
         The fit.
     neighbours
-        Donors that the treatment may have reached: the library knows no map.
+        Donors that the treatment may have reached; you must name them, since the data have no map.
     caution, fail
-        Shift of the average effect without them, in posterior standard deviations of the fit's: what passes, and what does
-        not fail (our thresholds, those of :func:`leave_one_out`).
+        Upper bounds: up to ``caution`` it passes, above ``fail`` it fails. They bound the shift of
+        the average effect without them, in posterior standard deviations of the fit's (our
+        thresholds, those of :func:`leave_one_out`).
     random_seed, progressbar
-        Of the refit.
+        Seed and progress bar of the refit; see :meth:`bayes_synth.SyntheticControl.fit`.
+    refit
+        Makes the refit; replace it to answer cases in another way.
 
     Returns
     -------
     Check
-        Table: one row, the refit ``without neighbours``: their joint ``weight``, median and 95 % ETI of the average effect,
-        ``ok`` and ``shift``. Spread by a kappa to which the neighbours' own placebos do not contribute.
+        Table: one row, the refit ``without neighbours``: their joint ``weight``, median and 95 %
+        ETI of the average effect in outcome units per period, ``ok`` and ``shift``. The interval
+        is inflated by a kappa to which the neighbours' own placebos do not contribute.
 
     Raises
     ------
     DesignError
-        D008, D009 for a neighbour that is no donor, D014 when no donor is left.
+        D008, D009 for a neighbour that is not a donor, D014 when no donor is left.
 
     Notes
     -----
-    With ``W`` their joint weight, a spillover of ``s`` onto each of them moves the estimated effect by ``-W s``: a spillover
-    of the effect's own sign hides part of the effect, one of the other sign inflates it. Without weight it does nothing.
+    With ``W`` their joint weight, a spillover of ``s`` onto each of them moves the estimated
+    effect by ``-W s``: a spillover of the effect's own sign hides part of the effect, one of the
+    other sign adds to it. Without weight it does nothing.
 
     References
     ----------
@@ -71,32 +76,36 @@ def spillover(
         return not_applicable("spillover", QUESTION, none)
     label, weight = "without neighbours", float(fit.weights()["mean"].reindex(list(names)).sum())
     cases = {label: Case(fit.model, fit.panel.drop(names), without=names)}
-    found = refit(
+    answers = refit(
         fit, cases, random_seed=random_seed, progressbar=progressbar, what="Leaving neighbours out"
     )
-    if not found:
+    if not answers:
         return not_applicable("spillover", QUESTION, "The refit was not done.")
-    table = shifted(fit, {label: {"weight": weight} | as_row(found[label])})
+    table = shifted(fit, {label: {"weight": weight} | as_row(answers[label])})
     shift = float(table["shift"].iloc[0])
-    verdict, remarks = concluded(graded(abs(shift), caution, fail), cases, found)
+    verdict, remarks = concluded(graded(abs(shift), caution, fail), cases, answers)
     reason = (
-        f"The neighbours ({listed(names)}) hold {weight:.2f} of the weight; without them the average effect moves by "
-        f"{shift:+.2f} posterior sd{remarks}. {_sign(fit, weight, shift)}"
+        f"The neighbours ({listed(names)}) hold {weight:.2f} of the weight; without them the "
+        f"average effect moves by {shift:+.2f} posterior sd{remarks}. "
+        f"{_bias_words(fit, weight, shift)}"
     )
     table = thresholds(table, neighbours=names, caution=caution, fail=fail)
-    return Check("spillover", QUESTION, verdict, reason, table, partial(_draw, fit, table))
+    picture = partial(_draw_without_neighbours, fit, table)
+    return Check("spillover", QUESTION, verdict, reason, table, picture)
 
 
-def _sign(fit: AbstractFit, weight: float, shift: float) -> str:
-    """Which way the fit is biased if the neighbours were affected, and which way the refit points."""
+def _bias_words(fit: AbstractFit, weight: float, shift: float) -> str:
+    """Say which way affected neighbours would bias the fit, and which way the refit points."""
     towards = "larger" if shift * float(fit.effect("average").draws.median()) > 0 else "smaller"
     return (
-        f"If they were affected in the same direction, {weight:.0%} of what reached them is missing from the effect (bias "
-        f"towards zero); in the opposite direction, it is added. The effect without them is {towards}."
+        f"If they were affected in the same direction, {weight:.0%} of what reached them is "
+        f"missing from the effect (bias towards zero); in the opposite direction, it is added. "
+        f"The effect without them is {towards}."
     )
 
 
-def _draw(fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None) -> "PlotCollection":
-    return plot_forest(
-        fit, table, f"Without {listed(table.attrs['neighbours'], 3)}", backend=backend
-    )
+def _draw_without_neighbours(
+    fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None
+) -> "PlotCollection":
+    title = f"Without {listed(table.attrs['neighbours'], 3)}"
+    return plot_forest(fit, table, title, backend=backend)

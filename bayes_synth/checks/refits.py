@@ -1,6 +1,7 @@
-"""Refits for checks: other panels and models on the compiled model of the fit, spread by the fit's own kappa.
+"""Refit other panels and models for the checks, on the compiled model of the fit.
 
-A refit is not calibrated anew: kappa is a fact about this panel's donors, and its draws are taken from the fit.
+A refit has no calibration of its own: kappa is a fact about this panel's donors, so each refit is
+inflated with the kappa of the fit.
 """
 
 import hashlib
@@ -31,15 +32,25 @@ from bayes_synth.storage.digests import fingerprint
 from bayes_synth.words import short
 
 __all__ = [
-    "Case", "RefitEffect", "Refitter", "as_calibration", "as_row", "concluded", "inflated_as", "posterior_sd", "refits", "shifted", "tail",
-]  # fmt: skip
+    "Case",
+    "RefitEffect",
+    "Refitter",
+    "as_calibration",
+    "as_row",
+    "concluded",
+    "inflated_as",
+    "posterior_sd",
+    "refits",
+    "shifted",
+    "tail",
+]
 
 KNOWN: "WeakKeyDictionary[AbstractFit, dict[Hashable, RefitEffect]]" = WeakKeyDictionary()
-"""What was refitted for each fit that is still in use."""
+"""Refits that were made for each fit that is still in use."""
 
 
 class Case(NamedTuple):
-    """What to refit; ``without`` names placebos whose z-scores must not enter kappa."""
+    """Name what to refit; ``without`` lists placebos whose z-scores must not enter kappa."""
 
     model: AbstractSyntheticControl
     panel: Panel
@@ -47,7 +58,11 @@ class Case(NamedTuple):
 
 
 class RefitEffect(NamedTuple):
-    """One refit: ``effects`` as in a fit's group of that name, mean weights by donor, and whether it has settled."""
+    """Hold the answer of one refit.
+
+    ``effects`` are those of a fit's group of that name, ``weights`` the posterior means by donor,
+    ``ok`` says whether the refit has settled.
+    """
 
     effects: xr.Dataset
     weights: pd.Series
@@ -55,7 +70,7 @@ class RefitEffect(NamedTuple):
 
 
 Refitter = Callable[..., dict[str, RefitEffect]]
-"""What a check refits by: :func:`refits`, or a function with its signature."""
+"""How a check refits: :func:`refits`, or a function with its signature."""
 
 
 def refits(
@@ -66,72 +81,74 @@ def refits(
     progressbar: bool = True,
     what: str = "Refitting",
 ) -> dict[str, RefitEffect]:
-    """Every case, several at a time; the same answers in any order and number of cores.
+    """Refit every case, several at a time; order and number of cores do not change the answers.
 
-    A case that was refitted before, for this fit and seed, is not refitted again: checks share refits, and one that was
-    interrupted goes on where it stopped.
+    A case that was refitted before, for this fit and seed, is not refitted again: checks share
+    refits, and a check that was interrupted goes on where it stopped.
 
     Parameters
     ----------
     fit
-        Whose compiled model, size of refits (those of its calibration) and kappa are used.
+        The fit whose compiled model, kappa and size of calibration refits are used.
     cases
-        By label; a case's seed comes from its panel.
+        What to refit, by label; the seed of a case comes from its panel.
     random_seed, progressbar
         As in :meth:`bayes_synth.SyntheticControl.fit`.
     what
-        Said beside the bar.
+        Words beside the progress bar.
+
+    Returns
+    -------
+    dict
+        The answers by label, in the order of ``cases``.
 
     Warns
     -----
     ConvergenceWarning
-        S004 when interrupted: the answers are those that were ready.
+        S004 after an interrupt: only the refits that were complete are returned.
     """
-    settings, known = as_calibration(fit, random_seed), KNOWN.setdefault(fit, {})
-    names = {label: _name(case, random_seed) for label, case in cases.items()}
-    todo = {names[label]: case for label, case in cases.items() if names[label] not in known}
+    settings, kept = as_calibration(fit, random_seed), KNOWN.setdefault(fit, {})
+    keys = {label: _refit_key(case, random_seed) for label, case in cases.items()}
+    todo = {keys[label]: case for label, case in cases.items() if keys[label] not in kept}
     pool = joblib.Parallel(n_jobs=joblib.cpu_count(), backend="threading", return_as="generator")
     with shared_bar("Checking", shown=progressbar and bool(todo)) as bar:
         try:
             with single_threaded():
                 answers = pool(
-                    joblib.delayed(_refit)(fit, case, _seeded(settings, name))
-                    for name, case in todo.items()
+                    joblib.delayed(_refit_case)(fit, case, _seeded_by_panel(settings, key))
+                    for key, case in todo.items()
                 )
-                for name, answer in zip(todo, bar.track(answers, what, len(todo)), strict=True):
-                    known[name] = answer
+                for key, answer in zip(todo, bar.track(answers, what, len(todo)), strict=True):
+                    kept[key] = answer
         except KeyboardInterrupt:
             bar.stopped = True
     if bar.stopped:
-        done = sum(name in known for name in names.values())
-        text = f"interrupted: {done} of {len(names)} refits are done; ask again to go on with the others."
-        warn(ConvergenceWarning, "S004", text)
-    return {label: known[name] for label, name in names.items() if name in known}
+        done = sum(key in kept for key in keys.values())
+        text = f"interrupted: {done} of {len(keys)} refits are done"
+        warn(ConvergenceWarning, "S004", f"{text}; ask again to go on with the others.")
+    return {label: kept[key] for label, key in keys.items() if key in kept}
 
 
 def as_calibration(fit: AbstractFit, random_seed: int, progressbar: bool = False) -> Settings:
-    """Refits are as large as those of the calibration."""
+    """Return settings for refits that are as large as those of the calibration."""
     plan = fit.model.calibration or Calibration()
     return Settings.checked(plan.size, random_seed=random_seed, progressbar=progressbar)
 
 
-def _name(case: Case, random_seed: int) -> tuple[Any, ...]:
-    """What decides a refit: the numbers, the labels, the start, the model, whose evidence is left out, and the seed."""
+def _refit_key(case: Case, random_seed: int) -> tuple[Any, ...]:
+    """Collect what decides a refit: panel, start, model, placebos that are left out, and seed."""
     panel = f"{fingerprint(case.panel)} {short(case.panel.start)}"
     return hashlib.sha256(panel.encode()).hexdigest(), repr(case.model), case.without, random_seed
 
 
-def _seeded(settings: Settings, name: tuple[Any, ...]) -> Settings:
-    """Its own stream per panel, whatever else is refitted, and in whatever order."""
-    return replace(
-        settings,
-        cores=1,
-        random_seed=entropy(np.random.SeedSequence([settings.random_seed, int(name[0], 16)])),
-    )
+def _seeded_by_panel(settings: Settings, key: tuple[Any, ...]) -> Settings:
+    """Give each panel its own stream, whatever else is refitted and in whatever order."""
+    seed = np.random.SeedSequence([settings.random_seed, int(key[0], 16)])
+    return replace(settings, cores=1, random_seed=entropy(seed))
 
 
 def as_row(refit: RefitEffect, ci_prob: float = 0.95) -> dict[str, float]:
-    """Median and interval of a refit's average effect."""
+    """Return the median and interval of the average effect of a refit, in outcome units."""
     effect = Effect(refit.effects["average"], "average")
     lower, upper = effect.interval(ci_prob).to_numpy()
     return {
@@ -143,14 +160,16 @@ def as_row(refit: RefitEffect, ci_prob: float = 0.95) -> dict[str, float]:
 
 
 def posterior_sd(fit: AbstractFit) -> float:
-    """Of the average effect: half of its central 68.3 %, because on the log scale it has no moments."""
-    return float(
-        fit.effect("average").draws.quantile([0.15865, 0.84135]).diff("quantile").item() / 2
-    )
+    """Return half the width of the central 68.3 % of the average effect, in outcome units.
+
+    On the log scale the effect has no moments, so that no standard deviation exists.
+    """
+    central = fit.effect("average").draws.quantile([0.15865, 0.84135])
+    return float(central.diff("quantile").item() / 2)
 
 
 def shifted(fit: AbstractFit, rows: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """Rows of refits with ``shift``: how far the median moved from the fit's, in posterior sd of the fit's effect."""
+    """Tabulate refits with ``shift``: how far the median moved, in posterior sds of the fit."""
     table = pd.DataFrame.from_dict(dict(rows), orient="index").rename_axis("refit")
     return table.assign(
         shift=(table["median"] - float(fit.effect("average").draws.median())) / posterior_sd(fit)
@@ -158,38 +177,31 @@ def shifted(fit: AbstractFit, rows: Mapping[str, Mapping[str, float]]) -> pd.Dat
 
 
 def tail(draws: xr.DataArray) -> float:
-    """Twice the posterior probability beyond zero, on the side that has less of it."""
+    """Return twice the posterior probability beyond zero, on the side that has less of it."""
     return min(1.0, 2 * float(min((draws > 0).mean(), (draws < 0).mean())))
 
 
 def concluded(
-    verdict: Verdict, cases: Sized, found: Mapping[str, RefitEffect]
+    verdict: Verdict, cases: Sized, answers: Mapping[str, RefitEffect]
 ) -> tuple[Verdict, str]:
-    """The verdict, never a pass when refits are missing, and what to say about missing and unsettled refits."""
-    unsettled = sum(not refit.ok for refit in found.values())
-    words = (
-        [f"only {len(found)} of {len(cases)} refits were done"] if len(found) < len(cases) else []
-    )
-    words += [f"{unsettled} of {len(found)} refits have not settled"] if unsettled else []
-    incomplete = verdict == "pass" and len(found) < len(cases)
-    return "caution" if incomplete else verdict, "".join(f"; {text}" for text in words)
+    """Return the verdict, no pass if refits are undone, and remarks on undone or unsettled ones."""
+    undone, unsettled = len(answers) < len(cases), sum(not each.ok for each in answers.values())
+    remarks = [f"only {len(answers)} of {len(cases)} refits were done"] if undone else []
+    remarks += [f"{unsettled} of {len(answers)} refits have not settled"] if unsettled else []
+    incomplete = undone and verdict == "pass"
+    return "caution" if incomplete else verdict, "".join(f"; {text}" for text in remarks)
 
 
-def _refit(fit: AbstractFit, case: Case, settings: Settings) -> RefitEffect:
+def _refit_case(fit: AbstractFit, case: Case, settings: Settings) -> RefitEffect:
+    """Refit one case and inflate its forecast as the fit's own was."""
     problem = Problem.of(case.model, case.panel, pool=fit.panel.donors)
     best = settled(problem, settings)
-    found, step = best.value, problem.inputs.step
-    path = inflated_as(
-        fit, found.path, found.seen, step, case.without, settings.calibration_stream()
-    )
-    weights = (
-        found.sampled.posterior["weights"].mean(("chain", "draw")).to_numpy()[: len(problem.donors)]
-    )
-    return RefitEffect(
-        effect_draws(*found.labelled(path)),
-        pd.Series(weights, index=pd.Index(problem.donors, dtype=object)),
-        not best.problems,
-    )
+    refit, step, rng = best.value, problem.inputs.step, settings.calibration_stream()
+    path = inflated_as(fit, refit.path, refit.seen, step, case.without, rng)
+    padded = refit.sampled.posterior["weights"].mean(("chain", "draw")).to_numpy()
+    donors = pd.Index(problem.donors, dtype=object)
+    weights = pd.Series(padded[: len(donors)], index=donors)
+    return RefitEffect(effect_draws(*refit.labelled(path)), weights, not best.problems)
 
 
 def inflated_as(
@@ -200,15 +212,31 @@ def inflated_as(
     without: tuple[str, ...],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """A predictive path on the model's scale, inflated as the fit's own was, without these placebos' evidence."""
-    plan, found = fit.model.calibration, fit.calibration
-    if plan is None or found.kappa is None:
+    """Inflate a predictive path as the fit's own was, without the evidence of some placebos.
+
+    Parameters
+    ----------
+    fit
+        The fit whose calibration is used; an uncalibrated one leaves the path as it is.
+    path
+        Counterfactual on the model's scale, dims ``(chain, draw, post)``.
+    seen
+        Which post-periods have an outcome, dims ``(post,)``.
+    step
+        The typical step of the refitted panel, on the model's scale.
+    without
+        Placebos whose z-scores must not enter kappa.
+    rng
+        The stream from which kappa is drawn.
+    """
+    plan, calibrated = fit.model.calibration, fit.calibration
+    if plan is None or calibrated.kappa is None:
         return path
-    gone = [
-        label for label in found.table.index if set(without) & {label, *str(label).split(" + ")}
-    ]
-    others = found.table.drop(index=gone)
+    labels = calibrated.table.index
+    left_out = [label for label in labels if set(without) & {label, *str(label).split(" + ")}]
+    others = calibrated.table.drop(index=left_out)
     others = plan.scored(others) if len(others) else others
-    # Placebos forecast the whole post-period: what is typical of another horizon they do not say.
+    # Placebos forecast the whole post-period; about another horizon they say nothing.
     same = path.shape[2] == len(fit.panel.post) and len(others) > 0
-    return plan.inflate(path, seen, step, others, rng, pooling=None if same else found.pooling).path
+    pooling = None if same else calibrated.pooling
+    return plan.inflate(path, seen, step, others, rng, pooling=pooling).path

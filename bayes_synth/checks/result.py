@@ -1,4 +1,4 @@
-"""The answer of one check, and of all of them: a question, a verdict, one sentence with the numbers."""
+"""What a check answers, and the registry of the checks."""
 
 import html
 from collections.abc import Callable, Iterable, Iterator
@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
 __all__ = [
-    "QUESTIONS", "Check", "Checks", "Question", "Verdict", "check", "graded", "not_applicable", "thresholds", "worst",
-]  # fmt: skip
+    "QUESTIONS",
+    "Check",
+    "Checks",
+    "Question",
+    "Verdict",
+    "check",
+    "graded",
+    "not_applicable",
+    "thresholds",
+    "worst",
+]
 
 Verdict = Literal["pass", "caution", "fail", "not applicable"]
 
@@ -24,22 +33,22 @@ Verdict = Literal["pass", "caution", "fail", "not applicable"]
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Check:
-    """One question about a fit or a panel, and its answer.
+    """Answer one question about a fit or a panel.
 
     Parameters
     ----------
     name
         The function's name in :mod:`bayes_synth.checks`.
     question
-        What was asked.
+        The question that was asked.
     verdict
         ``"pass"``, ``"caution"``, ``"fail"`` or ``"not applicable"``.
     reason
-        One sentence with the numbers that decided.
+        A sentence with the numbers that decided, closed by a full stop.
     table
-        All numbers; ``attrs`` has the thresholds by name.
+        All numbers; ``attrs`` holds the thresholds by name.
     picture
-        Draws the answer; takes ``backend``. None when there is nothing to draw.
+        A function of ``backend`` that draws the answer; None when there is nothing to draw.
     """
 
     name: str
@@ -65,7 +74,7 @@ class Check:
         if self.picture is None:
             raise ResultError(
                 "R008",
-                f"the check {self.name!r} has no picture here ({self.verdict}): see its table.",
+                f"the check {self.name!r} has no picture (verdict: {self.verdict}); see its table.",
             )
         return self.picture(backend=backend)
 
@@ -73,45 +82,44 @@ class Check:
         return f"{self.verdict.upper():<14} {self.question} {self.reason}"
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(repr(self))}</pre>{self.table.to_html(float_format=lambda x: f'{x:.4g}')}"
+        table = self.table.to_html(float_format=lambda number: f"{number:.4g}")
+        return f"<pre>{html.escape(repr(self))}</pre>{table}"
 
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Checks:
-    """Every check of one fit, by name."""
+    """Hold the answers about one fit, by the name of the check."""
 
     results: tuple[Check, ...]
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per check: ``question``, ``verdict``, ``reason``."""
-        rows = [(check.name, check.question, check.verdict, check.reason) for check in self.results]
-        return pd.DataFrame(rows, columns=["check", "question", "verdict", "reason"]).set_index(
-            "check"
-        )
+        """Tabulate one row per check: ``question``, ``verdict``, ``reason``."""
+        columns = ("check", "question", "verdict", "reason")
+        rows = [(each.name, each.question, each.verdict, each.reason) for each in self.results]
+        return pd.DataFrame(rows, columns=columns).set_index("check")
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict."""
-        return worst(check.verdict for check in self.results)
+        """Return the worst verdict."""
+        return worst(each.verdict for each in self.results)
 
     def __iter__(self) -> Iterator[Check]:
         return iter(self.results)
 
     def __getitem__(self, name: str) -> Check:
-        for check in self.results:
-            if check.name == name:
-                return check
-        raise ResultError(
-            "R005", f"no check {name!r}. {suggestion(name, [check.name for check in self.results])}"
-        )
+        for each in self.results:
+            if each.name == name:
+                return each
+        hint = suggestion(name, [each.name for each in self.results])
+        raise ResultError("R005", f"name must be that of a check in these, got {name!r}. {hint}")
 
     def __repr__(self) -> str:
         counts = self.table["verdict"].value_counts()
         total = ", ".join(f"{counts[word]} {word}" for word in get_args(Verdict) if word in counts)
         return "\n".join(
-            [f"Checks: {total}", *(f"  {check.name:<20} {check!r}" for check in self.results)]
+            [f"Checks: {total}", *(f"  {each.name:<20} {each!r}" for each in self.results)]
         )
 
     def _repr_html_(self) -> str:
@@ -119,26 +127,26 @@ class Checks:
 
 
 def not_applicable(name: str, question: str, reason: str) -> Check:
-    """A question that cannot be asked here, and why."""
+    """Answer that the question cannot be asked here, and say why."""
     return Check(name, question, "not applicable", reason, pd.DataFrame())
 
 
 def graded(value: float, caution: float, fail: float) -> Verdict:
-    """``"pass"`` up to ``caution``, ``"fail"`` above ``fail`` or when there is no number."""
+    """Grade a number: up to ``caution`` it passes, above ``fail`` it fails, and so does NaN."""
     if value <= caution:
         return "pass"
     return "caution" if value <= fail else "fail"
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The worst of some verdicts; those that are not applicable do not count unless all are."""
+    """Return the worst verdict; those that are not applicable count only if all are."""
     order = get_args(Verdict)
     asked = [verdict for verdict in verdicts if verdict != order[-1]]
     return max(asked, key=order.index, default=order[-1])
 
 
 def thresholds(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
-    """The table with the thresholds that its verdict used."""
+    """Write the thresholds that the verdict used into the attributes of the table."""
     table.attrs |= values
     return table
 
@@ -146,22 +154,22 @@ def thresholds(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
 @final
 @dataclass(frozen=True)
 class Question:
-    """A check as :func:`bayes_synth.checks.run` knows it; made by :func:`check`.
+    """Describe a check to :func:`bayes_synth.checks.run`; :func:`check` makes one.
 
     Parameters
     ----------
     name
         The function's name.
     question
-        What it asks.
+        The question that it answers.
     function
         Takes a fit, or a panel, and returns a :class:`Check`.
     place
         Questions are asked in the order of their places.
     refits
-        Whether it refits the model, and so takes ``random_seed`` and ``progressbar``.
+        Whether it refits the model, and so takes ``random_seed``, ``progressbar`` and ``refit``.
     of
-        What it takes.
+        Whether it takes a fit or a panel.
     """
 
     name: str
@@ -172,19 +180,19 @@ class Question:
     of: Literal["fit", "panel"]
 
     def ask(self, fit: Any, *, random_seed: int, progressbar: bool) -> Check:
-        """Ask about a fit, or about its panel."""
+        """Ask about this fit, or about its panel."""
         options = {"random_seed": random_seed, "progressbar": progressbar} if self.refits else {}
         return self.function(fit.panel if self.of == "panel" else fit, **options)
 
 
 QUESTIONS: Registry[Question] = Registry("check")
-"""Every check by name."""
+"""The checks by name, each registered where it is defined."""
 
 
 def check[**P](
     question: str, *, place: float = 100, refits: bool = False, of: Literal["fit", "panel"] = "fit"
 ) -> Callable[[Callable[P, Check]], Callable[P, Check]]:
-    """Declare a function a check, under the function's own name; see :class:`Question` for the options."""
+    """Register a function as a check under its own name; :class:`Question` explains the options."""
 
     def declared(function: Callable[P, Check]) -> Callable[P, Check]:
         name = getattr(function, "__name__", "")

@@ -1,21 +1,20 @@
-"""Anticipation and spillover: what happens before the start, and without donors that may have been reached."""
-
-import sys
+"""Anticipation and spillover: before the start, and without donors that may have been reached."""
 
 import numpy as np
 import pytest
-from planted import changed, hidden, least_squares
+from planted import changed, hidden, least_squares, with_tails
 
 from bayes_synth.checks import anticipation, spillover
-from bayes_synth.checks._anticipation import _by_tail
-from bayes_synth.errors import DesignError, PriorError
+from bayes_synth.errors import DesignError, OptionError
 from bayes_synth.testing import fake_fit, fake_panel
 
 
-@pytest.fixture(autouse=True)
-def _without_sampling(monkeypatch):
-    for name in ("anticipation", "spillover"):
-        monkeypatch.setattr(sys.modules[f"bayes_synth.checks.{name}"], "refits", least_squares)
+def before_start(fit, **options):
+    return anticipation(fit, refit=least_squares, **options)
+
+
+def without(fit, neighbours=()):
+    return spillover(fit, neighbours, refit=least_squares)
 
 
 def anticipated(size, periods=4):
@@ -25,56 +24,58 @@ def anticipated(size, periods=4):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_clean_design_passes(seed):
-    assert anticipation(fake_fit(panel=fake_panel(pre=40, random_seed=seed))).verdict == "pass"
+    assert before_start(fake_fit(panel=fake_panel(pre=40, random_seed=seed))).verdict == "pass"
 
 
 def test_a_reaction_before_the_start_is_caught():
-    check = anticipation(fake_fit(panel=anticipated(3.0)))
+    check = before_start(fake_fit(panel=anticipated(3.0)))
     assert (check.verdict, round(check.table["median"]["before"])) == ("fail", 3)
 
 
 def test_a_late_reaction_is_seen_best_when_as_many_periods_are_asked_about():
     fit = fake_fit(panel=anticipated(0.3, periods=1))
-    p = [anticipation(fit, periods=k).table["p"]["before"] for k in (1, 10)]
+    p = [before_start(fit, periods=k).table["p"]["before"] for k in (1, 10)]
     assert p[0] < 0.2 < p[1]
 
 
 def test_the_verdict_follows_the_tail_probability():
-    assert [_by_tail(p, 0.05, 0.01) for p in (0.051, 0.05, 0.011, 0.01, 0.0)] == [
-        "pass",
-        "caution",
-        "caution",
-        "fail",
-        "fail",
-    ]
+    fit = fake_fit()
+
+    def verdict(p):
+        times = [fit.panel.pre[-1], *fit.panel.post]
+        refit = with_tails(p, times=times)
+        return anticipation(fit, periods=1, refit=lambda *_, **__: {"2019": refit}).verdict
+
+    verdicts = [verdict(p) for p in (0.051, 0.05, 0.011, 0.01, 0.0)]
+    assert verdicts == ["pass", "caution", "caution", "fail", "fail"]
 
 
 def test_the_effect_from_the_start_on_leaves_the_periods_before_it_out():
-    table = anticipation(fake_fit(panel=fake_panel(pre=40, effect=20.0))).table
+    table = before_start(fake_fit(panel=fake_panel(pre=40, effect=20.0))).table
     np.testing.assert_allclose(table["median"], [0, 20], atol=0.5)
 
 
 def test_too_few_periods_are_not_asked():
-    assert anticipation(fake_fit(panel=fake_panel(pre=5))).verdict == "not applicable"
+    assert before_start(fake_fit(panel=fake_panel(pre=5))).verdict == "not applicable"
 
 
 def test_periods_that_have_no_outcome_cannot_show_a_reaction():
     assert (
-        anticipation(fake_fit(panel=hidden(fake_panel(pre=20), 18, 19))).verdict == "not applicable"
+        before_start(fake_fit(panel=hidden(fake_panel(pre=20), 18, 19))).verdict == "not applicable"
     )
 
 
 @pytest.mark.parametrize("periods", [0, -1, 1.5, True])
 def test_a_number_of_periods_that_makes_no_sense_is_refused(periods):
-    with pytest.raises(PriorError, match="O010"):
-        anticipation(fake_fit(), periods=periods)
+    with pytest.raises(OptionError, match="O010"):
+        before_start(fake_fit(), periods=periods)
 
 
-# --- spillover -------------------------------------------------------------------------------------------------------
+# --- spillover
 
 
 def reached(size):
-    """The first donor, with weight 0.6, has a twin without, and is reached by the treatment of the unit."""
+    """The first donor, with weight 0.6, has a twin without weight, and is reached by treatment."""
     panel = fake_panel(pre=40, effect=10.0)
     gap = (
         panel.outcomes.sel(unit="donor_00").to_numpy()
@@ -85,17 +86,17 @@ def reached(size):
 
 
 def test_without_names_nothing_can_be_asked():
-    check = spillover(fake_fit())
+    check = without(fake_fit())
     assert (check.verdict, "neighbours=[...]" in check.reason) == ("not applicable", True)
 
 
 def test_an_untouched_neighbour_passes():
-    assert spillover(fake_fit(panel=reached(0.0)), ["donor_00"]).verdict == "pass"
+    assert without(fake_fit(panel=reached(0.0)), ["donor_00"]).verdict == "pass"
 
 
 @pytest.mark.parametrize(("size", "towards"), [(8.0, "larger"), (-8.0, "smaller")])
 def test_an_affected_neighbour_is_caught_with_the_sign_of_its_bias(size, towards):
-    check = spillover(fake_fit(panel=reached(size)), "donor_00")
+    check = without(fake_fit(panel=reached(size)), "donor_00")
     assert (check.verdict, f"The effect without them is {towards}" in check.reason) == (
         "fail",
         True,
@@ -103,25 +104,24 @@ def test_an_affected_neighbour_is_caught_with_the_sign_of_its_bias(size, towards
 
 
 def test_the_shift_is_the_weight_times_the_spillover():
-    check = spillover(fake_fit(panel=reached(8.0)), ["donor_00"])
+    check = without(fake_fit(panel=reached(8.0)), ["donor_00"])
     assert check.table["median"].iloc[0] - 10 == pytest.approx(0, abs=0.5)
     assert check.table["weight"].iloc[0] == pytest.approx(0.6, abs=0.02)
 
 
 def test_an_unknown_neighbour_is_refused():
     with pytest.raises(DesignError, match="D009"):
-        spillover(fake_fit(), ["donor_99"])
+        without(fake_fit(), ["donor_99"])
 
 
-def test_neighbours_do_not_contribute_to_kappa(monkeypatch):
+def test_neighbours_do_not_contribute_to_kappa():
     seen = {}
 
     def spy(fit, cases, **options):
         seen.update(cases)
         return least_squares(fit, cases)
 
-    monkeypatch.setattr(sys.modules["bayes_synth.checks.spillover"], "refits", spy)
-    spillover(fake_fit(), ["donor_03", "donor_01"])
+    spillover(fake_fit(), ["donor_03", "donor_01"], refit=spy)
     case = seen["without neighbours"]
     assert (case.without, set(case.panel.donors) & set(case.without)) == (
         ("donor_03", "donor_01"),

@@ -5,7 +5,7 @@ import pytest
 
 from bayes_synth import checks
 from bayes_synth.checks.result import Check, Checks, graded
-from bayes_synth.errors import PriorError, ResultError
+from bayes_synth.errors import OptionError, ResultError
 from bayes_synth.testing import fake_fit, fake_panel
 
 
@@ -41,16 +41,16 @@ def test_the_table_has_a_row_per_check_and_the_repr_counts():
 
 
 def test_unknown_checks_are_refused(fake):
-    with pytest.raises(ResultError, match=r"R005\] no check 'z'"):
+    with pytest.raises(ResultError, match=r"R005\] name must be that of a check.*got 'z'"):
         _ = Checks((answer(),))["z"]
     with pytest.raises(
-        PriorError, match=r"O001\] there is no check 'concentratio'. Did you mean 'concentration'"
+        OptionError, match=r"O001\] only must name a check, got 'concentratio'. Did you mean 'conce"
     ):
         checks.run(fake, only=["concentratio"])
 
 
 def test_a_check_without_a_picture_says_so():
-    with pytest.raises(ResultError, match=r"R008\] the check 'x' has no picture here \(pass\)"):
+    with pytest.raises(ResultError, match=r"R008\] the check 'x' has no picture \(verdict: pass\)"):
         answer().plot()
 
 

@@ -1,4 +1,4 @@
-"""Checks of the fit before treatment: fit, overfitting, convex hull, likeness. What they are meant for, they catch."""
+"""Checks of the fit before treatment: each catches what it is meant for."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from scipy import stats
 
 import bayes_synth as bs
 from bayes_synth import checks
-from bayes_synth.checks.innovations import innovations, whitener
+from bayes_synth.checks.innovations import innovations, jarque_bera, whitener
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import DesignError, PanelError
 from bayes_synth.results.simplex import simplex_least_squares
@@ -24,7 +24,7 @@ def changed(panel: Panel, change) -> Panel:
     return Panel.from_wide(wide, treated="treated", start=panel.start)
 
 
-def with_gaps(panel: Panel, *times: int) -> Panel:
+def with_missing(panel: Panel, *times: int) -> Panel:
     wide = panel.outcomes.to_pandas()
     wide.loc[list(times), "treated"] = np.nan
     with pytest.warns(bs.errors.PanelWarning):
@@ -43,7 +43,7 @@ def test_innovations_whiten_the_noise_and_look_at_no_later_period(noise):
     assert np.cov(z[:, 1:], rowvar=False) == pytest.approx(np.eye(11), abs=0.06)
 
 
-def test_innovations_leave_gaps_out():
+def test_innovations_leave_missing_periods_out():
     residual = np.random.default_rng(1).standard_normal(10)
     holed = np.where(np.arange(10) == 4, np.nan, residual)
     assert len(innovations(bs.noise.IID(), {"s": np.array([1.0])}, holed)) == 8
@@ -53,7 +53,7 @@ def test_a_clean_fit_passes():
     check = checks.fit_quality(fake_fit())
     assert check.verdict == "pass"
     assert check.table.loc["held_out_error_ratio", "value"] == pytest.approx(
-        fake_fit()._fit_verdict.ratio
+        fake_fit().fit_verdict.ratio
     )
 
 
@@ -84,7 +84,7 @@ def test_alternating_residuals_are_odd_in_their_autocorrelation():
 def test_the_statistic_of_normality_is_scipys():
     z = np.random.default_rng(1).standard_normal((3, 50))
     expected = [stats.jarque_bera(row).statistic for row in z]
-    assert checks.fit_quality.__globals__["_jarque_bera"](z) == pytest.approx(expected)
+    assert jarque_bera(z) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("check", [checks.fit_quality, checks.overfitting])
@@ -99,7 +99,7 @@ def test_too_few_periods_are_not_judged(check):
 )
 def test_periods_without_outcome_are_left_out(check):
     whole = fake_panel(pre=30)
-    holed = check(fake_fit(panel=with_gaps(whole, 2004, 2005)))
+    holed = check(fake_fit(panel=with_missing(whole, 2004, 2005)))
     assert holed.verdict == "pass"
     assert np.isfinite(
         holed.table["value"].drop("held_out_error_ratio") if "value" in holed.table else 0
@@ -130,7 +130,7 @@ def test_weights_of_a_split_do_not_know_what_comes_after():
         checks.overfitting(fake_fit(panel=panel)).table
         for panel in (fake_panel(), changed(fake_panel(), spoiled))
     ]
-    # The scale is from the whole pre-period, so errors are compared as ratios to those without donors.
+    # The step is from the whole pre-period, so errors are compared with those without donors.
     explained = [table.loc["last third", "explained_out_of_sample"] for table in tables]
     assert explained[0] > 0.9 > 0.5 > explained[1]
 

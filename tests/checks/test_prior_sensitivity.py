@@ -1,26 +1,19 @@
-"""Prior sensitivity: other specifications by name, a curve, and power-scaling of what it makes sense to scale."""
-
-import sys
+"""Prior sensitivity: other specifications by name, a curve, and power-scaling."""
 
 import numpy as np
-import pytest
 import xarray as xr
 from planted import changed, hidden, least_squares
 
 import bayes_synth as bs
 from bayes_synth.api import Fit
 from bayes_synth.checks import prior_sensitivity
-from bayes_synth.checks._prior_sensitivity import _power
 from bayes_synth.checks.refits import posterior_sd
 from bayes_synth.noise import IID
 from bayes_synth.testing import fake_fit, fake_panel
 
 
-@pytest.fixture(autouse=True)
-def _without_sampling(monkeypatch):
-    monkeypatch.setattr(
-        sys.modules["bayes_synth.checks.prior_sensitivity"], "refits", least_squares
-    )
+def specified(fit, **options):
+    return prior_sensitivity(fit, refit=least_squares, **options)
 
 
 def sensitive(fit, strength):
@@ -35,7 +28,7 @@ def sensitive(fit, strength):
 
 
 def test_a_clean_design_passes():
-    assert prior_sensitivity(fake_fit(panel=fake_panel(pre=40))).verdict == "pass"
+    assert specified(fake_fit(panel=fake_panel(pre=40))).verdict == "pass"
 
 
 def test_an_effect_that_depends_on_where_the_pre_period_begins_is_caught():
@@ -52,19 +45,20 @@ def test_an_effect_that_depends_on_where_the_pre_period_begins_is_caught():
             np.arange(48) < 24, 0.0, panel.outcomes.sel(unit="donor_05") - panel.treated_outcome
         ),
     )
-    assert prior_sensitivity(fake_fit(panel=panel)).verdict != "pass"
+    assert specified(fake_fit(panel=panel)).verdict != "pass"
 
 
 def test_every_kind_of_choice_is_tried():
-    labels = set(prior_sensitivity(fake_fit(panel=fake_panel(donors=12, pre=40))).table.index)
+    labels = set(specified(fake_fit(panel=fake_panel(donors=12, pre=40))).table.index)
     assert labels == {
         "2 effective donors", "8 effective donors", "uniform weights",
         "noise LocalLinearTrend", "noise AR1", "noise IID", "noise IID, no intercept",
-        "free initial level", "initial level near donors", "pre-period from 2010", "pre-period from 2020",
+        "free initial level", "initial level near donors",
+        "pre-period from 2010", "pre-period from 2020",
     }  # fmt: skip
 
 
-def test_of_a_later_beginning_half_the_shift_counts(monkeypatch):
+def test_of_a_later_beginning_half_the_shift_counts():
     fit = fake_fit(panel=fake_panel(donors=12, pre=40))
     sd = posterior_sd(fit)
 
@@ -79,8 +73,7 @@ def test_of_a_later_beginning_half_the_shift_counts(monkeypatch):
                 for (k, refit), there in zip(found.items(), middle, strict=True)
             }
 
-        monkeypatch.setattr(sys.modules["bayes_synth.checks.prior_sensitivity"], "refits", moved)
-        return prior_sensitivity(fit).verdict
+        return prior_sensitivity(fit, refit=moved).verdict
 
     found = [
         verdict(label, shift)
@@ -92,48 +85,45 @@ def test_of_a_later_beginning_half_the_shift_counts(monkeypatch):
 
 def test_what_the_fit_itself_is_is_not_tried_again():
     assert (
-        "noise IID"
-        not in prior_sensitivity(fake_fit(model=bs.SyntheticControl(noise=IID()))).table.index
+        "noise IID" not in specified(fake_fit(model=bs.SyntheticControl(noise=IID()))).table.index
     )
 
 
 def test_specifications_that_do_not_fit_the_panel_are_left_out():
-    labels = prior_sensitivity(fake_fit(panel=fake_panel(donors=2, pre=8))).table.index
+    labels = specified(fake_fit(panel=fake_panel(donors=2, pre=8))).table.index
     assert not [label for label in labels if "effective" in label or "pre-period" in label]
 
 
 def test_a_later_beginning_counts_outcomes_only():
     panel = hidden(fake_panel(pre=20), *range(12, 16))
-    labels = prior_sensitivity(fake_fit(panel=panel)).table.index
+    labels = specified(fake_fit(panel=panel)).table.index
     assert [label for label in labels if "pre-period" in label] == ["pre-period from 2005"]
 
 
 def test_the_curve_is_in_order():
-    assert prior_sensitivity(fake_fit()).table["median"].is_monotonic_increasing
+    assert specified(fake_fit()).table["median"].is_monotonic_increasing
+
+
+def prior_power(fit):
+    return specified(fit).table.attrs["prior_power"]
 
 
 def test_power_scaling_sees_an_effect_that_follows_the_prior():
-    fit = fake_fit()
-    assert _power(sensitive(fit, 0.0), "prior") < 0.05
-    wide = sensitive(
-        fake_fit(model=bs.SyntheticControl(noise=bs.noise.LocalLevel(q=bs.priors.HalfNormal(0.1)))),
-        20.0,
-    )
-    assert _power(wide, "prior") > 0.05
+    assert prior_power(sensitive(fake_fit(), 0.0)) < 0.05
+    noise = bs.noise.LocalLevel(q=bs.priors.HalfNormal(0.1))
+    wide = sensitive(fake_fit(model=bs.SyntheticControl(noise=noise)), 20.0)
+    assert prior_power(wide) > 0.05
 
 
-def test_a_sensitive_effect_is_a_caution(monkeypatch):
-    monkeypatch.setattr(
-        sys.modules["bayes_synth.checks.prior_sensitivity"], "_power", lambda *_: 0.06
-    )
-    check = prior_sensitivity(fake_fit(panel=fake_panel(pre=40)))
-    assert (check.verdict, "sensitivity to the noise's priors 0.06" in check.reason) == (
-        "caution",
-        True,
-    )
+def test_a_sensitive_effect_is_a_caution():
+    fit = fake_fit(panel=fake_panel(pre=40))
+    measured = prior_power(fit)
+    checks = [specified(fit, power=threshold) for threshold in (measured, 0.99 * measured)]
+    assert measured > 0
+    assert [check.verdict for check in checks] == ["pass", "caution"]
+    assert f"sensitivity to the noise's priors {measured:.2f}" in checks[1].reason
 
 
 def test_without_densities_nothing_is_scaled():
     heavy = bs.SyntheticControl(noise=bs.noise.LocalLevel(degrees_of_freedom=4))
-    fit = fake_fit(model=heavy)
-    assert np.isnan(_power(fit, "likelihood"))
+    assert np.isnan(specified(fake_fit(model=heavy)).table.attrs["likelihood_power"])

@@ -1,20 +1,27 @@
-"""Refits for checks: shared, resumed, independent of order, spread by the fit's own kappa."""
-
-import sys
+"""Refits for checks: shared, resumed, independent of order, inflated by the fit's own kappa."""
 
 import numpy as np
 import pytest
 import xarray as xr
-from bayes_synth.checks.bar import shared_bar
 
 import bayes_synth as bs
 from bayes_synth import Calibration, checks
-from bayes_synth.checks.refits import Case, concluded, posterior_sd, refits, spread_by_kappa, tail
+from bayes_synth.checks import QUESTIONS
+from bayes_synth.checks.refits import (
+    KNOWN,
+    Case,
+    concluded,
+    inflated_as,
+    posterior_sd,
+    refits,
+    tail,
+)
 from bayes_synth.errors import ConvergenceWarning
+from bayes_synth.fitting.refit import settled
+from bayes_synth.sampling.progress import shared_bar
 from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
 
 PLAN = Calibration(draws=60, tune=100)
-MODULE = sys.modules["bayes_synth.checks.refits"]
 
 
 @pytest.fixture(scope="module")
@@ -33,22 +40,22 @@ def cases(fit):
 
 def counted(monkeypatch, stop=None):
     """How many refits were made; interrupted at the one with number ``stop``."""
-    made, real = [], MODULE._settled
+    made = []
 
-    def settled(*arguments):
+    def counting(*arguments):
         made.append(arguments)
         if len(made) == stop:
             raise KeyboardInterrupt
-        return real(*arguments)
+        return settled(*arguments)
 
-    monkeypatch.setattr(MODULE, "_settled", settled)
-    monkeypatch.setattr(MODULE.joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr("bayes_synth.checks.refits.settled", counting)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
     return made
 
 
 def test_a_refit_does_not_depend_on_what_else_is_refitted(small):
     everything = refits(small, cases(small), random_seed=7, progressbar=False)
-    MODULE.KNOWN.clear()
+    KNOWN.clear()
     alone = refits(small, {"x": cases(small)["donor_02"]}, random_seed=7, progressbar=False)
     np.testing.assert_array_equal(
         alone["x"].effects["average"], everything["donor_02"].effects["average"]
@@ -97,6 +104,7 @@ def test_an_interrupt_ends_the_run_of_checks_and_the_next_run_goes_on(small, mon
         first = checks.run(small, only=asked, random_seed=12, progressbar=False)
     assert "backdating were not asked" in str(caught[-1].message)
     assert [check.verdict for check in first][1:] == ["not applicable"]
+    assert first["backdating"].question == QUESTIONS["backdating"].question
     assert "only 2 of" in first["leave_one_out"].reason
     before = len(made)
     second = checks.run(small, only=asked, random_seed=12, progressbar=False)
@@ -106,22 +114,34 @@ def test_an_interrupt_ends_the_run_of_checks_and_the_next_run_goes_on(small, mon
     )
 
 
-def test_an_interrupt_outside_of_refits_keeps_the_checks_before(small, monkeypatch):
-    def interrupted(_):
+@pytest.fixture
+def stopping():
+    """A check that the user interrupts."""
+
+    @checks.check("Does it end?", place=1.5)
+    def never(fit):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(checks.run.__globals__["ALL"], "overfitting", interrupted)
-    with pytest.warns(ConvergenceWarning, match=r"S004.*overfitting, screen were not asked"):
-        found = checks.run(small, only=["fit_quality", "overfitting", "screen"], progressbar=False)
+    yield "never"
+    QUESTIONS.remove("never")
+
+
+def test_an_interrupt_outside_of_refits_keeps_the_checks_before(small, stopping):
+    with pytest.warns(ConvergenceWarning, match=r"S004.*never, screen were not asked"):
+        found = checks.run(small, only=["fit_quality", stopping, "screen"], progressbar=False)
     assert [check.verdict == "not applicable" for check in found] == [False, True, True]
 
 
 def test_all_checks_of_a_run_share_a_bar():
-    with shared_bar(shown=False) as outer, shared_bar(shown=True) as inner:
+    with (
+        shared_bar("Checking", shown=True) as outer,
+        shared_bar("Checking", shown=False) as inner,
+    ):
         assert [*inner.track("ab", "one", 2), *inner.track("c", "other", 1)] == [*"abc"]
-    task = outer.progress.tasks[0]
+        task = outer.progress.tasks[0]
     assert (task.completed, task.total, task.description) == (3, 3, "other")
-    with shared_bar(shown=False) as another:
+    assert (outer.done, outer.total, outer.words) == (3, 3, "other")
+    with shared_bar("Checking", shown=False) as another:
         assert another is not outer
 
 
@@ -133,27 +153,24 @@ def test_a_failure_stays_one_without_all_refits():
     assert concluded("fail", ["a", "b"], {})[0] == "fail"
 
 
-# --- kappa -----------------------------------------------------------------------------------------------------------
+# --- kappa
 
 
 def path(post=8, sd=1.0):
-    draws = sd * np.random.default_rng(0).standard_normal((4, 250, post))
-    coords = {"chain": np.arange(4), "draw": np.arange(250), "time": np.arange(post)}
-    return xr.DataArray(draws, dims=("chain", "draw", "time"), coords=coords)
+    return sd * np.random.default_rng(0).standard_normal((4, 250, post))
 
 
 def middle(draws):
     """Distance of the quartiles of the average."""
-    low, high = draws.mean("time").quantile([0.25, 0.75]).to_numpy()
+    low, high = np.quantile(draws.mean(2), [0.25, 0.75])
     return high - low
 
 
 def width(fit, draws, without=()):
     """How much wider the average becomes."""
-    seen = xr.ones_like(draws["time"], dtype=bool)
-    return middle(
-        spread_by_kappa(fit, draws, seen, 1.0, without, np.random.default_rng(1))
-    ) / middle(draws)
+    seen = np.ones(draws.shape[2], dtype=bool)
+    wider = inflated_as(fit, draws, seen, 1.0, without, np.random.default_rng(1))
+    return middle(wider) / middle(draws)
 
 
 def calibrated(kappa, panel=None):
@@ -161,7 +178,7 @@ def calibrated(kappa, panel=None):
     return fake_fit(panel=panel, placebos=fake_placebos(panel, kappa=kappa))
 
 
-def test_a_refit_is_spread_as_wide_as_the_placebos_missed():
+def test_a_refit_is_inflated_as_much_as_the_placebos_missed():
     assert width(calibrated(9.0), path()) / width(calibrated(1.0), path()) == pytest.approx(
         9, rel=0.1
     )
@@ -169,13 +186,12 @@ def test_a_refit_is_spread_as_wide_as_the_placebos_missed():
 
 def test_an_uncalibrated_fit_leaves_its_refits_as_they_are():
     draws = path()
-    xr.testing.assert_identical(
-        draws,
-        spread_by_kappa(fake_fit(), draws, draws["time"] >= 0, 1.0, (), np.random.default_rng(1)),
-    )
+    seen = np.ones(8, dtype=bool)
+    same = inflated_as(fake_fit(), draws, seen, 1.0, (), np.random.default_rng(1))
+    np.testing.assert_array_equal(same, draws)
 
 
-def test_placebos_that_shall_not_count_do_not_widen():
+def test_placebos_that_must_not_count_do_not_widen():
     panel = fake_panel(donors=8)
     found = fake_placebos(panel)
     found.table.loc[["donor_00", "donor_01", "donor_02"], ["error", "z"]] = 300.0
@@ -184,7 +200,7 @@ def test_placebos_that_shall_not_count_do_not_widen():
 
 
 def test_another_horizon_takes_the_pooling_of_the_fit():
-    """The placebos' typical sd is one of the whole post-period: a shorter window must not be drawn towards it."""
+    """The placebos' typical sd is one of the whole post-period; a shorter window ignores it."""
     fit = calibrated(1.0)
     short = path(post=2, sd=0.01)
     assert width(fit, short) == pytest.approx(

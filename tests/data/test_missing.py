@@ -278,8 +278,8 @@ def test_lengths_are_counted_in_outcomes():
 
 
 def test_backdating_leaves_out_starts_without_outcomes():
-    from bayes_synth.checks._backdating import earlier
+    from bayes_synth.checks.starts import earlier_panels
 
     with pytest.warns((PanelWarning, DesignWarning)):
         panel = read(table(treated=range(2012, 2020)), missing="model")
-    assert all(len(early.post) for early in earlier(panel, 5, 5).values())
+    assert all(len(early.post) for early in earlier_panels(panel, 5, 5).values())

@@ -40,6 +40,25 @@ def answer(panel):
     )
 
 
+def with_tails(average, late=None, times=(2000, 2001, 2002)):
+    """A refit with these tail probabilities, in thousandths, of its average and of its path."""
+    late = average if late is None else late
+
+    def draws(share):
+        return np.where(np.arange(2000) < round(1000 * share), -1.0, 1.0).reshape(2, 1000)
+
+    coords = {"chain": [0, 1], "draw": np.arange(1000)}
+    path = np.repeat(draws(late)[..., None], len(times), axis=2)
+    effects = xr.Dataset(
+        {
+            "average": (("chain", "draw"), draws(average)),
+            "pointwise": (("chain", "draw", "time"), path),
+        },
+        coords={**coords, "time": list(times)},
+    )
+    return RefitEffect(effects, pd.Series(dtype=float), ok=True)
+
+
 def break_the_slice_sampler(right, wrong, monkeypatch, tmp_path):
     """Chains from now on run a copy of the slice sampler in which one passage is another."""
     source = Path(slice_kernel.__file__).read_text()

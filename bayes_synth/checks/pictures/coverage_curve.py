@@ -1,4 +1,4 @@
-"""Placebo gaps with the treated unit's on top, and how often our intervals hold zero beside how often they say they do."""
+"""Draw the gaps of placebos and the treated unit, and how often our intervals hold zero."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,10 @@ def plot_placebos(
     *,
     backend: str | None = None,
 ) -> PlotCollection:
-    """Two panels: gaps by time, and the share of placebos held over the intervals' probability (dim ``nominal``)."""
+    """Draw gaps by time, and the share of placebos whose interval holds zero by its probability.
+
+    ``held`` is that share, dims ``(nominal,)``.
+    """
     canvas = PlotCollection.wrap(
         xr.Dataset({"gaps": 0.0, "coverage": 0.0}),
         cols=["__variable__"],

@@ -1,4 +1,4 @@
-"""Medians and intervals of one effect, one row per refit, beside the fit's own: the picture that several checks share."""
+"""Draw medians and intervals of refits, one row each, beside the fit's own."""
 
 from typing import Any
 
@@ -30,7 +30,10 @@ def plot_forest(
     xlabel: str = "average effect",
     backend: str | None = None,
 ) -> PlotCollection:
-    """One row per refit, in the order of the table, from the top; the fit's own median and 95 % interval are a band."""
+    """Draw one row per refit, in the order of the table from the top.
+
+    The fit's own median is a line, and its 95 % interval a band.
+    """
     heights = np.arange(len(table), dtype=float)[::-1]
     canvas = PlotCollection.wrap(
         xr.Dataset({"effect": 0.0}),
@@ -43,12 +46,12 @@ def plot_forest(
     plain.vspan(low, high, target, color="gray", alpha=0.15)
     plain.vline(float(effect.draws.median()), target, color="gray", width=1.5)
     plain.vline(0, target, color="B1", width=1, linestyle="C1")
-    look = {"color": "C0", "facecolor": "C0", "size": point_size(canvas.backend)}
+    dots = {"color": "C0", "facecolor": "C0", "size": point_size(canvas.backend)}
     empty = xr.Dataset({"effect": 0.0})
     canvas.map(
         _draw_intervals, "interval", data=empty, table=table, heights=heights, color="C0", width=2
     )
-    canvas.map(_draw_medians, "median", data=empty, table=table, heights=heights, **look)
+    canvas.map(_draw_medians, "median", data=empty, table=table, heights=heights, **dots)
     plain.yticks(heights, [shortened(str(label), 40) for label in table.index], target)
     plain.xlabel(f"{xlabel} ({shortened(fit.panel.outcome)})", target)
     put_title(fit, f"{title}\ngrey: the fit's median and 95% ETI", target, {})

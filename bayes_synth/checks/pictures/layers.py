@@ -1,4 +1,4 @@
-"""Pictures of checks: layers of lines, points, bands and references on panels under each other.
+"""Draw the pictures of checks from layers of lines, points, bands and references.
 
 Every layer is data and a style; backends, time axes and titles are those of the other plots.
 """
@@ -31,7 +31,10 @@ DASHED = {"color": "B1", "width": 1.2, "linestyle": "C1", "alpha": 0.8}
 
 
 class Layer(NamedTuple):
-    """One thing to draw: ``x`` and ``y`` of lines and points, ``y`` and ``top`` of a band, one value of a reference."""
+    """Hold one thing to draw.
+
+    Lines and points have ``x`` and ``y``, a band also its ``top``, a reference line one of the two.
+    """
 
     kind: Literal["line", "points", "band", "horizontal", "vertical"]
     x: Any = None
@@ -41,7 +44,7 @@ class Layer(NamedTuple):
 
 
 class Axes(NamedTuple):
-    """Layers by name on one pair of axes, and its words; ``ticks`` are labels by height."""
+    """Hold layers by name on one pair of axes, and its words; ``ticks`` are labels by height."""
 
     title: str
     layers: Mapping[str, Layer]
@@ -53,7 +56,7 @@ class Axes(NamedTuple):
 def picture(
     panels: Mapping[str, Axes], *, fit: AbstractFit | None, backend: str | None, height: int = 330
 ) -> PlotCollection:
-    """Draw the panels under each other; a fit that has not converged says so on the first."""
+    """Draw the panels under each other; the first warns of a fit that has not converged."""
     name = chosen_backend(backend)
     canvas = PlotCollection.wrap(
         xr.Dataset(dict.fromkeys(panels, 0.0)),
@@ -67,18 +70,18 @@ def picture(
     for key, panel in panels.items():
         for part, layer in panel.layers.items():
             canvas.map(
-                _draw,
+                _draw_layer,
                 f"{key}_{part}",
-                data=_data(key, layer),
+                data=_layer_data(key, layer),
                 kind=layer.kind,
-                **_look(layer, name),
+                **_layer_style(layer, name),
             )
-        _words(canvas, key, panel, fit if key == next(iter(panels)) else None)
+        _label_axes(canvas, key, panel, fit if key == next(iter(panels)) else None)
     make_room(canvas)
     return canvas
 
 
-def _data(key: str, layer: Layer) -> xr.Dataset:
+def _layer_data(key: str, layer: Layer) -> xr.Dataset:
     rows = {"y": layer.y} | ({} if layer.top is None else {"top": layer.top})
     values = np.array([np.atleast_1d(np.asarray(row, dtype=float)) for row in rows.values()])
     if layer.kind == "vertical":
@@ -88,7 +91,7 @@ def _data(key: str, layer: Layer) -> xr.Dataset:
     return xr.Dataset({key: (("row", "x"), values)}, coords={"x": x, "row": list(rows)})
 
 
-def _look(layer: Layer, backend: str) -> dict[str, Any]:
+def _layer_style(layer: Layer, backend: str) -> dict[str, Any]:
     ours: dict[str, dict[str, Any]] = {
         "line": {"color": "C0", "width": 2},
         "points": {"color": "C0", "facecolor": "C0", "size": point_size(backend)},
@@ -97,7 +100,7 @@ def _look(layer: Layer, backend: str) -> dict[str, Any]:
     return ours.get(layer.kind, DASHED) | dict(layer.style)
 
 
-def _draw(da: xr.DataArray, target: Any, *, kind: str, **style: Any) -> Any:
+def _draw_layer(da: xr.DataArray, target: Any, *, kind: str, **style: Any) -> Any:
     backend, x, y = backend_from_object(target), da["x"].to_numpy(), da.sel(row="y").to_numpy()
     if kind == "band":
         return backend.fill_between_y(x, y, da.sel(row="top").to_numpy(), target, **style)
@@ -111,7 +114,7 @@ def _draw(da: xr.DataArray, target: Any, *, kind: str, **style: Any) -> Any:
     )
 
 
-def _words(canvas: PlotCollection, key: str, panel: Axes, fit: AbstractFit | None) -> None:
+def _label_axes(canvas: PlotCollection, key: str, panel: Axes, fit: AbstractFit | None) -> None:
     target = canvas.get_target(key, {})
     backend = backend_from_object(target)
     if fit is not None:

@@ -1,4 +1,4 @@
-"""Lines over time, one of them on top: the picture that several checks share."""
+"""Draw lines over time with one of them on top."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ __all__ = ["draw_paths", "middle", "plot_paths"]
 def plot_paths(
     fit: AbstractFit, lines: Mapping[str, pd.Series], title: str, *, backend: str | None = None
 ) -> PlotCollection:
-    """Thin lines by label with the fit's own median effect, bold, above them; zero and the start are marked."""
+    """Draw thin lines by label under the fit's own median effect, and mark zero and the start."""
     canvas = PlotCollection.wrap(
         xr.Dataset({"paths": 0.0}),
         backend=chosen_backend(backend),
@@ -39,7 +39,7 @@ def plot_paths(
 
 
 def middle(path: xr.DataArray) -> pd.Series:
-    """Median of a path's draws by time."""
+    """Return the median of a path's draws by time."""
     return path.median(("chain", "draw")).to_series()
 
 
@@ -50,7 +50,7 @@ def draw_paths(
     lines: Mapping[str, pd.Series],
     top: Mapping[str, pd.Series],
 ) -> None:
-    """The lines on one panel of a collection, with its axes named."""
+    """Draw the lines on one panel of a collection, and name its axes."""
     empty, target = xr.Dataset({variable: 0.0}), canvas.get_target(variable, {})
     canvas.map(
         _draw_lines,
@@ -71,7 +71,7 @@ def draw_paths(
 
 
 def _draw_lines(_: xr.DataArray, target: Any, *, series: list[pd.Series], **style: Any) -> Any:
-    """All of them as one line that is lifted between them, and where there is no outcome."""
+    """Draw all of them as one line that breaks between them and where an outcome is missing."""
     if not series:
         return None
     times = np.concatenate([line.index.to_numpy()[[*range(len(line)), -1]] for line in series])
