@@ -20,6 +20,7 @@ __all__ = [
     "PriorError",
     "ResultError",
     "SamplingFailed",
+    "deprecated",
     "warn",
 ]
 
@@ -88,6 +89,12 @@ class DesignWarning(UserWarning):
 
 class ConvergenceWarning(UserWarning):
     """The sampler's draws should not be trusted yet."""
+
+
+def deprecated(old: str, new: str) -> None:
+    """Warn that a public name has changed; the old one keeps working for one version."""
+    text = f"{old} is called {new} now; the old name goes with version 0.3."
+    warnings.warn(text, DeprecationWarning, stacklevel=2, skip_file_prefixes=HERE)
 
 
 def warn(category: type[Warning], code: str, text: str) -> str:

@@ -3,7 +3,6 @@
 It only suggests; nothing is dropped.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -16,10 +15,10 @@ from bayes_synth.checks.pictures.layers import Axes, Layer, picture
 from bayes_synth.checks.result import Check, check, thresholds
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import ROUNDING
-from bayes_synth.errors import DesignError, OptionError
+from bayes_synth.errors import DesignError, OptionError, deprecated
 from bayes_synth.model.inputs import typical_step
 from bayes_synth.plots.common import shortened
-from bayes_synth.words import HERE, listed, short, suggestion, texts
+from bayes_synth.words import listed, short, suggestion, texts
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -136,13 +135,7 @@ def _noted_limits(noted: Mapping[str, float], older: Mapping[str, float]) -> dic
     for name, value in older.items():
         if name not in NOTED:
             raise TypeError(f"screen() got an unexpected keyword argument {name!r}")
-        text = f"screen({name}={value!r}) is written screen(noted={{{name!r}: {value!r}}}) now"
-        warnings.warn(
-            f"{text}; the old keyword goes with version 0.3.",
-            DeprecationWarning,
-            stacklevel=2,
-            skip_file_prefixes=HERE,
-        )
+        deprecated(f"screen({name}=...)", f"screen(noted={{{name!r}: ...}})")
     return {**NOTED, **noted, **older}
 
 

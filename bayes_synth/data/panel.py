@@ -4,7 +4,6 @@ Imports the other files of :mod:`bayes_synth.data`, errors and words, and nothin
 """
 
 import html
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -23,8 +22,15 @@ from bayes_synth.data.validation import (
     require_treated,
     require_varies,
 )
-from bayes_synth.errors import DesignError, DesignWarning, PanelError, PanelWarning, warn
-from bayes_synth.words import HERE, listed, short, span, suggestion, texts
+from bayes_synth.errors import (
+    DesignError,
+    DesignWarning,
+    PanelError,
+    PanelWarning,
+    deprecated,
+    warn,
+)
+from bayes_synth.words import listed, short, span, suggestion, texts
 
 __all__ = ["Names", "Panel", "from_table"]
 
@@ -264,8 +270,7 @@ class Panel:
     @property
     def gaps(self) -> pd.Index:
         """Return the missing times; deprecated, use :attr:`missing_times`."""
-        text = "Panel.gaps is called Panel.missing_times now; the old name goes with version 0.3."
-        warnings.warn(text, DeprecationWarning, stacklevel=2, skip_file_prefixes=HERE)
+        deprecated("Panel.gaps", "Panel.missing_times")
         return self.missing_times
 
     @property

@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import ConvergenceWarning, OptionError, SamplingFailed, warn
-from bayes_synth.fitting.attempts import Judged, Settled, mendable, settle
+from bayes_synth.fitting.attempts import Judged, mendable, settle
 from bayes_synth.fitting.memory import require_memory
 from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.fitting.placebos import placebos
@@ -40,10 +40,10 @@ class Fitted(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """Hold one attempt: the labelled draws, what the sampler gave back, and the verdict."""
+    """Hold one attempt: the labelled draws, how they were made, and the verdict."""
 
     idata: xr.DataTree
-    sampled: Sampled
+    record: RunRecord
     verdict: Convergence
 
 
@@ -129,7 +129,8 @@ def fit_panel(
         return _attempt(prepared, chosen, partial=chosen.attempt == 1 and not prepared.stopped)
 
     outcome = settle(attempt, settings, Settings.stricter, keep_interrupted=True)
-    best, partial = outcome.best, _partial(prepared, outcome)
+    best, record = outcome.best, outcome.best.value.record
+    partial = (*record.partial, *filter(None, [outcome.unfinished]))
     if partial and strict:
         raise _unfinished("; ".join(partial))
     if best.problems and strict:
@@ -140,12 +141,7 @@ def fit_panel(
         )
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
     warnings += _warn_about(replace(best.value.verdict, partial=partial))
-    record = replace(
-        recorded(best.settings, best.value.sampled, prepared.stopped),
-        attempts=outcome.record,
-        partial=partial,
-        warnings=tuple(warnings),
-    )
+    record = replace(record, attempts=outcome.record, partial=partial, warnings=tuple(warnings))
     return Fitted(prepared.problem.model, best.value.idata, record)
 
 
@@ -183,21 +179,12 @@ def _attempt(prepared: Prepared, settings: Settings, *, partial: bool) -> Judged
     problem = prepared.problem
     sampled = sample(problem, settings, seed, partial=partial)
     idata = prepared.assemble(settings, sampled, rng)
-    undone = recorded(settings, sampled, prepared.stopped).partial
-    verdict = convergence_of(
-        watched(problem.panel, problem.model, idata), sampled.sample_stats, undone
-    )
-    draws = sampled.posterior.sizes["chain"] * sampled.posterior.sizes["draw"]
-    again = mendable(verdict, FIT, draws, sampled.sampler)
-    return Judged(
-        Draft(idata, sampled, verdict), settings, verdict.problems, verdict.divergences, again
-    )
-
-
-def _partial(prepared: Prepared, outcome: Settled[Draft]) -> tuple[str, ...]:
-    """Say what interrupts and failures left undone, one sentence each."""
-    kept = recorded(outcome.best.settings, outcome.best.value.sampled, prepared.stopped).partial
-    return (*kept, outcome.unfinished) if outcome.unfinished else kept
+    record = recorded(settings, sampled, prepared.stopped)
+    quantities = watched(problem.panel, problem.model, idata)
+    verdict = convergence_of(quantities, sampled.sample_stats, record.partial)
+    again = mendable(verdict, FIT, record.chains * record.draws, sampled.sampler)
+    draft = Draft(idata, record, verdict)
+    return Judged(draft, settings, verdict.problems, verdict.divergences, again)
 
 
 def _warn_about(verdict: Convergence) -> list[str]:

@@ -18,7 +18,7 @@ def headline(fit: AbstractFit) -> str:
     lines = {
         "effect": describe(fit.effect("average")),
         "relative": describe(fit.effect("relative"))
-        if "relative" in fit.idata["effects"]
+        if "relative" in fit.effects
         else "undefined (R004)",
         "estimator": estimator_sentence(fit),
         "sampler": str(fit.convergence)

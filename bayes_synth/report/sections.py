@@ -100,7 +100,7 @@ def _answer(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> Iterator
         f"The {per_cent(ci_prob)} credible interval ({ci_kind.upper()}) is {as_text(effect, low)} to {as_text(effect, high)}; "
         f"it {'excludes' if low > 0 or high < 0 else 'includes'} zero. {sign_sentence(effect, middle)}"
     )
-    if "relative" in fit.idata["effects"]:
+    if "relative" in fit.effects:
         share = fit.effect("relative")
         low, high = (float(bound) for bound in share.interval(ci_prob, ci_kind))
         yield (
@@ -130,7 +130,7 @@ def effect_table(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> pd.
     """One row per estimand, in words; the figures are those of :meth:`bayes_synth.Fit.summary`."""
     rows = {}
     for name, each in ESTIMANDS.items():
-        if each.reported and not each.path and name in fit.idata["effects"]:
+        if each.reported and not each.path and name in fit.effects:
             effect = fit.effect(name)
             low, high = effect.interval(ci_prob, ci_kind)
             values = {"median": effect.draws.median(), "lower": low, "upper": high}

@@ -22,7 +22,7 @@ from bayes_synth.noise.base import MIXING
 from bayes_synth.results.calibrated import Calibrated, read_calibration
 from bayes_synth.results.convergence import Convergence, convergence_of, diagnose, diagnose_weights
 from bayes_synth.results.effects import Effect, IntervalKind, interval, require_interval
-from bayes_synth.results.estimands import ESTIMANDS, estimate, pointwise
+from bayes_synth.results.estimands import ESTIMANDS, effect_draws, estimate, pointwise
 from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 from bayes_synth.results.record import RunRecord
 from bayes_synth.results.simplex import Projection, core_donors, project
@@ -94,13 +94,10 @@ class AbstractFit(ABC):
             O004 for a probability outside (0, 1), O001 for an unknown kind.
         """
         require_interval(ci_prob, ci_kind)
-        names = [
-            name
-            for name, declared in ESTIMANDS.items()
-            if not declared.path and name in self.idata["effects"]
-        ]
+        effects = self.effects
+        names = [name for name in ESTIMANDS if name in effects and not ESTIMANDS[name].path]
         rows = {name: _summary_row(self.effect(name), ci_prob, ci_kind) for name in names}
-        diagnosed = diagnose(self.idata["effects"].to_dataset()[names]).drop(columns="ok")
+        diagnosed = diagnose(effects[names]).drop(columns="ok")
         table = pd.DataFrame(rows).T.infer_objects().rename_axis("effect")
         table = pd.concat([table, diagnosed[["ess_bulk", "ess_tail", "r_hat", "mcse"]]], axis=1)
         if self.model.scale == "log":
@@ -213,6 +210,18 @@ class AbstractFit(ABC):
         R-hat is at most 1.01, and both effective sample sizes are at least 400.
         """
         return bool(self._weight_diagnostics["ok"].all())
+
+    @property
+    def effects(self) -> xr.Dataset:
+        """Draws of every estimand that these data allow, by name.
+
+        An estimand that was declared after the fit was made or saved is computed now.
+        """
+        stored = self.idata["effects"].to_dataset()
+        if set(ESTIMANDS) <= set(stored):
+            return stored
+        observed = self._draws("predictions_constant_data", "outcome")
+        return effect_draws(observed, self._draws("predictions", "counterfactual")).merge(stored)
 
     @cached_property
     def problem(self) -> Problem:

@@ -4,7 +4,6 @@ Every statement (interval, probability, region of practical equivalence, table, 
 off the same draws. Imports no PyMC.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, final, get_args
 
@@ -12,10 +11,10 @@ import arviz_stats
 import numpy as np
 import xarray as xr
 
-from bayes_synth.errors import OptionError
+from bayes_synth.errors import OptionError, deprecated
 from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.sampling.settings import require_probability
-from bayes_synth.words import HERE, SAMPLE_DIMS, per_cent, probable, short, suggestion
+from bayes_synth.words import SAMPLE_DIMS, per_cent, probable, short, suggestion
 
 __all__ = ["Effect", "IntervalKind", "as_text", "describe", "interval", "require_interval"]
 
@@ -128,8 +127,7 @@ class Effect:
     @property
     def unit(self) -> str:
         """Return the measure, under its deprecated name."""
-        text = "Effect.unit is called Effect.measure now; the old name goes with version 0.3."
-        warnings.warn(text, DeprecationWarning, stacklevel=2, skip_file_prefixes=HERE)
+        deprecated("Effect.unit", "Effect.measure")
         return self.measure
 
     def __repr__(self) -> str:

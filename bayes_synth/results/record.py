@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from typing import NamedTuple, final
 
@@ -67,6 +68,7 @@ class RunRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
+@cache
 def versions() -> dict[str, str]:
     """Return the installed versions of the packages that draws depend on, by name."""
     return {name: version(name) for name in PACKAGES}
