@@ -14,7 +14,7 @@ from file_tools import light_fit, zip_parts
 
 import bayes_synth as bs
 from bayes_synth.errors import LoadError
-from bayes_synth.storage.save import SUFFIXES
+from bayes_synth.storage.trees import SUFFIXES
 
 REFUSED = 500
 SHARES = (0.3, 0.3, 0.4)

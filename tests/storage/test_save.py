@@ -11,13 +11,14 @@ import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
-from file_tools import light_fit, read_plainly, short_fit, write_whole
+from file_tools import in_file, light_fit, read_plainly, seal, short_fit, write_whole
 
 import bayes_synth as bs
 from bayes_synth.errors import LoadError
 from bayes_synth.storage.digests import digest
 from bayes_synth.storage.provenance import SCHEMA
-from bayes_synth.storage.save import SEAL, SUFFIXES
+from bayes_synth.storage.save import FACTS, SEAL
+from bayes_synth.storage.trees import SUFFIXES
 from bayes_synth.testing import fake_panel
 
 ODD = ['a "quoted" donor', "north/south", "two\nlines", "émoji 🚀", " leading space", "treated"]
@@ -36,12 +37,11 @@ DATA = Path(__file__).parents[1] / "files"
 each_format = pytest.mark.parametrize("suffix", SUFFIXES)
 
 
-def sealed(tree, path, **changes):
-    """A tree on disk with its record changed and a digest that fits."""
-    tree = tree.copy(deep=True)
-    tree.attrs["bayes_synth"] = json.dumps(json.loads(tree.attrs["bayes_synth"]) | changes)
-    tree.attrs[SEAL] = digest(tree)
-    return write_whole(tree, path)
+def sealed(fit, path, **changes):
+    """A fit on disk with some of its facts changed and a digest that fits."""
+    tree = in_file(fit)
+    tree.attrs[FACTS] = json.dumps(json.loads(tree.attrs[FACTS]) | changes)
+    return write_whole(seal(tree), path)
 
 
 def relabelled(panel):
@@ -87,6 +87,7 @@ def test_every_format_gives_back_the_same_fit(panel, suffix, tmp_path):
     fit.save(tmp_path / f"fit{suffix}")
     back = bs.load(tmp_path / f"fit{suffix}")
     assert (back.panel, back.model, repr(back)) == (panel, fit.model, repr(fit))
+    assert back.record == fit.record
     assert back.idata.identical(fit.idata)
     for estimand in ("pointwise", "average", "cumulative"):
         assert (
@@ -109,7 +110,7 @@ def test_a_loaded_fit_is_saved_in_another_format_and_another_and_stays_the_same(
         fit = bs.load(tmp_path / f"{i}{suffix}")
     assert fit.idata.identical(first.idata)
     seals = {read_plainly(path).attrs[SEAL] for path in tmp_path.iterdir()}
-    assert seals == {digest(first.idata)}
+    assert seals == {in_file(first).attrs[SEAL]}
 
 
 @each_format
@@ -119,7 +120,7 @@ def test_xarray_alone_reads_the_file(suffix, tmp_path):
     tree = read_plainly(tmp_path / f"fit{suffix}")
     assert set(tree.children) == set(fit.idata.children)
     assert tree["posterior"].to_dataset().identical(fit.idata["posterior"].to_dataset())
-    assert json.loads(tree.attrs["bayes_synth"])["schema"] == SCHEMA
+    assert json.loads(tree.attrs[FACTS])["schema"] == SCHEMA
 
 
 def test_zarr_holds_each_part_once_with_plain_codecs_and_no_objects(tmp_path):
@@ -345,7 +346,7 @@ def test_a_newer_schema_asks_for_an_update(tmp_path):
     with pytest.raises(
         LoadError, match=rf"\[L002\] .*follows schema 99, newer than {SCHEMA}: update bayes_synth"
     ):
-        bs.load(sealed(light_fit().idata, tmp_path / "new.nc", schema=99))
+        bs.load(sealed(light_fit(), tmp_path / "new.nc", schema=99))
 
 
 @pytest.mark.parametrize("schema", [1, 2])
@@ -354,7 +355,7 @@ def test_a_file_from_before_the_first_release_is_refused(schema, tmp_path):
         LoadError,
         match=rf"\[L003\] .* follows schema {schema}, from before the first release: fit again",
     ):
-        bs.load(sealed(light_fit().idata, tmp_path / "old.nc", schema=schema))
+        bs.load(sealed(light_fit(), tmp_path / "old.nc", schema=schema))
 
 
 def test_a_model_that_a_file_only_names_is_never_imported(tmp_path):
@@ -363,7 +364,7 @@ def test_a_model_that_a_file_only_names_is_never_imported(tmp_path):
     ):
         bs.load(
             sealed(
-                light_fit().idata,
+                light_fit(),
                 tmp_path / "evil.nc",
                 model={"type": "os.system", "command": "true"},
             )
@@ -384,7 +385,8 @@ def test_a_fit_with_a_prior_of_ones_own_is_refused_when_saved(tmp_path):
     fit = light_fit(model=bs.SyntheticControl(noise=bs.noise.LocalLevel(s=OwnPrior())))
     with pytest.raises(
         LoadError,
-        match=r"(?s)\[L003\] the model uses a prior of your own.*fit\.idata\.to_netcdf\(path\)",
+        match=r"(?s)\[L003\] the model must be one that can be rebuilt from a file, but it uses "
+        r"OwnPrior\(\).*fit\.idata\.to_netcdf\(path\)",
     ):
         fit.save(tmp_path / "fit.nc")
     assert not list(tmp_path.iterdir())
@@ -407,29 +409,28 @@ BROKEN = {
 @pytest.mark.parametrize("changes", BROKEN.values(), ids=BROKEN)
 def test_a_composed_file_that_lacks_parts_is_refused(changes, tmp_path):
     with pytest.raises(LoadError, match=r"\[L00[13]\]"):
-        bs.load(sealed(light_fit().idata, tmp_path / "composed.nc", **changes))
+        bs.load(sealed(light_fit(), tmp_path / "composed.nc", **changes))
 
 
 @pytest.mark.parametrize(
     "text", ["{", "[1]", '{"schema": "3"}', "[" * 100_000, '{"schema": ' + "9" * 5000 + "}"]
 )
 def test_a_description_that_is_damaged_is_refused(text, tmp_path):
-    tree = light_fit().idata
-    tree.attrs["bayes_synth"] = text
-    tree.attrs[SEAL] = digest(tree)
-    write_whole(tree, tmp_path / "damaged.zarr")
+    tree = in_file(light_fit())
+    tree.attrs[FACTS] = text
+    write_whole(seal(tree), tmp_path / "damaged.zarr")
     with pytest.raises(LoadError, match=r"\[L001\] .*(is damaged|does not say which schema)"):
         bs.load(tmp_path / "damaged.zarr")
 
 
 def test_data_other_than_those_that_were_fitted_are_noticed(tmp_path):
-    tree = light_fit().idata
-    tree["constant_data"]["donor_outcomes"][0, 0] += 1
+    fit = light_fit()
+    fit.idata["constant_data"]["donor_outcomes"][0, 0] += 1
     with pytest.raises(
         LoadError,
         match=r"\[L001\] the data in .* are not those that were fitted: the file was changed",
     ):
-        bs.load(sealed(tree, tmp_path / "composed.nc"))
+        bs.load(sealed(fit, tmp_path / "composed.nc"))
 
 
 def one_draw(tree):
@@ -457,9 +458,7 @@ def an_attribute(tree):
 
 
 def the_record(tree):
-    tree.attrs["bayes_synth"] = tree.attrs["bayes_synth"].replace(
-        '"random_seed": 0', '"random_seed": 7'
-    )
+    tree.attrs[FACTS] = tree.attrs[FACTS].replace('"random_seed": 0', '"random_seed": 7')
 
 
 def a_group_less(tree):
@@ -519,10 +518,11 @@ REFUSED_ARRAYS = {
 def test_variables_that_only_pickle_could_write_are_refused_by_name(
     values, dtype, suffix, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("bayes_synth.io._write", None)
+    monkeypatch.setattr("bayes_synth.storage.save.write", None)
     with pytest.raises(
         LoadError,
-        match=rf"(?s)\[L006\] /?posterior/mine has dtype {dtype}.*Convert or remove fit\.idata",
+        match=rf"(?s)\[L006\] /?posterior/mine must hold .*, got dtype {dtype}.*"
+        r"Convert or remove fit\.idata",
     ):
         with_added(light_fit(), "mine", values).save(tmp_path / f"fit{suffix}")
     assert not list(tmp_path.iterdir())
@@ -545,10 +545,11 @@ def test_variables_that_only_pickle_could_write_are_refused_by_name(
 def test_attributes_that_only_pickle_could_write_are_refused_by_name(
     value, suffix, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("bayes_synth.io._write", None)
+    monkeypatch.setattr("bayes_synth.storage.save.write", None)
     with pytest.raises(
         LoadError,
-        match=rf"(?s)\[L006\] the attribute 'note' of .*mine is of type {type(value).__name__}, ",
+        match=rf"(?s)\[L006\] the attribute 'note' of .*mine must be .*"
+        rf"got type {type(value).__name__}\.",
     ):
         with_added(light_fit(), "mine", [1.0], note=value).save(tmp_path / f"fit{suffix}")
     assert not list(tmp_path.iterdir())
@@ -562,7 +563,8 @@ def test_attributes_with_a_meaning_for_the_format_are_refused(name, value, suffi
     fit = with_added(light_fit(), "mine", [1.0], **{name: value})
     with pytest.raises(
         LoadError,
-        match=rf"\[L006\] (fit\.idata holds what a {suffix} file cannot: \S|a {suffix} file gives back)",
+        match=rf"\[L006\] (fit\.idata holds something that a {suffix} file cannot: \S|"
+        rf"a {suffix} file gives back)",
     ):
         fit.save(tmp_path / f"fit{suffix}")
     assert not list(tmp_path.iterdir())
@@ -572,7 +574,8 @@ def test_text_that_a_format_cuts_is_refused_rather_than_cut(tmp_path):
     fit = with_added(light_fit(), "mine", ["a\0b", "c"])
     with pytest.raises(
         LoadError,
-        match=r"\[L006\] (fit\.idata holds what a \.nc file cannot|a \.nc file gives back other)",
+        match=r"\[L006\] (fit\.idata holds something that a \.nc file cannot|"
+        r"a \.nc file gives back other)",
     ):
         fit.save(tmp_path / "fit.nc")
     fit.save(tmp_path / "fit.zarr")

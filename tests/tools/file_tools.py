@@ -6,7 +6,10 @@ import xarray as xr
 from zarr.storage import ZipStore
 
 from bayes_synth.api import Fit
-from bayes_synth.storage.save import STAMP, _write
+from bayes_synth.storage.digests import digest
+from bayes_synth.storage.provenance import provenance
+from bayes_synth.storage.save import FACTS, SEAL
+from bayes_synth.storage.trees import STAMP, write
 from bayes_synth.testing import fake_fit
 
 GROUPS = ("posterior", "sample_stats", "constant_data", "predictions_constant_data")
@@ -21,8 +24,21 @@ def light_fit(panel=None, **options):
     """A short fit with a few groups, which is read and written in a fraction of the time."""
     fit = short_fit(panel, **options)
     tree = xr.DataTree.from_dict({name: fit.idata[name].to_dataset() for name in GROUPS})
-    tree.attrs = dict(fit.idata.attrs)
-    return Fit(fit.panel, fit.model, tree)
+    return Fit(fit.panel, fit.model, tree, fit.record)
+
+
+def seal(tree):
+    """Give a tree, changed by the test, the digest of its content."""
+    tree.attrs.pop(SEAL, None)
+    tree.attrs[SEAL] = digest(tree)
+    return tree
+
+
+def in_file(fit):
+    """The tree of a fit as a file has it: with the facts of its making, and sealed."""
+    tree = fit.idata.copy(deep=True)
+    tree.attrs[FACTS] = provenance(fit.model, fit.panel, fit.record)
+    return seal(tree)
 
 
 def read_plainly(path):
@@ -40,7 +56,7 @@ def write_whole(tree, path):
     suffix = path.name.removeprefix(path.name.split(".")[0])
     tree = tree.copy()
     tree.attrs.pop(STAMP, None)
-    _write(tree, path, suffix)
+    write(tree, path, suffix)
     return path
 
 
