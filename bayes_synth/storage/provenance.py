@@ -58,23 +58,27 @@ def _sampling_facts(record: RunRecord) -> dict[str, Any]:
 
 
 def record_of(facts: dict[str, Any]) -> RunRecord:
-    """Rebuild the record of a run from the facts of a file."""
+    """Rebuild the record of a run from the facts of a file.
+
+    The first files of schema 3 do not name the sampler that ran, attempts, interrupts or warnings.
+    """
     sampling = facts["sampling"]
     size = Size(**{name: sampling[name] for name in SIZE_FIELDS})
     settings = {name: sampling[name] for name in SETTINGS_FIELDS if name in sampling}
+    kept = sampling.get("kept", sampling)
     return RunRecord(
         settings=Settings(size, **settings),
-        sampled_by=sampling["sampled_by"],
-        chains=sampling["kept"]["chains"],
-        draws=sampling["kept"]["draws"],
+        sampled_by=sampling.get("sampled_by", sampling["sampler"]),
+        chains=kept["chains"],
+        draws=kept["draws"],
         compile_seconds=sampling["compile_seconds"],
         seconds=sampling["seconds"],
         attempts=tuple(
             Attempt(**attempt | {"problems": tuple(attempt["problems"])})
-            for attempt in sampling["attempts"]
+            for attempt in sampling.get("attempts", ())
         ),
-        partial=tuple(sampling["partial"]),
-        calibration_stopped=sampling["calibration_stopped"],
-        warnings=tuple(sampling["warnings"]),
+        partial=tuple(sampling.get("partial", ())),
+        calibration_stopped=sampling.get("calibration_stopped", ""),
+        warnings=tuple(sampling.get("warnings", ())),
         versions=dict(facts["versions"]),
     )

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ from file_tools import in_file, light_fit, read_plainly, seal, short_fit, write_
 
 import bayes_synth as bs
 from bayes_synth.errors import LoadError
+from bayes_synth.results.record import Attempt, RunRecord
+from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.storage.digests import digest
 from bayes_synth.storage.provenance import SCHEMA
 from bayes_synth.storage.save import FACTS, SEAL
 from bayes_synth.storage.trees import SUFFIXES
-from bayes_synth.testing import fake_panel
+from bayes_synth.testing import fake_panel, fake_placebos
 
 ODD = ['a "quoted" donor', "north/south", "two\nlines", "émoji 🚀", " leading space", "treated"]
 MODELS = [
@@ -229,7 +232,8 @@ def test_other_suffixes_are_refused_by_name(fake, tmp_path):
         for act in (fake.save, bs.load):
             with pytest.raises(
                 LoadError,
-                match=rf"\[L005\] '{name}' must end in \.nc, \.zarr \(a folder\) or \.zarr\.zip \(one file\)",
+                match=rf"\[L005\] '{name}' must end in \.nc, \.zarr \(a folder\) "
+                r"or \.zarr\.zip \(one file\)",
             ):
                 act(tmp_path / name)
 
@@ -316,7 +320,7 @@ KNOWN = {
         "donor_00": 0.5968890110141291,
     }
 }
-"""What the kept file of each schema says: medians of two effects and of kappa, and the mean of the heaviest weight."""
+"""Medians of two effects and of kappa, and the heaviest mean weight, in the file of each schema."""
 
 
 @pytest.mark.parametrize("schema", KNOWN)
@@ -335,6 +339,52 @@ def test_the_kept_file_of_every_schema_is_read(schema, suffix, tmp_path):
     assert found == pytest.approx(KNOWN[schema], rel=1e-12)
     assert fit.panel == fake_panel(donors=4, pre=12, post=4, dates=True, effect=3.0)
     assert fit.weights().index[0] == "donor_00"
+    record = fit.record
+    assert (record.chains, record.draws, record.sampled_by) == (2, 12, "nutpie")
+    assert (record.settings.random_seed, record.settings.size.tune) == (1, 200)
+    assert (record.attempts, record.warnings, record.partial) == ((), (), ())
+    assert FACTS not in fit.idata.attrs
+
+
+def test_a_calibration_table_of_version_01_gets_the_name_of_today(tmp_path):
+    fit = short_fit(placebos=fake_placebos(fake_panel()))
+    old = fit.idata["calibration"].to_dataset().rename(step="scale")
+    groups = {name: node.to_dataset() for name, node in fit.idata.children.items()}
+    replace(fit, idata=xr.DataTree.from_dict(groups | {"calibration": old})).save(
+        tmp_path / "old.nc"
+    )
+    back = bs.load(tmp_path / "old.nc")
+    assert "scale" in back.idata["calibration"]
+    pd.testing.assert_frame_equal(back.calibration.table, fit.calibration.table)
+    assert repr(back) == repr(fit)
+
+
+RECORD = RunRecord(
+    Settings(Size(6, 10, 2, 0.97), "slice", 2, 7, progressbar=False, attempt=2),
+    sampled_by="slice",
+    chains=2,
+    draws=5,
+    compile_seconds=0.5,
+    seconds=1.5,
+    attempts=(
+        Attempt(0.97, 10, ("R-hat 1.2",), 3, kept=False),
+        Attempt(0.9925, 20, (), 0, kept=True),
+    ),
+    partial=("5 of 6 draws",),
+    calibration_stopped="stopped after 9 of 12 donors",
+    warnings=("[D022] More donors than pre-periods.",),
+    versions={"numpy": "2.5.5"},
+)
+
+
+@each_format
+def test_every_part_of_the_record_survives_every_format(suffix, tmp_path):
+    fit = replace(light_fit(), record=RECORD)
+    fit.save(tmp_path / f"fit{suffix}")
+    back = bs.load(tmp_path / f"fit{suffix}")
+    assert back.record == RECORD
+    assert not back.idata.attrs
+    assert not fit.idata.attrs
 
 
 def test_a_file_of_every_schema_is_kept_and_small():
@@ -624,9 +674,11 @@ sys.meta_path.insert(0, Blocked())
 TELL = """
 import json, sys, bayes_synth as bs
 fit = bs.load(sys.argv[1])
-told = [fit.effect(e).draws.values.tobytes().hex() for e in ("pointwise", "average", "cumulative", "relative")]
-told += [repr(fit), fit.summary().to_json(double_precision=15), fit.weights().to_json(double_precision=15), fit._repr_html_()]
-print(json.dumps(told))
+names = ("pointwise", "average", "cumulative", "relative")
+told = [fit.effect(name).draws.values.tobytes().hex() for name in names]
+tables = (fit.summary(), fit.weights())
+told += [table.to_json(double_precision=15) for table in tables]
+print(json.dumps([*told, repr(fit), fit._repr_html_()]))
 """
 
 
@@ -639,7 +691,10 @@ def told_by(code, path):
 
 
 def test_a_fit_of_one_process_is_the_same_in_another_that_has_no_pymc(tmp_path):
-    code = "from bayes_synth.testing import fake_fit; import sys; [fake_fit().save(path) for path in sys.argv[1:]]"
+    code = (
+        "from bayes_synth.testing import fake_fit; import sys; "
+        "[fake_fit().save(path) for path in sys.argv[1:]]"
+    )
     paths = [tmp_path / f"fit{suffix}" for suffix in SUFFIXES]
     subprocess.run([sys.executable, "-c", code, *map(str, paths)], check=True)
     expected = told_by(TELL.replace("bs.load(sys.argv[1])", "bs.testing.fake_fit()"), "")
