@@ -1,4 +1,4 @@
-"""Posterior density of one effect with its interval and, if given, the region of practical equivalence."""
+"""The posterior density of one effect, with its interval and its region of practical equivalence."""
 
 from collections.abc import Mapping
 from typing import Any, Unpack
@@ -50,15 +50,17 @@ def plot_effect(
     fit
         The fit.
     estimand, window
-        As in :meth:`bayes_synth.Fit.effect`; ``"average"``, ``"cumulative"``, ``"relative"`` or ``"log_ratio"``.
+        As in :meth:`bayes_synth.Fit.effect`; ``"average"``, ``"cumulative"``, ``"relative"`` or
+        ``"log_ratio"``.
     ci_prob, ci_kind
         The interval's probability and kind.
     rope
-        Region of practical equivalence, low and high, in the effect's unit (a fraction for the relative effect).
+        Region of practical equivalence, low and high, in outcome units (a fraction for the relative
+        effect).
     backend, plot_collection, visuals, figure_kwargs
         As in :func:`plot_fit`; parts: dist, credible_interval, point_estimate and
-        point_estimate_text as in :func:`arviz_plots.plot_dist`, and rope, zero, title, xlabel. A collection is
-        made for a variable named as the estimand.
+        point_estimate_text as in :func:`arviz_plots.plot_dist`, and rope, zero, title, xlabel. A
+        collection must have a variable with the name of the estimand.
 
     Returns
     -------
@@ -68,9 +70,11 @@ def plot_effect(
     Raises
     ------
     ResultError
-        R005 for the pointwise effect, which :func:`plot_fit` shows; R006 when the backend is not installed.
+        R005 for an unknown estimand, and for the pointwise effect, which :func:`plot_fit` shows;
+        R002, R004 as in :meth:`bayes_synth.Fit.effect`; R006 when the backend is not installed.
     OptionError
-        O001 for unknown names, O004 for a probability outside (0, 1), O005 for a region turned round.
+        O001 for unknown names, O004 for a probability outside (0, 1), O005 unless the low end of
+        ``rope`` is less than its high end.
     """
     if estimand in ESTIMANDS and ESTIMANDS[estimand].path:
         raise ResultError(
@@ -126,14 +130,17 @@ def _label(effect: Effect) -> str:
 
 
 def _range(draws: xr.DataArray, shown: np.ndarray) -> tuple[float, float]:
-    """All but the last thousandth of the draws on either side, zero and the region: calibrated tails are long."""
+    """Return limits that hold zero, the region and all draws but a thousandth on either side.
+
+    The tails of a calibrated effect are long.
+    """
     low, high = np.quantile(draws, [0.001, 0.999])
     margin = 0.05 * (high - low)
     return float(min(low, *shown) - margin), float(max(high, *shown) + margin)
 
 
 def _inside(effect: Effect, rope: tuple[float, float] | None) -> list[str]:
-    """How probable the region is, in the axis's unit."""
+    """Say how probable the region is, with its ends as the axis shows them."""
     if rope is None:
         return []
     factor = ESTIMANDS[effect.estimand].factor
@@ -142,7 +149,7 @@ def _inside(effect: Effect, rope: tuple[float, float] | None) -> list[str]:
 
 
 def _dist_visuals(style: Mapping[str, Any], wishes: Visuals | None) -> dict[str, Any]:
-    """ArviZ's own parts; the median stands in the title unless it is asked for."""
+    """Return the styles of ArviZ's parts; the title has the median, so its text is off by default."""
     quiet = {} if "point_estimate_text" in (wishes or {}) else {"point_estimate_text": False}
     return (
         {part: False if style[part] is None else style[part] for part in ARVIZ}
