@@ -1,4 +1,4 @@
-"""The posterior density of one effect, with its interval and its region of practical equivalence."""
+"""The posterior density of one effect, with its interval and a region of practical equivalence."""
 
 from collections.abc import Mapping
 from typing import Any, Unpack
@@ -81,10 +81,10 @@ def plot_effect(
             "R005", f"the {estimand} effect is a path, not one number: see it with fit.plot()."
         )
     require_interval(ci_prob, ci_kind)
-    plot_collection, visuals = canvas_options.get("plot_collection"), canvas_options.get("visuals")
     require_known(canvas_options, CanvasOptions)
+    plot_collection, visuals = canvas_options.get("plot_collection"), canvas_options.get("visuals")
     name, style = chosen_backend(backend, plot_collection), styles(visuals, (*ARVIZ, *OWN))
-    effect = fit.effect(estimand, window=window)
+    effect, wishes = fit.effect(estimand, window=window), canvas_options.get("figure_kwargs")
     factor = ESTIMANDS[estimand].factor
     title = "\n".join([describe(effect, ci_prob, ci_kind), *_inside(effect, rope)])
     canvas = plot_dist(
@@ -96,27 +96,29 @@ def plot_effect(
         plot_collection=plot_collection,
         backend=name,
         visuals=_dist_visuals(style, visuals),
-        **(
-            {}
-            if plot_collection
-            else {"figure_kwargs": figure_options(800, 400, canvas_options.get("figure_kwargs"))}
-        ),
+        **({} if plot_collection else {"figure_kwargs": figure_options(800, 400, wishes)}),
     )
     target = canvas.get_target(estimand, {})
-    backend_module = backend_from_object(target)
-    if rope is not None and style["rope"] is not None:
-        look = {"color": "gray", "alpha": 0.3} | style["rope"]
-        backend_module.vspan(factor * rope[0], factor * rope[1], target, **look)
-    if style["zero"] is not None:
-        backend_module.vline(
-            0, target, **({"color": "B1", "width": 1, "linestyle": "C1"} | style["zero"])
-        )
-    if style["xlabel"] is not None:
-        backend_module.xlabel(_label(effect), target, **style["xlabel"])
-    backend_module.xlim(_range(factor * effect.draws, factor * np.array(rope or (0, 0))), target)
+    _references(target, effect, rope, style)
     put_title(fit, f"{title}\n{fit.calibration.short}", target, style["title"])
     make_room(canvas)
     return canvas
+
+
+def _references(
+    target: Any, effect: Effect, rope: tuple[float, float] | None, style: Mapping[str, Any]
+) -> None:
+    """Draw the region and the line of no effect, and label and limit the axis."""
+    factor, backend = ESTIMANDS[effect.estimand].factor, backend_from_object(target)
+    if rope is not None and style["rope"] is not None:
+        options = {"color": "gray", "alpha": 0.3} | style["rope"]
+        backend.vspan(factor * rope[0], factor * rope[1], target, **options)
+    if style["zero"] is not None:
+        options = {"color": "B1", "width": 1, "linestyle": "C1"} | style["zero"]
+        backend.vline(0, target, **options)
+    if style["xlabel"] is not None:
+        backend.xlabel(_label(effect), target, **style["xlabel"])
+    backend.xlim(_range(factor * effect.draws, factor * np.array(rope or (0, 0))), target)
 
 
 def _label(effect: Effect) -> str:
@@ -149,7 +151,7 @@ def _inside(effect: Effect, rope: tuple[float, float] | None) -> list[str]:
 
 
 def _dist_visuals(style: Mapping[str, Any], wishes: Visuals | None) -> dict[str, Any]:
-    """Return the styles of ArviZ's parts; the title has the median, so its text is off by default."""
+    """Return the styles of ArviZ's parts; the median is in the title, so its text is left out."""
     quiet = {} if "point_estimate_text" in (wishes or {}) else {"point_estimate_text": False}
     return (
         {part: False if style[part] is None else style[part] for part in ARVIZ}

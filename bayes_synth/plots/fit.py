@@ -59,14 +59,15 @@ def plot_fit(
     ci_probs, ci_kind
         Probabilities of the bands, and their kind.
     backend
-        ``"matplotlib"``, ``"plotly"``, ``"bokeh"`` or ``"none"``. Default: ArviZ's ``plot.backend``.
+        ``"matplotlib"``, ``"plotly"``, ``"bokeh"`` or ``"none"``. Default: ``plot.backend`` of
+        ArviZ's settings.
     plot_collection
         Draw on this collection, with its backend; it must have the variables outcome, effect and
         cumulative.
     visuals
-        Parts to leave out (False) or to style (a mapping such as ``{"color": "C1", "alpha": 0.2}``):
-        donors, bands, median, observed, zero, start, title, ylabel, xlabel. A warning that the fit
-        has not converged stays.
+        Parts to leave out (False) or to style (a mapping such as ``{"color": "C1"}``): donors,
+        bands, median, observed, zero, start, title, ylabel, xlabel. A warning that the fit has not
+        converged stays.
     figure_kwargs
         Passed to the backend's figure, such as ``{"figsize": (9, 12)}``, in inches unless
         ``figsize_units`` is ``"dots"``.
@@ -172,7 +173,7 @@ def _references(
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
-    """Return limits by the treated unit and its counterfactual: remote donors would flatten both."""
+    """Return limits for treated unit and counterfactual, which remote donors would flatten."""
     shown = table[["observed", "counterfactual_lower", "counterfactual_upper"]].to_numpy()
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
     room = ROOM * (high - low)
@@ -182,7 +183,7 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 def _words(
     canvas: PlotCollection, fit: AbstractFit, style: Mapping[str, Any], intervals: str
 ) -> None:
-    """Write titles and labels; the title has the legend, which every backend shows in every theme."""
+    """Write titles and labels; the legend is in the title, which every backend shows."""
     panel = fit.panel
     treated = panel.treated[0] if len(panel.treated) == 1 else f"Mean of {listed(panel.treated, 3)}"
     titles = {

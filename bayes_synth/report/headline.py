@@ -121,7 +121,8 @@ def weights_sentence(fit: AbstractFit) -> str:
     few = int((table["projected"] > 0).sum())
     measure = outcome_name(fit.model.scale, fit.panel.outcome)
     alone = f"{few} donors alone reproduce" if few > 1 else "one donor alone reproduces"
+    noun = "core donors" if len(core) > 1 else "core donor"
     return (
-        f"core donor{'s' if len(core) > 1 else ''} {listed}{more} (80% of the weight with probability {sure}); "
+        f"{noun} {listed}{more} (80% of the weight with probability {sure}); "
         f"{alone} the counterfactual to {table.attrs['projection_loss']:.2g} {measure}"
     )

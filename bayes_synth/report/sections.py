@@ -91,8 +91,8 @@ def sections(
 def _question(fit: AbstractFit) -> str:
     panel = fit.panel
     return (
-        f"What would {panel.outcome} of {panel.treated_name} have been from {short(panel.start)} on "
-        "without the treatment?"
+        f"What would {panel.outcome} of {panel.treated_name} have been from {short(panel.start)} "
+        "on without the treatment?"
     )
 
 
@@ -142,7 +142,7 @@ def _amount(effect: Effect, value: float) -> str:
 
 
 def effect_table(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> pd.DataFrame:
-    """Return one row per estimand, in words, with the numbers of :meth:`bayes_synth.Fit.summary`."""
+    """Return one row per estimand, with the numbers of :meth:`bayes_synth.Fit.summary` as text."""
     rows = {}
     for name, each in ESTIMANDS.items():
         if each.reported and not each.path and name in fit.idata["effects"]:

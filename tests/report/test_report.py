@@ -192,3 +192,17 @@ def test_the_command_line_refuses_other_pages(fake, tmp_path, capsys):
         == 2
     )
     assert "[L005]" in capsys.readouterr().err
+
+
+def test_the_headline_names_the_core_donors_and_the_sources_of_variance(fake):
+    lines = dict(line.split(maxsplit=1) for line in repr(fake).splitlines()[-7:])
+    number, share = r"[\d.e+-]+", r"\d+%"
+    assert re.fullmatch(
+        rf"core donors donor_00 {number}, donor_01 {number} \(80% of the weight with probability "
+        rf"(> |< )?{number}\); \d donors alone reproduce the counterfactual to {number} sales",
+        lines["weights"],
+    )
+    assert re.fullmatch(
+        rf"forecast variance: drift \(q\) {share}, noise \(s\) {share}, weights and level {share}",
+        lines["variance"],
+    )
