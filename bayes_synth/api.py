@@ -1,6 +1,7 @@
-"""SyntheticControl and Fit: what a user types. Each method is a door into a wing.
+"""SyntheticControl, Fit and load: what a user types.
 
-The wings below know the abstract classes only; nothing here computes.
+Each method calls one function of a wing, which knows the abstract classes only; nothing here
+computes.
 """
 
 import html
@@ -39,36 +40,58 @@ __all__ = ["Fit", "SyntheticControl", "load"]
 @final
 @dataclass(frozen=True)
 class SyntheticControl(AbstractSyntheticControl):
-    """Bayesian synthetic control: ``outcome = donors @ weights + noise`` before treatment.
+    r"""Specify a Bayesian synthetic control: priors, noise, calibration and scale.
+
+    Before the treatment the outcome of the treated unit in period t is modelled as
+
+    .. math:: y_t = \sum_j w_j x_{jt} + a + u_t, \qquad w_j \ge 0, \quad \sum_j w_j = 1,
+
+    with the outcomes x of the donors, their weights w, a constant level a, which is integrated
+    out, and noise u. From ``start`` on, the posterior predictive of the right-hand side is the
+    counterfactual, and the observed outcome minus the counterfactual is the effect.
 
     Parameters
     ----------
     weights
-        Prior on the donor weights; also any object with pymc-extras' ``create_variable``.
+        Prior on the donor weights, such as ``bs.priors.Dirichlet(effective_donors=4)``, or any
+        object with the method ``create_variable`` of pymc-extras' priors.
     noise
-        What is left: how it behaves before treatment and how uncertain the counterfactual is after. ``"auto"``: the
-        process that forecasts donors best in held-out periods before treatment is chosen when the model is fitted,
-        and the fit says so; that takes eight rounds of twelve refits.
+        Process of the noise: how it behaves before the treatment decides how uncertain the
+        counterfactual is after it. ``"auto"`` chooses the process that forecasts donors best in
+        held-out periods before the treatment when the model is fitted, and the fit says which;
+        this refits the model up to 96 times.
     calibrate
-        Whether to learn from every donor's own synthetic control how far such forecasts drift; a
-        :class:`bayes_synth.Calibration` says how. False: intervals rest on the model alone.
+        Whether to widen or narrow the intervals by how far forecasts of the donors' own synthetic
+        controls miss; a :class:`bayes_synth.Calibration` says how. With False the intervals rest
+        on the model alone.
     scale
-        ``"linear"``, or ``"log"`` for outcomes that grow in proportion: the weights then average logarithms. Effects
-        are in outcome units (and, relative, in per cent) either way; ``s``, ``q`` and the level are in log units.
+        ``"linear"``, or ``"log"`` for outcomes that grow in proportion: the weights then average
+        logarithms. Effects are in outcome units either way (the relative effect is a fraction);
+        on the log scale the noise parameters ``s`` and ``q`` and the level are in log units.
 
     Raises
     ------
     PriorError
-        O006 for an object that is no prior or no noise process, O001 for another ``calibrate`` or ``scale``.
+        O006 unless ``weights`` is a prior and ``noise`` a noise process or ``"auto"``.
+    OptionError
+        O001 for another value of ``calibrate`` or ``scale``.
 
     References
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105(490), eq. 1 and section 2.3.
     Ferman and Pinto (2021), Quantitative Economics 12(4), for the free level.
+
+    Examples
+    --------
+    ::
+
+        panel = bs.load_dataset("prop99")
+        fit = bs.SyntheticControl().fit(panel, random_seed=1)
+        fit.effect("average").interval(0.95)
     """
 
     def build(self, panel: Panel) -> "pm.Model":
-        """The PyMC model of the panel's pre-period; nothing is sampled.
+        """Build the PyMC model of the panel's pre-period, without sampling it.
 
         Parameters
         ----------
@@ -78,25 +101,26 @@ class SyntheticControl(AbstractSyntheticControl):
         Returns
         -------
         pymc.Model
-            ``weights`` (dim ``donor``) and the noise parameters, in units of the panel's scale. The data are
-            in the coordinates in which the noise is uncorrelated, all in ``pm.Data``.
+            Has ``weights`` (dim ``donor``) and the noise parameters, in typical steps of the panel.
+            The data are in the coordinates in which the noise is uncorrelated, all in ``pm.Data``.
 
         Raises
         ------
         PriorError
-            O015, O002 when the prior does not fit this number of donors.
+            O002, O015 when the prior does not fit these donors, O006 while the noise is still
+            ``"auto"``.
         """
         return Problem.of(self, panel).build()
 
     def prior_predictive(
         self, panel: Panel, *, draws: int = 1000, random_seed: int | None = None
     ) -> xr.DataTree:
-        """Draws from the prior and of the pre-period that it implies.
+        """Draw from the prior, and from the pre-period that it implies.
 
         Parameters
         ----------
         panel
-            The data; only its pre-period is looked at.
+            The data; only its pre-period is used.
         draws
             Number of independent draws.
         random_seed
@@ -105,9 +129,18 @@ class SyntheticControl(AbstractSyntheticControl):
         Returns
         -------
         xarray.DataTree
-            Groups ``prior`` (weights, noise parameters in outcome units), ``prior_predictive`` (``outcome``,
-            dim ``time``) and ``observed_data``. A free level has no prior: each path is then centred on the
-            observed pre-period mean.
+            Groups ``prior`` (weights, dims ``(chain, draw, donor)``, and noise parameters, dims
+            ``(chain, draw)``, in outcome units), ``prior_predictive`` (``outcome``, dims
+            ``(chain, draw, time)``, in outcome units) and ``observed_data``. A free level has no
+            prior: each path is then centred on the observed pre-period mean.
+
+        Raises
+        ------
+        OptionError
+            O010 unless ``draws`` is at least 1, O009 unless ``random_seed`` is a seed.
+        PriorError
+            O002, O015 when the prior does not fit these donors, O006 while the noise is still
+            ``"auto"``.
         """
         require_count("draws", draws, 1)
         rng = np.random.default_rng(entropy(random_seed))
@@ -132,54 +165,72 @@ class SyntheticControl(AbstractSyntheticControl):
         Parameters
         ----------
         panel
-            The data. What happens from ``start`` on never influences the weights.
+            The data. Outcomes from ``start`` on never influence the weights.
         draws, tune, chains
-            Posterior draws and discarded earlier ones per chain, and chains.
+            Posterior draws per chain, steps per chain that are discarded before them, and chains.
         target_accept
-            Acceptance rate that the step size of nutpie and PyMC aims at; higher is slower and safer.
+            Acceptance rate that the step size of nutpie and PyMC aims at; higher is slower and
+            safer.
         sampler
-            ``"slice"`` moves weight between pairs of donors by slice sampling: no graph to compile, nothing to tune. It is
-            for a Dirichlet prior, normal noise that is a local level, a trend or iid, and outcomes without gaps.
-            ``"nutpie"`` (compiled once per structure and process) and ``"pymc"`` (each time) are NUTS on the PyMC model.
-            ``"auto"`` is slice where it applies, else nutpie. All sample the same posterior.
+            ``"slice"`` moves weight between pairs of donors by slice sampling: it compiles no graph
+            and tunes nothing. It needs a Dirichlet prior, normal noise that is a local level, a
+            trend or iid, and a treated unit without missing outcomes. ``"nutpie"`` (compiled once
+            per structure and process) and ``"pymc"`` (compiled each time) are NUTS on the PyMC
+            model. ``"auto"`` is ``"slice"`` where it applies, else ``"nutpie"``. All sample the
+            same posterior.
         cores
-            Chains at a time; None for as many as this process may use. Never changes a result.
+            Chains that run at a time; None for as many as this process may use. Never changes a
+            result.
         random_seed
-            Recorded with the fit, also when not given; the same panel, model, seed and versions give the
-            same draws bit for bit on one type of machine.
+            Seed of all draws, recorded with the fit, also when a fresh one is chosen for None. The
+            same panel, model, seed and versions give the same draws bit for bit on one type of
+            machine.
         progressbar
             As in :func:`pymc.sample`.
         strict
-            Whether a fit that has not converged, or was interrupted, is an error instead of a warning and a mark. Either way
-            a fit in trouble is first sampled a second time: by NUTS, after divergences, saturated trees or low E-BFMI, with
-            smaller steps and twice the tuning; by slices, when R-hat or the effective sample size ask for it, with four times
-            the sweeps between draws. The second is kept unless it is worse, and the fit says so.
+            What to do when sampling has not converged. The fit is first repeated once with safer
+            settings and the better attempt kept. If that is not enough, ``False`` returns it with
+            a warning and ``fit.ok == False``; ``True`` raises. An interrupted fit is treated
+            likewise. See Notes for when an attempt is repeated.
 
         Returns
         -------
         Fit
-            Draws with their verdict on convergence, in outcome units.
+            The draws in outcome units, with their verdict on convergence.
 
         Raises
         ------
+        OptionError
+            O001 unless ``panel`` is a Panel and ``sampler`` can sample this model, O009 unless
+            ``random_seed`` is a seed, O010 for a count or a rate that is out of range.
         PriorError
-            O009, O010 for options that make no sense.
+            O002, O015 when the prior does not fit these donors; O006 when ``noise="auto"`` has too
+            few donors to choose by.
+        DesignError
+            D004 when ``noise="auto"`` has too few pre-periods to hold some out.
         SamplingFailed
-            S001, S002, S004 when the sampler could not start, crashed, or left no usable draws; S005 when the draws would
-            take too much memory; with ``strict`` S003 when they have not converged, S004 when they are partial.
+            S001 when the sampler could not start, S002 when it crashed, S004 when it left no usable
+            draws, S005 when the draws would take too much memory; with ``strict=True`` S003 when
+            they have not converged, S004 when they are partial.
 
         Warns
         -----
         ConvergenceWarning
-            S003 when the draws of the effect or of the noise have not converged, S004 when an interrupt (Ctrl-C) left a
-            partial fit.
+            S003 when the draws of the effect or of the noise have not converged, S004 when an
+            interrupt (Ctrl-C) left a partial fit.
 
         Notes
         -----
-        An interrupt while the posterior is sampled leaves what is whole: the chains and the common length that hold the
-        most draws. One during the donors' refits leaves the intervals calibrated on the refits that were whole if they
-        are eight or more, else not calibrated. Either way ``fit.ok`` is False. Nothing further is refitted; a second
-        interrupt is a KeyboardInterrupt, as is one before anything was sampled.
+        NUTS is repeated after divergences, saturated trees or a low E-BFMI, with smaller steps and
+        twice the tuning; the slice sampler when R-hat or the effective sample size ask for it, with
+        four times the sweeps between draws. Of two equal attempts the second is kept, and the fit
+        says so.
+
+        Ctrl-C during sampling returns the draws completed so far: the chains and the common length
+        that hold the most draws. Ctrl-C during calibration uses the donors refitted so far if there
+        are at least eight; otherwise the intervals are not calibrated. Either way ``fit.ok`` is
+        False and nothing further is refitted. A second Ctrl-C, or one before anything was sampled,
+        is a KeyboardInterrupt.
         """
         settings = Settings.checked(
             Size(draws, tune, chains, target_accept),
@@ -191,12 +242,17 @@ class SyntheticControl(AbstractSyntheticControl):
         return Fit(panel, *fit_panel(self, panel, settings, strict=strict))
 
     def priors(self, panel: Panel) -> dict[str, str]:
-        """The priors in force, in words, by parameter.
+        """Put the priors in force into words.
 
         Parameters
         ----------
         panel
-            The data, whose scale and number of donors the priors depend on.
+            The data, on whose typical step and number of donors the priors depend.
+
+        Returns
+        -------
+        dict
+            Text by parameter, such as ``HalfNormal(1) x 2.5 sales``; on the log scale in log units.
         """
         return Problem.of(self, panel).priors
 
@@ -204,21 +260,33 @@ class SyntheticControl(AbstractSyntheticControl):
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Fit(AbstractFit):
-    """Posterior of one synthetic control.
+    """Answer questions about the posterior of one synthetic control.
+
+    :meth:`SyntheticControl.fit` and :func:`load` return it. Every answer is read off the same
+    draws, so that no two can contradict each other.
 
     Parameters
     ----------
     panel
-        The data.
+        The data that were fitted.
     model
-        What was fitted.
+        The model that was fitted; its noise is the chosen one if it was ``"auto"``.
     idata
-        All draws in the ArviZ schema, in outcome units; ``az.summary``, ``az.loo`` and ArviZ's plots take it
-        as it is. Groups: ``posterior``, ``sample_stats``, ``posterior_predictive`` (pre-period),
-        ``predictions`` (``counterfactual``), ``effects``, ``log_likelihood``, ``log_prior``, ``prior``,
-        ``prior_predictive``, ``predictions_uncalibrated`` and ``calibration`` (unless switched off),
-        ``noise_scores`` (when the noise was chosen), ``observed_data``, ``constant_data``, ``predictions_constant_data``.
-        Student-t noise has no ``log_likelihood``.
+        All draws in the ArviZ schema, in outcome units, dims ``(chain, draw, ...)``, for
+        ``az.summary``, ``az.loo`` and ArviZ's plots. Groups: ``posterior``, ``sample_stats``,
+        ``posterior_predictive`` (pre-period), ``predictions`` (``counterfactual``), ``effects``,
+        ``log_likelihood`` (not with Student-t noise), ``log_prior``, ``prior``,
+        ``prior_predictive``, ``predictions_uncalibrated`` and ``calibration`` (not with
+        ``calibrate=False``), ``noise_scores`` (with ``noise="auto"``), ``observed_data``,
+        ``constant_data``, ``predictions_constant_data``.
+    record
+        How the fit was made: settings, seed, attempts, interrupts, warnings and versions.
+
+    Notes
+    -----
+    An effect is causal only if no donor was affected by the treatment and nothing else happened to
+    the treated unit alone from ``start`` on (Abadie 2021, JEL 59(2), section 5); see
+    :func:`bayes_synth.checks.run` for what can be checked.
     """
 
     def plot(
@@ -236,7 +304,12 @@ class Fit(AbstractFit):
         Parameters
         ----------
         ci_probs, ci_kind, backend, plot_collection, visuals, figure_kwargs
-            See :func:`bayes_synth.plots.plot_fit`.
+            See :func:`bayes_synth.plots.plot_fit`, also for errors.
+
+        Returns
+        -------
+        arviz_plots.PlotCollection
+            Three panels over time, in outcome units; ``savefig`` and ``show`` as in ArviZ.
         """
         from bayes_synth.plots.fit import plot_fit
 
@@ -266,8 +339,13 @@ class Fit(AbstractFit):
         Parameters
         ----------
         estimand, window, ci_prob, ci_kind, rope, backend, **canvas_options
-            See :func:`bayes_synth.plots.plot_effect`; the last are ``plot_collection``, ``visuals`` and
-            ``figure_kwargs``.
+            See :func:`bayes_synth.plots.plot_effect`, also for errors; the last are
+            ``plot_collection``, ``visuals`` and ``figure_kwargs``.
+
+        Returns
+        -------
+        arviz_plots.PlotCollection
+            One density, in outcome units; that of the relative effect in per cent.
         """
         from bayes_synth.plots.effect import plot_effect
 
@@ -298,7 +376,12 @@ class Fit(AbstractFit):
         Parameters
         ----------
         ci_prob, ci_kind, most, backend, plot_collection, visuals, figure_kwargs
-            See :func:`bayes_synth.plots.plot_weights`.
+            See :func:`bayes_synth.plots.plot_weights`, also for errors.
+
+        Returns
+        -------
+        arviz_plots.PlotCollection
+            One row per donor, the heaviest on top.
         """
         from bayes_synth.plots.weights import plot_weights
 
@@ -328,11 +411,19 @@ class Fit(AbstractFit):
         Parameters
         ----------
         kind
-            ``"text"``, ``"markdown"``, or ``"html"``: one page with its figures, which needs no script and no network.
+            ``"text"``, ``"markdown"``, or ``"html"``: one page with its figures, which needs no
+            script and no network.
         checks
-            The answers of :func:`bayes_synth.checks.run`; None: the report says that no check was asked.
+            The answers of :func:`bayes_synth.checks.run`; with None the report says that no check
+            was run.
         ci_prob, ci_kind
-            Intervals' probability and kind.
+            Probability of the intervals, and ``"eti"`` (equal tails) or ``"hdi"`` (highest
+            density).
+
+        Returns
+        -------
+        str
+            The report; write it to a file with the suffix of its kind.
 
         Raises
         ------
@@ -349,16 +440,19 @@ class Fit(AbstractFit):
         Parameters
         ----------
         path
-            A name that ends in ``.nc`` (one netCDF file), ``.zarr`` (a folder) or ``.zarr.zip`` (one file). All draws,
-            the data and the specification are written.
+            A name that ends in ``.nc`` (one netCDF file), ``.zarr`` (a folder) or ``.zarr.zip``
+            (one file). All draws, the data, the specification and the record of the run are
+            written.
         overwrite
-            Whether an existing file or zarr folder may be replaced; it goes only when the new one is complete.
+            Whether an existing file or zarr folder may be replaced; the old one stays until the
+            new one is complete.
 
         Raises
         ------
         LoadError
-            L001 when the folder does not exist, L003 when the model could not be rebuilt from a file, L004 when the file
-            exists, L005 for another suffix, L006 when something was added to ``fit.idata`` that a file cannot hold.
+            L001 when the folder does not exist, L003 when the model could not be rebuilt from a
+            file, L004 when the file exists, L005 for another suffix, L006 when ``fit.idata`` holds
+            something that a file cannot. Nothing is written then.
         """
         save(self, path, overwrite=overwrite)
 
@@ -371,17 +465,24 @@ class Fit(AbstractFit):
 
 
 def load(path: str | PathLike[str]) -> Fit:
-    """Read a fit that :meth:`Fit.save` wrote; needs no PyMC.
+    """Read a fit that :meth:`Fit.save` wrote; this needs no PyMC.
 
     Parameters
     ----------
     path
-        A name that ends in ``.nc``, ``.zarr`` or ``.zarr.zip``.
+        A name that ends in ``.nc``, ``.zarr`` or ``.zarr.zip``. A file whose model uses a class of
+        your own needs that class to be defined or imported first.
+
+    Returns
+    -------
+    Fit
+        Equal to the one that was saved: its draws, data, model and record.
 
     Raises
     ------
     LoadError
-        L001 when the file does not exist, is not ours, is damaged, or was changed since it was written; L002 when a
-        newer version wrote it; L003 when its model cannot be rebuilt; L005 for another suffix.
+        L001 when the file does not exist, is not a file of this library, is damaged, or was changed
+        since it was written; L002 when a newer version wrote it; L003 when its model cannot be
+        rebuilt, or it is older than the first release; L005 for another suffix.
     """
     return Fit(*read(path))

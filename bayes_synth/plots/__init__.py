@@ -1,7 +1,7 @@
 """Plots on arviz-plots' PlotCollection: matplotlib, plotly, bokeh, and ``"none"`` for tests.
 
-A plot of your own is one function under :func:`plot`: reports show it, and the command line draws it by name.
-arviz-plots is loaded when the first plot is drawn.
+A plot of your own is one function under :func:`plot`: reports show it, and the command line draws
+it by name. arviz-plots is loaded when the first plot is drawn.
 """
 
 from importlib import import_module

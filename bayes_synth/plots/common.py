@@ -1,4 +1,4 @@
-"""What all plots share: choosing the backend, switching parts off, wording titles, and time axes."""
+"""Functions that all plots share: backend, parts, titles and time axes."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -12,7 +12,7 @@ from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import OptionError, ResultError
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.words import suggestion
+from bayes_synth.words import listed, suggestion
 
 __all__ = [
     "CanvasOptions",
@@ -42,7 +42,7 @@ class CanvasOptions(TypedDict, total=False):
 
 
 def require_known(options: Mapping[str, Any], known: type) -> None:
-    """Refuse options that a plot does not have, as Python does for named arguments."""
+    """Raise TypeError for options that a plot does not have, as Python does for named arguments."""
     for name in options:
         if name not in known.__annotations__:
             hint = suggestion(name, [*known.__annotations__])
@@ -55,11 +55,21 @@ TITLE_WIDTH = 90
 
 
 def chosen_backend(backend: str | None, canvas: PlotCollection | None = None) -> str:
-    """The collection's backend, the one asked for, or ArviZ's default, once its packages are known to be there."""
+    """Choose the collection's backend, the one asked for, or ArviZ's default, in this order.
+
+    Raises
+    ------
+    OptionError
+        O001 for an unknown backend.
+    ResultError
+        R006 when its packages are not installed.
+    """
     name = canvas.backend if canvas is not None else backend or rcParams["plot.backend"]
     if name not in (*NEEDS, "none"):
         raise OptionError(
-            "O001", f"backend={name!r} is unknown. {suggestion(name, [*NEEDS, 'none'])}"
+            "O001",
+            f"backend must be one of {listed([*NEEDS, 'none'])}, got {name!r}. "
+            f"{suggestion(name, [*NEEDS, 'none'])}",
         )
     missing = [package for package in NEEDS.get(name, ()) if find_spec(package) is None]
     if missing:
@@ -71,21 +81,24 @@ def chosen_backend(backend: str | None, canvas: PlotCollection | None = None) ->
 
 
 def styles(visuals: Visuals | None, known: Sequence[str]) -> dict[str, dict[str, Any] | None]:
-    """Each part's style; None when it is switched off.
+    """Return each part's style by name; None when the part is switched off.
 
     Raises
     ------
     OptionError
-        O001 for a part the plot does not have, or a wish that is neither a boolean nor a mapping.
+        O001 for a part that the plot does not have, or a style that is neither a boolean nor a
+        mapping.
     """
     wanted = dict(visuals or {})
     for name, wish in wanted.items():
         if name not in known:
-            raise OptionError("O001", f"this plot has no part {name!r}. {suggestion(name, known)}")
+            hint = suggestion(name, known)
+            raise OptionError("O001", f"visuals must name parts of the plot, got {name!r}. {hint}")
         if not isinstance(wish, bool | Mapping):
             raise OptionError(
                 "O001",
-                f"visuals[{name!r}]={wish!r} must be False or a mapping such as {{'color': 'C1'}}.",
+                f"visuals[{name!r}] must be False or a mapping such as {{'color': 'C1'}}, "
+                f"got {wish!r}.",
             )
     return {name: _style(wanted.get(name, True)) for name in known}
 
@@ -99,7 +112,10 @@ def _style(wish: bool | Mapping[str, Any]) -> dict[str, Any] | None:
 def figure_options(
     width: int, height: int, wishes: Mapping[str, Any] | None, **ours: Any
 ) -> dict[str, Any]:
-    """Options of the figure, sized in dots; a size of the caller's is in ArviZ's unit, inches, unless it says dots."""
+    """Return the options of the figure, with a size in dots unless the caller gives one.
+
+    A size of the caller's is in inches, as ArviZ has it, unless ``figsize_units`` says dots.
+    """
     size = (
         {} if "figsize" in (wishes or {}) else {"figsize": (width, height), "figsize_units": "dots"}
     )
@@ -107,17 +123,17 @@ def figure_options(
 
 
 def put_title(fit: AbstractFit, title: str, target: Any, style: Mapping[str, Any] | None) -> None:
-    """The title, wrapped; a fit that is not in order says so above it, and also when the title is switched off."""
-    words = [] if style is None else title.splitlines()
-    words = [line for text in words for line in wrap(text, TITLE_WIDTH)]
-    warning = fit.convergence.alarms
-    if warning or words:
-        look = {"size": 11} | ({} if fit.ok else {"color": "red"}) | dict(style or {})
-        backend_from_object(target).title("\n".join([*warning, *words]), target, **look)
+    """Write the title, wrapped, below the alarms of the fit, which cannot be switched off."""
+    rows = [] if style is None else title.splitlines()
+    rows = [line for text in rows for line in wrap(text, TITLE_WIDTH)]
+    alarms = fit.convergence.alarms
+    if alarms or rows:
+        options = {"size": 11} | ({} if fit.ok else {"color": "red"}) | dict(style or {})
+        backend_from_object(target).title("\n".join([*alarms, *rows]), target, **options)
 
 
 def make_room(canvas: PlotCollection) -> None:
-    """Let matplotlib fit long labels into the figure and align them; the others do so by themselves."""
+    """Let matplotlib fit long labels into the figure and align them, as the others always do."""
     if canvas.backend == "matplotlib":
         figure = canvas.viz["figure"].item()
         figure.set_layout_engine("constrained")
@@ -125,7 +141,7 @@ def make_room(canvas: PlotCollection) -> None:
 
 
 def time_axis(target: Any, times: np.ndarray, backend: str) -> None:
-    """Ticks on whole periods, with short calendar labels."""
+    """Put ticks on whole periods, with short calendar labels."""
     draw = {"matplotlib": _matplotlib_time, "bokeh": _bokeh_time}.get(backend)
     if draw is not None:
         draw(target, times.dtype.kind == "M")
@@ -155,16 +171,16 @@ def _bokeh_time(target: Any, dates: bool) -> None:
 
 
 def point_size(backend: str) -> float:
-    """Size of a point that looks the same everywhere: bokeh's is a diameter, the others' an area."""
+    """Return a size that looks the same everywhere: bokeh's is a diameter, the others' an area."""
     return 45**0.5 if backend == "bokeh" else 45.0
 
 
 def lifted(lines: np.ndarray) -> np.ndarray:
-    """Lines of equal length as one, which is lifted between them; dims of the input are line and point."""
-    gap = np.full((len(lines), 1), np.nan)
-    return np.concatenate([lines, gap], axis=1).ravel()
+    """Join lines, shape ``(lines, points)``, to one that is broken between them."""
+    breaks = np.full((len(lines), 1), np.nan)
+    return np.concatenate([lines, breaks], axis=1).ravel()
 
 
 def shortened(label: str, most: int = 28) -> str:
-    """A label cut to what fits beside an axis."""
+    """Cut a label to what fits beside an axis."""
     return label if len(label) <= most else label[: most - 1] + "…"

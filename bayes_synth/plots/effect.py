@@ -1,4 +1,4 @@
-"""Posterior density of one effect with its interval and, if given, the region of practical equivalence."""
+"""The posterior density of one effect, with its interval and a region of practical equivalence."""
 
 from collections.abc import Mapping
 from typing import Any, Unpack
@@ -50,15 +50,17 @@ def plot_effect(
     fit
         The fit.
     estimand, window
-        As in :meth:`bayes_synth.Fit.effect`; ``"average"``, ``"cumulative"``, ``"relative"`` or ``"log_ratio"``.
+        As in :meth:`bayes_synth.Fit.effect`; ``"average"``, ``"cumulative"``, ``"relative"`` or
+        ``"log_ratio"``.
     ci_prob, ci_kind
         The interval's probability and kind.
     rope
-        Region of practical equivalence, low and high, in the effect's unit (a fraction for the relative effect).
+        Region of practical equivalence, low and high, in outcome units (a fraction for the relative
+        effect).
     backend, plot_collection, visuals, figure_kwargs
         As in :func:`plot_fit`; parts: dist, credible_interval, point_estimate and
-        point_estimate_text as in :func:`arviz_plots.plot_dist`, and rope, zero, title, xlabel. A collection is
-        made for a variable named as the estimand.
+        point_estimate_text as in :func:`arviz_plots.plot_dist`, and rope, zero, title, xlabel. A
+        collection must have a variable with the name of the estimand.
 
     Returns
     -------
@@ -68,19 +70,21 @@ def plot_effect(
     Raises
     ------
     ResultError
-        R005 for the pointwise effect, which :func:`plot_fit` shows; R006 when the backend is not installed.
+        R005 for an unknown estimand, and for the pointwise effect, which :func:`plot_fit` shows;
+        R002, R004 as in :meth:`bayes_synth.Fit.effect`; R006 when the backend is not installed.
     OptionError
-        O001 for unknown names, O004 for a probability outside (0, 1), O005 for a region turned round.
+        O001 for unknown names, O004 for a probability outside (0, 1), O005 unless the low end of
+        ``rope`` is less than its high end.
     """
     if estimand in ESTIMANDS and ESTIMANDS[estimand].path:
         raise ResultError(
             "R005", f"the {estimand} effect is a path, not one number: see it with fit.plot()."
         )
     require_interval(ci_prob, ci_kind)
-    plot_collection, visuals = canvas_options.get("plot_collection"), canvas_options.get("visuals")
     require_known(canvas_options, CanvasOptions)
+    plot_collection, visuals = canvas_options.get("plot_collection"), canvas_options.get("visuals")
     name, style = chosen_backend(backend, plot_collection), styles(visuals, (*ARVIZ, *OWN))
-    effect = fit.effect(estimand, window=window)
+    effect, wishes = fit.effect(estimand, window=window), canvas_options.get("figure_kwargs")
     factor = ESTIMANDS[estimand].factor
     title = "\n".join([describe(effect, ci_prob, ci_kind), *_inside(effect, rope)])
     canvas = plot_dist(
@@ -92,27 +96,29 @@ def plot_effect(
         plot_collection=plot_collection,
         backend=name,
         visuals=_dist_visuals(style, visuals),
-        **(
-            {}
-            if plot_collection
-            else {"figure_kwargs": figure_options(800, 400, canvas_options.get("figure_kwargs"))}
-        ),
+        **({} if plot_collection else {"figure_kwargs": figure_options(800, 400, wishes)}),
     )
     target = canvas.get_target(estimand, {})
-    backend_module = backend_from_object(target)
-    if rope is not None and style["rope"] is not None:
-        look = {"color": "gray", "alpha": 0.3} | style["rope"]
-        backend_module.vspan(factor * rope[0], factor * rope[1], target, **look)
-    if style["zero"] is not None:
-        backend_module.vline(
-            0, target, **({"color": "B1", "width": 1, "linestyle": "C1"} | style["zero"])
-        )
-    if style["xlabel"] is not None:
-        backend_module.xlabel(_label(effect), target, **style["xlabel"])
-    backend_module.xlim(_range(factor * effect.draws, factor * np.array(rope or (0, 0))), target)
+    _references(target, effect, rope, style)
     put_title(fit, f"{title}\n{fit.calibration.short}", target, style["title"])
     make_room(canvas)
     return canvas
+
+
+def _references(
+    target: Any, effect: Effect, rope: tuple[float, float] | None, style: Mapping[str, Any]
+) -> None:
+    """Draw the region and the line of no effect, and label and limit the axis."""
+    factor, backend = ESTIMANDS[effect.estimand].factor, backend_from_object(target)
+    if rope is not None and style["rope"] is not None:
+        options = {"color": "gray", "alpha": 0.3} | style["rope"]
+        backend.vspan(factor * rope[0], factor * rope[1], target, **options)
+    if style["zero"] is not None:
+        options = {"color": "B1", "width": 1, "linestyle": "C1"} | style["zero"]
+        backend.vline(0, target, **options)
+    if style["xlabel"] is not None:
+        backend.xlabel(_label(effect), target, **style["xlabel"])
+    backend.xlim(_range(factor * effect.draws, factor * np.array(rope or (0, 0))), target)
 
 
 def _label(effect: Effect) -> str:
@@ -126,14 +132,17 @@ def _label(effect: Effect) -> str:
 
 
 def _range(draws: xr.DataArray, shown: np.ndarray) -> tuple[float, float]:
-    """All but the last thousandth of the draws on either side, zero and the region: calibrated tails are long."""
+    """Return limits that hold zero, the region and all draws but a thousandth on either side.
+
+    The tails of a calibrated effect are long.
+    """
     low, high = np.quantile(draws, [0.001, 0.999])
     margin = 0.05 * (high - low)
     return float(min(low, *shown) - margin), float(max(high, *shown) + margin)
 
 
 def _inside(effect: Effect, rope: tuple[float, float] | None) -> list[str]:
-    """How probable the region is, in the axis's unit."""
+    """Say how probable the region is, with its ends as the axis shows them."""
     if rope is None:
         return []
     factor = ESTIMANDS[effect.estimand].factor
@@ -142,7 +151,7 @@ def _inside(effect: Effect, rope: tuple[float, float] | None) -> list[str]:
 
 
 def _dist_visuals(style: Mapping[str, Any], wishes: Visuals | None) -> dict[str, Any]:
-    """ArviZ's own parts; the median stands in the title unless it is asked for."""
+    """Return the styles of ArviZ's parts; the median is in the title, so its text is left out."""
     quiet = {} if "point_estimate_text" in (wishes or {}) else {"point_estimate_text": False}
     return (
         {part: False if style[part] is None else style[part] for part in ARVIZ}

@@ -1,4 +1,4 @@
-"""Observed and counterfactual, pointwise effect, cumulative effect: three panels on one time axis."""
+"""Three panels on one time axis: observed and counterfactual, effect, cumulative effect."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ __all__ = ["plot_fit"]
 
 PARTS = ("donors", "bands", "median", "observed", "zero", "start", "title", "ylabel", "xlabel")
 PANELS = {"outcome": "counterfactual", "effect": "effect", "cumulative": "cumulative"}
-"""What each panel shows, as columns of :meth:`bayes_synth.Fit.to_frame`."""
+"""The columns of :meth:`bayes_synth.Fit.to_frame` that each panel shows."""
 SPACING = {"plotly": {"vertical_spacing": 0.08}}
 ROOM = 0.15
 """Space above and below the treated unit, as a share of its range; donors beyond it are cut."""
@@ -59,20 +59,24 @@ def plot_fit(
     ci_probs, ci_kind
         Probabilities of the bands, and their kind.
     backend
-        ``"matplotlib"``, ``"plotly"``, ``"bokeh"`` or ``"none"``. Default: ArviZ's ``plot.backend``.
+        ``"matplotlib"``, ``"plotly"``, ``"bokeh"`` or ``"none"``. Default: ``plot.backend`` of
+        ArviZ's settings.
     plot_collection
-        Draw on this collection, made for the variables outcome, effect and cumulative, with its backend.
+        Draw on this collection, with its backend; it must have the variables outcome, effect and
+        cumulative.
     visuals
-        Parts to leave out (False) or to style (a mapping such as ``{"color": "C1", "alpha": 0.2}``): donors, bands,
-        median, observed, zero, start, title, ylabel, xlabel. A warning that the fit has not converged stays.
+        Parts to leave out (False) or to style (a mapping such as ``{"color": "C1"}``): donors,
+        bands, median, observed, zero, start, title, ylabel, xlabel. A warning that the fit has not
+        converged stays.
     figure_kwargs
-        Passed to the backend's figure, such as ``{"figsize": (9, 12)}``, in inches unless ``figsize_units`` is
-        ``"dots"``.
+        Passed to the backend's figure, such as ``{"figsize": (9, 12)}``, in inches unless
+        ``figsize_units`` is ``"dots"``.
 
     Returns
     -------
     arviz_plots.PlotCollection
-        ``savefig``, ``show`` and ``viz`` as in ArviZ. The numbers are those of :meth:`bayes_synth.Fit.to_frame`.
+        ``savefig``, ``show`` and ``viz`` as in ArviZ. The numbers are those of
+        :meth:`bayes_synth.Fit.to_frame`, in outcome units.
 
     Raises
     ------
@@ -120,7 +124,7 @@ def _widest_first(ci_probs: Sequence[float], ci_kind: IntervalKind) -> list[floa
     if isinstance(ci_probs, float | int) or not len(ci_probs):
         raise OptionError(
             "O004",
-            f"ci_probs={ci_probs!r} must be a sequence of probabilities, such as (0.5, 0.95).",
+            f"ci_probs must be a sequence of probabilities such as (0.5, 0.95), got {ci_probs!r}.",
         )
     for prob in ci_probs:
         require_interval(prob, ci_kind)
@@ -132,7 +136,7 @@ def _intervals(ci_probs: Sequence[float], ci_kind: str) -> str:
 
 
 def _dataset(table: pd.DataFrame, column: str) -> xr.Dataset:
-    """One column of the frame per panel; each panel has only the times it has numbers for."""
+    """Return one column of the frame per panel, with NaN where a panel has no number."""
     series = {panel: table[f"{source}_{column}"].to_numpy() for panel, source in PANELS.items()}
     return xr.Dataset(
         {panel: ("time", values) for panel, values in series.items()},
@@ -147,7 +151,7 @@ def _only_outcome(values: xr.DataArray) -> xr.Dataset:
 def _bands(
     canvas: PlotCollection, tables: Mapping[float, pd.DataFrame], style: Mapping[str, Any]
 ) -> None:
-    """One band per probability, the narrow ones darker and on top."""
+    """Draw one band per probability, the narrow ones darker and on top."""
     for prob, table in tables.items():
         bounds = [
             _dataset(table, bound).assign_coords(ci_bound=bound) for bound in ("lower", "upper")
@@ -159,7 +163,7 @@ def _bands(
 def _references(
     canvas: PlotCollection, fit: AbstractFit, middle: xr.Dataset, style: Mapping[str, Any]
 ) -> None:
-    """Zero lines, and the start of treatment."""
+    """Draw zero lines, and the start of treatment."""
     if style["zero"] is not None:
         look = {"color": "B1", "width": 0.8, "alpha": 0.6} | style["zero"]
         canvas.map(_draw_zero, "zero", data=middle[["effect", "cumulative"]], **look)
@@ -169,7 +173,7 @@ def _references(
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
-    """From the treated unit and its counterfactual alone: donors elsewhere would flatten both."""
+    """Return limits for treated unit and counterfactual, which remote donors would flatten."""
     shown = table[["observed", "counterfactual_lower", "counterfactual_upper"]].to_numpy()
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
     room = ROOM * (high - low)
@@ -179,12 +183,14 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 def _words(
     canvas: PlotCollection, fit: AbstractFit, style: Mapping[str, Any], intervals: str
 ) -> None:
-    """Titles and labels; what is what stands in the title, where every backend shows it in every theme."""
+    """Write titles and labels; the legend is in the title, which every backend shows."""
     panel = fit.panel
     treated = panel.treated[0] if len(panel.treated) == 1 else f"Mean of {listed(panel.treated, 3)}"
     titles = {
-        "outcome": f"{shortened(treated, 60)}\nobserved (bold), counterfactual (coloured: median, {intervals}), donors (grey)",
-        "effect": f"Effect per period: observed minus counterfactual (median, {intervals})\n{fit.calibration.short}",
+        "outcome": f"{shortened(treated, 60)}\nobserved (bold), "
+        f"counterfactual (coloured: median, {intervals}), donors (grey)",
+        "effect": f"Effect per period: observed minus counterfactual (median, {intervals})\n"
+        f"{fit.calibration.short}",
         "cumulative": f"Cumulative effect since the start (median, {intervals})",
     }
     for variable, title in titles.items():
@@ -202,9 +208,9 @@ def _words(
 
 
 def _draw_line(da: xr.DataArray, target: Any, **style: Any) -> Any:
-    """A line from the first number to the last, broken where one is missing in between."""
-    known = np.flatnonzero(da.notnull().to_numpy())
-    da = da.isel(time=slice(known[0], known[-1] + 1))
+    """Draw a line from the first number to the last, broken where one is missing in between."""
+    present = np.flatnonzero(da.notnull().to_numpy())
+    da = da.isel(time=slice(present[0], present[-1] + 1))
     return backend_from_object(target).line(da["time"].to_numpy(), da.to_numpy(), target, **style)
 
 
@@ -217,7 +223,7 @@ def _draw_band(da: xr.DataArray, target: Any, **style: Any) -> Any:
 
 
 def _draw_donors(da: xr.DataArray, target: Any, **style: Any) -> Any:
-    """All donors as one line that is lifted between them: hundreds of artists would be slow."""
+    """Draw all donors as one broken line: hundreds of artists would be slow."""
     times = da["time"].to_numpy()
     x = np.tile(np.append(times, times[-1:]), da.sizes["donor"])
     return backend_from_object(target).line(

@@ -1,4 +1,4 @@
-"""Plots that reports and the command line draw, each declared where it is defined. Does not load arviz-plots."""
+"""The registry of plots that reports and the command line draw; it does not load arviz-plots."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ __all__ = ["PLOTS", "Plot", "plot"]
 @final
 @dataclass(frozen=True)
 class Plot:
-    """One picture of a fit; made by :func:`plot`.
+    """Describe one picture of a fit; made by :func:`plot`.
 
     Parameters
     ----------
@@ -25,9 +25,10 @@ class Plot:
     draw
         Takes a fit and ``backend``, all else optional.
     alt
-        What it shows, in one sentence, for those who cannot see it; ``{outcome}`` and ``{treated}`` stand for their names.
+        Alternative text: one sentence that says what the plot shows; ``{outcome}`` and
+        ``{treated}`` stand for their names.
     section
-        Title of the report's section that shows it.
+        Title of the report's section that shows it; the last section if there is no such title.
     place
         Plots of one section are drawn in the order of their places.
     """
@@ -39,7 +40,7 @@ class Plot:
     place: float
 
     def shows(self, fit: AbstractFit) -> str:
-        """What it shows of this fit."""
+        """Return the alternative text for this fit."""
         words = {"{outcome}": fit.panel.outcome, "{treated}": fit.panel.treated_name}
         text = self.alt
         for name, value in words.items():
@@ -54,7 +55,22 @@ PLOTS: Registry[Plot] = Registry("plot")
 def plot[F: Callable[..., object]](
     alt: str, *, section: str = "Answer", place: float = 100
 ) -> Callable[[F], F]:
-    """Declare a function a plot of a fit, under the function's own name; see :class:`Plot` for the options."""
+    """Register a function as a plot of a fit, under its own name.
+
+    Parameters
+    ----------
+    alt, section, place
+        See :class:`Plot`.
+
+    Examples
+    --------
+    ::
+
+        @bs.plots.plot("Observed {outcome} of {treated}.", section="Data")
+        def plot_observed(fit, *, backend=None):
+            ...
+            return canvas
+    """
 
     def declared(function: F) -> F:
         name = getattr(function, "__name__", "")

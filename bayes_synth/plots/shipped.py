@@ -1,4 +1,4 @@
-"""Every registered plot, ours among them. Importing this loads arviz-plots."""
+"""The plots of this library; importing this module registers them and loads arviz-plots."""
 
 from bayes_synth.plots.effect import plot_effect
 from bayes_synth.plots.fit import plot_fit
@@ -9,5 +9,5 @@ __all__ = ["every_plot", "plot_effect", "plot_fit", "plot_weights"]
 
 
 def every_plot() -> list[Plot]:
-    """Every registered plot, in the order in which a report shows them."""
+    """Return every registered plot, in the order in which a report shows them."""
     return sorted(PLOTS.values(), key=lambda each: each.place)

@@ -1,4 +1,4 @@
-"""Donor weights with their intervals, the heaviest on top."""
+"""The donor weights with their intervals, the heaviest on top."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -59,19 +59,20 @@ def plot_weights(
     most
         How many donors to show; the title counts the others and their weight.
     backend, plot_collection, visuals, figure_kwargs
-        As in :func:`plot_fit`; parts: interval, mean, title, xlabel, yticks. A collection is made for the
-        variable weights.
+        As in :func:`plot_fit`; parts: interval, mean, title, xlabel, yticks. A collection must have
+        the variable weights.
 
     Returns
     -------
     arviz_plots.PlotCollection
-        Donors that hold 80 % of the weight together are coloured and filled, the others grey and hollow. The numbers
-        are those of :meth:`bayes_synth.Fit.weights`.
+        Donors that hold 80 % of the weight together are coloured and filled, the others grey and
+        hollow. The numbers are those of :meth:`bayes_synth.Fit.weights`.
 
     Raises
     ------
     OptionError
-        O001 for unknown names, O004 for a probability outside (0, 1), O010 unless ``most`` is at least 1.
+        O001 for unknown names, O004 for a probability outside (0, 1), O010 unless ``most`` is at
+        least 1.
     ResultError
         R006 when the backend is not installed.
     """
@@ -94,7 +95,7 @@ def plot_weights(
 def _draw_group(
     canvas: PlotCollection, group: str, rows: pd.DataFrame, style: Mapping[str, Any]
 ) -> None:
-    """Intervals and means of the donors of one colour."""
+    """Draw intervals and means of the donors of one colour."""
     if rows.empty:
         return
     columns = ["mean", "lower", "upper", "height"]
@@ -131,7 +132,7 @@ def _words(
     table: pd.DataFrame,
     shown: pd.DataFrame,
 ) -> None:
-    """Donors on the vertical axis, weights from 0 on the horizontal one, and what is not shown."""
+    """Label donors and weights, and say in the title which donors are not shown."""
     target = canvas.get_target("weights", {})
     backend = backend_from_object(target)
     if style["yticks"] is not None:

@@ -1,45 +1,47 @@
-"""Sentences from the draws: one screen that says what was found and whether to trust it."""
+"""One screen that says what was found and whether to trust it, in sentences from the draws."""
 
 from bayes_synth.model.outcome_scale import outcome_name
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import describe
 from bayes_synth.words import probable, short
 
-__all__ = ["alarms", "attempts_sentence", "estimator_sentence", "headline", "weights_sentence"]
+__all__ = [
+    "alarms",
+    "attempts_sentence",
+    "estimator_sentence",
+    "headline",
+    "variance_sentence",
+    "weights_sentence",
+]
+
+SOURCES = {"s": "noise", "q": "drift"}
+"""What the parameters of our noise processes stand for."""
+REST = {"drift": "trend"}
+"""What is integrated out, where another source has its name."""
 
 
 def headline(fit: AbstractFit) -> str:
-    """The effect, its interval, and the verdicts; a fit that has not converged or is partial says so first."""
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in fit.fit_verdict.noise_share.items())
-    rest = [
-        "weights",
-        *(name for name, prior in fit.model.process.integrated("").items() if prior != "none"),
-    ]
+    """State the effect, its interval and the verdicts; whatever alarms stands first."""
+    unmixed = "" if fit.weights_ok else "; single weights have not mixed (similar donors)"
+    has_ratio = "relative" in fit.effects
     lines = {
         "effect": describe(fit.effect("average")),
-        "relative": describe(fit.effect("relative"))
-        if "relative" in fit.effects
-        else "undefined (R004)",
+        "relative": describe(fit.effect("relative")) if has_ratio else "undefined (R004)",
         "estimator": estimator_sentence(fit),
-        "sampler": str(fit.convergence)
-        + attempts_sentence(fit)
-        + ("" if fit.weights_ok else "; single weights have not mixed (similar donors)"),
+        "sampler": f"{fit.convergence}{attempts_sentence(fit)}{unmixed}",
         "fit": str(fit.fit_verdict),
-        "variance": f"of the average counterfactual: {shares}, the rest {' and '.join(rest)}",
+        "variance": variance_sentence(fit),
         "interval": str(fit.calibration),
         "weights": weights_sentence(fit),
     }
-    if warned := fit.record.warnings:
-        codes = ", ".join(dict.fromkeys(text[1:5] for text in warned))
+    if warnings := fit.record.warnings:
+        codes = ", ".join(dict.fromkeys(text[1:5] for text in warnings))
         lines["warned"] = f'{codes}; in words: fit.diagnostics().attrs["warnings"]'
     panel = fit.panel
     if len(panel.missing_times):
         lines["missing"] = panel.facts["missing"]
-    treated = (
-        ", ".join(panel.treated)
-        if len(panel.treated) < 4
-        else f"{len(panel.treated)} treated units"
-    )
+    several = f"{len(panel.treated)} treated units"
+    treated = ", ".join(panel.treated) if len(panel.treated) < 4 else several
     title = f"Fit: {treated} from {short(panel.start)}, {len(panel.donors)} donors"
     return "\n".join(
         [*alarms(fit), title, *(f"  {name:<10} {text}" for name, text in lines.items())]
@@ -47,21 +49,22 @@ def headline(fit: AbstractFit) -> str:
 
 
 def alarms(fit: AbstractFit) -> list[str]:
-    """What stands above everything else: no convergence, an interrupt, donors that do not fit."""
+    """List what must be read first: no convergence, an interrupt, donors that do not fit."""
     details = [text for text in (fit.convergence.problems, fit.convergence.partial) if text]
-    found = [
+    sentences = [
         f"{alarm}. {'; '.join(text)}."
         for alarm, text in zip(fit.convergence.alarms, details, strict=True)
     ]
     if fit.fit_verdict.word == "poor":
-        found.append(
-            "POOR FIT: before treatment these donors forecast the treated unit no better than its own past does."
+        sentences.append(
+            "POOR FIT: before treatment these donors forecast the treated unit no better than "
+            "its own past does."
         )
-    return found
+    return sentences
 
 
 def attempts_sentence(fit: AbstractFit) -> str:
-    """Which of two attempts was kept, and what was wrong with the other; nothing after one."""
+    """Say which of two attempts was kept, and what was wrong with the other; empty after one."""
     attempts = fit.record.attempts
     if len(attempts) < 2:
         return ""
@@ -73,39 +76,53 @@ def attempts_sentence(fit: AbstractFit) -> str:
 
 
 def estimator_sentence(fit: AbstractFit) -> str:
-    """Which estimator was used, on which scale, and whether it was chosen."""
+    """Say which estimator was used, on which scale, and whether it was chosen."""
     logs = ", logarithms of outcomes" if fit.model.scale == "log" else ""
-    chosen = (
-        f" (chosen by held-out log score: {_why(fit)})"
-        if "noise_scores" in fit.idata.children
-        else ""
-    )
-    return f"{fit.model.process.describe()}{logs}{chosen}"
+    reason = ""
+    if "noise_scores" in fit.idata.children:
+        reason = f" (chosen by held-out log score: {_reason_of_choice(fit)})"
+    return f"{fit.model.process.describe()}{logs}{reason}"
 
 
-def _why(fit: AbstractFit) -> str:
+def _reason_of_choice(fit: AbstractFit) -> str:
     scores = fit.idata["noise_scores"].to_dataset()
-    gap, error = (
+    advantage, error = (
         float(scores[name].where(scores["chosen"] == 1).max())
         for name in ("difference", "difference_se")
     )
-    if gap == 0:
+    if advantage == 0:
         return f"no other of {scores.sizes['noise']} was clearly better"
-    return f"better than the default by {gap:.2g} (se {error:.2g})"
+    return f"better than the default by {advantage:.2g} (se {error:.2g})"
+
+
+def variance_sentence(fit: AbstractFit) -> str:
+    """Split the predictive variance of the average counterfactual by its sources, in per cent.
+
+    Weights and whatever was integrated out (level, drift) share the rest.
+    """
+    shares = fit.fit_verdict.noise_share
+    sources = sorted(shares.items(), key=lambda item: -item[1])
+    parts = [f"{SOURCES[name]} ({name})" if name in SOURCES else name for name, _ in sources]
+    noise = [f"{part} {share:.0%}" for part, (_, share) in zip(parts, sources, strict=True)]
+    integrated = fit.model.process.integrated("").items()
+    rest = ["weights", *(REST.get(name, name) for name, prior in integrated if prior != "none")]
+    # Shares are estimates from draws, so they may add up to a little more than all of it.
+    remainder = f"{' and '.join(rest)} {max(0.0, 1 - sum(shares.values())):.0%}"
+    return f"forecast variance: {', '.join([*noise, remainder])}"
 
 
 def weights_sentence(fit: AbstractFit) -> str:
-    """The core donors with their probability, and the projection with its loss."""
+    """Name the core donors with their probability, and the projection with its loss."""
     table = fit.weights()
     core = table[table["core"]]
     listed = ", ".join(f"{donor} {mean:.2f}" for donor, mean in core["mean"].head(6).items())
     more = f" and {len(core) - 6} more" if len(core) > 6 else ""
-    sure = probable(table.attrs["core_probability"])
+    sure = probable(table.attrs["core_probability"]).removeprefix("= ")
     few = int((table["projected"] > 0).sum())
-    loss = (
-        f"{table.attrs['projection_loss']:.2g} {outcome_name(fit.model.scale, fit.panel.outcome)}"
-    )
+    measure = outcome_name(fit.model.scale, fit.panel.outcome)
+    alone = f"{few} donors alone reproduce" if few > 1 else "one donor alone reproduces"
+    noun = "core donors" if len(core) > 1 else "core donor"
     return (
-        f"{listed}{more} hold 80% of the weight on average (at least that with probability {sure}); "
-        f"{few} donors come within {loss}"
+        f"{noun} {listed}{more} (80% of the weight with probability {sure}); "
+        f"{alone} the counterfactual to {table.attrs['projection_loss']:.2g} {measure}"
     )

@@ -1,4 +1,7 @@
-"""A report as text, Markdown, or one self-contained HTML page: no scripts, nothing to fetch, light and dark."""
+"""A report as text, as Markdown, or as one HTML page.
+
+The page needs no script and no network, and is readable in light and dark.
+"""
 
 import base64
 import html
@@ -22,14 +25,19 @@ Kind = Literal["text", "markdown", "html"]
 WIDTH = 100
 
 STYLE = """
-:root{color-scheme:light dark;--ink:#1b1b1b;--page:#fff;--line:#ccc;--soft:#f3f3f3;--alarm:#a40000}
-@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--page:#161616;--line:#444;--soft:#222;--alarm:#ff8a80}}
-body{font:1rem/1.55 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:52rem;margin:0 auto;padding:1rem}
+:root{color-scheme:light dark;
+--ink:#1b1b1b;--page:#fff;--line:#ccc;--soft:#f3f3f3;--alarm:#a40000}
+@media(prefers-color-scheme:dark){:root{
+--ink:#e6e6e6;--page:#161616;--line:#444;--soft:#222;--alarm:#ff8a80}}
+body{font:1rem/1.55 system-ui,sans-serif;color:var(--ink);background:var(--page);
+max-width:52rem;margin:0 auto;padding:1rem}
 h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2rem}
 .warning{border-left:.3rem solid var(--alarm);padding-left:.8rem;color:var(--alarm)}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-thead th{background:var(--soft)}img{max-width:100%;height:auto;background:#fff;border-radius:.3rem}figure{margin:1rem 0}
+thead th{background:var(--soft)}figure{margin:1rem 0}
+img{max-width:100%;height:auto;background:#fff;border-radius:.3rem}
 @media(max-width:500px){table{font-size:.78rem}th,td{padding:.25rem .3rem}}
 @media print{body{max-width:none;padding:0}h2,figure,tr{break-inside:avoid}}
 """
@@ -43,27 +51,12 @@ def report(
     ci_prob: float = 0.95,
     ci_kind: IntervalKind = "eti",
 ) -> str:
-    """What was asked, found and assumed, and whether to believe it; every sentence from the same draws.
-
-    Parameters
-    ----------
-    fit
-        The fit.
-    kind
-        ``"text"``, ``"markdown"``, or ``"html"``: one page with its figures, which needs no script and no network.
-    checks
-        The answers of :func:`bayes_synth.checks.run`; None: the report says that they were not asked.
-    ci_prob, ci_kind
-        Intervals' probability and kind.
-
-    Raises
-    ------
-    OptionError
-        O001 for another kind, O004 for a probability outside (0, 1).
-    """
+    """Write down what was asked, found and assumed; see :meth:`bayes_synth.Fit.report`."""
     if kind not in RENDERERS:
         raise OptionError(
-            "O001", f"kind={kind!r} is unknown. {suggestion(str(kind), get_args(Kind))}"
+            "O001",
+            f'kind must be "text", "markdown" or "html", got {kind!r}. '
+            f"{suggestion(str(kind), get_args(Kind))}",
         )
     require_interval(ci_prob, ci_kind)
     title = f"Synthetic control of {fit.panel.treated_name}, {fit.panel.outcome}"
@@ -72,17 +65,15 @@ def report(
 
 
 def _with_plots(fit: AbstractFit, parts: list[Section]) -> list[Section]:
-    """The sections with every registered plot of the fit in its section; others stand in the last one."""
+    """Add every registered plot of the fit to its section, or to the last if there is none."""
     from bayes_synth.plots.shipped import every_plot
 
     titles = [part.title for part in parts]
     figures: dict[str, tuple[Figure, ...]] = {}
-    for each in every_plot():
-        section = each.section if each.section in titles else titles[-1]
-        figures[section] = (
-            *figures.get(section, ()),
-            Figure(each.shows(fit), partial(each.draw, fit)),
-        )
+    for plot in every_plot():
+        section = plot.section if plot.section in titles else titles[-1]
+        figure = Figure(plot.shows(fit), partial(plot.draw, fit))
+        figures[section] = (*figures.get(section, ()), figure)
     return [part._replace(figures=figures.get(part.title, ()) + part.figures) for part in parts]
 
 
@@ -101,7 +92,7 @@ def _text(title: str, parts: list[Section]) -> str:
 
 
 def _plain(table: pd.DataFrame) -> str:
-    """Long sentences stand below each other, short cells beside each other."""
+    """Write a table of short cells as columns, one of long sentences as a list."""
     if table.map(len).to_numpy().max(initial=0) <= WIDTH // 2:
         return table.to_string()
     rows = [
@@ -130,14 +121,17 @@ def _rows(table: pd.DataFrame) -> list[str]:
 
 
 def _marked(text: str) -> str:
-    """Labels from data must not become markup: not in Markdown, and not in the HTML that it may turn into."""
+    """Escape labels from data, so that they are markup neither in Markdown nor in its HTML."""
     escaped = html.escape(" ".join(text.split()), quote=False)
     return "".join(f"\\{letter}" if letter in r"\`*_[]#|~" else letter for letter in escaped)
 
 
 def _html(title: str, parts: list[Section]) -> str:
     body = "".join(_section(part, warning=part.title == "Before you read on") for part in parts)
-    head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{html.escape(title)}</title>"
+    head = (
+        "<meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
+        f"<title>{html.escape(title)}</title>"
+    )
     return (
         f"<!doctype html><html lang='en'><head>{head}<style>{STYLE}</style></head>"
         f"<body><h1>{html.escape(title)}</h1>{body}</body></html>\n"
@@ -164,12 +158,12 @@ def _section(part: Section, *, warning: bool) -> str:
 def _figure(figure: Figure) -> str:
     import matplotlib.pyplot as plt
 
-    canvas, written = figure.draw(backend="matplotlib"), io.BytesIO()
-    picture = canvas.viz["figure"].item()
-    picture.savefig(written, format="png", dpi=90, bbox_inches="tight")
+    picture = figure.draw(backend="matplotlib").viz["figure"].item()
+    png = io.BytesIO()
+    picture.savefig(png, format="png", dpi=90, bbox_inches="tight")
     plt.close(picture)
-    data = base64.b64encode(written.getvalue()).decode()
-    return f"<figure><img alt='{html.escape(figure.alt, quote=True)}' src='data:image/png;base64,{data}'></figure>"
+    data, alt = base64.b64encode(png.getvalue()).decode(), html.escape(figure.alt, quote=True)
+    return f"<figure><img alt='{alt}' src='data:image/png;base64,{data}'></figure>"
 
 
 RENDERERS = {"text": _text, "markdown": _markdown, "html": _html}

@@ -1,10 +1,11 @@
-"""The report's sentences and tables, all from the draws of one fit; :mod:`bayes_synth.pages` turns them into pages.
+"""The report's sentences and tables, all from the draws of one fit.
 
-A number in a sentence is written by the same function as in the tables, so that they cannot differ.
+:mod:`bayes_synth.report.render` turns them into pages. A number in a sentence is written by the
+same function as in the tables, so that they cannot differ.
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -29,28 +30,34 @@ __all__ = ["Figure", "Section", "sections"]
 
 TOP = 10
 UNTESTED = (
-    "No donor was affected by the treatment, and nothing else befell the treated unit alone from its start on.",
-    "The treated unit did not change its course before the start because it saw the treatment coming.",
-    "A weighted average of these donors is a sensible stand-in for the treated unit, for longer than it was observed.",
+    "No donor was affected by the treatment, and nothing else happened to the treated unit alone "
+    "from its start on.",
+    "The treated unit did not change before the start because it expected the treatment.",
+    "A weighted average of these donors stands in for the treated unit after the start as well as "
+    "before it.",
     "Where the interval is calibrated: the treated unit is as hard to forecast as the donors are.",
 )
-"""What no check can test (Abadie 2021, section 5)."""
+"""Assumptions that no check can test (Abadie 2021, section 5)."""
 CITED = (
     "The bayes_synth developers: bayes_synth, Bayesian synthetic control (see CITATION.cff).",
-    "Abadie, Diamond and Hainmueller (2010), Journal of the American Statistical Association 105(490).",
+    "Abadie, Diamond and Hainmueller (2010), Journal of the American Statistical Association "
+    "105(490).",
     "Abadie (2021), Journal of Economic Literature 59(2).",
 )
 
 
 class Figure(NamedTuple):
-    """A picture to be drawn, and what it shows, for who cannot see it."""
+    """A figure and its alternative text."""
 
     alt: str
     draw: "Callable[..., PlotCollection]"
 
 
 class Section(NamedTuple):
-    """A heading, paragraphs, a table of words, a list, and the figures that belong to none of the fit's plots."""
+    """One section: a heading, paragraphs, a table of words, figures and a list.
+
+    The registered plots of a fit are added by :mod:`bayes_synth.report.render`.
+    """
 
     title: str
     paragraphs: tuple[str, ...] = ()
@@ -62,7 +69,7 @@ class Section(NamedTuple):
 def sections(
     fit: AbstractFit, checks: Checks | None, ci_prob: float, ci_kind: IntervalKind
 ) -> Iterator[Section]:
-    """The report, in reading order; what speaks against the fit comes first."""
+    """Yield the report's sections in reading order; whatever speaks against the fit comes first."""
     if warning := tuple(alarms(fit)):
         yield Section("Before you read on", warning)
     yield Section("Question", (_question(fit),))
@@ -70,9 +77,10 @@ def sections(
         "Answer", tuple(_answer(fit, ci_prob, ci_kind)), effect_table(fit, ci_prob, ci_kind)
     )
     yield Section("Data", (_data(fit),), items=tuple(fit.panel.report["remark"]))
-    yield Section("Donors", (f"{weights_sentence(fit)}.",), weight_table(fit))
+    donors = weights_sentence(fit)
+    yield Section("Donors", (f"{donors[0].upper()}{donors[1:]}.",), weight_table(fit))
     yield Section("Model", (f"{estimator_sentence(fit)}.",), _priors(fit))
-    yield Section("Can it be trusted?", tuple(_trust(fit)), *_checked(checks))
+    yield _trust_section(fit, checks)
     yield Section("What no check can test", items=UNTESTED)
     yield Section(
         "What would change the conclusion", tuple(_fragile(fit, checks, ci_prob, ci_kind))
@@ -82,11 +90,14 @@ def sections(
 
 def _question(fit: AbstractFit) -> str:
     panel = fit.panel
-    return f"What would {panel.outcome} of {fit.panel.treated_name} have been from {short(panel.start)} on without the treatment?"
+    return (
+        f"What would {panel.outcome} of {panel.treated_name} have been from {short(panel.start)} "
+        "on without the treatment?"
+    )
 
 
 def direction(value: float) -> str:
-    """The one word for a sign."""
+    """Return ``lower`` for a negative value, else ``higher``."""
     return "lower" if value < 0 else "higher"
 
 
@@ -95,17 +106,21 @@ def _answer(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> Iterator
     low, high = (float(bound) for bound in effect.interval(ci_prob, ci_kind))
     middle = float(effect.draws.median())
     yield (
-        f"From {short(post[0])} to {short(post[-1])}, the average {fit.panel.outcome} of {fit.panel.treated_name} was "
-        f"{_amount(effect, middle)} {direction(middle)} than it would have been without the treatment (posterior median). "
-        f"The {per_cent(ci_prob)} credible interval ({ci_kind.upper()}) is {as_text(effect, low)} to {as_text(effect, high)}; "
-        f"it {'excludes' if low > 0 or high < 0 else 'includes'} zero. {sign_sentence(effect, middle)}"
+        f"From {short(post[0])} to {short(post[-1])}, the average {fit.panel.outcome} of "
+        f"{fit.panel.treated_name} was {_amount(effect, middle)} {direction(middle)} than it would "
+        "have been without the treatment (posterior median). "
+        f"The {per_cent(ci_prob)} credible interval ({ci_kind.upper()}) is {as_text(effect, low)} "
+        f"to {as_text(effect, high)}; it {'excludes' if low > 0 or high < 0 else 'includes'} zero. "
+        f"{sign_sentence(effect, middle)}"
     )
     if "relative" in fit.effects:
         share = fit.effect("relative")
         low, high = (float(bound) for bound in share.interval(ci_prob, ci_kind))
+        median = float(share.draws.median())
         yield (
-            f"Relative to what would have been, the total is {as_text(share, float(share.draws.median()))} "
-            f"({as_text(share, low)} to {as_text(share, high)}). {fit.calibration.short.capitalize()}."
+            f"Relative to what would have been, the total is {as_text(share, median)} "
+            f"({as_text(share, low)} to {as_text(share, high)}). "
+            f"{fit.calibration.short.capitalize()}."
         )
     series = fit.panel.treated_outcome.to_series()
     for remark in unseen(series[: len(fit.panel.pre)], series[len(fit.panel.pre) :]):
@@ -113,7 +128,7 @@ def _answer(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> Iterator
 
 
 def sign_sentence(effect: Effect, middle: float) -> str:
-    """The probability of the sign that was found."""
+    """State the probability of the sign that the median has."""
     mass = effect.probability(below=0) if middle < 0 else effect.probability(above=0)
     return f"The probability that the treatment made it {direction(middle)} {_is(mass)}."
 
@@ -127,7 +142,7 @@ def _amount(effect: Effect, value: float) -> str:
 
 
 def effect_table(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> pd.DataFrame:
-    """One row per estimand, in words; the figures are those of :meth:`bayes_synth.Fit.summary`."""
+    """Return one row per estimand, with the numbers of :meth:`bayes_synth.Fit.summary` as text."""
     rows = {}
     for name, each in ESTIMANDS.items():
         if each.reported and not each.path and name in fit.effects:
@@ -145,7 +160,7 @@ def effect_table(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> pd.
 
 
 def weight_table(fit: AbstractFit) -> pd.DataFrame:
-    """The heaviest donors, and the others together."""
+    """Return the heaviest donors, and the others together in one row."""
     table = fit.weights()
     shown, rest = table.head(TOP), table.iloc[TOP:]
     words = shown[["mean", "lower", "upper", "p_above_1_percent"]].map("{:.2f}".format)
@@ -158,8 +173,9 @@ def weight_table(fit: AbstractFit) -> pd.DataFrame:
 def _data(fit: AbstractFit) -> str:
     panel = fit.panel
     return (
-        f"The {panel.outcome} of {fit.panel.treated_name} and of {len(panel.donors)} donors: {span(panel.pre)} before the "
-        f"treatment, {span(panel.post)} from it on. Donors: {listed(panel.donors, 60)}."
+        f"The {panel.outcome} of {panel.treated_name} and of {len(panel.donors)} donors: "
+        f"{span(panel.pre)} before the treatment, {span(panel.post)} from it on. "
+        f"Donors: {listed(panel.donors, 60)}."
     )
 
 
@@ -168,27 +184,26 @@ def _priors(fit: AbstractFit) -> pd.DataFrame:
     return pd.DataFrame({"prior": rows.values()}, index=pd.Index(rows, name="parameter"))
 
 
-def _trust(fit: AbstractFit) -> Iterator[str]:
-    yield f"Sampler: {fit.convergence}{attempts_sentence(fit)}."
-    yield f"Fit before treatment, out of sample: {fit.fit_verdict}."
-    yield f"Interval: {fit.calibration}."
-
-
-def _checked(checks: Checks | None) -> tuple[Any, ...]:
+def _trust_section(fit: AbstractFit, checks: Checks | None) -> Section:
+    """Put the three verdicts of every fit before the answers of the checks."""
+    section = Section(
+        "Can it be trusted?",
+        (
+            f"Sampler: {fit.convergence}{attempts_sentence(fit)}.",
+            f"Fit before treatment, out of sample: {fit.fit_verdict}.",
+            f"Interval: {fit.calibration}.",
+        ),
+    )
     if checks is None:
-        return None, (), ("The checks of bayes_synth.checks were not run for this report.",)
+        return section._replace(
+            items=("The checks of bayes_synth.checks were not run for this report.",)
+        )
     figures = tuple(
         Figure(f"{check.question} {check.reason}", check.picture)
         for check in checks
         if check.picture
     )
-    return (
-        checks.table.reset_index(drop=True)[["question", "verdict", "reason"]].set_index(
-            "question"
-        ),
-        figures,
-        (),
-    )
+    return section._replace(table=checks.table.set_index("question"), figures=figures)
 
 
 def _fragile(
@@ -197,10 +212,16 @@ def _fragile(
     effect = fit.effect("average")
     low, high = (float(bound) for bound in effect.interval(ci_prob, ci_kind))
     if low <= 0 <= high:
-        yield "The interval includes zero: a clearer answer needs a longer past, closer donors, or a larger effect."
+        yield (
+            "The interval includes zero: a clearer answer needs a longer past, closer donors, "
+            "or a larger effect."
+        )
     else:
         nearest = min(low, high, key=abs)
-        yield f"A bias of {_amount(effect, nearest)} per period, shared by every draw, would bring the interval to zero."
+        yield (
+            f"A bias of {_amount(effect, nearest)} per period, shared by every draw, "
+            "would bring the interval to zero."
+        )
     for check in checks or ():
         if check.verdict in ("caution", "fail"):
             yield f"{check.question} {check.verdict.capitalize()}: {check.reason}"
@@ -209,6 +230,8 @@ def _fragile(
 def _made(fit: AbstractFit) -> str:
     record = fit.record
     versions = ", ".join(f"{name} {number}" for name, number in record.versions.items())
-    size = f"{record.chains} chains of {record.draws} draws after {record.settings.size.tune} of tuning"
-    accept = f"target_accept {record.settings.size.target_accept:g}"
-    return f"{versions}; {size}, {accept}, seed {record.settings.random_seed}."
+    settings = record.settings
+    return (
+        f"{versions}; {record.chains} chains of {record.draws} draws after {settings.size.tune} of "
+        f"tuning, target_accept {settings.size.target_accept:g}, seed {settings.random_seed}."
+    )

@@ -144,7 +144,6 @@ def read_calibration(
     # Files of version 0.1 name the typical step "scale".
     evidence = evidence.rename(scale="step") if "scale" in evidence else evidence
     table = evidence[list(COLUMNS)].to_dataframe().rename_axis("donor")
-    gap = evidence["gap"].transpose("placebo", "time")
     return Calibrated(
         table,
         evidence["kappa"],
@@ -152,5 +151,13 @@ def read_calibration(
         plan.exclude,
         tuple(json.loads(evidence.attrs["skipped"])),
         plan.kappa_sd,
-        gaps=pd.DataFrame(gap.to_numpy(), index=table.index, columns=gap.indexes["time"]),
+        gaps=_gaps(evidence, table.index),
     )
+
+
+def _gaps(evidence: xr.Dataset, donors: pd.Index) -> pd.DataFrame:
+    """Read each donor's mean gap; the first files of version 0.1 have none."""
+    if "gap" not in evidence:
+        return pd.DataFrame(index=donors)
+    gap = evidence["gap"].transpose("placebo", "time")
+    return pd.DataFrame(gap.to_numpy(), index=donors, columns=gap.indexes["time"])

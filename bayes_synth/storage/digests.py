@@ -1,4 +1,4 @@
-"""Digests of panels and of trees: the same for equal content."""
+"""Digests of panels and of trees: equal content gives equal digests."""
 
 import hashlib
 import json
@@ -15,61 +15,60 @@ __all__ = ["digest", "fingerprint"]
 
 
 def fingerprint(panel: Panel) -> str:
-    """Digest of the panel's numbers and labels."""
-    digest = hashlib.sha256(np.ascontiguousarray(panel.outcomes.to_numpy()).tobytes())
+    """Return the SHA-256 digest of the panel's numbers and labels, in hexadecimal digits."""
+    content = hashlib.sha256(np.ascontiguousarray(panel.outcomes.to_numpy()).tobytes())
     labels = [
         *panel.outcomes["unit"].to_numpy(),
         *(short(time) for time in panel.times),
         *panel.treated,
     ]
-    digest.update("\x1f".join(map(str, labels)).encode())
-    return digest.hexdigest()
+    content.update("\x1f".join(map(str, labels)).encode())
+    return content.hexdigest()
 
 
 def digest(tree: xr.DataTree) -> str:
-    """Digest of all groups: names, dims, types, shapes, numbers, labels and attributes, whatever file they are from."""
-    found = hashlib.sha256()
+    """Return the SHA-256 digest of all groups, in hexadecimal digits.
+
+    It covers names, dims, types, shapes, numbers, labels and attributes, and does not depend on
+    the format of the file that they were read from.
+    """
+    content = hashlib.sha256()
     for path, node in sorted(tree.subtree_with_keys, key=lambda group: group[0]):
         dataset = node.to_dataset(inherit=False)
-        found.update(_text("group", path, _attributes(dataset.attrs)))
+        content.update(_as_bytes("group", path, _plain_attributes(dataset.attrs)))
         for name in sorted(map(str, dataset.variables)):
-            variable, role = (
-                dataset.variables[name],
-                "coordinate" if name in dataset.coords else "variable",
-            )
-            found.update(
-                _text(role, name, variable.dims, variable.shape, _attributes(variable.attrs))
-            )
-            found.update(_content(variable.to_numpy()))
-    return found.hexdigest()
+            variable = dataset.variables[name]
+            role = "coordinate" if name in dataset.coords else "variable"
+            attributes = _plain_attributes(variable.attrs)
+            content.update(_as_bytes(role, name, variable.dims, variable.shape, attributes))
+            content.update(_array_bytes(variable.to_numpy()))
+    return content.hexdigest()
 
 
-def _content(values: np.ndarray) -> bytes:
-    """An array's type and numbers, the same for every way in which the three formats give them back."""
+def _array_bytes(values: np.ndarray) -> bytes:
+    """Return an array's type and numbers, equal for all ways in which the formats return them."""
     kind = values.dtype.kind
     if kind in "OTU":
-        return _text("text", values.tolist())
+        return _as_bytes("text", values.tolist())
     if kind == "M":
-        # The resolution of dates is the reader's choice, so seconds and what is left of them.
+        # Readers choose the resolution of dates, so seconds and the remainder are hashed.
         seconds = values.astype("datetime64[s]")
-        return b"".join(
-            _numbers(part) for part in (seconds, (values - seconds).astype("timedelta64[ns]"))
-        )
-    # Readers mask missing numbers anew, which changes the sign and payload of a NaN.
-    return _numbers(
-        np.where(np.isnan(values), np.nan, values).astype(values.dtype) if kind == "f" else values
-    )
+        remainder = (values - seconds).astype("timedelta64[ns]")
+        return _number_bytes(seconds) + _number_bytes(remainder)
+    # Readers mask missing numbers again, which changes the sign and payload of a NaN.
+    masked = np.where(np.isnan(values), np.nan, values) if kind == "f" else values
+    return _number_bytes(masked.astype(values.dtype))
 
 
-def _numbers(values: np.ndarray) -> bytes:
+def _number_bytes(values: np.ndarray) -> bytes:
     return values.dtype.str[1:].encode() + values.astype(values.dtype.newbyteorder("<")).tobytes()
 
 
-def _attributes(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Attributes as JSON has them: netCDF turns lists into arrays, and lists of one into their element."""
+def _plain_attributes(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return attributes as lists: netCDF reads lists as arrays, and lists of one as a scalar."""
     plain = {
-        str(k): value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-        for k, value in attrs.items()
+        str(name): value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+        for name, value in attrs.items()
     }
     return {
         name: list(value) if isinstance(value, (list, tuple)) else [value]
@@ -77,5 +76,5 @@ def _attributes(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _text(*parts: Any) -> bytes:
+def _as_bytes(*parts: Any) -> bytes:
     return json.dumps(parts, sort_keys=True, default=str).encode()

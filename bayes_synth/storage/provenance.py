@@ -1,4 +1,7 @@
-"""How a fit was made, as the JSON text that its file carries: specification, data, seed and versions."""
+"""How a fit was made, as the JSON text that its file carries.
+
+The text has the specification, the names and the digest of the data, the seed and the versions.
+"""
 
 import json
 from dataclasses import asdict
@@ -15,12 +18,12 @@ from bayes_synth.words import short
 __all__ = ["SCHEMA", "provenance", "record_of"]
 
 SCHEMA = 3
-SIZE = ("draws", "tune", "chains", "target_accept")
-HOW = ("sampler", "cores", "random_seed", "progressbar", "attempt")
+SIZE_FIELDS = ("draws", "tune", "chains", "target_accept")
+SETTINGS_FIELDS = ("sampler", "cores", "random_seed", "progressbar", "attempt")
 
 
 def provenance(model: AbstractSyntheticControl, panel: Panel, record: RunRecord) -> str:
-    """Everything needed to repeat a fit, as JSON text."""
+    """Write down everything that is needed to repeat a fit, as JSON text."""
     facts = {
         "schema": SCHEMA,
         "versions": dict(record.versions),
@@ -33,44 +36,49 @@ def provenance(model: AbstractSyntheticControl, panel: Panel, record: RunRecord)
             "outcome": panel.outcome,
             "sha256": fingerprint(panel),
         },
-        "sampling": _sampling(record),
+        "sampling": _sampling_facts(record),
     }
     return json.dumps(facts)
 
 
-def _sampling(record: RunRecord) -> dict[str, Any]:
+def _sampling_facts(record: RunRecord) -> dict[str, Any]:
     settings = record.settings
     return {
         **asdict(settings.size),
-        **{name: getattr(settings, name) for name in HOW},
+        **{name: getattr(settings, name) for name in SETTINGS_FIELDS},
         "sampled_by": record.sampled_by,
         "compile_seconds": record.compile_seconds,
         "seconds": record.seconds,
         "kept": {"chains": record.chains, "draws": record.draws},
         "calibration_stopped": record.calibration_stopped,
-        "attempts": [each._asdict() for each in record.attempts],
+        "attempts": [attempt._asdict() for attempt in record.attempts],
         "warnings": list(record.warnings),
         "partial": list(record.partial),
     }
 
 
 def record_of(facts: dict[str, Any]) -> RunRecord:
-    """The record back from the facts of a file."""
-    said = facts["sampling"]
-    size = Size(**{name: said[name] for name in SIZE})
-    attempts = (
-        Attempt(**each | {"problems": tuple(each["problems"])}) for each in said["attempts"]
-    )
+    """Rebuild the record of a run from the facts of a file.
+
+    The first files of schema 3 do not name the sampler that ran, attempts, interrupts or warnings.
+    """
+    sampling = facts["sampling"]
+    size = Size(**{name: sampling[name] for name in SIZE_FIELDS})
+    settings = {name: sampling[name] for name in SETTINGS_FIELDS if name in sampling}
+    kept = sampling.get("kept", sampling)
     return RunRecord(
-        Settings(size, **{name: said[name] for name in HOW if name in said}),
-        said["sampled_by"],
-        said["kept"]["chains"],
-        said["kept"]["draws"],
-        said["compile_seconds"],
-        said["seconds"],
-        tuple(attempts),
-        tuple(said["partial"]),
-        said["calibration_stopped"],
-        tuple(said["warnings"]),
-        dict(facts["versions"]),
+        settings=Settings(size, **settings),
+        sampled_by=sampling.get("sampled_by", sampling["sampler"]),
+        chains=kept["chains"],
+        draws=kept["draws"],
+        compile_seconds=sampling["compile_seconds"],
+        seconds=sampling["seconds"],
+        attempts=tuple(
+            Attempt(**attempt | {"problems": tuple(attempt["problems"])})
+            for attempt in sampling.get("attempts", ())
+        ),
+        partial=tuple(sampling.get("partial", ())),
+        calibration_stopped=sampling.get("calibration_stopped", ""),
+        warnings=tuple(sampling.get("warnings", ())),
+        versions=dict(facts["versions"]),
     )

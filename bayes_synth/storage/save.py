@@ -1,6 +1,7 @@
 """Fits on disk: netCDF or zarr that xarray opens without this library, and no pickle.
 
-A file carries a digest of everything in it; one that does not match it, or cannot be decoded, is refused.
+A file carries a digest of its content; one that does not match it, or cannot be decoded, is
+refused.
 """
 
 import json
@@ -27,10 +28,14 @@ from bayes_synth.storage.specs import foreign_parts, from_spec, to_spec
 from bayes_synth.storage.trees import ROOT, put, read_tree, suffix_of, write
 from bayes_synth.words import listed
 
-__all__ = ["Parts", "read", "save"]
+__all__ = ["FACTS", "SEAL", "Parts", "read", "save"]
 
 FACTS = "bayes_synth"
+"""Attribute of a file's root: how the fit was made, as JSON text."""
 SEAL = "bayes_synth_sha256"
+"""Attribute of a file's root: the digest of its content, :data:`FACTS` included."""
+
+NOT_A_FIT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class Parts(NamedTuple):
@@ -53,32 +58,9 @@ def save(fit: AbstractFit, path: str | os.PathLike[str], *, overwrite: bool = Fa
     _require_plain(fit.idata)
     tree = _sealed(fit.idata, provenance(fit.model, fit.panel, fit.record))
     with tempfile.TemporaryDirectory(prefix=".saving_", dir=target.parent) as folder:
-        made = Path(folder) / f"fit{suffix}"
-        _write_checked(tree, made, suffix)
-        put(made, target)
-
-
-def _require_rebuildable(model: AbstractSyntheticControl) -> None:
-    """Refuse a model that a file could not give back: its draws would be lost to the library."""
-    spec = to_spec(model)
-    reason = f"it uses {listed(foreign, 3)}" if (foreign := foreign_parts(spec)) else _other(spec)
-    if reason:
-        raise LoadError(
-            "L003",
-            f"the model must be one that can be rebuilt from a file, but {reason}.\n"
-            "  Make your own types frozen dataclasses, priors on a number with the decorator bs.priors.saved; or write the "
-            "draws alone with fit.idata.to_netcdf(path).",
-        )
-
-
-def _other(spec: Any) -> str:
-    """Why the specification that is rebuilt is another; empty when it is the same."""
-    try:
-        same = to_spec(from_spec(spec)) == spec
-    # The constructor may be a user's own.
-    except Exception as error:
-        return f"rebuilding it raises {type(error).__name__}: {error}"
-    return "" if same else "rebuilt it is another"
+        written = Path(folder) / f"fit{suffix}"
+        _write_checked(tree, written, suffix)
+        put(written, target)
 
 
 def read(path: str | os.PathLike[str]) -> Parts:
@@ -90,35 +72,50 @@ def read(path: str | os.PathLike[str]) -> Parts:
     try:
         idata = read_tree(source, suffix)
         seal = idata.attrs.pop(SEAL, None)
-        found = digest(idata)
-    # HDF5, zarr, their codecs and xarray decode bytes that may be anything. What they raise then is neither documented
-    # nor stable (OSError, KeyError, RuntimeError, TypeError, zlib.error, MemoryError for a damaged size, ...), and
-    # whichever it is, the file could not be read. So any exception, but of these three lines only, and it stays attached.
+        content = digest(idata)
+    # HDF5, zarr, their codecs and xarray decode bytes that may be anything. What they raise then is
+    # neither documented nor stable (OSError, KeyError, RuntimeError, TypeError, zlib.error,
+    # MemoryError for a damaged size, ...), and whichever it is, the file could not be read. So any
+    # exception is caught, but of these three lines only, and it stays attached.
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise LoadError(
-            "L001", f"{source} is not a {suffix} file that can be read: {reason}"
-        ) from error
+        text = f"{source} is not a {suffix} file that can be read: {reason}"
+        raise LoadError("L001", text) from error
     facts = _facts(idata, source)
-    if found != seal:
+    if content != seal:
         raise LoadError("L001", f"{source} does not hold what was saved: the file was changed.")
-    try:
-        parts = Parts(
-            _panel(idata, facts["panel"]), _model(facts["model"]), idata, record_of(facts)
-        )
-    except LoadError:
-        raise
-    # The digest fits, so this is a file that somebody composed: any part may be missing or of another type.
-    except (
-        BayesSynthError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
-    ) as error:  # fmt: skip
-        raise LoadError("L001", f"{source} lacks parts of a fit: {error!r}.") from error
+    parts = _parts(idata, facts, source)
     if fingerprint(parts.panel) != facts["panel"]["sha256"]:
-        raise LoadError(
-            "L001", f"the data in {source} are not those that were fitted: the file was changed."
-        )
+        text = f"the data in {source} are not those that were fitted: the file was changed."
+        raise LoadError("L001", text)
     del idata.attrs[FACTS]
     return parts
+
+
+def _require_rebuildable(model: AbstractSyntheticControl) -> None:
+    """Refuse a model that :func:`bayes_synth.load` could not rebuild from its file."""
+    spec = to_spec(model)
+    if foreign := foreign_parts(spec):
+        raise _not_rebuildable(f"it uses {listed(foreign, 3)}")
+    try:
+        rebuilt = from_spec(spec)
+    # The constructor of a user's own class may raise anything, and whatever it is, the model cannot
+    # be rebuilt. So any exception is caught, but of this line only, and it stays attached.
+    except Exception as error:
+        reason = f"rebuilding it raises {type(error).__name__}: {error}"
+        raise _not_rebuildable(reason) from error
+    if to_spec(rebuilt) != spec:
+        raise _not_rebuildable("its constructors give back another specification")
+
+
+def _not_rebuildable(reason: str) -> LoadError:
+    return LoadError(
+        "L003",
+        f"the model must be one that can be rebuilt from a file, but {reason}.\n"
+        "  Make your own classes frozen dataclasses whose constructor keeps every field as given, "
+        "and register priors on a number with the decorator bs.priors.saved(); "
+        "or write the draws alone with fit.idata.to_netcdf(path).",
+    )
 
 
 def _require_free(target: Path, overwrite: bool) -> None:
@@ -132,27 +129,31 @@ def _require_free(target: Path, overwrite: bool) -> None:
 
 
 def _require_plain(tree: xr.DataTree) -> None:
-    """Refuse what only pickle could write, by name, before anything is written."""
+    """Name the first thing in the tree that only pickle could write, before anything is written."""
     for path, node in tree.subtree_with_keys:
         dataset = node.to_dataset(inherit=False)
+        _require_plain_attributes(path, dataset.attrs)
         for name, variable in dataset.variables.items():
+            _require_plain_attributes(f"{path}/{name}", variable.attrs)
             if not _is_plain_array(variable):
                 raise LoadError(
                     "L006",
-                    f"{path}/{name} has dtype {variable.dtype}, which a file cannot hold: numbers, booleans, text and dates "
-                    f"without a time zone can be kept.\n  Convert or remove fit.idata[{path!r}][{name!r}].",
+                    f"{path}/{name} must hold numbers, booleans, text or dates without a time zone "
+                    f"to be written, got dtype {variable.dtype}.\n"
+                    f"  Convert or remove fit.idata[{path!r}][{name!r}].",
                 )
-        owners = {path: dataset.attrs} | {
-            f"{path}/{name}": var.attrs for name, var in dataset.variables.items()
-        }
-        for owner, attrs in owners.items():
-            for key, value in attrs.items():
-                if not _is_plain_attribute(key, value):
-                    raise LoadError(
-                        "L006",
-                        f"the attribute {key!r} of {owner} is of type {type(value).__name__}, which a file cannot hold: text, "
-                        "numbers and flat lists of them can be kept.\n  Convert or remove it from fit.idata.",
-                    )
+
+
+def _require_plain_attributes(owner: str, attrs: dict[Any, Any]) -> None:
+    for key, value in attrs.items():
+        items = value if isinstance(value, (list, tuple, np.ndarray)) else [value]
+        if not (isinstance(key, str) and all(isinstance(item, (str, Real)) for item in items)):
+            raise LoadError(
+                "L006",
+                f"the attribute {key!r} of {owner} must be text, a number or a flat list of them "
+                f"to be written, got type {type(value).__name__}.\n"
+                "  Convert or remove it from fit.idata.",
+            )
 
 
 def _is_plain_array(variable: xr.Variable) -> bool:
@@ -163,13 +164,11 @@ def _is_plain_array(variable: xr.Variable) -> bool:
     return variable.dtype.kind in "biufMUT"
 
 
-def _is_plain_attribute(key: object, value: object) -> bool:
-    items = value if isinstance(value, (list, tuple, np.ndarray)) else [value]
-    return isinstance(key, str) and all(isinstance(item, (str, Real)) for item in items)
-
-
 def _sealed(tree: xr.DataTree, facts: str) -> xr.DataTree:
-    """The tree with its digest; without encodings, as those of another format, or lossy ones, may be left on it."""
+    """Return a copy with facts and digest, without encodings.
+
+    Encodings may be left from a file of another format, or may lose digits.
+    """
     groups = {
         path: node.to_dataset(inherit=False).drop_encoding()
         for path, node in tree.subtree_with_keys
@@ -181,14 +180,16 @@ def _sealed(tree: xr.DataTree, facts: str) -> xr.DataTree:
     return sealed
 
 
-def _write_checked(tree: xr.DataTree, made: Path, suffix: str) -> None:
-    """Write and read back: a file that could not be loaded must not take the place of one that can."""
+def _write_checked(tree: xr.DataTree, path: Path, suffix: str) -> None:
+    """Write and read back: a file that could not be loaded must not replace one that can."""
     try:
-        write(tree, made, suffix)
-        back = read_tree(made, suffix)
-    # What xarray refuses to encode; trouble with the disk is an OSError and says so itself.
+        write(tree, path, suffix)
+        back = read_tree(path, suffix)
+    # xarray raises these for what it cannot encode; trouble with the disk is an OSError, which
+    # speaks for itself.
     except (ArithmeticError, LookupError, NotImplementedError, TypeError, ValueError) as error:
-        raise LoadError("L006", f"fit.idata holds what a {suffix} file cannot: {error}") from error
+        text = f"fit.idata holds something that a {suffix} file cannot: {error}"
+        raise LoadError("L006", text) from error
     if digest(back) != digest(tree):
         raise LoadError(
             "L006",
@@ -197,54 +198,62 @@ def _write_checked(tree: xr.DataTree, made: Path, suffix: str) -> None:
 
 
 def _facts(idata: xr.DataTree, source: Path) -> dict[str, Any]:
+    """Decode the JSON text of a file, once its schema is known to be ours."""
     text = idata.attrs.get(FACTS)
     if not isinstance(text, str):
         raise LoadError("L001", f"{source} holds no fit of this library.")
     try:
         facts = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise LoadError(
-            "L001", f"the description of the fit in {source} is damaged: {error}."
-        ) from error
+        reason = f"the description of the fit in {source} is damaged: {error}."
+        raise LoadError("L001", reason) from error
     if not isinstance(facts, dict) or not isinstance(facts.get("schema"), int):
         raise LoadError("L001", f"{source} does not say which schema it follows.")
-    if facts["schema"] > SCHEMA:
+    schema = facts["schema"]
+    if schema > SCHEMA:
         raise LoadError(
-            "L002",
-            f"{source} follows schema {facts['schema']}, newer than {SCHEMA}: update bayes_synth.",
+            "L002", f"{source} follows schema {schema}, newer than {SCHEMA}: update bayes_synth."
         )
-    if facts["schema"] < SCHEMA:
+    if schema < SCHEMA:
         raise LoadError(
             "L003",
-            f"{source} follows schema {facts['schema']}, from before the first release: fit again with schema {SCHEMA}.",
+            f"{source} follows schema {schema}, from before the first release: "
+            f"fit again with schema {SCHEMA}.",
         )
     return facts
+
+
+def _parts(idata: xr.DataTree, facts: dict[str, Any], source: Path) -> Parts:
+    try:
+        panel, model = _panel(idata, facts["panel"]), _model(facts["model"])
+        return Parts(panel, model, idata, record_of(facts))
+    except LoadError:
+        raise
+    # The digest fits, so somebody composed this file: any part may be missing or of another type.
+    except (BayesSynthError, *NOT_A_FIT) as error:
+        raise LoadError("L001", f"{source} lacks parts of a fit: {error!r}.") from error
 
 
 def _model(spec: Any) -> AbstractSyntheticControl:
     model = from_spec(spec)
     if not isinstance(model, AbstractSyntheticControl):
-        raise TypeError(f"{type(model).__name__} is no model")
+        raise TypeError(f"the model must be a SyntheticControl, got {type(model).__name__}")
     return model
 
 
 def _panel(idata: xr.DataTree, facts: dict[str, Any]) -> Panel:
+    """Put the panel together from the groups before and after the start."""
     halves = [idata[group].to_dataset() for group in ("constant_data", "predictions_constant_data")]
-    parts = [
-        xr.concat([half[name].rename({dim: "unit"}) for half in halves], dim="time")
+    blocks = [
+        xr.concat([half[name].rename({dim: "unit"}) for half in halves], dim="time").drop_attrs()
         for name, dim in (("donor_outcomes", "donor"), ("treated_outcomes", "treated"))
     ]
-    outcomes = (
-        xr.concat([part.drop_attrs() for part in parts], dim="unit")
-        .transpose("time", "unit")
-        .sortby("unit")
-    )
-    outcomes = outcomes.assign_coords(
-        unit=np.array([str(label) for label in outcomes["unit"].to_numpy()], dtype=object)
-    )
+    outcomes = xr.concat(blocks, dim="unit").transpose("time", "unit").sortby("unit")
+    units = np.array([str(label) for label in outcomes["unit"].to_numpy()], dtype=object)
+    outcomes = outcomes.assign_coords(unit=units)
     times = outcomes["time"].to_index()
     label = time_label(facts["start"], pd.Index(times), what="start")
-    # As the axis has it: 2005.0 among fractions of years, not 2005.
+    # The start as the axis has it: 2005.0 among fractions of years, not 2005.
     start = next((time for time in times if time == label), label)
     names = {name: facts[name] for name in ("unit", "time", "outcome")}
     return Panel(locked(outcomes), tuple(facts["treated"]), start, **names)

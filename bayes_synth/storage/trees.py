@@ -10,29 +10,30 @@ import xarray as xr
 
 from bayes_synth.errors import LoadError
 
-__all__ = ["ROOT", "put", "read_tree", "suffix_of", "write", "write_zip"]
+__all__ = ["ROOT", "STAMP", "SUFFIXES", "put", "read_tree", "suffix_of", "write", "write_zip"]
 
 SUFFIXES = (".nc", ".zarr", ".zarr.zip")
-# Beside the digest of the content there is one of the bytes, checked before any decoder sees them: HDF5 can loop for ever
-# on damaged bytes, and zarr's text codec allocates whatever a damaged count asks for. netCDF has it appended, where HDF5
-# does not look, zarr in its root's attributes. So a file that another tool repacked is refused too.
+# Beside the digest of the content there is one of the bytes, which is compared before any decoder
+# sees them: HDF5 can loop for ever on damaged bytes, and zarr's text codec allocates whatever a
+# damaged count asks for. In netCDF files it is appended, where HDF5 does not look; zarr stores
+# have it in the attributes of their root. So a file that another tool repacked is refused too.
 MARK = b"\nbayes_synth sha256 "
 STAMP = "bayes_synth_parts_sha256"
 ROOT = "zarr.json"
-# Format 2 knows a codec that unpickles; only format 3 is written, so only it is read. Consolidated metadata would
-# say everything a second time, outside the specification.
+# Format 2 has a codec that unpickles; only format 3 is written, so only format 3 is read.
+# Consolidated metadata would repeat all metadata, outside the specification of the format.
 ZARR: dict[str, Any] = {"zarr_format": 3, "consolidated": False}
 
 
 def suffix_of(path: Path) -> str:
-    """The suffix that names the format.
+    """Return the suffix of a path, which names the format.
 
     Raises
     ------
     LoadError
-        L005 for another one.
+        L005 for any other suffix.
     """
-    # The longest first: ".zarr.zip" is one suffix here.
+    # The longest suffix is tried first: ".zarr.zip" counts as one.
     for suffix in reversed(SUFFIXES):
         if path.name.endswith(suffix):
             return suffix
@@ -41,34 +42,44 @@ def suffix_of(path: Path) -> str:
     )
 
 
-def write(tree: xr.DataTree, made: Path, suffix: str) -> None:
-    """Write the tree in the format of this suffix."""
+def write(tree: xr.DataTree, path: Path, suffix: str) -> None:
+    """Write the tree in the format of this suffix, with a digest of its bytes."""
     if suffix == ".nc":
-        tree.to_netcdf(made, engine="h5netcdf")
-        made.write_bytes(_marked(made.read_bytes()))
+        tree.to_netcdf(path, engine="h5netcdf")
+        path.write_bytes(_marked(path.read_bytes()))
     elif suffix == ".zarr":
-        tree.to_zarr(made, **ZARR)
-        (made / ROOT).write_bytes(_stamped(_parts(made)))
+        tree.to_zarr(path, **ZARR)
+        (path / ROOT).write_bytes(_stamped_root(_store_parts(path)))
     else:
-        write_zip(tree, made)
+        write_zip(tree, path)
 
 
-def write_zip(tree: xr.DataTree, made: Path) -> None:
-    """The tree as one file, with a digest of its bytes."""
-    # By way of memory: written straight to a zip, zarr's metadata would be in it several times over.
+def write_zip(tree: xr.DataTree, path: Path) -> None:
+    """Write the tree as one zipped zarr store, with a digest of its bytes."""
+    # The store goes through memory: written straight to a zip, its metadata would be repeated.
     from zarr.storage import MemoryStore
 
     buffers: dict[str, Any] = {}
     tree.to_zarr(MemoryStore(buffers), **ZARR)
     parts = {name: buffers[name].to_bytes() for name in sorted(buffers)}
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, part in (parts | {ROOT: _stamped(parts)}).items():
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in (parts | {ROOT: _stamped_root(parts)}).items():
             archive.writestr(zipfile.ZipInfo(name), part, zipfile.ZIP_DEFLATED)
 
 
 def read_tree(source: Path, suffix: str, group: str | None = None) -> xr.DataTree:
-    """All of it, or one group of a zarr store, in memory, once its bytes are known to be those that were written."""
-    if not (_is_marked(source.read_bytes()) if suffix == ".nc" else _is_stamped(_parts(source))):
+    """Read a tree, or one group of a zarr store, into memory.
+
+    Raises
+    ------
+    ValueError
+        When the bytes differ from those that were written; nothing is decoded then.
+    """
+    if suffix == ".nc":
+        unchanged = _is_marked(source.read_bytes())
+    else:
+        unchanged = _is_stamped(_store_parts(source))
+    if not unchanged:
         raise ValueError("its bytes are not those that were written")
     if suffix == ".nc":
         with xr.open_datatree(source, engine="h5netcdf") as opened:
@@ -82,8 +93,26 @@ def read_tree(source: Path, suffix: str, group: str | None = None) -> xr.DataTre
     return tree
 
 
-def _parts(source: Path) -> dict[str, bytes]:
-    """The files of a zarr store; hidden ones are not zarr's."""
+def put(written: Path, target: Path) -> None:
+    """Move what was written to its final path, in place of anything that is there.
+
+    A folder cannot be replaced in one step, so the old one is put aside first and moved back if
+    the new one cannot take its place.
+    """
+    if not target.is_dir():
+        written.replace(target)
+        return
+    aside = written.with_name("old")
+    target.rename(aside)
+    try:
+        written.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+
+
+def _store_parts(source: Path) -> dict[str, bytes]:
+    """Return the files of a zarr store by name, without hidden ones, which are not zarr's."""
     if source.is_dir():
         files = {
             path.relative_to(source).as_posix(): path
@@ -95,38 +124,24 @@ def _parts(source: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def _stamped(parts: dict[str, bytes]) -> bytes:
-    """The root's metadata with a digest of all parts."""
+def _stamped_root(parts: dict[str, bytes]) -> bytes:
+    """Return the metadata of a store's root with a digest of all its parts."""
     root = json.loads(parts[ROOT])
     root["attributes"].pop(STAMP, None)
-    found = hashlib.sha256(json.dumps(root).encode())
+    content = hashlib.sha256(json.dumps(root).encode())
     for name in sorted(parts.keys() - {ROOT}):
-        found.update(f"{name!r} {len(parts[name])} ".encode() + parts[name])
-    root["attributes"][STAMP] = found.hexdigest()
+        content.update(f"{name!r} {len(parts[name])} ".encode() + parts[name])
+    root["attributes"][STAMP] = content.hexdigest()
     return json.dumps(root).encode()
 
 
 def _is_stamped(parts: dict[str, bytes]) -> bool:
-    return _stamped(parts) == parts[ROOT]
+    return _stamped_root(parts) == parts[ROOT]
 
 
 def _marked(body: bytes) -> bytes:
     return body + MARK + hashlib.sha256(body).digest()
 
 
-def _is_marked(whole: bytes) -> bool:
-    return _marked(whole[: -len(_marked(b""))]) == whole
-
-
-def put(made: Path, target: Path) -> None:
-    """Give what was written its name; a folder cannot be replaced in one step, so the old one is put aside first."""
-    if not target.is_dir():
-        made.replace(target)
-        return
-    aside = made.with_name("old")
-    target.rename(aside)
-    try:
-        made.rename(target)
-    except OSError:
-        aside.rename(target)
-        raise
+def _is_marked(content: bytes) -> bool:
+    return _marked(content[: -len(_marked(b""))]) == content

@@ -9,14 +9,15 @@ import pytest
 import bayes_synth as bs
 from bayes_synth.__main__ import main
 from bayes_synth.checks.result import Check, Checks
-from bayes_synth.errors import PriorError
+from bayes_synth.errors import OptionError
 from bayes_synth.report.sections import effect_table, sections
 from bayes_synth.testing import fake_fit, fake_panel
 
 NUMBER = r"([+-]?[\d,.]+%?)"
 ANSWER = re.compile(
-    rf"was {NUMBER} (lower|higher) than .*? credible interval \((ETI|HDI)\) is {NUMBER} to {NUMBER}; it (excludes|includes) "
-    r"zero\. The probability that the treatment made it (lower|higher) is (above |below )?([\d.]+)\."
+    rf"was {NUMBER} (lower|higher) than .*? credible interval \((ETI|HDI)\) is "
+    rf"{NUMBER} to {NUMBER}; it (excludes|includes) zero\. "
+    r"The probability that the treatment made it (lower|higher) is (above |below )?([\d.]+)\."
 )
 
 
@@ -62,8 +63,8 @@ def test_three_hundred_reports_never_contradict_their_draws(block):
         assert f"{100 * prob:g}% credible interval" in text
         assert text.index("Question") > 0
         assert ("NOT CONVERGED" in text) == (not fit.ok)
-        assert ("POOR FIT" in text) == (fit._fit_verdict.word == "poor")
-        if not fit.ok or fit._fit_verdict.word == "poor":
+        assert ("POOR FIT" in text) == (fit.fit_verdict.word == "poor")
+        if not fit.ok or fit.fit_verdict.word == "poor":
             assert text.index("Before you read on") < text.index("Question")
         assert "significant" not in text.lower()
         if zero == "includes":
@@ -144,15 +145,22 @@ def test_checks_stand_with_their_verdicts_and_bad_ones_would_change_the_conclusi
 def test_every_section_comes_in_the_order_of_reading(fake):
     titles = [part.title for part in sections(fake, None, 0.95, "eti")]
     assert titles == [
-        "Question", "Answer", "Data", "Donors", "Model", "Can it be trusted?", "What no check can test",
-        "What would change the conclusion", "How this was made",
-    ]  # fmt: skip
+        "Question",
+        "Answer",
+        "Data",
+        "Donors",
+        "Model",
+        "Can it be trusted?",
+        "What no check can test",
+        "What would change the conclusion",
+        "How this was made",
+    ]
 
 
 def test_what_a_report_cannot_be_is_refused(fake):
-    with pytest.raises(PriorError, match=r"O001\] kind='pdf' is unknown"):
+    with pytest.raises(OptionError, match=r"O001\] kind must be .*, got 'pdf'"):
         fake.report("pdf")
-    with pytest.raises(PriorError, match=r"O004.*0\.95"):
+    with pytest.raises(OptionError, match=r"O004.*0\.95"):
         fake.report(ci_prob=95)
 
 
@@ -160,10 +168,11 @@ def test_missing_outcomes_are_said(fake):
     outcomes = fake.panel.outcomes.copy()
     outcomes.loc[{"time": 2021, "unit": "treated"}] = np.nan
     fit = fake_fit(panel=bs.Panel(outcomes, ("treated",), 2020))
-    assert (
-        "The treated unit has no outcome at 2021: no effect there, and averages and totals leave it out."
-        in " ".join(fit.report().split())
+    sentence = (
+        "The treated unit has no outcome at 2021: no effect there, "
+        "and averages and totals leave it out."
     )
+    assert sentence in " ".join(fit.report().split())
 
 
 @pytest.mark.parametrize("suffix", [".html", ".md", ".txt"])
@@ -183,3 +192,17 @@ def test_the_command_line_refuses_other_pages(fake, tmp_path, capsys):
         == 2
     )
     assert "[L005]" in capsys.readouterr().err
+
+
+def test_the_headline_names_the_core_donors_and_the_sources_of_variance(fake):
+    lines = dict(line.split(maxsplit=1) for line in repr(fake).splitlines()[-7:])
+    number, share = r"[\d.e+-]+", r"\d+%"
+    assert re.fullmatch(
+        rf"core donors donor_00 {number}, donor_01 {number} \(80% of the weight with probability "
+        rf"(> |< )?{number}\); \d donors alone reproduce the counterfactual to {number} sales",
+        lines["weights"],
+    )
+    assert re.fullmatch(
+        rf"forecast variance: drift \(q\) {share}, noise \(s\) {share}, weights and level {share}",
+        lines["variance"],
+    )

@@ -1,4 +1,4 @@
-"""Five hundred damaged files, all refused: whatever happened to a file, a fit that is read is the fit that was saved."""
+"""Five hundred damaged files, all refused: a fit that is read is the fit that was saved."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from file_tools import light_fit, zip_parts
 
 import bayes_synth as bs
 from bayes_synth.errors import LoadError
-from bayes_synth.storage.save import SUFFIXES
+from bayes_synth.storage.trees import SUFFIXES
 
 REFUSED = 500
 SHARES = (0.3, 0.3, 0.4)
@@ -72,9 +72,16 @@ def of_garbage_alone(raw, rng):
 
 
 BYTES = [
-    truncated, with_a_flipped_byte, with_flipped_bytes, with_a_zeroed_block, with_an_overwritten_block, without_a_block,
-    with_garbage_inside, with_garbage_at_the_end, of_garbage_alone,
-]  # fmt: skip
+    truncated,
+    with_a_flipped_byte,
+    with_flipped_bytes,
+    with_a_zeroed_block,
+    with_an_overwritten_block,
+    without_a_block,
+    with_garbage_inside,
+    with_garbage_at_the_end,
+    of_garbage_alone,
+]
 
 
 # What somebody does to a netCDF file with h5py.
@@ -149,9 +156,16 @@ def _changed_text(text, rng):
 
 
 HDF5 = [
-    a_number_changed, a_label_changed, a_group_removed, a_variable_removed, groups_swapped, variables_swapped,
-    an_attribute_removed, an_attribute_changed, an_attribute_added,
-]  # fmt: skip
+    a_number_changed,
+    a_label_changed,
+    a_group_removed,
+    a_variable_removed,
+    groups_swapped,
+    variables_swapped,
+    an_attribute_removed,
+    an_attribute_changed,
+    an_attribute_added,
+]
 
 
 # What happens to the parts of a zarr store.
@@ -211,9 +225,15 @@ def metadata_changed(parts, rng):
     )
     entry = json.loads(parts[name])
     key, value = [
-        ("shape", [int(n) + 1 for n in entry["shape"]]), ("data_type", "float32"), ("codecs", []), ("attributes", {"a": 1}),
-        ("dimension_names", ["x"] * len(entry["shape"])), ("node_type", "group"), ("zarr_format", 2), ("data_type", {"a": []}),
-    ][rng.integers(8)]  # fmt: skip
+        ("shape", [int(n) + 1 for n in entry["shape"]]),
+        ("data_type", "float32"),
+        ("codecs", []),
+        ("attributes", {"a": 1}),
+        ("dimension_names", ["x"] * len(entry["shape"])),
+        ("node_type", "group"),
+        ("zarr_format", 2),
+        ("data_type", {"a": []}),
+    ][rng.integers(8)]
     parts[name] = json.dumps(entry | {key: value}).encode()
 
 
@@ -228,9 +248,17 @@ def draws_changed(parts, rng):
 
 
 PARTS = [
-    a_part_removed, a_part_damaged, a_part_damaged, parts_swapped, a_branch_removed, branches_swapped, root_attributes_changed,
-    root_attributes_removed, metadata_changed, draws_changed,
-]  # fmt: skip
+    a_part_removed,
+    a_part_damaged,
+    a_part_damaged,
+    parts_swapped,
+    a_branch_removed,
+    branches_swapped,
+    root_attributes_changed,
+    root_attributes_removed,
+    metadata_changed,
+    draws_changed,
+]
 
 
 class Originals:
@@ -283,7 +311,7 @@ def _as_folder(parts, path):
 
 
 def outcome(path, original):
-    """``refused`` with its code, ``equal`` or ``wrong``; any error but LoadError is the test's failure."""
+    """Return ``refused`` with its code, ``equal`` or ``wrong``; only LoadError is caught."""
     try:
         back = bs.load(path)
     except LoadError as error:
@@ -314,7 +342,7 @@ def test_five_hundred_damaged_files_are_refused_and_none_is_read_wrongly(tmp_pat
         "damaged files", f"{results.total()} tried, {dict(sorted(results.items()))}, wrong 0"
     )
     equal = {act for (act, result) in tally if result == "equal"}
-    # Only bytes that carry nothing may change unnoticed: what changes content must always be refused.
+    # Only bytes that carry nothing may change unnoticed: changed content must always be refused.
     allowed = {act.__name__ for act in BYTES} | {
         "a_part_damaged",
         "parts_swapped",

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,17 @@ import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
-from file_tools import light_fit, read_plainly, short_fit, write_whole
+from file_tools import in_file, light_fit, read_plainly, seal, short_fit, write_whole
 
 import bayes_synth as bs
 from bayes_synth.errors import LoadError
+from bayes_synth.results.record import Attempt, RunRecord
+from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.storage.digests import digest
 from bayes_synth.storage.provenance import SCHEMA
-from bayes_synth.storage.save import SEAL, SUFFIXES
-from bayes_synth.testing import fake_panel
+from bayes_synth.storage.save import FACTS, SEAL
+from bayes_synth.storage.trees import SUFFIXES
+from bayes_synth.testing import fake_panel, fake_placebos
 
 ODD = ['a "quoted" donor', "north/south", "two\nlines", "émoji 🚀", " leading space", "treated"]
 MODELS = [
@@ -36,12 +40,11 @@ DATA = Path(__file__).parents[1] / "files"
 each_format = pytest.mark.parametrize("suffix", SUFFIXES)
 
 
-def sealed(tree, path, **changes):
-    """A tree on disk with its record changed and a digest that fits."""
-    tree = tree.copy(deep=True)
-    tree.attrs["bayes_synth"] = json.dumps(json.loads(tree.attrs["bayes_synth"]) | changes)
-    tree.attrs[SEAL] = digest(tree)
-    return write_whole(tree, path)
+def sealed(fit, path, **changes):
+    """A fit on disk with some of its facts changed and a digest that fits."""
+    tree = in_file(fit)
+    tree.attrs[FACTS] = json.dumps(json.loads(tree.attrs[FACTS]) | changes)
+    return write_whole(seal(tree), path)
 
 
 def relabelled(panel):
@@ -87,6 +90,7 @@ def test_every_format_gives_back_the_same_fit(panel, suffix, tmp_path):
     fit.save(tmp_path / f"fit{suffix}")
     back = bs.load(tmp_path / f"fit{suffix}")
     assert (back.panel, back.model, repr(back)) == (panel, fit.model, repr(fit))
+    assert back.record == fit.record
     assert back.idata.identical(fit.idata)
     for estimand in ("pointwise", "average", "cumulative"):
         assert (
@@ -109,7 +113,7 @@ def test_a_loaded_fit_is_saved_in_another_format_and_another_and_stays_the_same(
         fit = bs.load(tmp_path / f"{i}{suffix}")
     assert fit.idata.identical(first.idata)
     seals = {read_plainly(path).attrs[SEAL] for path in tmp_path.iterdir()}
-    assert seals == {digest(first.idata)}
+    assert seals == {in_file(first).attrs[SEAL]}
 
 
 @each_format
@@ -119,7 +123,7 @@ def test_xarray_alone_reads_the_file(suffix, tmp_path):
     tree = read_plainly(tmp_path / f"fit{suffix}")
     assert set(tree.children) == set(fit.idata.children)
     assert tree["posterior"].to_dataset().identical(fit.idata["posterior"].to_dataset())
-    assert json.loads(tree.attrs["bayes_synth"])["schema"] == SCHEMA
+    assert json.loads(tree.attrs[FACTS])["schema"] == SCHEMA
 
 
 def test_zarr_holds_each_part_once_with_plain_codecs_and_no_objects(tmp_path):
@@ -228,7 +232,8 @@ def test_other_suffixes_are_refused_by_name(fake, tmp_path):
         for act in (fake.save, bs.load):
             with pytest.raises(
                 LoadError,
-                match=rf"\[L005\] '{name}' must end in \.nc, \.zarr \(a folder\) or \.zarr\.zip \(one file\)",
+                match=rf"\[L005\] '{name}' must end in \.nc, \.zarr \(a folder\) "
+                r"or \.zarr\.zip \(one file\)",
             ):
                 act(tmp_path / name)
 
@@ -315,7 +320,7 @@ KNOWN = {
         "donor_00": 0.5968890110141291,
     }
 }
-"""What the kept file of each schema says: medians of two effects and of kappa, and the mean of the heaviest weight."""
+"""Medians of two effects and of kappa, and the heaviest mean weight, in the file of each schema."""
 
 
 @pytest.mark.parametrize("schema", KNOWN)
@@ -334,6 +339,54 @@ def test_the_kept_file_of_every_schema_is_read(schema, suffix, tmp_path):
     assert found == pytest.approx(KNOWN[schema], rel=1e-12)
     assert fit.panel == fake_panel(donors=4, pre=12, post=4, dates=True, effect=3.0)
     assert fit.weights().index[0] == "donor_00"
+    record = fit.record
+    assert (record.chains, record.draws, record.sampled_by) == (2, 12, "nutpie")
+    assert (record.settings.random_seed, record.settings.size.tune) == (1, 200)
+    assert (record.attempts, record.warnings, record.partial) == ((), (), ())
+    assert FACTS not in fit.idata.attrs
+
+
+def test_a_calibration_table_of_version_01_gets_the_name_of_today(tmp_path):
+    fit = short_fit(placebos=fake_placebos(fake_panel()))
+    old = fit.idata["calibration"].to_dataset().rename(step="scale")
+    groups = {name: node.to_dataset() for name, node in fit.idata.children.items()}
+    replace(fit, idata=xr.DataTree.from_dict(groups | {"calibration": old})).save(
+        tmp_path / "old.nc"
+    )
+    back = bs.load(tmp_path / "old.nc")
+    assert "scale" in back.idata["calibration"]
+    pd.testing.assert_frame_equal(
+        back.calibration.table, fit.calibration.table, check_index_type=False
+    )
+    assert repr(back) == repr(fit)
+
+
+RECORD = RunRecord(
+    Settings(Size(6, 10, 2, 0.97), "slice", 2, 7, progressbar=False, attempt=2),
+    sampled_by="slice",
+    chains=2,
+    draws=5,
+    compile_seconds=0.5,
+    seconds=1.5,
+    attempts=(
+        Attempt(0.97, 10, ("R-hat 1.2",), 3, kept=False),
+        Attempt(0.9925, 20, (), 0, kept=True),
+    ),
+    partial=("5 of 6 draws",),
+    calibration_stopped="stopped after 9 of 12 donors",
+    warnings=("[D022] More donors than pre-periods.",),
+    versions={"numpy": "2.5.5"},
+)
+
+
+@each_format
+def test_every_part_of_the_record_survives_every_format(suffix, tmp_path):
+    fit = replace(light_fit(), record=RECORD)
+    fit.save(tmp_path / f"fit{suffix}")
+    back = bs.load(tmp_path / f"fit{suffix}")
+    assert back.record == RECORD
+    assert not back.idata.attrs
+    assert not fit.idata.attrs
 
 
 def test_a_file_of_every_schema_is_kept_and_small():
@@ -345,7 +398,7 @@ def test_a_newer_schema_asks_for_an_update(tmp_path):
     with pytest.raises(
         LoadError, match=rf"\[L002\] .*follows schema 99, newer than {SCHEMA}: update bayes_synth"
     ):
-        bs.load(sealed(light_fit().idata, tmp_path / "new.nc", schema=99))
+        bs.load(sealed(light_fit(), tmp_path / "new.nc", schema=99))
 
 
 @pytest.mark.parametrize("schema", [1, 2])
@@ -354,7 +407,7 @@ def test_a_file_from_before_the_first_release_is_refused(schema, tmp_path):
         LoadError,
         match=rf"\[L003\] .* follows schema {schema}, from before the first release: fit again",
     ):
-        bs.load(sealed(light_fit().idata, tmp_path / "old.nc", schema=schema))
+        bs.load(sealed(light_fit(), tmp_path / "old.nc", schema=schema))
 
 
 def test_a_model_that_a_file_only_names_is_never_imported(tmp_path):
@@ -363,7 +416,7 @@ def test_a_model_that_a_file_only_names_is_never_imported(tmp_path):
     ):
         bs.load(
             sealed(
-                light_fit().idata,
+                light_fit(),
                 tmp_path / "evil.nc",
                 model={"type": "os.system", "command": "true"},
             )
@@ -384,7 +437,8 @@ def test_a_fit_with_a_prior_of_ones_own_is_refused_when_saved(tmp_path):
     fit = light_fit(model=bs.SyntheticControl(noise=bs.noise.LocalLevel(s=OwnPrior())))
     with pytest.raises(
         LoadError,
-        match=r"(?s)\[L003\] the model uses a prior of your own.*fit\.idata\.to_netcdf\(path\)",
+        match=r"(?s)\[L003\] the model must be one that can be rebuilt from a file, but it uses "
+        r"OwnPrior\(\).*fit\.idata\.to_netcdf\(path\)",
     ):
         fit.save(tmp_path / "fit.nc")
     assert not list(tmp_path.iterdir())
@@ -407,29 +461,28 @@ BROKEN = {
 @pytest.mark.parametrize("changes", BROKEN.values(), ids=BROKEN)
 def test_a_composed_file_that_lacks_parts_is_refused(changes, tmp_path):
     with pytest.raises(LoadError, match=r"\[L00[13]\]"):
-        bs.load(sealed(light_fit().idata, tmp_path / "composed.nc", **changes))
+        bs.load(sealed(light_fit(), tmp_path / "composed.nc", **changes))
 
 
 @pytest.mark.parametrize(
     "text", ["{", "[1]", '{"schema": "3"}', "[" * 100_000, '{"schema": ' + "9" * 5000 + "}"]
 )
 def test_a_description_that_is_damaged_is_refused(text, tmp_path):
-    tree = light_fit().idata
-    tree.attrs["bayes_synth"] = text
-    tree.attrs[SEAL] = digest(tree)
-    write_whole(tree, tmp_path / "damaged.zarr")
+    tree = in_file(light_fit())
+    tree.attrs[FACTS] = text
+    write_whole(seal(tree), tmp_path / "damaged.zarr")
     with pytest.raises(LoadError, match=r"\[L001\] .*(is damaged|does not say which schema)"):
         bs.load(tmp_path / "damaged.zarr")
 
 
 def test_data_other_than_those_that_were_fitted_are_noticed(tmp_path):
-    tree = light_fit().idata
-    tree["constant_data"]["donor_outcomes"][0, 0] += 1
+    fit = light_fit()
+    fit.idata["constant_data"]["donor_outcomes"][0, 0] += 1
     with pytest.raises(
         LoadError,
         match=r"\[L001\] the data in .* are not those that were fitted: the file was changed",
     ):
-        bs.load(sealed(tree, tmp_path / "composed.nc"))
+        bs.load(sealed(fit, tmp_path / "composed.nc"))
 
 
 def one_draw(tree):
@@ -457,9 +510,7 @@ def an_attribute(tree):
 
 
 def the_record(tree):
-    tree.attrs["bayes_synth"] = tree.attrs["bayes_synth"].replace(
-        '"random_seed": 0', '"random_seed": 7'
-    )
+    tree.attrs[FACTS] = tree.attrs[FACTS].replace('"random_seed": 0', '"random_seed": 7')
 
 
 def a_group_less(tree):
@@ -519,10 +570,11 @@ REFUSED_ARRAYS = {
 def test_variables_that_only_pickle_could_write_are_refused_by_name(
     values, dtype, suffix, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("bayes_synth.io._write", None)
+    monkeypatch.setattr("bayes_synth.storage.save.write", None)
     with pytest.raises(
         LoadError,
-        match=rf"(?s)\[L006\] /?posterior/mine has dtype {dtype}.*Convert or remove fit\.idata",
+        match=rf"(?s)\[L006\] /?posterior/mine must hold .*, got dtype {dtype}.*"
+        r"Convert or remove fit\.idata",
     ):
         with_added(light_fit(), "mine", values).save(tmp_path / f"fit{suffix}")
     assert not list(tmp_path.iterdir())
@@ -545,10 +597,11 @@ def test_variables_that_only_pickle_could_write_are_refused_by_name(
 def test_attributes_that_only_pickle_could_write_are_refused_by_name(
     value, suffix, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("bayes_synth.io._write", None)
+    monkeypatch.setattr("bayes_synth.storage.save.write", None)
     with pytest.raises(
         LoadError,
-        match=rf"(?s)\[L006\] the attribute 'note' of .*mine is of type {type(value).__name__}, ",
+        match=rf"(?s)\[L006\] the attribute 'note' of .*mine must be .*"
+        rf"got type {type(value).__name__}\.",
     ):
         with_added(light_fit(), "mine", [1.0], note=value).save(tmp_path / f"fit{suffix}")
     assert not list(tmp_path.iterdir())
@@ -562,7 +615,8 @@ def test_attributes_with_a_meaning_for_the_format_are_refused(name, value, suffi
     fit = with_added(light_fit(), "mine", [1.0], **{name: value})
     with pytest.raises(
         LoadError,
-        match=rf"\[L006\] (fit\.idata holds what a {suffix} file cannot: \S|a {suffix} file gives back)",
+        match=rf"\[L006\] (fit\.idata holds something that a {suffix} file cannot: \S|"
+        rf"a {suffix} file gives back)",
     ):
         fit.save(tmp_path / f"fit{suffix}")
     assert not list(tmp_path.iterdir())
@@ -572,7 +626,8 @@ def test_text_that_a_format_cuts_is_refused_rather_than_cut(tmp_path):
     fit = with_added(light_fit(), "mine", ["a\0b", "c"])
     with pytest.raises(
         LoadError,
-        match=r"\[L006\] (fit\.idata holds what a \.nc file cannot|a \.nc file gives back other)",
+        match=r"\[L006\] (fit\.idata holds something that a \.nc file cannot|"
+        r"a \.nc file gives back other)",
     ):
         fit.save(tmp_path / "fit.nc")
     fit.save(tmp_path / "fit.zarr")
@@ -621,9 +676,11 @@ sys.meta_path.insert(0, Blocked())
 TELL = """
 import json, sys, bayes_synth as bs
 fit = bs.load(sys.argv[1])
-told = [fit.effect(e).draws.values.tobytes().hex() for e in ("pointwise", "average", "cumulative", "relative")]
-told += [repr(fit), fit.summary().to_json(double_precision=15), fit.weights().to_json(double_precision=15), fit._repr_html_()]
-print(json.dumps(told))
+names = ("pointwise", "average", "cumulative", "relative")
+told = [fit.effect(name).draws.values.tobytes().hex() for name in names]
+tables = (fit.summary(), fit.weights())
+told += [table.to_json(double_precision=15) for table in tables]
+print(json.dumps([*told, repr(fit), fit._repr_html_()]))
 """
 
 
@@ -636,7 +693,10 @@ def told_by(code, path):
 
 
 def test_a_fit_of_one_process_is_the_same_in_another_that_has_no_pymc(tmp_path):
-    code = "from bayes_synth.testing import fake_fit; import sys; [fake_fit().save(path) for path in sys.argv[1:]]"
+    code = (
+        "from bayes_synth.testing import fake_fit; import sys; "
+        "[fake_fit().save(path) for path in sys.argv[1:]]"
+    )
     paths = [tmp_path / f"fit{suffix}" for suffix in SUFFIXES]
     subprocess.run([sys.executable, "-c", code, *map(str, paths)], check=True)
     expected = told_by(TELL.replace("bs.load(sys.argv[1])", "bs.testing.fake_fit()"), "")

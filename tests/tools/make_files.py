@@ -1,6 +1,7 @@
-"""Write a fit of today's schema into ``tests/files``, once per released schema: later versions must read it.
+"""Write a fit of today's schema into ``tests/files``, for later versions to read.
 
-``python tests/tools/make_files.py`` refuses to replace a file: one that was released is never written again.
+``python tests/tools/make_files.py`` refuses to replace a file: a released one is never written
+again.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ DATA = Path(__file__).parents[1] / "files"
 
 
 def kept_fit():
-    """A real fit, calibrated, of few draws, on a panel of days."""
+    """Fit a panel of days, calibrated, with few draws."""
     panel = fake_panel(donors=4, pre=12, post=4, dates=True, effect=3.0)
     return bs.SyntheticControl().fit(
         panel, draws=12, tune=200, chains=2, random_seed=1, strict=False, progressbar=False
@@ -25,4 +26,4 @@ if __name__ == "__main__":
     DATA.mkdir(exist_ok=True)
     for suffix in (".nc", ".zarr.zip"):
         fit.save(DATA / f"schema_{SCHEMA}{suffix}")
-    print(fit.summary().to_string(), fit.weights().to_string(), fit, sep="\n")  # noqa: T201
+    print(fit.summary().to_string(), fit.weights().to_string(), fit, sep="\n")
