@@ -11,7 +11,7 @@ import numpy as np
 from bayes_synth.api import SyntheticControl
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError, PriorError
-from bayes_synth.results.convergence import ESS, R_HAT, Standard
+from bayes_synth.results.convergence import FIT, Standard
 from bayes_synth.sampling.settings import Settings, Size, entropy
 from bayes_synth.storage.digests import fingerprint
 from bayes_synth.storage.specs import to_spec
@@ -64,8 +64,8 @@ class FitTask:
     chains: int = 4
     target_accept: float = 0.99
     sampler: Literal["auto", "slice", "nutpie", "pymc"] = "auto"
-    largest_r_hat: float = R_HAT
-    least_ess: float = ESS
+    largest_r_hat: float = FIT.r_hat
+    least_ess: float = FIT.ess
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
