@@ -116,8 +116,8 @@ def main() -> None:
         f"{len(tasks)} panels (38 donors, 19 pre-periods), "
         f"2 x ({SAMPLING['tune']} + {SAMPLING['draws']}) draws, the same posteriors. "
         f"ESS: of the noise parameters and the weights above {LARGE:g}, the smallest of each "
-        "panel. Imports are not timed. Ours forecast, judge convergence and make whole fits besides; "
-        f"blackjax's draw. It had {found['divergences']} divergences."
+        "panel. Imports are not timed. Ours forecast, judge convergence and make whole fits "
+        f"besides; blackjax's draw. It had {found['divergences']} divergences."
     )
     text = f"{caution(busy)}{words}\n\n{table(rows)}\n\n{footer(command, found['versions'])}"
     write_between("performance.md", "jax", text)
