@@ -2,7 +2,8 @@
 
 ``uv run python tests/benchmarks/before_after.py --before PATH``, where PATH is a checkout of an
 older commit, measures it and this checkout in turns, each in its own environment, and writes the
-medians of the rounds into ``docs/performance.md``.
+medians of the rounds into ``docs/performance.md``. Python's and numba's compiled code is kept in
+folders made for the run: what earlier use has left behind must not favour one of the two.
 """
 
 import argparse
@@ -13,9 +14,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from common import ROOT, caution, footer, load, run_worker, table, write_between
+from common import ROOT, caches, caution, footer, load, run_worker, table, write_between
 
 SIDES = ("before", "after")
 MEASURES = {
@@ -25,6 +26,19 @@ MEASURES = {
     "batch": "{fits} placebo-sized fits, 2 x (300 + 400), by `fit_many` in 2 threads, s",
 }
 Measured = dict[str, dict[str, list[float]]]
+
+
+class Side(NamedTuple):
+    """A checkout's Python, and the environment variables that it is run with."""
+
+    python: Path
+    env: dict[str, str]
+
+
+def side(python: Path, folder: Path) -> Side:
+    """Keep compiled code in ``folder``, whatever this process was told about bytecode."""
+    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "python")}
+    return Side(python, caches(folder) | bytecode)
 
 
 def interpreter(checkout: Path) -> Path:
@@ -42,38 +56,42 @@ def commit(checkout: Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def help_seconds(python: Path) -> float:
+def help_seconds(chosen: Side) -> float:
     """Processor seconds of the command line's help."""
     # From a folder without modules that Python would import by mistake.
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(python), "-m", "bayes_synth", "--help"]
+        command = [str(chosen.python), "-m", "bayes_synth", "--help"]
+        env = {**os.environ, **chosen.env}
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measured(python: Path, measure: str, fits: int) -> dict[str, float]:
+def measured(chosen: Side, measure: str, fits: int) -> dict[str, float]:
     """One measurement of one checkout."""
     if measure == "help":
-        return {"seconds": help_seconds(python)}
-    return run_worker(python, "before_after_worker.py", {"measure": measure, "fits": fits})
+        return {"seconds": help_seconds(chosen)}
+    given = {"measure": measure, "fits": fits}
+    return run_worker(chosen.python, "before_after_worker.py", given, env=chosen.env)
 
 
-def rounds(pythons: dict[str, Path], repeats: int, fits: int) -> tuple[Measured, dict[str, float]]:
+def rounds(sides: dict[str, Side], repeats: int, fits: int) -> tuple[Measured, dict[str, float]]:
     """Seconds by measure and side, one number per round; and attempts of the batch by side."""
-    for python in pythons.values():  # what is compiled once per machine
-        measured(python, "fresh", fits)
-    seconds: Measured = {measure: {side: [] for side in SIDES} for measure in MEASURES}
+    # Compiling happens once per machine, so it must not count.
+    for chosen in sides.values():
+        for measure in MEASURES:
+            measured(chosen, measure, 1)
+    seconds: Measured = {measure: {name: [] for name in SIDES} for measure in MEASURES}
     attempts: dict[str, float] = {}
     for number in range(repeats):
         for measure in MEASURES:
             # Each side goes first as often as the other.
-            for side in SIDES if number % 2 == 0 else reversed(SIDES):
-                found = measured(pythons[side], measure, fits)
-                seconds[measure][side].append(found["seconds"])
-                attempts |= {side: found["attempts"]} if "attempts" in found else {}
-                print(number + 1, measure, side, f"{found['seconds']:.2f} s", flush=True)
+            for name in SIDES if number % 2 == 0 else reversed(SIDES):
+                found = measured(sides[name], measure, fits)
+                seconds[measure][name].append(found["seconds"])
+                attempts |= {name: found["attempts"]} if "attempts" in found else {}
+                print(number + 1, measure, name, f"{found['seconds']:.2f} s", flush=True)
     return seconds, attempts
 
 
@@ -81,7 +99,7 @@ def rows(seconds: Measured, fits: int) -> list[dict[str, Any]]:
     """Medians of both sides and their ratio, one row per measure."""
     lines = []
     for measure, words in MEASURES.items():
-        before, after = (statistics.median(seconds[measure][side]) for side in SIDES)
+        before, after = (statistics.median(seconds[measure][name]) for name in SIDES)
         numbers = {"before": f"{before:.2f}", "after": f"{after:.2f}"}
         ratio = f"{after / before:.2f}"
         lines.append({"": words.format(fits=fits), **numbers, "after / before": ratio})
@@ -100,18 +118,18 @@ def main() -> None:
     older = options.before.expanduser().absolute()
     pythons = {"before": interpreter(older), "after": Path(sys.executable)}
     busy = load()
-    seconds, attempts = rounds(pythons, options.rounds, options.fits)
+    with tempfile.TemporaryDirectory() as folder:
+        sides = {name: side(python, Path(folder) / name) for name, python in pythons.items()}
+        seconds, attempts = rounds(sides, options.rounds, options.fits)
     few = "" if options.rounds > 2 else " **Too few to quote.**"
     words = (
         f"Before is commit {commit(older)}, after is {commit(ROOT)}. Medians of {options.rounds} "
-        f"rounds, both checkouts in turns.{few} The batch took {attempts['before']:.0f} attempts at "
-        f"sampling before and {attempts['after']:.0f} after."
+        f"rounds, both checkouts in turns.{few} The batch took {attempts['before']:.0f} attempts "
+        f"at sampling before and {attempts['after']:.0f} after."
     )
-    command = (
-        f"uv run python tests/benchmarks/before_after.py --before PATH --rounds {options.rounds}"
-    )
+    command = "uv run python tests/benchmarks/before_after.py --before PATH"
     lines = table(rows(seconds, options.fits))
-    text = f"{caution(busy)}{words}\n\n{lines}\n\n{footer(command)}"
+    text = f"{caution(busy)}{words}\n\n{lines}\n\n{footer(f'{command} --rounds {options.rounds}')}"
     write_between("performance.md", "before_after", text)
 
 
