@@ -1,7 +1,7 @@
-"""Fake panels and fits with known truth, in milliseconds: for our tests and for yours.
+"""Make fake panels and fits with a known truth, in milliseconds: for our tests and for yours.
 
-A fake fit has the groups, labels and units of a real one; its draws come from numpy around the truth,
-not from a sampler.
+A fake fit has the groups, labels and measures of a real one; its draws scatter around the truth and
+come from numpy, not from a sampler.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ def fake_panel(
     effect: float = 0.0,
     random_seed: int = 0,
 ) -> Panel:
-    """A panel whose treated unit is 0.6 of its first donor and 0.4 of its second, plus a little noise.
+    """Make a panel whose treated unit is 0.6 of one donor, 0.4 of another and a little noise.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ def fake_panel(
     Returns
     -------
     Panel
-        Treated unit ``treated``, donors ``donor_00``, ``donor_01`` and so on.
+        Treated unit ``treated``, donors ``donor_00``, ``donor_01`` and so on; the first two have
+        the weights.
     """
     rng = np.random.default_rng(random_seed)
     walks = 100 + np.cumsum(rng.standard_normal((pre + post, donors)), axis=0)
@@ -80,20 +81,26 @@ def fake_fit(
     placebos: Placebos | None = None,
     random_seed: int = 0,
 ) -> Fit:
-    """A fit whose draws scatter around weights of 0.6 and 0.4 on the first two donors.
+    """Make a fit whose draws scatter around weights of 0.6 and 0.4 on the first two donors.
 
     Parameters
     ----------
     panel, model
-        Default: :func:`fake_panel` and the default model.
+        The data and the specification; by default :func:`fake_panel` and the default model.
     draws, chains
-        Size of the posterior.
+        Draws per chain, and chains.
     divergences
         Number of transitions marked as divergent.
     placebos
-        What the donors said, such as :func:`fake_placebos`; None: the fit is not calibrated.
+        Answers of the donors' refits, such as :func:`fake_placebos`; without them the fit is not
+        calibrated.
     random_seed
         Equal seeds give equal fits.
+
+    Returns
+    -------
+    Fit
+        Groups, labels and measures as :meth:`bayes_synth.SyntheticControl.fit` gives them.
     """
     panel, model = panel or fake_panel(), model or SyntheticControl()
     rng = np.random.default_rng(random_seed)
@@ -122,16 +129,21 @@ def fake_fit(
 
 
 def fake_placebos(panel: Panel, *, kappa: float = 1.0, random_seed: int = 0) -> Placebos:
-    """Forecast errors of every donor as if treated, as large as their standard deviations say, times ``kappa``.
+    """Make forecast errors of every donor as if treated: normal, with sd ``kappa``.
 
     Parameters
     ----------
     panel
         The panel whose donors they are.
     kappa
-        How much larger the errors are than predicted.
+        How much larger the errors are than their predicted sd, which is 1.
     random_seed
         Equal seeds give equal placebos.
+
+    Returns
+    -------
+    Placebos
+        One row per donor, all of them usable.
     """
     rng = np.random.default_rng(random_seed)
     donors = pd.Index(panel.donors, name="donor", dtype=object)

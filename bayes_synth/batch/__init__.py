@@ -12,5 +12,13 @@ from bayes_synth.batch.result import BatchResult
 from bayes_synth.batch.task import FitTask
 
 __all__ = [
-    "BatchResult", "EffectDraws", "Failure", "FitTask", "backdates", "each_unit", "fit_many", "leave_one_out", "placebos",
-]  # fmt: skip
+    "BatchResult",
+    "EffectDraws",
+    "Failure",
+    "FitTask",
+    "backdates",
+    "each_unit",
+    "fit_many",
+    "leave_one_out",
+    "placebos",
+]

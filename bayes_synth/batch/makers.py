@@ -1,4 +1,4 @@
-"""Lists of tasks that are often wanted."""
+"""Make the lists of tasks that are often wanted."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,23 +28,24 @@ def placebos(
     tune: int = 300,
     chains: int = 2,
 ) -> list[FitTask]:
-    """Every donor in turn as if treated, the treated unit left out; a mean of several units is no placebo here.
+    """Make a task for every donor as if it had been treated; the treated unit is left out.
 
     Parameters
     ----------
     panel
-        With one treated unit.
+        A panel with one treated unit.
     model
-        Not calibrated by default: a calibrated one refits all other donors for each. A prior on the weights keeps the
-        concentration that it has in the whole pool.
+        Not calibrated by default: a calibrated model would refit all other donors in every task.
+        A prior on the weights keeps the concentration that it has in the whole pool.
     draws, tune, chains
-        Of each fit.
+        Size of each fit.
 
     Returns
     -------
     list of FitTask
-        Labelled ``treated``; donors that are constant before ``start`` are left out. They count as converged with R-hat
-        at most 1.05 and an effective sample size of at least 100.
+        One task per donor, labelled ``treated``; donors that are constant before ``start`` are left
+        out. A fit counts as converged with R-hat at most 1.05 and an effective sample size of at
+        least 100.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def placebos(
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105(490), section 2.4.
     """
-    panels = {}
+    panels: dict[str, Panel] = {}
     for donor in panel.donors:
         try:
             panels[donor] = panel.as_if_treated(donor)
@@ -64,7 +65,7 @@ def placebos(
                 raise
     sizes = {"draws": draws, "tune": tune, "chains": chains}
     return [
-        _refit(unit, _kept(model, panel, unit), {"treated": donor}, sizes)
+        _refit_task(unit, _same_prior(model, panel, unit), {"treated": donor}, sizes)
         for donor, unit in panels.items()
     ]
 
@@ -77,29 +78,29 @@ def leave_one_out(
     tune: int = 300,
     chains: int = 2,
 ) -> list[FitTask]:
-    """The panel without each of its donors in turn.
+    """Make a task for the panel without each of its donors in turn.
 
     Parameters
     ----------
     panel
-        With at least two donors.
+        A panel with at least two donors.
     model, draws, tune, chains
         As in :func:`placebos`.
 
     Returns
     -------
     list of FitTask
-        Labelled ``without``.
+        One task per donor, labelled ``without``.
 
     Raises
     ------
     DesignError
-        D014 when there is one donor only.
+        D014 when there is only one donor.
     """
     sizes = {"draws": draws, "tune": tune, "chains": chains}
     panels = {donor: panel.drop(donor) for donor in panel.donors}
     return [
-        _refit(less, _kept(model, panel, less), {"without": donor}, sizes)
+        _refit_task(less, _same_prior(model, panel, less), {"without": donor}, sizes)
         for donor, less in panels.items()
     ]
 
@@ -113,7 +114,7 @@ def backdates(
     tune: int = 300,
     chains: int = 2,
 ) -> list[FitTask]:
-    """As if treatment had begun earlier; from the true start on nothing is used.
+    """Make tasks as if treatment had begun earlier; no outcome from the true start on is used.
 
     Parameters
     ----------
@@ -127,12 +128,13 @@ def backdates(
     Returns
     -------
     list of FitTask
-        Labelled ``start``, as text.
+        One task per number of periods, labelled ``start`` as text.
 
     Raises
     ------
     DesignError
-        D002 for a number of periods that the pre-period does not have, D004 when too few are left to learn from.
+        D002 for more periods than there are before ``start``, D004 when too few are left to learn
+        from.
     """
     sizes = {"draws": draws, "tune": tune, "chains": chains}
     wrong = [k for k in periods if not 1 <= k <= len(panel.pre)]
@@ -143,7 +145,8 @@ def backdates(
         )
     starts = [panel.pre[-k] for k in periods]
     return [
-        _refit(panel.backdate(start), model, {"start": short(start)}, sizes) for start in starts
+        _refit_task(panel.backdate(start), model, {"start": short(start)}, sizes)
+        for start in starts
     ]
 
 
@@ -156,21 +159,22 @@ def each_unit(
     tune: int = 1000,
     chains: int = 4,
 ) -> list[FitTask]:
-    """Each treated unit by itself, on the donors that are common to all.
+    """Make a task for each treated unit by itself, on the donors that are common to all.
 
     Parameters
     ----------
     panel
         The data.
     treated
-        Units that were treated from ``panel.start`` on; None for those of the panel. None of them is a donor.
+        Units that were treated from ``panel.start`` on; None for those of the panel. None of them
+        serves as a donor.
     model, draws, tune, chains
         As in :meth:`bayes_synth.SyntheticControl.fit`.
 
     Returns
     -------
     list of FitTask
-        Labelled ``treated``; converged by the standards of a fit.
+        One task per unit, labelled ``treated``; they converge by the standards of a fit.
 
     Raises
     ------
@@ -182,18 +186,21 @@ def each_unit(
     donors = [donor for donor in panel.donors if donor not in chosen]
     sizes: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
     return [
-        FitTask(_alone(panel, unit, donors), model, {"treated": unit}, **sizes) for unit in chosen
+        FitTask(_only_treated(panel, unit, donors), model, {"treated": unit}, **sizes)
+        for unit in chosen
     ]
 
 
-def _alone(panel: Panel, unit: str, donors: Sequence[str]) -> Panel:
+def _only_treated(panel: Panel, unit: str, donors: Sequence[str]) -> Panel:
+    """Return the panel with this unit as the only treated one."""
     outcomes = panel.outcomes.sel(unit=pd.Index(sorted([unit, *donors]), dtype=object))
     return replace(panel, outcomes=locked(outcomes), treated=(unit,))
 
 
-def _refit(
+def _refit_task(
     panel: Panel, model: SyntheticControl, labels: dict[str, Any], sizes: dict[str, Any]
 ) -> FitTask:
+    """Make a task that is judged by the standard of refits."""
     return FitTask(
         panel,
         model,
@@ -205,8 +212,8 @@ def _refit(
     )
 
 
-def _kept(model: SyntheticControl, panel: Panel, smaller: Panel) -> SyntheticControl:
-    """The same prior on each donor that is kept."""
+def _same_prior(model: SyntheticControl, panel: Panel, smaller: Panel) -> SyntheticControl:
+    """Return the model with the same prior on each donor that is kept."""
     return replace(
         model, weights=as_weights_prior(model.weights).restricted(panel.donors, smaller.donors)
     )

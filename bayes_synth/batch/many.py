@@ -1,4 +1,4 @@
-"""Many fits: what has been done, what is to be done, and the user's options."""
+"""The front door of batches: check the options, hand the tasks out, collect the answers."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import joblib
-from joblib.parallel import get_active_backend
 from rich.console import Console
 
 from bayes_synth import errors
-from bayes_synth.batch.one import Failure, Keep, Outcome, run
-from bayes_synth.batch.pool import Source, outcomes
-from bayes_synth.batch.result import BatchResult, Known, collected
+from bayes_synth.batch.one import Answer, Failure, Keep, run
+from bayes_synth.batch.pool import Source, answers, jobs
+from bayes_synth.batch.result import BatchResult, Entry, collected
 from bayes_synth.batch.store import Folder, Memory, Results
 from bayes_synth.batch.task import FitTask
 from bayes_synth.errors import (
@@ -53,77 +52,88 @@ def fit_many(
     Parameters
     ----------
     tasks
-        See :class:`bayes_synth.FitTask`, and :mod:`bayes_synth.batch` for lists of them. An iterator is read as it goes, so
-        that ten thousand panels need not be in memory together. Equal tasks are fitted once.
+        See :class:`bayes_synth.FitTask`; functions of :mod:`bayes_synth.batch` make lists of them.
+        An iterator is read as tasks are handed out, so that ten thousand panels need not be in
+        memory together. Equal tasks are fitted once.
     n_jobs
-        Tasks at a time; -1 for as many as the backend has cores, None for the number of ``joblib.parallel_config(...)``, and
-        all cores without one.
+        How many tasks run at a time: -1 for as many as the backend has cores; None for the number
+        of ``joblib.parallel_config(...)``, and all cores without one.
     backend
-        Of joblib: ``"threading"`` (one process), ``"loky"`` (processes), or another that is registered. None for the one
-        of ``joblib.parallel_config(...)``, and threads without one; ``joblib.parallel_config(backend="dask")`` and
-        ``"ray"`` make it a cluster. Fits that are sampled by nutpie compile once in each process.
+        A backend of joblib: ``"threading"`` (one process), ``"loky"`` (processes), or another that
+        is registered. None for the one of ``joblib.parallel_config(...)``, and threads without one;
+        ``joblib.parallel_config(backend="dask")`` and ``"ray"`` make it a cluster. Fits that are
+        sampled by nutpie compile once in each process.
     keep
-        ``"summary"``: the row of each fit; ``"draws"``: also the draws of its counterfactual; ``"full"``: all of it.
+        ``"summary"`` keeps the row of each fit, ``"draws"`` also the draws of its counterfactual,
+        ``"full"`` the whole fit.
     store
         A folder of this batch's own, into which results are written as they come.
     resume
-        Whether results that the folder holds already are taken over. If not, a folder with results is an error.
+        Whether results that the folder already holds are reused. If not, a folder with results is
+        an error.
     on_error
-        Whether a failed task is recorded in ``failures`` and the others go on, or its error is raised.
+        ``"record"`` lists a failed task in ``failures`` and goes on with the others, ``"raise"``
+        raises its error.
     progressbar
-        Whether a bar, and at the end how many are fine, flagged and failed, is shown.
+        Whether to show a bar and, at the end, how many fits are fine, flagged and failed.
     random_seed
-        As in :meth:`bayes_synth.SyntheticControl.fit`; a task's own seed comes from this and the task's content. None takes
-        the folder's.
+        As in :meth:`bayes_synth.SyntheticControl.fit`; a task's own seed is made of this one and
+        the task's content. None takes the folder's.
 
     Returns
     -------
     BatchResult
-        The same numbers for any ``n_jobs``, ``backend``, order and company, on one type of machine, bit for bit.
+        The same numbers bit for bit, on one type of machine, for any ``n_jobs``, ``backend``, order
+        of the tasks and tasks beside them.
 
     Raises
     ------
     OptionError
-        O001 for options that do not exist, and for what is no task; O009 for a seed that is none.
+        O001 for an unknown option, or when a task is not a ``FitTask``; O009 when ``random_seed``
+        cannot be used as a seed.
     LoadError
-        L001 when the folder holds other things, or damaged files, L002 when a newer version wrote it, L004 when it holds
-        results and ``resume`` is off, L008 when they are of another seed, ``keep`` or version.
+        L001 when the folder holds other things, or damaged files, L002 when a newer version wrote
+        it, L004 when it holds results and ``resume`` is off, L008 when its results are of another
+        seed, ``keep`` or version, or have other columns.
     BayesSynthError
-        With ``on_error="raise"`` that of the first task that failed; S006 when it came from elsewhere.
+        With ``on_error="raise"`` the error of the first task that failed; S006 when it came from
+        elsewhere.
 
     Warns
     -----
     ConvergenceWarning
-        S004 after an interrupt (Ctrl-C): the results are those that were ready, the others are among the failures.
+        S004 after an interrupt (Ctrl-C): the results are those that were ready, the other tasks are
+        among the failures.
 
     Notes
     -----
-    A fit that has not converged is sampled once more, with smaller steps (nutpie) or four times the sweeps (slices) and
-    twice the tuning; the better attempt counts, and ``ok`` says whether it passes. One that converged at once has the draws
-    of ``task.model.fit(task.panel, random_seed=task.seed(random_seed), ...)`` with the task's sizes.
+    A second attempt at a fit is made by the same rule as in
+    :meth:`bayes_synth.SyntheticControl.fit`: when the sampler's own steps were in trouble
+    (divergences, saturated trees, low E-BFMI), or when slices mix too slowly although there are
+    enough draws (2.5 times the effective sample size that the task asks for). It takes smaller
+    steps (nutpie) or four times the sweeps between draws (slices), and twice the tuning. The better
+    attempt is kept, and ``ok`` says whether it has converged. A fit that converged at once has the
+    draws of ``task.model.fit(task.panel, random_seed=task.seed(random_seed), ...)`` with the task's
+    sizes.
 
-    A task whose worker died is run again with others in the same plight, then by itself, and then is a failure.
+    A task whose worker died is retried twice, the second time alone, before it counts as failed.
     """
-    for name, value, known in (
-        ("keep", keep, get_args(Keep)),
-        ("on_error", on_error, get_args(OnError)),
-    ):
-        if value not in known:
-            raise OptionError("O001", f"{name}={value!r} is unknown. {suggestion(value, known)}")
+    _require_word("keep", keep, get_args(Keep))
+    _require_word("on_error", on_error, get_args(OnError))
     results, seed = _results(store, random_seed, keep, resume=resume)
     batch = _Batch(tasks, results, keep)
     source = Source(batch.todo())
     pool = partial(joblib.Parallel, **({"backend": backend} if backend else {"prefer": "threads"}))
-    answers = outcomes(source, pool, _jobs(n_jobs), partial(run, random_seed=seed, keep=keep))
+    work = partial(run, random_seed=seed, keep=keep)
     total, began = len(tasks) if isinstance(tasks, Sized) else None, time.monotonic()
     try:
         with (
             bar("Fitting", total, shown=progressbar) as counted,
             single_threaded(),
-            closing(answers),
+            closing(answers(source, pool, jobs(n_jobs), work)) as answered,
         ):
-            for outcome in answers:
-                batch.take(outcome, on_error)
+            for answer in answered:
+                batch.take(answer, on_error)
                 counted.show(batch.done, batch.pace(time.monotonic() - began))
         if source.error:
             raise source.error
@@ -131,22 +141,21 @@ def fit_many(
         batch.interrupted()
     finally:
         results.flush()
-    found = collected(batch.known, results, batch.failures, keep, seed)
+    result = collected(batch.entries, results, batch.failures, keep, seed)
     if progressbar:
-        Console().print(repr(found))
-    return found
+        Console().print(repr(result))
+    return result
 
 
-def _jobs(n_jobs: int | None) -> int:
-    """As many as joblib's context says, or all."""
-    wanted = get_active_backend()[1] if n_jobs is None else n_jobs
-    return -1 if wanted is None else int(wanted)
+def _require_word(name: str, value: str, words: tuple[str, ...]) -> None:
+    if value not in words:
+        raise OptionError("O001", f"{name}={value!r} is unknown. {suggestion(value, words)}")
 
 
 def _results(
     store: str | PathLike[str] | None, random_seed: Any, keep: Keep, *, resume: bool
 ) -> tuple[Results, int]:
-    """Where results go, and the batch's seed."""
+    """Return where results go, and the batch's seed."""
     if store is None:
         return Memory(), entropy(random_seed)
     folder = Folder(
@@ -156,29 +165,29 @@ def _results(
 
 
 class _Batch:
-    """What is known of the tasks, and what became of them."""
+    """The tasks that were read so far, and the answers to them."""
 
     def __init__(self, tasks: Iterable[FitTask], results: Results, keep: Keep) -> None:
-        self.known: list[Known] = []
+        self.entries: list[Entry] = []
         self.failures: dict[str, Failure] = {}
         self.fitted, self._skipped = 0, 0
         self._results, self._keep = results, keep
         self._seen: set[str] = set()
         self._listed = isinstance(tasks, Sequence)
-        met = map(self._met, tasks)
-        self._tasks = iter(sorted(met, key=_structure)) if self._listed else met
+        entered = map(self._entered, tasks)
+        self._tasks = iter(sorted(entered, key=_compiled_together)) if self._listed else entered
 
     @property
     def done(self) -> int:
-        """Tasks that need no more work."""
+        """Return how many tasks need no more work."""
         return self.fitted + self._skipped
 
     def pace(self, seconds: float) -> str:
-        """How fast fits come, and how many failed."""
+        """Return how fast fits come, and how many failed, in words."""
         return f"{self.fitted / max(seconds, 1e-3):.2f} fits/s, {len(self.failures)} failed"
 
     def todo(self) -> Iterator[tuple[str, FitTask]]:
-        """Tasks without a result, equal ones once."""
+        """Yield tasks without a result, equal ones once."""
         for task in self._tasks:
             if task.key in self._seen or task.key in self._results.rows:
                 self._skipped += 1
@@ -186,18 +195,18 @@ class _Batch:
                 yield task.key, task
             self._seen.add(task.key)
 
-    def take(self, outcome: Outcome, on_error: OnError) -> None:
-        """One answer."""
+    def take(self, answer: Answer, on_error: OnError) -> None:
+        """Add an answer to the results, or record or raise its failure."""
         self.fitted += 1
-        if outcome.failure is None:
-            self._results.add(outcome)
+        if answer.failure is None:
+            self._results.add(answer)
             return
-        self.failures[outcome.key] = outcome.failure
+        self.failures[answer.key] = answer.failure
         if on_error == "raise":
-            raise self._as_error(outcome.key, outcome.failure)
+            raise self._as_error(answer.key, answer.failure)
 
     def interrupted(self) -> None:
-        """What an interrupt left undone is a failure of its own kind; of an iterator, what had been read of it."""
+        """Record unfinished tasks as interrupted; of an iterator only those that were read."""
         if self._listed:
             for _ in self.todo():
                 pass
@@ -207,37 +216,37 @@ class _Batch:
         unread = "" if self._listed else ", and what the iterator still held was not read"
         undone = Failure(-1, {}, "KeyboardInterrupt", "S004", words)
         left = {
-            key for key, _, _ in self.known if key not in self._results.rows
+            entry.key for entry in self.entries if entry.key not in self._results.rows
         } - self.failures.keys()
         self.failures |= dict.fromkeys(left, undone)
-        text = f"interrupted: {len(left)} of {len(self.known)} fits were not done{unread}; run it again for all of them."
-        warn(ConvergenceWarning, "S004", text)
+        count = f"{len(left)} of {len(self.entries)} fits were not done{unread}"
+        warn(ConvergenceWarning, "S004", f"interrupted: {count}; run it again for all of them.")
 
-    def _met(self, task: FitTask) -> FitTask:
+    def _entered(self, task: FitTask) -> FitTask:
+        """Note the task, and return it."""
         if not isinstance(task, FitTask):
             raise OptionError(
                 "O001", f"fit_many() takes bs.FitTask objects, got {type(task).__name__}."
             )
-        self.known.append(
-            Known(task.key, dict(task.labels), None if self._keep == "summary" else task)
-        )
+        kept = None if self._keep == "summary" else task
+        self.entries.append(Entry(task.key, dict(task.labels), kept))
         return task
 
     def _as_error(self, key: str, failure: Failure) -> BayesSynthError:
-        """The error again, as its own type if it is one of the library's."""
-        kind = vars(errors).get(failure.error, SamplingFailed)
-        labels = next(labels for known, labels, _ in self.known if known == key)
+        """Make an error of the failure again, of its own type if that is one of the library's."""
+        labels = next(entry.labels for entry in self.entries if entry.key == key)
         if failure.code == "S006":
             error: BayesSynthError = SamplingFailed(
                 "S006", f"a task failed: {failure.error}: {failure.message}"
             )
         else:
+            kind = vars(errors).get(failure.error, SamplingFailed)
             error = kind(failure.code, failure.message)
         error.add_note(f"In the task {labels}.\n{failure.traceback}")
         return error
 
 
-def _structure(task: FitTask) -> tuple[str, int, int, int]:
-    """Tasks that nutpie samples with one compiled model stand together, so that none is compiled twice."""
+def _compiled_together(task: FitTask) -> tuple[str, int, int, int]:
+    """Sort tasks that nutpie samples with one compiled model together: each is compiled once."""
     panel, noise = task.panel, type(task.model.noise).__name__
     return noise, -(-len(panel.donors) // PADDING), len(panel.missing_times), len(panel.pre)

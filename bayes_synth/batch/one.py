@@ -1,4 +1,4 @@
-"""One task, wherever it runs: its row of the table, and what is kept of its draws."""
+"""Run one task, wherever that is: make its row of the table, and keep what was asked for."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.storage.provenance import provenance
 
-__all__ = ["CI_PROB", "EffectDraws", "Failure", "Keep", "Outcome", "columns", "failed", "run"]
+__all__ = ["CI_PROB", "Answer", "EffectDraws", "Failure", "Keep", "columns", "failed", "run"]
 
 Keep = Literal["summary", "draws", "full"]
 
@@ -40,40 +40,47 @@ _pymc_alone = threading.Lock()
 
 
 class Failure(NamedTuple):
-    """A task without an answer.
-
-    ``task`` is its position, ``labels`` are its own; ``error`` names the type of what was raised, ``code`` is the library's
-    (S006 when it came from elsewhere, as when a worker process died), ``traceback`` says where.
-    """
+    """A task that failed, and why."""
 
     task: int
+    """Its position among the tasks, from 0."""
     labels: dict[str, Any]
+    """The task's labels."""
     error: str
+    """Name of the type of the error."""
     code: str
+    """The library's code; S006 when the error came from elsewhere, or the worker died."""
     message: str
+    """The error's message, without its code."""
     traceback: str = ""
+    """Where it was raised."""
 
 
-class Outcome(NamedTuple):
-    """What comes back of a task: its row, and the draws kept; or a failure. ``key`` is the task's."""
+class Answer(NamedTuple):
+    """What a worker returns for a task: its row and the draws that are kept, or its failure."""
 
     key: str
+    """The task's key."""
     row: np.ndarray | None = None
+    """Its row of the table, dims ``(column,)`` as in :func:`columns`."""
     kept: xr.DataTree | None = None
+    """Its draws, if any are kept."""
     failure: Failure | None = None
+    """Why there is no row."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class EffectDraws:
-    """The draws of one task that were kept with ``keep="draws"``: the counterfactual's, so every effect's.
+    """The draws of one task that were kept with ``keep="draws"``: enough for every effect.
 
     Parameters
     ----------
     panel, model
-        What was fitted.
+        The data and the specification that was fitted.
     idata
-        Groups ``predictions``, ``predictions_constant_data`` and ``effects``, as in :class:`bayes_synth.Fit`.
+        Groups ``predictions``, ``predictions_constant_data`` and ``effects``, as in
+        :class:`bayes_synth.Fit`.
     """
 
     panel: Panel
@@ -81,77 +88,85 @@ class EffectDraws:
     idata: xr.DataTree
 
     def effect(self, estimand: str = "average", *, window: slice | None = None) -> Effect:
-        """Posterior of the effect; see :func:`bayes_synth.Fit.effect`."""
+        """Return the posterior of the effect; see :func:`bayes_synth.Fit.effect`."""
         return effect_of(self.panel, self.idata, estimand, window)
 
 
 class _Draft(NamedTuple):
     """A sampled posterior with the groups that its effects are read off, and the verdict on it."""
 
-    found: Refit
+    refit: Refit
     groups: dict[str, xr.Dataset]
     verdict: Convergence
 
 
 def columns() -> tuple[str, ...]:
-    """Columns of a batch's table: every reported estimand, then facts of the fit."""
+    """Return the columns of a batch's table: every reported estimand, then facts of the fit."""
     return (*(f"{name}_{part}" for name in _reported() for part in PARTS), *FACTS)
 
 
 def _reported() -> list[str]:
+    """Return the estimands that have columns."""
     return [name for name, each in ESTIMANDS.items() if each.reported and not each.path]
 
 
-def run(key: str, task: FitTask, random_seed: int, keep: Keep) -> Outcome:
-    """The task's answer, or its failure: nothing but an interrupt is raised, so that no other task is lost."""
+def run(key: str, task: FitTask, random_seed: int, keep: Keep) -> Answer:
+    """Run the task and return its answer or its failure.
+
+    Only an interrupt is raised, so that no other task is lost.
+    """
     try:
         with single_threaded(), _pymc_alone if task.sampler == "pymc" else nullcontext():
             return _solved(key, task, task.settings(task.seed(random_seed)), keep)
-    # A worker must not die of one task, whatever its data, or a prior of the user's own, made happen.
+    # A worker must not die of one task, whatever its data or a prior of the user's own did.
     except Exception as error:
-        return Outcome(key, failure=failed(error))
+        return Answer(key, failure=failed(error))
 
 
 def failed(error: BaseException) -> Failure:
-    """A failure in plain text: exceptions hold on to the frames that they came through, and not all can be sent."""
+    """Describe an error in plain text.
+
+    Exceptions hold on to the frames that they came through, and not all can be sent.
+    """
     code = error.code if isinstance(error, BayesSynthError) else "S006"
     message = str(error).removeprefix(f"[{code}] ")
     where = "".join(traceback.format_exception(error))
     return Failure(-1, {}, type(error).__name__, code, message, where)
 
 
-def _solved(key: str, task: FitTask, settings: Settings, keep: Keep) -> Outcome:
+def _solved(key: str, task: FitTask, settings: Settings, keep: Keep) -> Answer:
     began = time.perf_counter()
     prepared = prepare(task.model, task.panel, settings)
     if prepared.stopped:
         raise KeyboardInterrupt
     done = settle(lambda chosen: _attempt(prepared, task, chosen), settings, Settings.stricter)
     row = _row(done.best) | {"attempts": len(done.tried), "seconds": time.perf_counter() - began}
-    return Outcome(key, np.array([row[name] for name in columns()]), _kept(prepared, done, keep))
+    return Answer(key, np.array([row[name] for name in columns()]), _kept(prepared, done, keep))
 
 
 def _kept(prepared: Prepared, done: Settled[_Draft], keep: Keep) -> xr.DataTree | None:
-    """What is kept of the draws: nothing, those of the counterfactual, or every group of a fit."""
-    best = done.best
+    """Return the draws to keep: none, those of the counterfactual, or every group of a fit."""
+    best, sampled = done.best, done.best.value.refit.sampled
     if keep == "summary":
         return None
     if keep == "draws":
         return tree(
             {name: best.value.groups[name] for name in ("predictions", "predictions_constant_data")}
         )
-    # The same draws, as the same streams of randomness are used again.
+    # The streams of randomness start again from the seed, so these are the same draws.
     _, rng = best.settings.streams()
-    whole = prepared.assemble(best.settings, best.value.found.sampled, rng)
-    record = replace(recorded(best.settings, best.value.found.sampled), attempts=done.record)
+    whole = prepared.assemble(best.settings, sampled, rng)
+    record = replace(recorded(best.settings, sampled), attempts=done.record)
     problem = prepared.problem
     whole.attrs["bayes_synth"] = provenance(problem.model, problem.panel, record)
     return whole
 
 
 def _attempt(prepared: Prepared, task: FitTask, settings: Settings) -> Judged[_Draft]:
+    """Sample, forecast, calibrate and judge once."""
     problem, plan = prepared.problem, prepared.problem.model.calibration
-    found = refitted(problem, settings)
-    observed, counterfactual = found.labelled(found.path)
+    refit = refitted(problem, settings)
+    observed, counterfactual = refit.labelled(refit.path)
     groups = {
         "predictions": xr.Dataset({"counterfactual": counterfactual}),
         "predictions_constant_data": xr.Dataset({"outcome": observed}),
@@ -162,20 +177,23 @@ def _attempt(prepared: Prepared, task: FitTask, settings: Settings) -> Judged[_D
         )
     else:
         groups["effects"] = effect_draws(observed, counterfactual)
-    verdict = _verdict(found, task)
-    draws = found.path.shape[0] * found.path.shape[1]
-    again = mendable(verdict, task.standard, draws, found.sampled.sampler)
+    verdict = _verdict(refit, task)
+    draws = refit.path.shape[0] * refit.path.shape[1]
+    again = mendable(verdict, task.standard, draws, refit.sampled.sampler)
     return Judged(
-        _Draft(found, groups, verdict), settings, verdict.problems, verdict.divergences, again
+        _Draft(refit, groups, verdict), settings, verdict.problems, verdict.divergences, again
     )
 
 
-def _verdict(found: Refit, task: FitTask) -> Convergence:
-    """Judge as a fit does, in its units: R-hat's ranks are decided by rounding where draws are as far from the median."""
-    posterior, stats, problem = found.sampled.posterior, found.sampled.sample_stats, found.problem
-    restored = problem.inputs.scale.back(found.path)
+def _verdict(refit: Refit, task: FitTask) -> Convergence:
+    """Judge as a fit does, in outcome units.
+
+    Where draws are equally far from the median, rounding decides their ranks and so R-hat's value.
+    """
+    posterior, stats, problem = refit.sampled.posterior, refit.sampled.sample_stats, refit.problem
+    restored = problem.inputs.scale.back(refit.path)
     average = np.nanmean(problem.observed) - np.nanmean(
-        np.where(found.seen, restored, np.nan), axis=2
+        np.where(refit.seen, restored, np.nan), axis=2
     )
     noise = [
         posterior[name] * problem.parameter_unit(name) for name in problem.model.process.parameters
@@ -187,6 +205,7 @@ def _verdict(found: Refit, task: FitTask) -> Convergence:
 
 
 def _row(best: Judged[_Draft]) -> dict[str, float]:
+    """Return the row of one fit, NaN where an estimand means nothing."""
     groups, verdict = best.value.groups, best.value.verdict
     effects = groups["effects"]
     draws = {name: effects[name].to_numpy().ravel() for name in _reported() if name in effects}

@@ -1,4 +1,4 @@
-"""Tasks handed out to a pool of joblib's, whichever it is, and what is lost when its workers die."""
+"""Hand tasks out to a pool of joblib's, and retry those whose worker died."""
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -7,28 +7,46 @@ from itertools import islice
 from typing import Any, final
 
 import joblib
+from joblib.parallel import get_active_backend
 
-from bayes_synth.batch.one import Outcome, failed
+from bayes_synth.batch.one import Answer, failed
 from bayes_synth.batch.task import FitTask
 
-__all__ = ["Source", "outcomes"]
+__all__ = ["Source", "answers", "jobs"]
 
 CHUNK = 16
-"""Tasks per worker that are handed out at once where a backend cannot hand back what is ready."""
+"""Tasks per worker that are handed out at once to a backend that returns whole lists only."""
 
 Pool = Callable[..., Any]
-Work = Callable[[str, FitTask], Outcome]
-Flying = dict[str, FitTask]
+Work = Callable[[str, FitTask], Answer]
+
+
+def jobs(n_jobs: int | None) -> int:
+    """Return how many tasks run at a time: ``n_jobs``, or as joblib's context says, or -1."""
+    wanted = get_active_backend()[1] if n_jobs is None else n_jobs
+    return -1 if wanted is None else int(wanted)
 
 
 @final
 class Source:
-    """Tasks by key, one at a time whichever thread asks; an error of the caller's iterator ends them and is kept."""
+    """Tasks by key, handed out one at a time to whichever thread asks.
+
+    Attributes
+    ----------
+    pending : dict
+        Tasks that were handed out and have not been answered.
+    handed_out : int
+        How many were handed out so far.
+    ended : bool
+        Whether there are no more.
+    error : BaseException or None
+        What the caller's iterator raised; it ends the tasks.
+    """
 
     def __init__(self, tasks: Iterable[tuple[str, FitTask]]) -> None:
         self._tasks = iter(tasks)
         self._lock = threading.Lock()
-        self.flying: Flying = {}
+        self.pending: dict[str, FitTask] = {}
         self.handed_out = 0
         self.ended = False
         self.error: BaseException | None = None
@@ -47,60 +65,66 @@ class Source:
             except Exception as error:
                 self.ended, self.error = True, error
                 raise StopIteration from error
-            self.flying[key] = task
+            self.pending[key] = task
             self.handed_out += 1
             return key, task
 
 
-def outcomes(source: Source, pool: Pool, n_jobs: int, work: Work) -> Generator[Outcome]:
-    """What comes back, in any order. A task whose worker died runs again, with others of its kind, then alone; then it failed.
+def answers(source: Source, pool: Pool, n_jobs: int, work: Work) -> Generator[Answer]:
+    """Yield answers as they come, in any order.
 
-    So a task that kills its workers takes no other with it, and a worker that was killed from outside costs time only.
+    A task whose worker died is retried twice, the second time alone, before it counts as failed. So
+    a task that kills its workers takes no other with it, and a worker that was killed from outside
+    costs only time.
     """
     error = yield from _passed(source, pool, n_jobs, work)
     if error is None:
         return
-    again = Source(source.flying.items())
+    again = Source(source.pending.items())
     yield from _passed(again, pool, n_jobs, work)
-    for key, task in again.flying.items():
+    for key, task in again.pending.items():
         alone = Source([(key, task)])
         error = yield from _passed(alone, pool, n_jobs, work)
         if error is not None:
-            yield Outcome(key, failure=failed(error))
+            yield Answer(key, failure=failed(error))
 
 
 def _passed(
     source: Source, pool: Pool, n_jobs: int, work: Work
-) -> Generator[Outcome, None, Exception | None]:
-    """Hand out all there is, to a new pool when one broke; what was lost stays in ``source.flying``, with the last error."""
+) -> Generator[Answer, None, Exception | None]:
+    """Hand out every task, to a new pool when one broke.
+
+    Tasks that were lost stay in ``source.pending``; then the last error is returned.
+    """
     lost: Exception | None = None
     while not source.ended or lost is None:
         before = source.handed_out
         try:
-            with closing(_answers(source, pool, n_jobs, work)) as answers:
-                for outcome in answers:
-                    source.flying.pop(outcome.key)
-                    yield outcome
-        # A task's own errors are in its outcome, so this is a worker or its transport: TerminatedWorkerError of loky,
-        # KilledWorker of Dask, RayActorError of Ray, what pickle raises. Their types cannot all be imported here.
+            with closing(_answered(source, pool, n_jobs, work)) as answered:
+                for answer in answered:
+                    source.pending.pop(answer.key)
+                    yield answer
+        # A task's own errors are in its answer, so this is a worker or its transport:
+        # TerminatedWorkerError of loky, KilledWorker of Dask, RayActorError of Ray, or an error of
+        # pickle. These types cannot all be imported here.
         except Exception as error:
             lost = error
             if source.handed_out == before and not source.ended:
                 raise
             continue
         break
-    return lost if source.flying else None
+    return lost if source.pending else None
 
 
-def _answers(source: Source, pool: Pool, n_jobs: int, work: Work) -> Generator[Outcome]:
+def _answered(source: Source, pool: Pool, n_jobs: int, work: Work) -> Generator[Answer]:
     calls = (joblib.delayed(work)(key, task) for key, task in source)
     try:
         parallel = pool(n_jobs=n_jobs, return_as="generator_unordered")
     except ValueError:
-        # Ray's, for one, hands back lists only.
+        # Some backends, such as Ray's, return lists only.
         with pool(n_jobs=n_jobs) as parallel:
             while chunk := list(islice(calls, CHUNK * joblib.effective_n_jobs(n_jobs))):
                 yield from parallel(chunk)
         return
-    with closing(parallel(calls)) as answers:
-        yield from answers
+    with closing(parallel(calls)) as answered:
+        yield from answered

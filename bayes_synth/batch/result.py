@@ -1,4 +1,4 @@
-"""What came of a batch: one row per task, the fits, and what failed."""
+"""The result of a batch: one row per task, the fits, and the failures."""
 
 import json
 from collections.abc import Sequence
@@ -19,27 +19,30 @@ from bayes_synth.results.groups import tree
 from bayes_synth.storage.provenance import record_of
 from bayes_synth.storage.specs import from_spec
 
-__all__ = ["BatchResult", "Known", "collected"]
+__all__ = ["BatchResult", "Entry", "collected"]
 
 
-class Known(NamedTuple):
-    """What stays of a task after it has run; the task itself only if its draws are kept."""
+class Entry(NamedTuple):
+    """What a batch remembers of a task after it has run."""
 
     key: str
+    """The task's key."""
     labels: dict[str, Any]
+    """Its labels."""
     task: FitTask | None
+    """The task itself, only if its draws are kept."""
 
 
 @final
 class Fits(Sequence["Fit | EffectDraws | None"]):
-    """Fits in task order, read when asked for; None for a task that failed."""
+    """Read fits when asked for, in the tasks' order; a task that failed has None."""
 
-    def __init__(self, known: Sequence[Known], results: Results) -> None:
-        self._known = known
+    def __init__(self, entries: Sequence[Entry], results: Results) -> None:
+        self._entries = entries
         self._results = results
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._entries)
 
     @overload
     def __getitem__(self, at: int) -> Fit | EffectDraws | None: ...
@@ -47,8 +50,8 @@ class Fits(Sequence["Fit | EffectDraws | None"]):
     def __getitem__(self, at: slice) -> "Fits": ...
     def __getitem__(self, at: int | slice) -> "Fit | EffectDraws | Fits | None":
         if isinstance(at, slice):
-            return Fits(self._known[at], self._results)
-        key, _, task = self._known[at]
+            return Fits(self._entries[at], self._results)
+        key, _, task = self._entries[at]
         assert task is not None
         return _fit(task, self._results.kept(key)) if key in self._results.rows else None
 
@@ -59,21 +62,25 @@ class Fits(Sequence["Fit | EffectDraws | None"]):
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class BatchResult:
-    """What came of :func:`bayes_synth.fit_many`.
+    """The result of :func:`bayes_synth.fit_many`.
 
     Parameters
     ----------
     table
-        One row per task, in the tasks' order, indexed by their labels; numbers only. ``average_*``, ``cumulative_*``,
-        ``relative_*``: median and 95 % equal-tailed interval (``lower``, ``upper``), in outcome units, the relative effect a
-        fraction (NaN where it means nothing); ``p_below_0`` of the average; worst ``r_hat`` and ``ess`` of average effect and
-        noise; ``divergences``; ``ok``, whether these pass; ``attempts``; ``seconds``; ``kappa``, its posterior mean, if
-        calibrated. A task that failed has NaN, and ``ok`` False. ``attrs`` has the batch's ``random_seed``.
+        One row per task, in the tasks' order, indexed by their labels; numbers only.
+        ``average_*``, ``cumulative_*``, ``relative_*`` and those of every other reported estimand
+        are the median and the 95 % equal-tailed interval (``lower``, ``upper``), in outcome units;
+        the relative effect is a fraction, NaN where it means nothing. ``p_below_0`` is of the
+        average effect, ``r_hat`` and ``ess`` are the worst of average effect and noise, ``ok`` says
+        whether these and the sampler's steps pass, ``kappa`` is its posterior mean, NaN without
+        calibration; further columns are ``divergences``, ``attempts`` and ``seconds``. A task that
+        failed has NaN, and ``ok`` False. ``attrs`` has the batch's ``random_seed``.
     failures
-        What failed, and why.
+        One :class:`bayes_synth.batch.Failure` per task that failed.
     fits
-        In the tasks' order: with ``keep="full"`` each a :class:`bayes_synth.Fit`, with ``keep="draws"`` an object with its
-        ``effect``, None for a task that failed; with a store, read from it when asked for. Empty with ``keep="summary"``.
+        In the tasks' order: with ``keep="full"`` each is a :class:`bayes_synth.Fit`, with
+        ``keep="draws"`` an object that has its ``effect``; a task that failed has None. With a
+        store they are read from it when asked for. Empty with ``keep="summary"``.
     """
 
     table: pd.DataFrame
@@ -82,12 +89,11 @@ class BatchResult:
 
     def __repr__(self) -> str:
         fine = int(self.table["ok"].sum())
-        failed, undone = (
-            len(self.failures),
-            sum(failure.error == "KeyboardInterrupt" for failure in self.failures),
-        )
+        failed, count = len(self.failures), len(self.table)
+        undone = sum(failure.error == "KeyboardInterrupt" for failure in self.failures)
         why = f" ({undone} of them interrupted)" if undone else ""
-        return f"{len(self.table)} fits: {fine} fine, {len(self.table) - fine - failed} flagged, {failed} failed{why}"
+        flagged = count - fine - failed
+        return f"{count} fits: {fine} fine, {flagged} flagged, {failed} failed{why}"
 
     def _repr_html_(self) -> str:
         shown: str = self.table.to_html(max_rows=20, float_format=lambda x: f"{x:.4g}")
@@ -95,43 +101,44 @@ class BatchResult:
 
 
 def collected(
-    known: Sequence[Known],
+    entries: Sequence[Entry],
     results: Results,
     failures: dict[str, Failure],
     keep: Keep,
     random_seed: int,
 ) -> BatchResult:
-    """Everything in the tasks' order."""
+    """Put everything into the tasks' order."""
     failed = [
         failures[key]._replace(task=at, labels=labels)
-        for at, (key, labels, _) in enumerate(known)
+        for at, (key, labels, _) in enumerate(entries)
         if key in failures
     ]
-    fits: Sequence[Fit | EffectDraws | None] = () if keep == "summary" else Fits(known, results)
-    return BatchResult(_table(known, results, random_seed), tuple(failed), fits)
+    fits: Sequence[Fit | EffectDraws | None] = () if keep == "summary" else Fits(entries, results)
+    return BatchResult(_table(entries, results, random_seed), tuple(failed), fits)
 
 
-def _table(known: Sequence[Known], results: Results, random_seed: int) -> pd.DataFrame:
-    """One row per task; ``ok`` is a truth value, all else are numbers."""
+def _table(entries: Sequence[Entry], results: Results, random_seed: int) -> pd.DataFrame:
+    """Make the table: one row per task; ``ok`` is a truth value, everything else a number."""
     missing = np.full(len(columns()), np.nan)
-    rows = [results.rows.get(key, missing) for key, _, _ in known]
+    rows = [results.rows.get(key, missing) for key, _, _ in entries]
     frame = pd.DataFrame(
-        np.reshape(rows, (-1, len(columns()))), index=_index(known), columns=list(columns())
+        np.reshape(rows, (-1, len(columns()))), index=_index(entries), columns=list(columns())
     )
     frame["ok"] = frame["ok"] == 1
     frame.attrs = {"random_seed": random_seed, "ci_prob": CI_PROB, "ci_kind": "eti"}
     return frame
 
 
-def _index(known: Sequence[Known]) -> pd.Index:
-    names = list(dict.fromkeys(name for _, labels, _ in known for name in labels))
+def _index(entries: Sequence[Entry]) -> pd.Index:
+    names = list(dict.fromkeys(name for _, labels, _ in entries for name in labels))
     if not names:
-        return pd.RangeIndex(len(known), name="task")
-    parts = [pd.Index([labels.get(name) for _, labels, _ in known], name=name) for name in names]
+        return pd.RangeIndex(len(entries), name="task")
+    parts = [pd.Index([labels.get(name) for _, labels, _ in entries], name=name) for name in names]
     return parts[0] if len(names) == 1 else pd.MultiIndex.from_arrays(parts, names=names)
 
 
 def _fit(task: FitTask, kept: xr.DataTree) -> Fit | EffectDraws:
+    """Make the fit, or the draws of its effects, of the groups that were kept."""
     if "bayes_synth" in kept.attrs:
         facts = json.loads(kept.attrs.pop("bayes_synth"))
         return Fit(task.panel, _chosen(task.model, facts), kept, record_of(facts))
@@ -146,7 +153,7 @@ def _fit(task: FitTask, kept: xr.DataTree) -> Fit | EffectDraws:
 
 
 def _chosen(model: SyntheticControl, facts: dict[str, Any]) -> SyntheticControl:
-    """The model with the noise that was chosen for it, if it was."""
+    """Return the model with the noise that was chosen for it, if one was."""
     if isinstance(model.noise, AbstractNoise):
         return model
     return replace(model, noise=from_spec(facts["model"]["noise"]))

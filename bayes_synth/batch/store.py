@@ -1,7 +1,8 @@
-"""Results of a batch as they come: in memory, or in a folder of small files that a killed run goes on from.
+"""Keep a batch's results as they come: in memory, or in a folder from which a killed run goes on.
 
-A file holds several results, is written under another name first, and carries a digest of its bytes. Failures are not
-kept: whatever caused them may have been mended, so a later run tries again.
+A file of the folder holds several results, is written under another name first, and carries a
+digest of its bytes. Failures are not kept: their cause may have been mended, so a later run tries
+again.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from typing import Any, Protocol, final
 import numpy as np
 import xarray as xr
 
-from bayes_synth.batch.one import Outcome, columns
+from bayes_synth.batch.one import Answer, columns
 from bayes_synth.errors import LoadError
 from bayes_synth.sampling.settings import entropy
 from bayes_synth.storage.trees import read_tree, write_zip
@@ -26,50 +27,50 @@ __all__ = ["Folder", "Memory", "Results"]
 SCHEMA = 1
 HEADER, SUFFIX = "batch.json", ".zarr.zip"
 MOST, BYTES, SECONDS = 64, 2**24, 5.0
-"""A file is written when so many results have come, or so large ones, or so much time has gone by."""
+"""A file is written after so many results, so many bytes, or so many seconds."""
 
 
 class Results(Protocol):
-    """What a batch needs of its results: the rows that are there, by key, and what else was kept."""
+    """What a batch needs of its results: ``rows`` by key, and the draws that were kept."""
 
     rows: dict[str, np.ndarray]
 
-    def add(self, outcome: Outcome) -> None:
-        """One more answer."""
+    def add(self, answer: Answer) -> None:
+        """Add an answer."""
 
     def flush(self) -> None:
-        """Nothing that was added may be lost from here on."""
+        """Make sure that nothing that was added can be lost."""
 
     def kept(self, key: str) -> xr.DataTree:
-        """The draws that were kept."""
+        """Return the draws that were kept of this task."""
 
 
 @final
 class Memory:
-    """Results while the process lives."""
+    """Keep results while the process lives."""
 
     def __init__(self) -> None:
         self.rows: dict[str, np.ndarray] = {}
         self._kept: dict[str, xr.DataTree] = {}
 
-    def add(self, outcome: Outcome) -> None:
-        """One more answer."""
-        assert outcome.row is not None
-        self.rows[outcome.key] = outcome.row
-        if outcome.kept is not None:
-            self._kept[outcome.key] = outcome.kept
+    def add(self, answer: Answer) -> None:
+        """Add an answer."""
+        assert answer.row is not None
+        self.rows[answer.key] = answer.row
+        if answer.kept is not None:
+            self._kept[answer.key] = answer.kept
 
     def flush(self) -> None:
-        """Nothing to be done."""
+        """Do nothing: memory is all there is."""
 
     def kept(self, key: str) -> xr.DataTree:
-        """The draws that were kept."""
+        """Return the draws that were kept of this task."""
         return self._kept[key]
 
 
 @final
 class Folder:
-    """Results in a folder; see :func:`bayes_synth.fit_many`."""
+    """Keep results in a folder; see :func:`bayes_synth.fit_many`."""
 
     def __init__(self, folder: Path, random_seed: int | None, keep: str, *, resume: bool) -> None:
         self._folder = folder = folder.resolve()
@@ -85,85 +86,97 @@ class Folder:
                 f"{folder} holds {len(self.rows)} results; pass resume=True to go on from them.",
             )
 
-    def add(self, outcome: Outcome) -> None:
-        """One more answer; written with those that wait when they are many, or large, or have waited for long."""
-        assert outcome.row is not None
-        self.rows[outcome.key] = outcome.row
-        self._waiting.append(outcome)
-        self._size += outcome.kept.nbytes if outcome.kept is not None else 0
-        # What took long is not left to wait for the next answer, which may take as long.
-        self._work += float(outcome.row[columns().index("seconds")])
+    def add(self, answer: Answer) -> None:
+        """Add an answer; write it with those that wait when they are many, large or old."""
+        assert answer.row is not None
+        self.rows[answer.key] = answer.row
+        self._waiting.append(answer)
+        self._size += answer.kept.nbytes if answer.kept is not None else 0
+        # An answer that took long is written at once, because the next may take as long.
+        self._work += float(answer.row[columns().index("seconds")])
         long = max(self._work, time.monotonic() - self._written) > SECONDS
         if long or len(self._waiting) >= MOST or self._size > BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the answers that wait."""
         if self._waiting:
-            keys = [outcome.key for outcome in self._waiting]
-            part = (
-                self._folder / f"{hashlib.sha256(' '.join(keys).encode()).hexdigest()[:16]}{SUFFIX}"
-            )
+            keys = [answer.key for answer in self._waiting]
+            digest = hashlib.sha256(" ".join(keys).encode()).hexdigest()
+            part = self._folder / f"{digest[:16]}{SUFFIX}"
             with tempfile.TemporaryDirectory(prefix=".saving_", dir=self._folder) as beside:
-                made = Path(beside) / part.name
-                write_zip(_tree(self._waiting), made)
-                made.replace(part)
+                unfinished = Path(beside) / part.name
+                write_zip(_tree(self._waiting), unfinished)
+                unfinished.replace(part)
             self._parts |= dict.fromkeys(keys, part)
         self._begin_part()
 
     def _begin_part(self) -> None:
-        self._waiting: list[Outcome] = []
+        self._waiting: list[Answer] = []
         self._size, self._work, self._written = 0, 0.0, time.monotonic()
 
     def kept(self, key: str) -> xr.DataTree:
-        """The draws that were kept, read now."""
+        """Read the draws that were kept of this task."""
         return _group(self._parts[key], f"/fits/{key}")
 
     def _opened(self, random_seed: int | None, keep: str) -> int:
-        """The seed of the folder, made unless it is there, whose facts must be those of this batch."""
+        """Make the folder unless it is there, and return its seed.
+
+        Raises
+        ------
+        LoadError
+            L001 for a folder of other things, L008 for one of another batch.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         header = self._folder / HEADER
         if not header.exists():
             if any(not path.name.startswith(".") for path in self._folder.iterdir()):
                 raise LoadError(
                     "L001",
-                    f"{self._folder} holds files but no batch: give store=... a folder of its own.",
+                    f"store must be an empty folder or that of a batch, got {self._folder}, which "
+                    "holds other files: give store=... a folder of its own.",
                 )
-            made = self._folder / f".{HEADER}"
-            made.write_text(json.dumps(_facts(entropy(random_seed), keep)))
-            made.replace(header)
-        found = _checked(header)
-        wanted = _facts(found["random_seed"] if random_seed is None else random_seed, keep)
+            unfinished = self._folder / f".{HEADER}"
+            unfinished.write_text(json.dumps(_facts(entropy(random_seed), keep)))
+            unfinished.replace(header)
+        stored = _stored_facts(header)
+        wanted = _facts(stored["random_seed"] if random_seed is None else random_seed, keep)
         other = [
-            f"{name}={found.get(name)!r} instead of {value!r}"
+            f"{name}={stored.get(name)!r} instead of {value!r}"
             for name, value in wanted.items()
-            if found.get(name) != value
+            if stored.get(name) != value
         ]
         if other:
             raise LoadError(
                 "L008",
-                f"{self._folder} holds another batch ({', '.join(other)}): give store=... another folder.",
+                f"{self._folder} holds another batch ({', '.join(other)}): "
+                "give store=... another folder.",
             )
         return int(wanted["random_seed"])
 
     def _read(self, part: Path) -> None:
+        """Take over the rows of one file."""
         rows = _group(part, "/rows").to_dataset()
         try:
             keys, values = rows["key"].to_numpy().tolist(), rows["value"].to_numpy()
             held = rows["column"].to_numpy().tolist()
         except KeyError as error:
-            raise LoadError("L001", f"{part} holds no results of a batch: {error}.") from error
+            raise LoadError(
+                "L001", f"{part} must hold results of a batch, but lacks {error}: delete it."
+            ) from error
         if held != list(columns()):
-            other = listed(sorted({*held} ^ {*columns()}))
+            other = listed(sorted({*held} ^ {*columns()})) or "in another order"
             raise LoadError(
                 "L008",
-                f"{part} has other columns than this batch ({other}): give store=... another folder.",
+                f"{part} has other columns than this batch ({other}): "
+                "give store=... another folder.",
             )
         self.rows |= dict(zip(keys, values, strict=True))
         self._parts |= dict.fromkeys(keys, part)
 
 
 def _facts(random_seed: int, keep: str) -> dict[str, Any]:
+    """Return what a folder says of its batch."""
     return {
         "schema": SCHEMA,
         "random_seed": random_seed,
@@ -172,33 +185,40 @@ def _facts(random_seed: int, keep: str) -> dict[str, Any]:
     }
 
 
-def _checked(header: Path) -> dict[str, Any]:
+def _stored_facts(header: Path) -> dict[str, Any]:
+    """Read what a folder says of its batch.
+
+    Raises
+    ------
+    LoadError
+        L001 when it cannot be read, L002 when a newer version wrote it.
+    """
     try:
-        found = json.loads(header.read_text())
-        schema = int(found["schema"])
-        int(found["random_seed"])
+        stored = json.loads(header.read_text())
+        schema = int(stored["schema"])
+        int(stored["random_seed"])
     except (LookupError, TypeError, ValueError) as error:
         raise LoadError("L001", f"{header} does not describe a batch: {error!r}.") from error
     if schema > SCHEMA:
         raise LoadError(
             "L002", f"{header} follows schema {schema}, newer than {SCHEMA}: update bayes_synth."
         )
-    return dict(found)
+    return dict(stored)
 
 
-def _tree(outcomes: list[Outcome]) -> xr.DataTree:
-    """Several results as one tree: a table of rows, and the groups that were kept under each key."""
-    keys = np.array([outcome.key for outcome in outcomes], dtype=object)
-    values = np.stack([outcome.row for outcome in outcomes if outcome.row is not None])
+def _tree(answers: list[Answer]) -> xr.DataTree:
+    """Put several results into one tree: a table of rows, and under each key its groups."""
+    keys = np.array([answer.key for answer in answers], dtype=object)
+    values = np.stack([answer.row for answer in answers if answer.row is not None])
     rows = xr.Dataset(
         {"value": (("task", "column"), values), "key": ("task", keys)},
         coords={"column": list(columns())},
     )
     groups: dict[str, xr.Dataset] = {"/rows": rows}
-    for outcome in outcomes:
-        if outcome.kept is not None:
-            for path, node in outcome.kept.subtree_with_keys:
-                groups[f"/fits/{outcome.key}/{path}"] = node.to_dataset(
+    for answer in answers:
+        if answer.kept is not None:
+            for path, node in answer.kept.subtree_with_keys:
+                groups[f"/fits/{answer.key}/{path}"] = node.to_dataset(
                     inherit=False
                 ).drop_encoding()
     return xr.DataTree.from_dict(groups)
@@ -207,9 +227,10 @@ def _tree(outcomes: list[Outcome]) -> xr.DataTree:
 def _group(part: Path, group: str) -> xr.DataTree:
     try:
         return read_tree(part, SUFFIX, group)
-    # As in io.load: what decoders raise on bytes that may be anything is neither documented nor stable.
+    # As in storage.save: which errors decoders raise on damaged bytes is not documented.
     except Exception as error:
         raise LoadError(
             "L001",
-            f"{part} cannot be read ({type(error).__name__}: {error}). Delete it: what it held is fitted again.",
+            f"{part} cannot be read ({type(error).__name__}: {error}). "
+            "Delete it: its tasks are fitted again.",
         ) from error

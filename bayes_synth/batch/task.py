@@ -1,4 +1,4 @@
-"""A fit to be made: small, frozen, and known by its content."""
+"""A fit to be made: small, frozen, and identified by its content."""
 
 import hashlib
 import json
@@ -20,6 +20,7 @@ from bayes_synth.words import short
 __all__ = ["FitTask"]
 
 CONTENT = ("draws", "tune", "chains", "target_accept", "sampler", "largest_r_hat", "least_ess")
+"""Fields that are part of a task's key, beside the panel and the model; the order is part of it."""
 
 
 @final
@@ -32,22 +33,27 @@ class FitTask:
     panel, model
         As in :meth:`bayes_synth.SyntheticControl.fit`.
     labels
-        What the task is called in tables, by name of the column: ``{"donor": "Utah"}``. They change no answer.
+        Name the task in tables, by column: ``{"donor": "Utah"}``. They never change an answer.
     draws, tune, chains, target_accept, sampler
         As in :meth:`bayes_synth.SyntheticControl.fit`.
     largest_r_hat, least_ess
-        What passes as converged, for the average effect and the noise's parameters; the defaults are those of a fit.
+        Largest R-hat and smallest effective sample size with which the average effect and the
+        noise's parameters count as converged; the defaults are those of a fit.
 
     Attributes
     ----------
     key : str
-        Digest of all that decides the answer: the panel's numbers, labels and start, the model, and the sizes.
+        Digest of everything that decides the answer: the panel's numbers, labels and start, the
+        model, and the sizes.
 
     Raises
     ------
+    OptionError
+        O001 when ``panel`` or ``model`` is of another type, or the sampler is unknown; O010 for
+        sizes that are too small.
     PriorError
-        O001 for what is no panel or no model, O006 for a prior of your own that two processes would not name alike, O010 for
-        sizes that make no sense.
+        O006 for a prior of your own whose ``repr`` holds an address in memory: two processes would
+        give it different keys.
     """
 
     panel: Panel
@@ -65,9 +71,9 @@ class FitTask:
     def __post_init__(self) -> None:
         for name, kind in {"panel": Panel, "model": SyntheticControl}.items():
             if not isinstance(getattr(self, name), kind):
-                found = type(getattr(self, name)).__name__
+                got = type(getattr(self, name)).__name__
                 raise OptionError(
-                    "O001", f"{name} of a FitTask must be a bs.{kind.__name__}, got {found}."
+                    "O001", f"{name} of a FitTask must be a bs.{kind.__name__}, got {got}."
                 )
         object.__setattr__(self, "labels", tuple(dict(self.labels).items()))
         self.settings(0)
@@ -75,36 +81,35 @@ class FitTask:
         if " at 0x" in content:
             raise PriorError(
                 "O006",
-                "a prior of your own prints as an address in memory, so two processes would not know it as the same: "
-                "give its class a __repr__ that names its numbers.",
+                "a prior of your own must print as its numbers, got an address in memory, by which "
+                "two processes would not recognise it: give its class a __repr__ that names them.",
             )
         object.__setattr__(self, "key", hashlib.sha256(content.encode()).hexdigest())
 
     def _content(self) -> str:
-        sizes = [getattr(self, name) for name in CONTENT]
+        sizes = tuple(getattr(self, name) for name in CONTENT)
+        start = short(self.panel.start)
         return json.dumps(
-            [
-                fingerprint(self.panel),
-                short(self.panel.start),
-                to_spec(self.model),
-                to_spec(tuple(sizes)),
-            ]
+            [fingerprint(self.panel), start, to_spec(self.model), to_spec(sizes)],
         )
 
     @property
     def size(self) -> Size:
-        """How much the fit samples."""
+        """Return how much the fit samples."""
         return Size(self.draws, self.tune, self.chains, self.target_accept)
 
     @property
     def standard(self) -> Standard:
-        """What passes as converged."""
+        """Return what passes as converged."""
         return Standard(self.largest_r_hat, self.least_ess)
 
     def seed(self, random_seed: int) -> int:
-        """The fit's own seed: it depends on the task's content and the batch's ``random_seed``, on no other task."""
+        """Return the fit's own seed.
+
+        It depends on the task's content and on the batch's ``random_seed``, not on other tasks.
+        """
         return entropy(np.random.SeedSequence([random_seed, int(self.key, 16)]))
 
     def settings(self, seed: int) -> Settings:
-        """How to sample with this ``seed``: on one core, as many tasks run at a time."""
+        """Return how to sample with this ``seed``: on one core, because tasks run side by side."""
         return Settings.checked(self.size, sampler=self.sampler, cores=1, random_seed=seed)

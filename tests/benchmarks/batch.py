@@ -19,9 +19,10 @@ COLUMNS = {
     "failed": ("failed", ".0f"),
 }
 WORDS = (
-    "Placebo-sized fits (38 donors, 19 pre-periods, 12 post-periods; 2 chains of 300 + 400 draws, simulated panels), streamed "
-    "to a store. Times include imports and the start of workers. Targets: 1,000 fits in 3 minutes on 2 cores (0.36 core "
-    "seconds each), 10,000 with at most 1.5 times the peak memory of 1,000."
+    "Placebo-sized fits (38 donors, 19 pre-periods, 12 post-periods; 2 chains of 300 + 400 draws, "
+    "simulated panels), streamed to a store. Times include imports and the start of workers. "
+    "Targets: 1,000 fits in 3 minutes on 2 cores (0.36 core seconds each), 10,000 with at most 1.5 "
+    "times the peak memory of 1,000."
 )
 
 

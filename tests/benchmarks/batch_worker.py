@@ -1,4 +1,4 @@
-"""One batch in a process of its own: placebo-sized fits, streamed to a folder that is thrown away."""
+"""Run one batch in a process of its own: placebo-sized fits, streamed to a temporary folder."""
 
 import os
 import resource
@@ -35,9 +35,11 @@ def backend(name: str, jobs: int) -> Iterator[None]:
         with cluster, Client(cluster), joblib.parallel_config(backend="dask", n_jobs=jobs):
             yield
     elif name == "ray":
-        # The workers have this environment already; ray would have uv make another. It looks when it is imported.
+        # The workers have this environment already, but ray would have uv make another. It reads
+        # this variable when it is imported.
         os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-        # Its workers import from where it is started, and numba would find coverage.py there; see common.py.
+        # Its workers import from where it is started, and numba would find coverage.py there; see
+        # common.py.
         os.chdir(ROOT)
         import ray
         from ray.util.joblib import register_ray
@@ -53,7 +55,9 @@ def backend(name: str, jobs: int) -> Iterator[None]:
 
 
 def used() -> dict[str, float]:
-    """Core seconds of this process and its workers, its largest resident set, and the largest worker's now, in MB."""
+    """Core seconds of this process and its workers; its peak memory and the largest worker's, in
+    MB.
+    """
     own, workers = (
         resource.getrusage(resource.RUSAGE_SELF),
         psutil.Process().children(recursive=True),
@@ -69,7 +73,8 @@ def used() -> dict[str, float]:
 def main() -> None:
     """Fit, and say what it took."""
     given = job()
-    # Worker processes inherit this path, on which numba would find coverage.py; see common.py. Dask's import this file.
+    # Worker processes inherit this path, on which numba would find coverage.py; see common.py.
+    # Those of Dask import this file.
     if given["backend"] != "dask":
         sys.path.remove(str(HERE))
     began = time.perf_counter()

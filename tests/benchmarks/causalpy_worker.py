@@ -1,4 +1,4 @@
-"""CausalPy's side of ``vs_causalpy.py``: one process, two fits. Runs in CausalPy's own environment."""
+"""CausalPy's side of ``vs_causalpy.py``: two fits in one process of CausalPy's environment."""
 
 import time
 from typing import Any

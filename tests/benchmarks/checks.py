@@ -2,8 +2,9 @@
 
 The file keeps verdicts whatever the code: after a change to a check delete its lines.
 
-``python tests/benchmarks/checks.py --simulations 100 --store FILE`` adds what is missing to the file, one JSON object a
-line, and writes the tables of ``docs/checks.md``; ``--cost`` times the checks on Proposition 99 instead.
+``python tests/benchmarks/checks.py --simulations 100 --store FILE`` adds what is missing to the
+file, one JSON object a line, and writes the tables of ``docs/checks.md``; ``--cost`` times the
+checks on Proposition 99 instead.
 """
 
 import argparse
@@ -53,10 +54,11 @@ class Drawn(NamedTuple):
 
 
 def solid(seed: int) -> Drawn:
-    """Thirty donors on two factors; the treated unit averages the eight that are nearest to a typical one of them.
+    """Thirty donors on two factors; the treated unit averages the eight nearest to a typical one.
 
-    Its gap before treatment is .09 of its sd in the median panel (quartiles .07 and .11); in the six public panels the error
-    of demeaned simplex least squares is .01 to .19 of it, .09 at the median.
+    Its gap before treatment is .09 of its sd in the median panel (quartiles .07 and .11); in the
+    six public panels the error of demeaned simplex least squares is .01 to .19 of it, .09 at the
+    median.
     """
     rng = np.random.default_rng(seed)
     panel = bs.simulate(
@@ -148,7 +150,7 @@ def restless(seed: int) -> bs.Panel:
 
 
 class Planted(NamedTuple):
-    """A design, how its panels are drawn, the checks meant for it, and whether its fits are calibrated."""
+    """A design, how its panels are drawn, the checks meant for it, and the model that is fitted."""
 
     design: str
     draw: Callable[[int], bs.Panel]
@@ -207,7 +209,7 @@ def _asked(name: str, fit: bs.Fit) -> checks.Check:
 
 
 def collected(store: Path, seeds: range, only: list[str]) -> list[dict[str, Any]]:
-    """All simulations of the store, once those that are missing have been run; one by one, so that it can be stopped."""
+    """Run the simulations that the store lacks, one by one; return them all."""
     done = [json.loads(line) for line in store.read_text().splitlines()] if store.exists() else []
     known = {(row["design"], row["seed"]) for row in done}
     jobs = (
@@ -228,7 +230,7 @@ def collected(store: Path, seeds: range, only: list[str]) -> list[dict[str, Any]
 
 
 def tables(done: list[dict[str, Any]]) -> str:
-    """Alarms by planted problem and by check; for a problem that two checks are meant for, also either of them."""
+    """Alarms by planted problem and check; where two checks are meant for one, also of either."""
     lines = [
         "| design | check | not applicable | caution | fail | alarms |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -245,7 +247,8 @@ def _lines(rows: list[dict[str, str]], design: Planted) -> Iterator[str]:
         none, cautions, fails = (
             answers.count(verdict) for verdict in ("not applicable", "caution", "fail")
         )
-        yield f"`{name}` | {none or ''} | {cautions or ''} | {fails or ''} | {cautions + fails} of {len(rows)}"
+        counts = " | ".join(str(count or "") for count in (none, cautions, fails))
+        yield f"`{name}` | {counts} | {cautions + fails} of {len(rows)}"
     if len(design.asked) == 2:
         either = sum(bool({"caution", "fail"} & set(row.values())) for row in rows)
         yield f"either | | | | {either} of {len(rows)}"

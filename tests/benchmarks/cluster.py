@@ -1,7 +1,8 @@
 """What a cluster would do: ``uv run python tests/benchmarks/cluster.py``.
 
-Written for a machine of two cores: fits are slept through, and what remains is what handing out tasks, sending results back and
-storing them costs, which is what limits a cluster. A model of these costs is compared with 2, 4 and 8 worker processes.
+Written for a machine of two cores: fits are slept through, and what remains is what handing out
+tasks, sending results back and storing them costs, which is what limits a cluster. A model of these
+costs is compared with 2, 4 and 8 worker processes.
 """
 
 import argparse
@@ -58,9 +59,12 @@ def main() -> None:
     command = " ".join(["uv run python tests/benchmarks/cluster.py", *sys.argv[1:]])
     one = run_worker(sys.executable, "cluster_worker.py", {"backend": "", "fits": 0})
     words = (
-        f"A placebo-sized fit takes {one['fit']:.2f} s on a core, the first of a process {one['first']:.1f} s. Its task is "
-        f"{one['task'] / 1000:.1f} kB when sent; its answer {one['summary'] / 1000:.1f} kB as a summary, "
-        f"{one['draws'] / 1000:.0f} kB with the counterfactual's draws, {one['full'] / 1000:.0f} kB in full."
+        f"A placebo-sized fit takes {one['fit']:.2f} s on a core, "
+        f"the first of a process {one['first']:.1f} s. "
+        f"Its task is {one['task'] / 1000:.1f} kB when sent; "
+        f"its answer {one['summary'] / 1000:.1f} kB as a summary, "
+        f"{one['draws'] / 1000:.0f} kB with the counterfactual's draws, "
+        f"{one['full'] / 1000:.0f} kB in full."
     )
     found = list(measured(options.backends))
     text = f"{caution(busy)}{words}\n\n{table(list(rows(found)))}\n\n{footer(command)}"

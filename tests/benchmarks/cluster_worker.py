@@ -1,4 +1,4 @@
-"""One run of ``cluster.py``: a batch whose fits are slept through, or what one fit costs apart from its sampling."""
+"""One run of ``cluster.py``: a batch whose fits are slept through, or the cost of one fit."""
 
 import pickle
 import sys
@@ -14,17 +14,17 @@ from common import HERE, answer, job
 
 import bayes_synth as bs
 from bayes_synth.batch import many
-from bayes_synth.batch.one import COLUMNS, Outcome, run
+from bayes_synth.batch.one import Answer, columns, run
 
 
-def slept(key: str, task: bs.FitTask, random_seed: int, keep: str, *, seconds: float) -> Outcome:
-    """As long as a fit, with an answer of the same size, on no core: what is left is what a cluster adds."""
+def slept(key: str, task: bs.FitTask, random_seed: int, keep: str, *, seconds: float) -> Answer:
+    """Sleep as long as a fit takes and answer as much: the rest is what a cluster adds."""
     time.sleep(seconds)
-    return Outcome(key, np.full(len(COLUMNS), random_seed / 2**128))
+    return Answer(key, np.full(len(columns()), random_seed / 2**128))
 
 
 def slept_through(given: dict[str, Any]) -> dict[str, float]:
-    """Seconds from the first task to the last result in the store, once every worker has had a task."""
+    """Seconds from first task to last result in the store, once every worker has had a task."""
     with backend(given["backend"], given["workers"]), tempfile.TemporaryDirectory() as folder:
         many.run = partial(slept, seconds=1.0)  # type: ignore[assignment]
         list_of_tasks = list(islice(tasks(), given["workers"] + given["fits"]))
@@ -39,7 +39,7 @@ def slept_through(given: dict[str, Any]) -> dict[str, float]:
 
 
 def parts() -> dict[str, float]:
-    """What one fit costs: seconds of the first in a process and of another, bytes that travel there and back."""
+    """Seconds of the first fit in a process and of another, bytes that travel there and back."""
     first, *others = islice(tasks(), 21)
     timed = [_timed(task, "summary") for task in (first, *others)]
     sizes = {

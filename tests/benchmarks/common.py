@@ -1,4 +1,4 @@
-"""What the benchmarks share: worker processes, Markdown tables, sections of a page. Standard library only."""
+"""Shared by the benchmarks: worker processes, tables, sections of a page. Standard library only."""
 
 import json
 import os
@@ -12,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-# numba would take coverage.py, the command beside this file, for the package of that name: import this module first.
+# numba would take coverage.py, the command beside this file, for the package of that name: import
+# this module first.
 sys.modules.setdefault("coverage", None)  # type: ignore[arg-type]
 
 HERE = Path(__file__).parent
@@ -51,9 +52,11 @@ def run_worker(
     env: Mapping[str, str] | None = None,
     limit: float | None = None,
 ) -> dict[str, Any]:
-    """Run ``script`` with ``job`` as JSON in a process of its own; its last line of output is its answer, also JSON.
+    """Run ``script`` with ``job`` as JSON in a process of its own; its last line is its answer,
+    also JSON.
 
-    Workers are told when they were started (``began``), so that a time can include the start of the interpreter.
+    Workers are told when they were started (``began``), so that a time can include the start of the
+    interpreter.
     """
     argument = json.dumps({**job, "began": time.time()})
     try:
@@ -92,7 +95,7 @@ def caches(folder: Path) -> dict[str, str]:
 
 
 def load() -> float:
-    """Number of busy cores: over three seconds where the kernel counts (Linux), else over the last minute."""
+    """Number of busy cores over three seconds where the kernel counts, else over a minute."""
     if not STAT.exists():
         return os.getloadavg()[0]
     before = _ticks()
@@ -111,7 +114,8 @@ def caution(busy: float) -> str:
     """Says so when other work made the numbers worthless; empty on a quiet machine."""
     if busy <= 0.25 * len(os.sched_getaffinity(0)):
         return ""
-    return f"**{busy:.1f} cores were at work before the start, the machine was busy: not numbers to quote.**\n\n"
+    words = f"{busy:.1f} cores were at work before the start, the machine was busy"
+    return f"**{words}: not numbers to quote.**\n\n"
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -131,7 +135,7 @@ def footer(command: str, versions: Mapping[str, str] | None = None) -> str:
 
 
 def write_between(page: str, name: str, text: str) -> None:
-    """Replace what stands between the markers ``name:start`` and ``name:end`` of a page in ``docs``."""
+    """Replace the text between ``name:start`` and ``name:end`` on a page in ``docs``."""
     path = ROOT / "docs" / page
     pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
     old = path.read_text()

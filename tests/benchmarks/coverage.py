@@ -1,8 +1,9 @@
 """Coverage scoreboard: do 95 % intervals hold the truth in 95 % of the units that had no effect?
 
-``python tests/benchmarks/coverage.py`` runs the short mode (Germany, Basque and the negative control, under ten
-minutes); ``--full`` runs every panel, prior and design. Each answer is one line of a file under ``--store``: a
-run that was stopped goes on where it left off. ``--report`` only writes ``docs/calibration.md`` from the store.
+``python tests/benchmarks/coverage.py`` runs the short mode (Germany, Basque and the negative
+control, under ten minutes); ``--full`` runs every panel, prior and design. Each answer is one line
+of a file under ``--store``: a run that was stopped goes on where it left off. ``--report`` only
+writes ``docs/calibration.md`` from the store.
 """
 
 import argparse
@@ -56,7 +57,8 @@ def main() -> None:
     write(fits, list(read(options.store / FILE)))
     if control_covers(fits):
         raise SystemExit(
-            f"The negative control ({NEGATIVE}) covers as well as a calibrated model: do not trust this board."
+            f"The negative control ({NEGATIVE}) covers as well as a calibrated model: "
+            "do not trust this board."
         )
 
 

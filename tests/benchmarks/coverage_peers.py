@@ -1,4 +1,4 @@
-"""Other libraries on the scoreboard's placebos: what they answer, kept beside our fits, and their table."""
+"""Other libraries on the scoreboard's placebos: their answers and their table."""
 
 import json
 import time
@@ -23,7 +23,7 @@ CHUNK = 8
 
 
 def placebo_job(source: str, unit: str) -> dict[str, Any]:
-    """A donor as if treated, as the peers' workers take it; raises DesignError if it cannot be one."""
+    """A donor as if treated, as the peers' workers take it; DesignError if it cannot be one."""
     panel = PANELS[source]().as_if_treated(unit)
     series = {
         "outcome": panel.treated_outcome.to_numpy().tolist(),
@@ -39,7 +39,7 @@ def work_peers(
     minutes: float,
     most: int | None = None,
 ) -> None:
-    """Ask every peer for what is not stored yet, on every core, until the time is over; ``most`` units per panel."""
+    """Ask every peer for what is not stored yet, on every core, until the time is over."""
     store.mkdir(parents=True, exist_ok=True)
     done = {(row["peer"], row["source"], row["unit"]) for row in read(store / FILE)}
     todo = [
@@ -70,7 +70,7 @@ def _chunks(
 
 
 def _ask(chunk: list[tuple[str, str, str]], end: float) -> list[dict[str, Any]]:
-    """One line per placebo that can be one; a worker that died is the answer of each of its placebos."""
+    """One line per usable placebo; a worker that died is the answer of each of its placebos."""
     if time.monotonic() > end:
         return []
     keys, jobs = [], []
@@ -89,7 +89,7 @@ def _ask(chunk: list[tuple[str, str, str]], end: float) -> list[dict[str, Any]]:
 
 
 def peer_table(fits: pd.DataFrame, answers: list[dict[str, Any]]) -> str:
-    """Coverage and score by panel, of every peer on the placebos that it answered, and ours on the same ones."""
+    """Coverage and score by panel: every peer's where it answered, and ours there."""
     asked = pd.DataFrame(answers).reindex(
         columns=["peer", "source", "unit", "mean", "lower", "upper", "reason"]
     )

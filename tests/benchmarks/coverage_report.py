@@ -85,6 +85,7 @@ def panel_table(fits: pd.DataFrame) -> str:
 
 
 def _panel_line(name: str, part: pd.DataFrame) -> dict[str, str]:
+    raw = (part["raw low"] <= part["truth"]) & (part["truth"] <= part["raw high"])
     return {
         "panel (placebos)": f"{name} ({len(part)})",
         **{f"{level:.0%}": f"{part[f'covered {level}'].mean():.2f}" for level in LEVELS},
@@ -96,7 +97,7 @@ def _panel_line(name: str, part: pd.DataFrame) -> dict[str, str]:
         "median width": f"{part['width'].median():.2f}",
         "false positives": f"{1 - part['covered 0.95'].mean():.2f}",
         "kappa": f"{part['kappa'].mean():.2f}",
-        "95% uncalibrated": f"{((part['raw low'] <= part['truth']) & (part['truth'] <= part['raw high'])).mean():.2f}",
+        "95% uncalibrated": f"{raw.mean():.2f}",
     }
 
 
@@ -123,7 +124,9 @@ def estimator_table(fits: pd.DataFrame) -> str:
 
 
 def power(part: pd.DataFrame, effect: pd.Series) -> float:
-    """Share of units whose 95 % interval would exclude zero had they had this effect: it shifts every draw by as much."""
+    """Share of units whose 95 % interval would exclude zero with this effect, which shifts all
+    draws.
+    """
     return float(((part["low 0.95"] + effect > 0) | (part["high 0.95"] + effect < 0)).mean())
 
 
@@ -193,11 +196,14 @@ FEW = 20
 
 
 def simulation_table(fits: pd.DataFrame) -> str:
-    """False positives and widths with their Monte Carlo errors; a design with few replications says nothing yet."""
+    """False positives and widths with their Monte Carlo errors, for designs with enough
+    replications.
+    """
     lines = []
     begun = fits.groupby("source", sort=True).filter(lambda part: len(part) >= FEW)
     for name, part in begun.groupby("source", sort=True):
         missed, width = 1 - part["covered 0.95"], part["high 0.95"] - part["low 0.95"]
+        width_error = width.std(ddof=1) / np.sqrt(len(part))
         error = np.sqrt(max(missed.mean() * (1 - missed.mean()), 0.25 / len(part)) / len(part))
         lines.append(
             {
@@ -207,7 +213,7 @@ def simulation_table(fits: pd.DataFrame) -> str:
                 "90%": f"{part['covered 0.9'].mean():.2f}",
                 "80%": f"{part['covered 0.8'].mean():.2f}",
                 "50%": f"{part['covered 0.5'].mean():.2f}",
-                "mean width": f"{width.mean():,.3g} ± {width.std(ddof=1) / np.sqrt(len(part)):,.2g}",
+                "mean width": f"{width.mean():,.3g} ± {width_error:,.2g}",
                 "RMSE": f"{rms(part['mean'] - part['truth']):.3g}",
                 "RMSE sdid": f"{rms(part['sdid'] - part['truth']):.3g}",
                 "RMSE simplex": f"{rms(part['simplex'] - part['truth']):.3g}",

@@ -1,4 +1,4 @@
-"""The fits of the coverage scoreboard, one line of a file each; imported by the worker processes too."""
+"""Fits of the coverage scoreboard, one line of a file each; worker processes import this too."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from bayes_synth.storage.specs import to_spec
 
 FITS = "fits.jsonl"
 SIMULATION_DRAWS = 500
-"""Draws and tuning draws per chain (two chains) of the fits to simulated panels; 4 x (1,000 + 1,000) on real ones."""
+"""Draws and tuning per chain (of two) on simulated panels; real ones have 4 x (1,000 + 1,000)."""
 
 
 class Job(NamedTuple):
@@ -72,14 +72,14 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def specification(model: str) -> str:
-    """Digest of a model's specification: answers of one that has been changed since are not counted."""
+    """Digest of a model's specification: answers of one that has changed since are not counted."""
     return hashlib.sha256(json.dumps(to_spec(MODELS[model]), sort_keys=True).encode()).hexdigest()[
         :12
     ]
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
-    """Every answer so far in a file, if it is there; a line cut off by a kill is left out and run again."""
+    """Every answer in a file, if it is there; a line cut off by a kill is run again."""
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
             row = json.loads(line)

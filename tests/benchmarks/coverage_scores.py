@@ -1,4 +1,4 @@
-"""What one fit of a unit without effect (or with a known one) contributes to the scoreboard: numbers only."""
+"""Score one fit of a unit without effect (or with a known one) for the scoreboard: numbers only."""
 
 import warnings
 from typing import Any
@@ -8,6 +8,7 @@ import xarray as xr
 from real_panels import sdid_effect, simplex_effect
 
 import bayes_synth as bs
+from bayes_synth.results.answers import watched
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 NEGATIVE = "iid, not calibrated, halved"
@@ -37,6 +38,7 @@ def score_fit(
             progressbar=False,
         )
     average = fit.effect("average").draws.to_numpy().ravel()
+    raw = watched(fit.panel, fit.model, fit.idata)["average effect"].to_numpy().ravel()
     if model == NEGATIVE:
         average = average.mean() + 0.5 * (average - average.mean())
     pre, outcome = len(panel.pre), panel.treated_outcome.to_numpy()
@@ -46,11 +48,11 @@ def score_fit(
         "truth": truth,
         "crps": crps(average, truth),
         "bounds": {str(level): quantiles(average, level) for level in LEVELS},
-        "uncalibrated": quantiles(fit._uncalibrated_average.to_numpy().ravel(), 0.95),
+        "uncalibrated": quantiles(raw, 0.95),
         "pointwise": pointwise(fit.effect("pointwise").draws, truth),
         "kappa": None if fit.calibration.kappa is None else float(fit.calibration.kappa.mean()),
         "ok": fit.ok,
-        "fit_ratio": fit._fit_verdict.ratio,
+        "fit_ratio": fit.fit_verdict.ratio,
         "simplex": simplex_effect(outcome, donors, pre),
         "sdid": sdid_effect(outcome, donors, pre),
         "pre_sd": float(outcome[:pre].std(ddof=1)),
@@ -72,7 +74,9 @@ def crps(draws: np.ndarray, truth: float) -> float:
 
 
 def interval_score(low: Any, high: Any, truth: Any, alpha: float = 0.05) -> Any:
-    """Winkler's score of a central interval: width plus a penalty for missing (Gneiting and Raftery 2007, eq. 43)."""
+    """Winkler's score of a central interval, its width plus a penalty (Gneiting, Raftery 2007, eq.
+    43).
+    """
     return high - low + 2 / alpha * (np.maximum(low - truth, 0) + np.maximum(truth - high, 0))
 
 

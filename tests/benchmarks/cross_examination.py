@@ -1,6 +1,7 @@
-"""Every public panel through every check: ``uv run python tests/benchmarks/cross_examination.py --folder reports``.
+"""Put every public panel through every check.
 
-Writes one HTML report per panel into the folder, and the table of verdicts into ``docs/checks.md``.
+``uv run python tests/benchmarks/cross_examination.py --folder reports`` writes one HTML report per
+panel into the folder, and the table of verdicts into ``docs/checks.md``.
 """
 
 import argparse

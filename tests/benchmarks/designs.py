@@ -1,4 +1,4 @@
-"""Simulation designs of the coverage scoreboard, coded anew from the papers that each docstring names."""
+"""Simulation designs of the coverage scoreboard, from the papers that docstrings name."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -73,8 +73,9 @@ def as_panel(
 def ferman(rng: np.random.Generator, *, donors: int, pre: int) -> Drawn:
     """Two factors, of which the treated unit and half of the donors have the first (D1).
 
-    Ferman (2021), On the properties of the synthetic control estimator with many periods and many controls, JASA
-    116(536): factors are AR(1) of coefficient 0.5 and variance 1, shocks N(0, 1), one post-period, no effect.
+    Ferman (2021), On the properties of the synthetic control estimator with many periods and many
+    controls, JASA 116(536): factors are AR(1) of coefficient 0.5 and variance 1, shocks N(0, 1),
+    one post-period, no effect.
     """
     factors = unit_ar1(rng, 0.5, pre + 1, 2)
     own = (np.arange(donors) >= donors // 2).astype(int)
@@ -85,10 +86,11 @@ def ferman(rng: np.random.Generator, *, donors: int, pre: int) -> Drawn:
 def conformal(rng: np.random.Generator, *, rho: float, trending: bool) -> Drawn:
     """Twenty donors, of which three make the treated unit with weights 1/3; one post-period (D7).
 
-    Chernozhukov, Wuthrich and Zhu (2021), An exact and robust conformal inference method for counterfactual and
-    synthetic controls, JASA 116(536): level ``j/J``, a common factor, a second one with loading ``j/J`` (plus ``t``
-    when not stationary), AR(1) errors of variance 1 in donors and treated unit. Of their four vectors of weights only
-    the sparse one, (1/3, 1/3, 1/3, 0, ...), is drawn: the one a simplex with sparse weights is made for.
+    Chernozhukov, Wuthrich and Zhu (2021), An exact and robust conformal inference method for
+    counterfactual and synthetic controls, JASA 116(536): level ``j/J``, a common factor, a second
+    one with loading ``j/J`` (plus ``t`` when not stationary), AR(1) errors of variance 1 in donors
+    and treated unit. Of their four vectors of weights only the sparse one, (1/3, 1/3, 1/3, 0, ...),
+    is drawn: the one a simplex with sparse weights is made for.
     """
     pre, donors = 20, 20
     loadings = np.arange(1, donors + 1) / donors
@@ -104,16 +106,19 @@ CARBON_WEIGHTS = np.array([0, 0.2, 0, 0.4, 0, 0.1, 0, 0, 0.2, 0, 0, 0, 0, 0.1])
 
 
 def carbon(rng: np.random.Generator, *, trends: np.ndarray) -> Drawn:
-    """Donors of four factors, each with a slope from ``trends``; a weighted average of them is treated (D8).
+    """Donors of four factors, each with a slope from ``trends``; a weighted average is treated
+    (D8).
 
-    Chernozhukov, Wuthrich and Zhu, A t-test for synthetic controls (arXiv:1812.10820), Table 3: white factors, AR(1)
-    unit errors, treated = donors @ weights + AR(1) of coefficient .3125; 30 pre- and 16 post-periods; no effect;
-    design 1 has no trends, 6 a common ``t`` and another ``t`` for the first donor, which has no weight, 8 a trend
-    ``j + j t`` for donor ``j``. Theirs is calibrated to detrended carbon emissions, which are not at hand. Assumed
-    here: 14 donors with ``CARBON_WEIGHTS``; loadings drawn anew each time, N(0, sd^2) with sd .28, .25, .12, .04;
-    donors' AR(1) coefficients uniform on (.45, .85) and innovations of sd .035. Those are what four principal
-    components leave of the demeaned Basque panel, to which the authors' later version is calibrated. Innovations of
-    the treated unit's error have sd .07 (Basque residual sd .076, with their .3125 in place of its own .6).
+    Chernozhukov, Wuthrich and Zhu, A t-test for synthetic controls (arXiv:1812.10820), Table 3:
+    white factors, AR(1) unit errors, treated = donors @ weights + AR(1) of coefficient .3125; 30
+    pre- and 16 post-periods; no effect; design 1 has no trends, 6 a common ``t`` and another ``t``
+    for the first donor, which has no weight, 8 a trend ``j + j t`` for donor ``j``. Theirs is
+    calibrated to detrended carbon emissions, which are not at hand. Assumed here: 14 donors with
+    ``CARBON_WEIGHTS``; loadings drawn anew each time, N(0, sd^2) with sd .28, .25, .12, .04;
+    donors' AR(1) coefficients uniform on (.45, .85) and innovations of sd .035. Those are what four
+    principal components leave of the demeaned Basque panel, to which the authors' later version is
+    calibrated. Innovations of the treated unit's error have sd .07 (Basque residual sd .076, with
+    their .3125 in place of its own .6).
     """
     pre, periods, donors = 30, 46, len(CARBON_WEIGHTS)
     loadings = np.array([[0.28], [0.25], [0.12], [0.04]]) * rng.standard_normal((4, donors))
@@ -148,12 +153,13 @@ def geo(
     lift: float = 0.0,
     inflated: float = 1.0,
 ) -> Drawn:
-    """Daily sales of markets that share trend and week; the median market is treated (D11, scenarios A1 to A4).
+    """Daily sales of markets that share trend and week; the median one is treated (D11, A1 to A4).
 
-    Recast, geo-experiment simulation study (getrecast/geolift-simulation-study): baselines lognormal with mean 4000
-    and log-sd .6, trend 1 + .001 t, week 1 + .10 profile, errors exp(.20 sqrt(b / mean b) AR(1)) with coefficient .30
-    and innovations N(0, 1). A2 multiplies the treated baseline by five after the choice and leaves its errors alone.
-    The true effect is the average lift of the periods as drawn, not its expectation. Panels start on a Monday.
+    Recast, geo-experiment simulation study (getrecast/geolift-simulation-study): baselines
+    lognormal with mean 4000 and log-sd .6, trend 1 + .001 t, week 1 + .10 profile, errors exp(.20
+    sqrt(b / mean b) AR(1)) with coefficient .30 and innovations N(0, 1). A2 multiplies the treated
+    baseline by five after the choice and leaves its errors alone. The true effect is the average
+    lift of the periods as drawn, not its expectation. Panels start on a Monday.
     """
     baselines = np.sort(rng.lognormal(np.log(4000) - 0.6**2 / 2, 0.6, controls + 1))
     chosen = int(np.argmin(np.abs(baselines - np.median(baselines))))
@@ -172,13 +178,16 @@ def geo(
 
 
 def penn(rng: np.random.Generator) -> Drawn:
-    """Log output of forty countries with AR(2) errors (.91, -.22); one of them treated for ten years (D2, PENN-like).
+    """Log output of forty countries, AR(2) errors (.91, -.22); one treated for ten years (D2,
+    PENN-like).
 
-    Arkhangelsky, Athey, Hirshberg, Imbens and Wager (2021), Synthetic difference-in-differences, American Economic
-    Review 111(12), section 3: two-way part plus four interactive factors plus errors, no effect. Assumed, because the
-    Penn World Table is not read here: 40 of 111 countries over 48 years; in units of the overall standard deviation a
-    two-way part of rms .97 (unit effects N(0, .94^2) and a linear trend of sd .25), a doubly centred interactive part
-    of rms .23 (random-walk factors, normal loadings) and errors of sd .07; every country as likely to be treated.
+    Arkhangelsky, Athey, Hirshberg, Imbens and Wager (2021), Synthetic difference-in-differences,
+    American Economic Review 111(12), section 3: two-way part plus four interactive factors plus
+    errors, no effect. Assumed, because the Penn World Table is not read here: 40 of 111 countries
+    over 48 years; in units of the overall standard deviation a two-way part of rms .97 (unit
+    effects N(0, .94^2) and a linear trend of sd .25), a doubly centred interactive part of rms .23
+    (random-walk factors, normal loadings) and errors of sd .07; every country as likely to be
+    treated.
     """
     periods, units, pre = 48, 40, 38
     trend = np.linspace(-0.25, 0.25, periods)[:, None] * np.sqrt(3)
@@ -214,7 +223,8 @@ class Ridge(NamedTuple):
 def ridge(outcome: np.ndarray, regressors: np.ndarray) -> Ridge:
     """Normal-inverse-gamma posterior with the penalty that maximises the marginal likelihood.
 
-    Slopes of the standardised regressors are N(0, sigma^2 / penalty), the intercept is flat, p(sigma^2) ~ 1 / sigma^2.
+    Slopes of the standardised regressors are N(0, sigma^2 / penalty), the intercept is flat,
+    p(sigma^2) ~ 1 / sigma^2.
     """
     scaled = centred(regressors) / regressors.std(axis=0)
     basis, singular, _ = np.linalg.svd(scaled, full_matrices=False)
@@ -238,18 +248,18 @@ def ridge(outcome: np.ndarray, regressors: np.ndarray) -> Ridge:
 
 @cache
 def smoking(state: str) -> tuple[bs.Panel, Ridge]:
-    """Proposition 99 without California, a state as if treated, and its regression on all the others."""
+    """Proposition 99 without California, a state as if treated; its regression on the others."""
     panel = bs.load_dataset("prop99").as_if_treated(state)
     return panel, ridge(panel.treated_outcome.to_numpy(), panel.donor_outcomes.to_numpy())
 
 
 def empirical(rng: np.random.Generator, *, state: str) -> Drawn:
-    """A state's smoking drawn from its posterior predictive given the other 37 states, which stay as observed (D5b).
+    """A state's smoking drawn from its posterior predictive given the other 37, as observed (D5b).
 
-    Klinenberg (2023), Synthetic control with time varying coefficients, JBES 41(4): coefficients do not vary in time
-    and are fitted on all 31 years, so that there is no effect from 1989 on. The paper fits horseshoe regressions with
-    bayesreg, which is R only; here the regression is conjugate, see :func:`ridge`. Slopes may be negative and do not
-    sum to one.
+    Klinenberg (2023), Synthetic control with time varying coefficients, JBES 41(4): coefficients do
+    not vary in time and are fitted on all 31 years, so that there is no effect from 1989 on. The
+    paper fits horseshoe regressions with bayesreg, which is R only; here the regression is
+    conjugate, see :func:`ridge`. Slopes may be negative and do not sum to one.
     """
     panel, fit = smoking(state)
     sigma = np.sqrt(fit.squares / rng.chisquare(fit.freedom))

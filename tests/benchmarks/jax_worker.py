@@ -1,4 +1,6 @@
-"""JAX's side of ``vs_jax.py``: many panels of one shape at once, by blackjax's NUTS under ``jax.vmap``."""
+"""JAX's side of ``vs_jax.py``: many panels of one shape at once, blackjax's NUTS under
+``jax.vmap``.
+"""
 
 import os
 import time
@@ -45,7 +47,7 @@ def main() -> None:
 
 
 def model(given: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The default model: the log-gamma form of the Dirichlet, the level integrated out in the sine basis."""
+    """The model: log-gamma form of the Dirichlet, level integrated out in the sine basis."""
     import jax
     import jax.numpy as jnp
 
@@ -77,7 +79,9 @@ def model(given: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]
 
 
 def chain(given: dict[str, Any], task: dict[str, Any]) -> Callable[..., Any]:
-    """One chain of one panel: a start from the prior, tuning, draws of the weights and the noise parameters."""
+    """One chain of one panel: a start from the prior, tuning, draws of weights and noise
+    parameters.
+    """
     import blackjax
     import jax
     import jax.numpy as jnp

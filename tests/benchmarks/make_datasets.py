@@ -1,7 +1,8 @@
 """Make the shipped CSV files from the packages that publish the figures.
 
-``uv run python tests/benchmarks/make_datasets.py FOLDER``, where FOLDER holds the unpacked CausalPy 0.9.0 wheel
-(``causalpy/data/california_prop99.csv``, Apache-2.0) and the unpacked causaldata 0.1.5 source (MIT).
+``uv run python tests/benchmarks/make_datasets.py FOLDER``, where FOLDER holds the unpacked CausalPy
+0.9.0 wheel (``causalpy/data/california_prop99.csv``, Apache-2.0) and the unpacked causaldata 0.1.5
+source (MIT).
 """
 
 import sys
@@ -13,10 +14,12 @@ from bayes_synth.data.simulate import simulate
 
 HOME = Path(__file__).parents[2] / "bayes_synth" / "datasets"
 CODES = """
-Alabama,Alaska,Arizona,Arkansas,California,Colorado,Connecticut,Delaware,District of Columbia,Florida,Georgia,Hawaii,Idaho,
-Illinois,Indiana,Iowa,Kansas,Kentucky,Louisiana,Maine,Maryland,Massachusetts,Michigan,Minnesota,Mississippi,Missouri,Montana,
-Nebraska,Nevada,New Hampshire,New Jersey,New Mexico,New York,North Carolina,North Dakota,Ohio,Oklahoma,Oregon,Pennsylvania,
-Rhode Island,South Carolina,South Dakota,Tennessee,Texas,Utah,Vermont,Virginia,Washington,West Virginia,Wisconsin,Wyoming
+Alabama,Alaska,Arizona,Arkansas,California,Colorado,Connecticut,Delaware,District of Columbia,
+Florida,Georgia,Hawaii,Idaho,Illinois,Indiana,Iowa,Kansas,Kentucky,Louisiana,Maine,Maryland,
+Massachusetts,Michigan,Minnesota,Mississippi,Missouri,Montana,Nebraska,Nevada,New Hampshire,
+New Jersey,New Mexico,New York,North Carolina,North Dakota,Ohio,Oklahoma,Oregon,Pennsylvania,
+Rhode Island,South Carolina,South Dakota,Tennessee,Texas,Utah,Vermont,Virginia,Washington,
+West Virginia,Wisconsin,Wyoming
 """.replace("\n", "").split(",")
 
 
@@ -37,7 +40,7 @@ def texas(folder: Path) -> pd.DataFrame:
 
 
 def castle(folder: Path) -> pd.DataFrame:
-    """Florida and the states that never adopted; codes are alphabetical with Washington, DC, which is absent."""
+    """Florida and the states that never adopted; codes are alphabetical, with Washington, DC."""
     data = pd.read_stata(folder / "causaldata-0.1.5/causaldata/castle/castle.dta")
     adopted = data.groupby("sid")["post"].transform("max") > 0
     data = data[~adopted | (data["sid"] == CODES.index("Florida") + 1)]
@@ -48,10 +51,10 @@ def castle(folder: Path) -> pd.DataFrame:
 
 
 def geo_test(folder: Path) -> pd.DataFrame:
-    """24 markets, 90 days before and 28 days of a campaign worth 120 orders a day in one of them."""
+    """24 markets, 90 days before and 28 days of a campaign worth 120 orders a day in one."""
     made = simulate(
-        donors=23, pre=90, post=28, factors=3, active=4, level=2000.0, spread=600.0, noise=60.0, drift=8.0,
-        effect=120.0, start="2025-05-01", season=0.08, random_seed=20250501,
+        donors=23, pre=90, post=28, factors=3, active=4, level=2000.0, spread=600.0, noise=60.0,
+        drift=8.0, effect=120.0, start="2025-05-01", season=0.08, random_seed=20250501,
     )  # fmt: skip
     wide = made.panel.outcomes.to_pandas().round().astype(int)
     names = {

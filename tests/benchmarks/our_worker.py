@@ -15,14 +15,15 @@ REFITS = 5
 
 
 def main() -> None:
-    """Import, import what the first fit would import, fit, refit; the first refit's draws go into a file."""
+    """Import everything that the first fit needs, fit, refit; the first refit's draws go into a
+    file.
+    """
     task, clock = job(), time.perf_counter()
     import bayes_synth as bs
 
     imported = time.perf_counter() - clock
-    import bayes_synth.chains
-
-    import bayes_synth.fitting
+    import bayes_synth.fitting.fit_panel
+    import bayes_synth.sampling.slice
 
     _ = bs.Fit
     panel = bs.load_dataset("prop99")
@@ -45,12 +46,14 @@ def main() -> None:
 
 
 def same_model(panel: "bs.Panel") -> "bs.SyntheticControl":
-    """CausalPy's model to the letter: flat prior, no intercept, noise ~ HalfNormal(1) in the outcome's units."""
+    """CausalPy's model to the letter: flat prior, no intercept, noise ~ HalfNormal(1) in outcome
+    units.
+    """
     import bayes_synth as bs
-    from bayes_synth.model.inputs import robust_scale
+    from bayes_synth.model.inputs import typical_step
 
-    scale = robust_scale(panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy())
-    noise = bs.noise.IID(bs.priors.HalfNormal(1 / scale), intercept=False)
+    step = typical_step(panel.treated_outcome.sel(time=panel.pre.to_numpy()).to_numpy())
+    noise = bs.noise.IID(bs.priors.HalfNormal(1 / step), intercept=False)
     return bs.SyntheticControl(
         weights=bs.priors.Dirichlet(concentration=1.0), noise=noise, calibrate=False
     )

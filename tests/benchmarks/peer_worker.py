@@ -45,19 +45,21 @@ def long(task: dict[str, Any]) -> dict[str, list[Any]]:
 
 
 def causalimpact(task: dict[str, Any]) -> Interval:
-    """The "Average" column of ``summary()``, before rounding: mean and equal-tailed interval of the effect's draws."""
+    """The "Average" column of ``summary()`` before rounding: mean and equal-tailed interval."""
     from causal_impact import CausalImpact
 
     pre, last = task["pre"], len(task["outcome"]) - 1
-    # summary() returns formatted text of two decimals and has no public unrounded form; these are the fields it formats.
+    # summary() returns formatted text of two decimals and has no public unrounded form; these are
+    # the fields that it formats.
     results = CausalImpact(wide(task), [0, pre - 1], [pre, last], alpha=ALPHA)._results
     return results.point_effect_mean, results.ci_lower, results.ci_upper
 
 
 def causalpy(task: dict[str, Any]) -> Interval:
-    """The row "average" of ``effect_summary().table``, whose interval is an HDI; ``summary()`` has no effect in it.
+    """The row "average" of ``effect_summary().table``, an HDI; ``summary()`` has no effect in it.
 
-    The seed makes the draws reproducible; chains and draws are PyMC's defaults, which depend on the cores.
+    The seed makes the draws reproducible; chains and draws are PyMC's defaults, which depend on the
+    cores.
     """
     import causalpy as cp
 
@@ -76,7 +78,7 @@ def causalpy(task: dict[str, Any]) -> Interval:
 
 
 def augsynth(task: dict[str, Any]) -> Interval:
-    """Ridge-augmented synthetic control, conformal interval for a constant effect (moving blocks, the default)."""
+    """Ridge-augmented synthetic control, conformal interval for a constant effect."""
     import polars as pl
     from augsynth_py import AugSynth, conformal_interval
 
@@ -104,11 +106,13 @@ def augsynth(task: dict[str, Any]) -> Interval:
 
 
 def scpi(task: dict[str, Any]) -> Interval:
-    """Prediction interval of the outcome averaged over the post-periods (``effect="unit"``), turned into an effect.
+    """Prediction interval of the outcome averaged over post-periods (``effect="unit"``), as an
+    effect.
 
-    ``scdata`` has no average; ``scdataMulti`` with one treated unit does. Of the intervals that the default
-    ``e_method="all"`` returns, the sub-Gaussian one is what ``scplotMulti`` shows by default. It is shifted by the
-    pre-period's mean residual, so that a poor fit puts the point estimate outside it.
+    ``scdata`` has no average; ``scdataMulti`` with one treated unit does. Of the intervals that the
+    default ``e_method="all"`` returns, the sub-Gaussian one is what ``scplotMulti`` shows by
+    default. It is shifted by the pre-period's mean residual, so that a poor fit puts the point
+    estimate outside it.
     """
     import numpy as np
     import pandas as pd
@@ -121,7 +125,8 @@ def scpi(task: dict[str, Any]) -> Interval:
         table, UNIT, TIME, OUTCOME, "dummy", effect="unit", verbose=False
     )
     np.random.seed(0)  # noqa: NPY002, scpi draws from NumPy's global state
-    # In-sample and out-of-sample errors are bounded apart and their levels add up: 2.5 % each for 95 % together.
+    # In-sample and out-of-sample errors are bounded apart and their probabilities add up: 2.5 %
+    # each for 95 % together.
     found = scpi_pkg.scpi.scpi(data, u_alpha=ALPHA / 2, e_alpha=ALPHA / 2, cores=1, verbose=False)
     observed = float(np.mean(task["outcome"][task["pre"] :]))
     low, high = (float(bound) for bound in found.CI_all_gaussian.iloc[0, :2])
@@ -131,8 +136,8 @@ def scpi(task: dict[str, Any]) -> Interval:
 def pysyncon(task: dict[str, Any]) -> Interval:
     """No interval: see the reason. Not imported, since nothing in it could answer."""
     raise CannotAnswerError(
-        "pysyncon has no interval for the average effect: Synth.confidence_interval gives one per post-period "
-        "(and wants predictors and a tolerance, which have no defaults), "
+        "pysyncon has no interval for the average effect: Synth.confidence_interval gives one per "
+        "post-period (and wants predictors and a tolerance, which have no defaults), "
         "att() a standard error that is the gaps' standard deviation over the root of their number"
     )
 
@@ -143,7 +148,7 @@ ANSWERS: dict[str, Callable[[dict[str, Any]], Interval]] = {
 
 
 def attempt(peer: str, task: dict[str, Any]) -> dict[str, Any]:
-    """The peer's answer to one job, or why there is none; with its warnings and the seconds that it took."""
+    """The peer's answer to one job, or why there is none; its warnings and the seconds it took."""
     began = time.perf_counter()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("default")

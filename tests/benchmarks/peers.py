@@ -1,4 +1,4 @@
-"""Other libraries' intervals for the average effect, each from an environment of its own. Standard library only."""
+"""Other libraries' intervals, each from an environment of its own. Standard library only."""
 
 import json
 import tempfile
@@ -11,7 +11,9 @@ from common import ENVIRONMENTS, caches, environment, run_worker
 
 @dataclass(frozen=True)
 class Peer:
-    """A library: its environment's name below ``ENVIRONMENTS``, what goes into it, and what its interval is."""
+    """A library: its environment's name below ``ENVIRONMENTS``, what goes into it, and its
+    interval.
+    """
 
     name: str
     requirements: tuple[str, ...]
@@ -49,11 +51,12 @@ PEERS = {
 
 
 def intervals(peer: str, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One answer per job, all from one process of the peer's environment, which is made unless it is there.
+    """One answer per job, all from one process of the peer's environment, made unless it is there.
 
-    A job has ``outcome`` (T numbers), ``donors`` (T rows of J numbers) and ``pre`` (how many of the T periods come
-    before the treatment). An answer has ``mean``, ``lower`` and ``upper`` of the average effect, nominally 95 %, or
-    the ``reason`` why there are none; further the ``seconds`` it took and, where the peer gave any, ``warnings``.
+    A job has ``outcome`` (T numbers), ``donors`` (T rows of J numbers) and ``pre`` (how many of the
+    T periods come before the treatment). An answer has ``mean``, ``lower`` and ``upper`` of the
+    average effect, nominally 95 %, or the ``reason`` why there are none; further the ``seconds`` it
+    took and, where the peer gave any, ``warnings``.
     """
     chosen = PEERS[peer]
     python = environment(chosen.folder, chosen.requirements)

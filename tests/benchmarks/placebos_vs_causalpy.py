@@ -1,6 +1,7 @@
-"""Placebos in space of Proposition 99, CausalPy's and ours: ``uv run python tests/benchmarks/placebos_vs_causalpy.py``.
+"""Placebos in space of Proposition 99, CausalPy's and ours.
 
-CausalPy refits every donor with its defaults; ours are the same refits as a batch, each with its own verdict.
+``uv run python tests/benchmarks/placebos_vs_causalpy.py``: CausalPy refits every donor with its
+defaults; ours are the same refits as a batch, each with its own verdict.
 """
 
 import argparse
@@ -62,7 +63,10 @@ def main() -> None:
     ]
     each = theirs["seconds"] / theirs["refits"] / (seconds / before["refits"])
     command = " ".join(["uv run python tests/benchmarks/placebos_vs_causalpy.py", *sys.argv[1:]])
-    words = f"{each:.0f} times faster per refit (target: 100). Ours before and after CausalPy's, the mean of both."
+    words = (
+        f"{each:.0f} times faster per refit (target: 100). Ours before and after CausalPy's, "
+        "the mean of both."
+    )
     write_between(
         "benchmarks.md", "placebos", f"{caution(busy)}{words}\n\n{table(rows)}\n\n{footer(command)}"
     )

@@ -1,4 +1,4 @@
-"""CausalPy's side of ``placebos_vs_causalpy.py``: its own PlaceboInSpace, in its own environment."""
+"""CausalPy's side of ``placebos_vs_causalpy.py``: its PlaceboInSpace, in its own environment."""
 
 import time
 
@@ -6,7 +6,7 @@ from common import answer, job
 
 
 def main() -> None:
-    """Every donor as if treated; the seconds that the check took, and how many refits gave an answer."""
+    """Every donor as if treated; the seconds the check took, and how many refits gave an answer."""
     import causalpy as cp
     import pandas as pd
     from causalpy.pipeline import PipelineContext

@@ -1,4 +1,4 @@
-"""The public panels of the coverage scoreboard, and the two classical estimators that it compares with."""
+"""Public panels of the coverage scoreboard, and the two classical estimators it compares with."""
 
 import os
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Time, memory and mixing of the default model by size and chains: ``uv run python tests/benchmarks/scaling.py``.
+"""Time, memory and mixing of the default model by size and chains.
 
-Every cell is a process of its own, so that peaks of memory do not mix. A cell that fails or takes too long is
-reported as such.
+``uv run python tests/benchmarks/scaling.py``: every cell is a process of its own, so that peaks of
+memory do not mix. A cell that fails or takes too long is reported as such.
 """
 
 import argparse
@@ -37,7 +37,7 @@ HEADER = ("donors x pre-periods", "chains", *(label for label, _ in COLUMNS.valu
 def cells(
     donors: Sequence[int], periods: Sequence[int], *, full: bool
 ) -> Iterable[tuple[int, int, int]]:
-    """The whole grid of sizes, or its two lines through the middle, the largest; then numbers of chains in the middle."""
+    """The grid of sizes, or its two lines through the middle, the largest; then chains."""
     grid = product(sorted(donors), sorted(periods))
     sizes = [(j, t) for j, t in grid if full or j == MIDDLE["donors"] or t == MIDDLE["pre"]]
     others = [chains for chains in CHAINS if chains != MIDDLE["chains"]]
@@ -75,8 +75,8 @@ def main() -> None:
     command = " ".join(["uv run python tests/benchmarks/scaling.py", *sys.argv[1:]])
     words = (
         f"Default model, chains of {SAMPLING['tune']} + {SAMPLING['draws']} draws, panels from "
-        f"`bs.simulate` with {POST} post-periods, four donors with weight and a drift of 0.3; at most "
-        f"{options.limit:.0f} s per cell."
+        f"`bs.simulate` with {POST} post-periods, four donors with weight and a drift of 0.3; "
+        f"at most {options.limit:.0f} s per cell."
     )
     shown = table([dict(zip(HEADER, row, strict=True)) for row in rows])
     write_between(

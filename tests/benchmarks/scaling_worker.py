@@ -1,6 +1,7 @@
-"""One cell of ``scaling.py``: a simulated panel, one fit of the default model, in a process of its own."""
+"""One cell of ``scaling.py``: one fit of the default model to a simulated panel, in its own
+process.
+"""
 
-import json
 import resource
 import sys
 import time
@@ -9,12 +10,11 @@ from common import answer, job
 
 
 def main() -> None:
-    """Import everything first, so that the times are those of the fit and the memory before it is known."""
+    """Import everything first, so that times are the fit's and the memory before it is known."""
     task = job()
-    import bayes_synth.chains
-
     import bayes_synth as bs
-    import bayes_synth.fitting
+    import bayes_synth.fitting.fit_panel
+    import bayes_synth.sampling.slice
 
     _ = bs.Fit
     size = {name: task[name] for name in ("donors", "pre", "post")}
@@ -24,7 +24,7 @@ def main() -> None:
         panel, random_seed=task["seed"], progressbar=False, **task["sampling"]
     )
     seconds = time.perf_counter() - began
-    compiling = json.loads(fit.idata.attrs["bayes_synth"])["sampling"]["compile_seconds"]
+    compiling = fit.record.compile_seconds
     after = peak()
     checks = fit.diagnostics()
     weights = checks[checks.index.str.startswith("weights[")]
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def peak() -> float:
-    """Largest resident memory of this process so far, in MB (Linux counts in kB, macOS in bytes)."""
+    """Largest resident memory of this process, in MB (Linux counts in kB, macOS in bytes)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         1e6 if sys.platform == "darwin" else 1e3
     )

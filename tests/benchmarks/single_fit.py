@@ -1,6 +1,7 @@
 """Where the time of one fit goes, step by step: ``uv run python tests/benchmarks/single_fit.py``.
 
-Proposition 99, default model, uncalibrated, in a process of its own per sampler: what it imports, the first fit, refits.
+Proposition 99, default model, uncalibrated, in a process of its own per sampler: imports, first
+fit, refits.
 """
 
 import importlib
@@ -16,14 +17,14 @@ from common import answer, caution, footer, job, load, run_worker, table, write_
 
 REFITS = 7
 STEPS = {
-    "task_for": "data on the model's scale",
+    "prepare": "data on the model's scale",
     "sample": "sampling (the first time: with loading or compiling what samples)",
     "posterior_groups": "forecast, log likelihood, effects, labels",
     "prior_groups": "prior draws",
-    "provenance": "provenance",
-    "_worth_another": "convergence verdict",
+    "recorded": "record of the run",
+    "convergence_of": "convergence verdict",
 }
-"""Functions of :mod:`bayes_synth.fitting`, and what they do."""
+"""Functions that :mod:`bayes_synth.fitting.fit_panel` calls, and what they do."""
 
 
 def worker(sampler: str) -> None:
@@ -36,7 +37,7 @@ def worker(sampler: str) -> None:
     from bayes_synth.fitting import fit_panel as fitting
 
     if sampler == "slice":
-        importlib.import_module("bayes_synth.chains")
+        importlib.import_module("bayes_synth.sampling.slice")
     else:
         importlib.import_module("nutpie")
         importlib.import_module("pymc")
@@ -92,7 +93,8 @@ def main() -> None:
         rows.append(row)
     fresh = ", ".join(f"{name} {times['fresh']:.1f} s" for name, times in found.items())
     text = (
-        "Proposition 99, 4 x (1,000 + 1,000) draws; refits are medians of seven. Caches of compiled code are warm. "
+        "Proposition 99, 4 x (1,000 + 1,000) draws; refits are medians of seven. Caches of "
+        "compiled code are warm. "
         f"From a fresh process to the end of its first fit: {fresh}."
     )
     command = "uv run python tests/benchmarks/single_fit.py"

@@ -1,8 +1,9 @@
-"""Proposition 99 with CausalPy 0.9 and with this library, in turns: ``uv run python tests/benchmarks/vs_causalpy.py``.
+"""Proposition 99 with CausalPy 0.9 and with this library, in turns.
 
-CausalPy needs another PyMC and lives in an environment of its own, which is made once and reused. Every round starts
-one process per row of ``ROWS``. The first round begins with empty compiler caches and is reported by itself; the
-medians are over the rounds that follow. Both libraries' draws are judged by the same estimators.
+``uv run python tests/benchmarks/vs_causalpy.py``: CausalPy needs another PyMC and lives in an
+environment of its own, which is made once and reused. Every round starts one process per row of
+``ROWS``. The first round begins with empty compiler caches and is reported by itself; the medians
+are over the rounds that follow. Both libraries' draws are judged by the same estimators.
 """
 
 import argparse
@@ -135,7 +136,10 @@ def settings(done: Mapping[str, Mapping[str, Any]]) -> str:
 def rounds_in_words(repeats: int) -> str:
     """How often everything was measured, and whether that is enough."""
     timed = f"Medians of {repeats} rounds." if repeats > 1 else "One round."
-    words = f"{timed} Divergences and R-hat are the worst of all rounds, the first with empty caches included."
+    words = (
+        f"{timed} Divergences and R-hat are the worst of all rounds, the first with empty caches "
+        "included."
+    )
     return words if repeats > 2 else f"{words} **Too few to quote.**"
 
 

@@ -1,6 +1,7 @@
 """Batches of equal shape by JAX and by this library: ``uv run python tests/benchmarks/vs_jax.py``.
 
-blackjax runs the default model for all panels at once, in an environment of its own; ours are tasks of ``fit_many``.
+blackjax runs the default model for all panels at once, in its own environment; ours are tasks of
+``fit_many``.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from common import (
 )
 
 import bayes_synth as bs
-from bayes_synth.model.graph import task_for
+from bayes_synth.model.problem import Problem
 
 REQUIREMENTS = ("jax==0.10.2", "jaxlib==0.10.2", "blackjax")
 SIZE = {"donors": 39, "pre": 19, "post": 12, "drift": 0.3}
@@ -54,7 +55,7 @@ def ours(tasks: list[bs.FitTask]) -> tuple[float, float, list[tuple[np.ndarray, 
 
 def theirs(tasks: list[bs.FitTask], folder: Path, devices: int) -> dict[str, Any]:
     """blackjax's answer on the same data, already in the sine basis."""
-    found = [task_for(task.model, task.panel, like=task.panel).regression() for task in tasks]  # type: ignore[misc]
+    found = [Problem.of(task.model, task.panel).regression for task in tasks]
     one = found[0]
     np.savez(
         folder / "data.npz",
@@ -79,7 +80,7 @@ def theirs(tasks: list[bs.FitTask], folder: Path, devices: int) -> dict[str, Any
 
 
 def smallest(draws: list[tuple[np.ndarray, np.ndarray]]) -> Iterator[float]:
-    """Of each panel, the smallest bulk ESS of the weights above ``LARGE`` and the noise parameters."""
+    """Each panel's smallest bulk ESS of the weights above ``LARGE`` and the noise parameters."""
     for weights, scales in draws:
         values = np.concatenate([weights[..., weights.mean((0, 1)) > LARGE], scales], axis=-1)
         yield min(
@@ -100,7 +101,7 @@ def main() -> None:
     tasks = [task for panel in panels for task in bs.batch.placebos(panel, **SAMPLING)]
     tasks = tasks[: options.panels - options.panels % devices]
     rows = []
-    for module in ("bayes_synth.fitting", "bayes_synth.chains", "nutpie", "pymc"):
+    for module in ("bayes_synth.fitting.fit_panel", "bayes_synth.sampling.slice", "nutpie", "pymc"):
         importlib.import_module(module)
     for name, sampler in (("slices (the default)", "auto"), ("nutpie", "nutpie")):
         first, again, draws = ours([replace(task, sampler=sampler) for task in tasks])
@@ -112,10 +113,11 @@ def main() -> None:
     )
     command = " ".join(["uv run python tests/benchmarks/vs_jax.py", *sys.argv[1:]])
     words = (
-        f"{len(tasks)} panels (38 donors, 19 pre-periods), 2 x ({SAMPLING['tune']} + {SAMPLING['draws']}) draws, the same "
-        f"posteriors. ESS: of the noise parameters and the weights above {LARGE:g}, the smallest of each panel. Imports are "
-        "not timed. Ours forecast, judge convergence and make whole fits besides; blackjax's draw. It had "
-        f"{found['divergences']} divergences."
+        f"{len(tasks)} panels (38 donors, 19 pre-periods), "
+        f"2 x ({SAMPLING['tune']} + {SAMPLING['draws']}) draws, the same posteriors. "
+        f"ESS: of the noise parameters and the weights above {LARGE:g}, the smallest of each "
+        "panel. Imports are not timed. Ours forecast, judge convergence and make whole fits "
+        f"besides; blackjax's draw. It had {found['divergences']} divergences."
     )
     text = f"{caution(busy)}{words}\n\n{table(rows)}\n\n{footer(command, found['versions'])}"
     write_between("performance.md", "jax", text)
