@@ -18,11 +18,11 @@ from bayes_synth.errors import BayesSynthError
 from bayes_synth.fitting.attempts import Judged, Settled, mendable, settle
 from bayes_synth.fitting.fit_panel import Prepared, prepare, recorded
 from bayes_synth.fitting.refit import Refit, refitted
-from bayes_synth.results.answers import effect_of
 from bayes_synth.results.convergence import Convergence, sampler_problems, worst
 from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import ESTIMANDS, effect_draws
 from bayes_synth.results.groups import calibrated_groups, tree
+from bayes_synth.results.windows import effect_of
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.storage.provenance import provenance

@@ -19,7 +19,8 @@ from bayes_synth.fitting.noise_choice import CANDIDATES
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.noise import IID, LocalLevel
 from bayes_synth.priors import Dirichlet
-from bayes_synth.results.answers import AbstractFit, watched
+from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.convergence import watched
 from bayes_synth.words import short
 
 if TYPE_CHECKING:

@@ -132,7 +132,7 @@ def _noted_limits(noted: Mapping[str, float], older: Mapping[str, float]) -> dic
             raise OptionError(
                 "O001", f"noted must have keys of {listed(NOTED)}, got {name!r}. {hint}"
             )
-    for name, value in older.items():
+    for name in older:
         if name not in NOTED:
             raise TypeError(f"screen() got an unexpected keyword argument {name!r}")
         deprecated(f"screen({name}=...)", f"screen(noted={{{name!r}: ...}})")

@@ -11,38 +11,23 @@ from typing import Any, final
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.data.missing import Missing, complete, unseen
-from bayes_synth.data.remarks import Remark, Table, remarks, skipped
+from bayes_synth.data.missing import Missing
+from bayes_synth.data.remarks import Remark
+from bayes_synth.data.table import NAMES, Design, Names, design_of, facts, remarks_on, warn_about
 from bayes_synth.data.times import first_treated
 from bayes_synth.data.validation import (
     locked,
-    one_start,
+    require_as_many,
+    require_donors,
     require_numbers,
     require_periods,
     require_treated,
     require_varies,
 )
-from bayes_synth.errors import (
-    DesignError,
-    DesignWarning,
-    PanelError,
-    PanelWarning,
-    deprecated,
-    warn,
-)
-from bayes_synth.words import listed, short, span, suggestion, texts
+from bayes_synth.errors import deprecated
+from bayes_synth.words import listed, texts
 
-__all__ = ["Names", "Panel", "from_table"]
-
-
-@final
-@dataclass(frozen=True)
-class Names:
-    """Hold the user's names for units, times and outcomes, with which axes are labelled."""
-
-    unit: str = "unit"
-    time: str = "time"
-    outcome: str = "outcome"
+__all__ = ["Panel", "from_table"]
 
 
 @final
@@ -341,12 +326,7 @@ class Panel:
         Abadie, Diamond and Hainmueller (2010), section 2.4.
         """
         chosen = tuple(sorted(self._known_donors(donor)))
-        if len(chosen) != len(self.treated):
-            raise DesignError(
-                "D024",
-                f"{len(self.treated)} units are treated and averaged, so a placebo must average as "
-                f"many donors, got {len(chosen)}: {listed(chosen)}.",
-            )
+        require_as_many(chosen, self.treated)
         units = self.outcomes.sel(unit=list(self.donors))
         hidden = units["unit"].isin(chosen) & units["time"].isin(self.missing_times)
         return replace(self, outcomes=locked(units.where(~hidden)), treated=chosen)
@@ -370,12 +350,7 @@ class Panel:
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
         """Return donors' labels as text; refuse treated units and labels of no donor."""
         labels = texts(donors)
-        for label in labels:
-            if label in self.treated:
-                raise DesignError("D008", f"{label!r} is treated; name donors only.")
-            if label not in self.donors:
-                hint = suggestion(label, self.donors)
-                raise DesignError("D009", f"{label!r} must be a donor of this panel. {hint}")
+        require_donors(labels, self.treated, self.donors)
         return labels
 
     def _with_donors(self, donors: Sequence[str]) -> "Panel":
@@ -394,19 +369,8 @@ class Panel:
     @property
     def facts(self) -> dict[str, str]:
         """Put the panel in words: treated units, start, donors, periods, outcome, missing times."""
-        count, missing = len(self.treated), self.missing_times
-        mean = f" (mean of {count} units; a placebo is a mean of as many donors)"
-        facts = {
-            "treated": listed(self.treated, 3) + (mean if count > 1 else ""),
-            "start": short(self.start),
-            "donors": f"{len(self.donors)}: {listed(self.donors, 4)}",
-            "pre": span(self.pre),
-            "post": span(self.post),
-            "outcome": self.outcome,
-        }
-        if len(missing):
-            facts["missing"] = f"no treated outcome at {listed(map(short, missing))}"
-        return facts
+        design = Design(self.outcomes.rename(self.outcome), self.treated, self.start)
+        return facts(design, self.donors, (self.pre, self.post), self.missing_times)
 
     def __repr__(self) -> str:
         rows = (f"  {name:<8} {text}" for name, text in self.facts.items())
@@ -422,52 +386,24 @@ def from_table(
     table: pd.DataFrame,
     treated: Any,
     start: Any,
-    names: Names = Names(),
+    names: Names = NAMES,
     *,
     missing: str = "error",
     notes: list[Remark],
     quiet: bool = False,
 ) -> Panel:
-    """Make a panel of a table, and warn about its remarks unless ``quiet``.
+    """Make a panel of a table of sorted times and units; warn about its remarks unless ``quiet``.
 
-    Parameters
-    ----------
-    table
-        Outcomes, one row per time and one column per unit, sorted along both.
-    treated, start, missing
-        As in :meth:`Panel.from_long`.
-    names
-        Names of units, times and outcome.
-    notes
-        Remarks made by the reader; those of the panel are added.
-
-    Raises
-    ------
-    PanelError, DesignError, OptionError
-        As in :meth:`Panel.from_long`.
+    ``notes`` are the reader's remarks, to which the panel's are added; all else, and the errors, as
+    in :meth:`Panel.from_long`.
     """
-    chosen = tuple(sorted(texts(treated)))
-    table.index.name, table.columns.name = "time", "unit"
-    if table.shape[1] < 2:
-        text = f"the data hold a single unit ({listed(table.columns)}): no donors to weight."
-        raise PanelError("P037", text)
-    require_treated(chosen, [str(label) for label in table.columns])
-    table = complete(table, missing, chosen, notes)
-    times = pd.Index(table.index)
-    notes += skipped(times)
-    first = first_treated(one_start(start, chosen), times)
-    outcomes = locked(xr.DataArray(table, dims=("time", "unit")))
-    panel = Panel(outcomes, chosen, first, names.unit, names.time, names.outcome)
-    series, donors = panel.treated_outcome.to_series(), table[list(panel.donors)]
-    notes += unseen(series[: len(panel.pre)], series[len(panel.pre) :])
-    notes += remarks(Table(series, donors, len(panel.pre)))
+    design = design_of(table, treated, start, missing, notes)
+    panel = Panel(*design, names.unit, names.time, names.outcome)
+    notes += remarks_on(
+        panel.treated_outcome.to_series(),
+        table[list(panel.donors)].loc[panel.times],
+        len(panel.pre),
+    )
     if not quiet:
-        _warn_about(notes)
+        warn_about(notes)
     return replace(panel, remarks=tuple(notes))
-
-
-def _warn_about(notes: Sequence[Remark]) -> None:
-    """Warn about every remark that is more than a note; those on the design have codes with D."""
-    for code, kind, text in notes:
-        if kind == "warned":
-            warn(DesignWarning if code.startswith("D") else PanelWarning, code, text)

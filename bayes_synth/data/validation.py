@@ -17,7 +17,9 @@ __all__ = [
     "ROUNDING",
     "locked",
     "one_start",
+    "require_as_many",
     "require_distinct_labels",
+    "require_donors",
     "require_numbers",
     "require_periods",
     "require_treated",
@@ -80,6 +82,38 @@ def require_periods(donors: int, pre: int, post: int, start: Any) -> None:
     if not post:
         text = f"no periods from start={short(start)} on: there is no effect to measure."
         raise DesignError("D006", text)
+
+
+def require_donors(labels: Sequence[str], treated: Sequence[str], donors: Sequence[str]) -> None:
+    """Refuse treated units and labels of no donor.
+
+    Raises
+    ------
+    DesignError
+        D008 for a treated unit, D009 for an unknown label.
+    """
+    for label in labels:
+        if label in treated:
+            raise DesignError("D008", f"{label!r} is treated; name donors only.")
+        if label not in donors:
+            hint = suggestion(label, donors)
+            raise DesignError("D009", f"{label!r} must be a donor of this panel. {hint}")
+
+
+def require_as_many(chosen: Sequence[str], treated: Sequence[str]) -> None:
+    """Refuse a placebo of more or fewer donors than units are treated.
+
+    Raises
+    ------
+    DesignError
+        D024.
+    """
+    if len(chosen) != len(treated):
+        raise DesignError(
+            "D024",
+            f"{len(treated)} units are treated and averaged, so a placebo must average as many "
+            f"donors, got {len(chosen)}: {listed(chosen)}.",
+        )
 
 
 def require_varies(pre: np.ndarray) -> None:

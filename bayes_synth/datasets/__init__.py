@@ -11,9 +11,10 @@ from typing import Any, final
 
 import pandas as pd
 
-from bayes_synth.data.panel import Names, Panel, from_table
+from bayes_synth.data.panel import Panel, from_table
 from bayes_synth.data.readers import read_long
 from bayes_synth.data.remarks import Remark
+from bayes_synth.data.table import Names
 from bayes_synth.errors import LoadError, PanelError
 from bayes_synth.words import suggestion
 

@@ -15,9 +15,8 @@ from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.fitting.placebos import placebos
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.results.answers import watched
 from bayes_synth.results.calibrated import Placebos
-from bayes_synth.results.convergence import FIT, Convergence, convergence_of
+from bayes_synth.results.convergence import FIT, Convergence, convergence_of, watched
 from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.results.record import RunRecord, versions
 from bayes_synth.sampling.sample import sample

@@ -16,7 +16,7 @@ import pandas as pd
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import DesignError, SamplingFailed
 from bayes_synth.fitting.refit import settled
-from bayes_synth.model.calibration import COLUMNS, Calibration, require_donors
+from bayes_synth.model.calibration import COLUMNS, Calibration, require_excluded
 from bayes_synth.model.problem import Problem
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.sampling.progress import bar
@@ -84,7 +84,7 @@ def placebos(
     SamplingFailed
         When a refit fails; a note names its donor.
     """
-    require_donors(plan.exclude, problem.donors)
+    require_excluded(plan.exclude, problem.donors)
     choice, *seeds = np.random.SeedSequence([settings.random_seed, 1]).spawn(
         1 + len(problem.donors)
     )

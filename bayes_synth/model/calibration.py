@@ -19,7 +19,7 @@ from bayes_synth.registry import saved
 from bayes_synth.sampling.settings import Size, require_count, require_probability
 from bayes_synth.words import listed, texts
 
-__all__ = ["COLUMNS", "Calibration", "Inflated", "average_of", "inflated", "require_donors"]
+__all__ = ["COLUMNS", "Calibration", "Inflated", "average_of", "inflated", "require_excluded"]
 
 COLUMNS = ("error", "sd", "step", "z", "divergences", "ok")
 REACH, NODES = 8.0, 2001
@@ -218,7 +218,7 @@ def average_of(path: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.asarray(np.nanmean(np.where(seen, path, np.nan), axis=-1))
 
 
-def require_donors(exclude: Sequence[str], donors: Sequence[str]) -> None:
+def require_excluded(exclude: Sequence[str], donors: Sequence[str]) -> None:
     """Refuse to set aside a label that is not a donor's.
 
     Raises

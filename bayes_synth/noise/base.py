@@ -7,7 +7,7 @@ the vector of ones and ``p`` the level's prior precision (0 when it is free), an
 inside the methods that build a graph.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any, ClassVar, NamedTuple
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from bayes_synth.errors import PriorError
+from bayes_synth.noise.level import Continuation, Draws, IntegratedLevel
 from bayes_synth.priors import HalfNormal, KnownPrior, VariableFactory
 from bayes_synth.registry import saved
 
@@ -39,29 +40,9 @@ FLOOR = 1e-3
 MIXING = "mixing"
 """Precisions of Student-t noise relative to normal noise, one per pre-period."""
 
-NOTHING_MISSING = np.zeros(0, dtype=int)
-
-Draws = Mapping[str, np.ndarray]
-"""Draws of the noise's parameters, each of shape ``(draws,)``; :data:`MIXING` has ``(draws, pre)``.
-
-Standard deviations are in typical steps.
-"""
 
 SdPrior = HalfNormal | VariableFactory
 """A prior on a standard deviation."""
-
-
-class Continuation(NamedTuple):
-    """What follows from a residual's past, one row per draw, in typical steps.
-
-    ``level``, shape ``(draws,)``, is the pre-period mean of the level and the noise's persistent
-    part; ``replicate``, ``(draws, pre)``, is the pre-period with the rest of the noise drawn again;
-    ``future``, ``(draws, post)``, continues the path beyond its end.
-    """
-
-    level: np.ndarray
-    replicate: np.ndarray
-    future: np.ndarray
 
 
 class DiagonalNoise(NamedTuple):
@@ -77,20 +58,7 @@ class DiagonalNoise(NamedTuple):
     precisions: np.ndarray
 
 
-class _NoShocks:
-    """A random generator whose shocks are all zero: a simulation by it gives its mean."""
-
-    def standard_normal(self, size: Any) -> np.ndarray:
-        return np.zeros(size)
-
-    def chisquare(self, df: float, size: Any) -> np.ndarray:
-        return np.full(size, df)
-
-
-NO_SHOCKS: Any = _NoShocks()
-
-
-class AbstractNoise(ABC):
+class AbstractNoise(IntegratedLevel):
     """A noise process around ``donors @ weights``.
 
     A new process is one frozen dataclass in one file that inherits from this class. It needs:
@@ -136,11 +104,6 @@ class AbstractNoise(ABC):
     degrees_of_freedom: float
     """Tails of the noise that is independent by period: above 2, infinite for normal noise."""
 
-    @property
-    @abstractmethod
-    def level_sd(self) -> float:
-        """Prior sd of the level, in typical steps: infinite when free, 0 when there is none."""
-
     @abstractmethod
     def priors(self) -> dict[str, Any]:
         """Return each parameter's prior by name; one of them must be called ``s``."""
@@ -167,39 +130,8 @@ class AbstractNoise(ABC):
         """
 
     @abstractmethod
-    def precision(self, draws: Draws, residual: np.ndarray) -> np.ndarray:
-        """Return ``K^-1 residual``, not rotated, shape ``(draws, time)``."""
-
-    @abstractmethod
-    def precision_diagonal(self, draws: Draws, periods: int) -> np.ndarray:
-        """Return the diagonal of ``K^-1``, not rotated, shape ``(draws, time)``."""
-
-    @abstractmethod
     def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
         """Draw unconditional paths of the noise, shape ``(draws, periods)``."""
-
-    @abstractmethod
-    def paths(
-        self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draw three arrays given the noise's past: persistent part, replicate, future.
-
-        The persistent part, ``(draws, pre)``, is what the past tells of the noise and a replication
-        would share, such as a wandering level; zeros where there is none. The replicate,
-        ``(draws, pre)``, is the rest of the noise drawn again, without the persistent part. The
-        future, ``(draws, periods)``, is the whole noise from then on, its persistent part included.
-
-        Parameters
-        ----------
-        draws
-            The noise's parameters.
-        past
-            Residual less the level, shape ``(draws, pre)``.
-        periods
-            How many periods to go on.
-        rng
-            Source of the shocks; with :data:`NO_SHOCKS` all three arrays are means.
-        """
 
     @abstractmethod
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
@@ -251,11 +183,6 @@ class AbstractNoise(ABC):
     def sampled(self) -> tuple[str, ...]:
         """Names of everything that is sampled."""
         return (*self.parameters, MIXING) if self.heavy else self.parameters
-
-    @property
-    def level_precision(self) -> float:
-        """Prior precision of the level; 1 without a level, whose loading is then zero."""
-        return 1.0 if self.level_sd == 0 else 1 / self.level_sd**2
 
     def inputs(self, periods: int) -> dict[str, np.ndarray]:
         """Return the arrays that enter the graph as data, by name."""
@@ -323,88 +250,6 @@ class AbstractNoise(ABC):
         """Return the log prior density of every parameter at its draws; NaN for foreign priors."""
         return {name: _log_density(prior, draws[name]) for name, prior in self.priors().items()}
 
-    def log_predictive(
-        self, draws: Draws, residual: np.ndarray, missing: np.ndarray = NOTHING_MISSING
-    ) -> np.ndarray:
-        """Return ``log p(r_t | r_-t)``, each residual given all others, shape ``(draws, time)``.
-
-        ``missing`` are positions that are neither given nor predicted: NaN is returned there, and
-        the numbers that ``residual`` has there do not matter.
-
-        References
-        ----------
-        Sundararajan and Keerthi (2001), Neural Computation 13(5), eq. 3.7, for Gaussian vectors.
-        """
-        terms = _, loading, information = self._level_terms(draws, residual)
-        scaled = (
-            self.contrast_precision(draws, residual, missing)
-            if len(missing)
-            else _without_level(*terms)
-        )
-        precision = self.precision_diagonal(draws, residual.shape[1]) - loading**2 / information
-        if len(missing):
-            columns = self._columns(draws, residual.shape[1], missing)
-            precision = precision - np.einsum(
-                "dtm,dtm->dt", columns @ np.linalg.inv(columns[:, missing]), columns
-            )
-            scaled[:, missing] = precision[:, missing] = np.nan
-        return np.asarray(0.5 * np.log(precision / (2 * np.pi)) - 0.5 * scaled**2 / precision)
-
-    def continue_path(
-        self, draws: Draws, residual: np.ndarray, periods: int, rng: np.random.Generator
-    ) -> Continuation:
-        """Draw level, replicate and future jointly, given the residual, ``(draws, pre)``."""
-        weighted, _, information = self._level_terms(draws, residual)
-        mean = weighted.sum(1, keepdims=True) / information
-        level = self._has_level * (
-            mean + rng.standard_normal((len(residual), 1)) / np.sqrt(information)
-        )
-        persistent, again, future = self.paths(draws, residual - level, periods, rng)
-        return Continuation(
-            level[:, 0] + persistent.mean(1), level + persistent + again, level + future
-        )
-
-    def expected_path(self, draws: Draws, residual: np.ndarray, periods: int) -> np.ndarray:
-        """Return the mean of the future given each draw, shape ``(draws, periods)``."""
-        return self.continue_path(draws, residual, periods, NO_SHOCKS).future
-
-    def contrast_precision(
-        self, draws: Draws, series: np.ndarray, missing: np.ndarray = NOTHING_MISSING
-    ) -> np.ndarray:
-        """Apply the precision of level plus noise, ``K^-1 - K^-1 1 1' K^-1 / h``, to each row.
-
-        ``h`` is the level's posterior precision. With ``missing`` it is the precision of the other
-        periods, zero at the missing ones, by the Schur complement of their block;
-        ``docs/derivations.md``, section 4.
-        """
-        whole = _without_level(*self._level_terms(draws, series))
-        if not len(missing):
-            return whole
-        columns = self._columns(draws, series.shape[1], missing)
-        return np.asarray(
-            whole
-            - (columns @ np.linalg.solve(columns[:, missing], whole[:, missing, None]))[..., 0]
-        )
-
-    def completed(self, draws: Draws, residual: np.ndarray, missing: np.ndarray) -> np.ndarray:
-        """Fill missing periods of the residual with their expectation given the others."""
-        filled = np.array(np.broadcast_to(residual, (len(draws["s"]), residual.shape[1])))
-        if len(missing):
-            filled[:, missing] = 0
-            columns = self._columns(draws, residual.shape[1], missing)
-            given = self.contrast_precision(draws, filled)[:, missing, None]
-            filled[:, missing] = -np.linalg.solve(columns[:, missing], given)[..., 0]
-        return filled
-
-    def _columns(self, draws: Draws, periods: int, missing: np.ndarray) -> np.ndarray:
-        """Return the contrast precision's columns at ``missing``, shape ``(draws, time, missing)``.
-
-        They are its products with unit vectors; ``docs/derivations.md``, section 4.
-        """
-        return np.stack(
-            [self.contrast_precision(draws, row[None]) for row in np.eye(periods)[missing]], axis=2
-        )
-
     def deviation(self, draws: Draws) -> np.ndarray:
         """Return the independent noise's sd with its floor, ``(draws, 1)`` or ``(draws, pre)``."""
         return (
@@ -430,26 +275,6 @@ class AbstractNoise(ABC):
     def _level_loading(self, periods: int) -> np.ndarray:
         """Return the rotated vector of ones; zeros without a level."""
         return self.rotate(np.full(periods, self._has_level))
-
-    @property
-    def _has_level(self) -> float:
-        return float(self.level_sd != 0)
-
-    def _level_terms(self, draws: Draws, residual: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return ``K^-1 r``, ``K^-1 1`` (0 without a level) and the level's posterior precision."""
-        loading = self._has_level * self.precision(draws, np.ones((1, residual.shape[1])))
-        return (
-            self.precision(draws, residual),
-            loading,
-            self.level_precision + loading.sum(1, keepdims=True),
-        )
-
-
-def _without_level(
-    weighted: np.ndarray, loading: np.ndarray, information: np.ndarray
-) -> np.ndarray:
-    """Combine the terms of ``AbstractNoise._level_terms``: ``K^-1 r - K^-1 1 1' K^-1 r / h``."""
-    return np.asarray(weighted - loading * weighted.sum(1, keepdims=True) / information)
 
 
 def _prior_draws(prior: Any, name: str, draws: int, rng: np.random.Generator) -> np.ndarray:

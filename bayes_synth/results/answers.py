@@ -13,22 +13,27 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.data.times import time_label
-from bayes_synth.errors import ResultError
 from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.noise.base import MIXING
 from bayes_synth.results.calibrated import Calibrated, read_calibration
-from bayes_synth.results.convergence import Convergence, convergence_of, diagnose, diagnose_weights
+from bayes_synth.results.convergence import (
+    Convergence,
+    convergence_of,
+    diagnose,
+    diagnose_weights,
+    uncalibrated,
+    watched,
+)
 from bayes_synth.results.effects import Effect, IntervalKind, interval, require_interval
-from bayes_synth.results.estimands import ESTIMANDS, effect_draws, estimate, pointwise
+from bayes_synth.results.estimands import ESTIMANDS, effect_draws, pointwise
 from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 from bayes_synth.results.record import RunRecord
 from bayes_synth.results.simplex import Projection, core_donors, project
-from bayes_synth.words import short, span, suggestion
+from bayes_synth.results.windows import effect_of
 
-__all__ = ["AbstractFit", "effect_of", "watched"]
+__all__ = ["AbstractFit"]
 
 PROJECTED = 5
 """The counterfactual is projected on at most so many donors."""
@@ -340,79 +345,6 @@ class AbstractFit(ABC):
         return project(
             donors, donors @ weights, most=PROJECTED, level=self.model.process.level_sd > 0
         )
-
-
-def effect_of(panel: Panel, idata: xr.DataTree, estimand: str, window: slice | None) -> Effect:
-    """Return the posterior of an effect; see :meth:`AbstractFit.effect`."""
-    if estimand not in ESTIMANDS:
-        hint = suggestion(estimand, tuple(ESTIMANDS))
-        raise ResultError("R005", f"estimand must be a known one, got {estimand!r}. {hint}")
-    measure = ESTIMANDS[estimand].measured(panel.outcome)
-    if window is None and estimand in idata["effects"]:
-        return Effect(idata["effects"].to_dataset()[estimand], estimand, measure)
-    keep = times_in(window, pd.Index(panel.post))
-    observed = idata["predictions_constant_data"].to_dataset()["outcome"].sel(time=keep)
-    if observed.isnull().all():
-        raise ResultError(
-            "R002",
-            f"{panel.treated[0]!r} has no outcome in the window, so no effect either; "
-            "choose a longer window.",
-        )
-    counterfactual = idata["predictions"].to_dataset()["counterfactual"].sel(time=keep)
-    return Effect(estimate(estimand, observed, counterfactual), estimand, measure)
-
-
-def uncalibrated(idata: xr.DataTree) -> xr.DataArray:
-    """Return the counterfactual as the sampler left it, before any calibration."""
-    group = "predictions_uncalibrated"
-    group = group if group in idata.children else "predictions"
-    return idata[group].to_dataset()["counterfactual"]
-
-
-def watched(panel: Panel, model: AbstractSyntheticControl, idata: xr.DataTree) -> xr.Dataset:
-    """Return what convergence is judged by: the average effect and the noise's parameters.
-
-    The average is the sampler's own: what calibration adds would hide how well its draws mix.
-    Dims ``(chain, draw)``, outcome units.
-    """
-    observed = idata["predictions_constant_data"].to_dataset()["outcome"]
-    average = observed.mean("time") - uncalibrated(idata).where(observed.notnull()).mean("time")
-    noise = idata["posterior"].to_dataset()[list(model.process.parameters)]
-    return xr.Dataset({"average effect": average}).merge(noise)
-
-
-def times_in(window: slice | None, post: pd.Index) -> np.ndarray:
-    """Return the times of the post-period that lie in a window.
-
-    Raises
-    ------
-    ResultError
-        R002 for a window that has none or goes beyond the post-period.
-    """
-    if window is None:
-        return np.asarray(post)
-    if not isinstance(window, slice) or window.step is not None:
-        raise ResultError(
-            "R002", f"window must be a slice of times such as slice(start, end), got {window!r}."
-        )
-    low, high = (
-        None if end is None else time_label(end, post, what="window")
-        for end in (window.start, window.stop)
-    )
-    # Text on a calendar means all of it: "2024-02" ends with February.
-    ends = [
-        end if isinstance(end, str) and isinstance(post, pd.DatetimeIndex) else label
-        for end, label in ((window.start, low), (window.stop, high))
-    ]
-    times = post[post.slice_indexer(*ends)]  # type: ignore[arg-type]
-    if not len(times):
-        raise ResultError("R002", f"window must overlap the post-period's {span(post)}.")
-    if (low is not None and low < post[0]) or (high is not None and high > post[-1]):
-        raise ResultError(
-            "R002",
-            f"window must lie within the post-period, {short(post[0])} to {short(post[-1])}.",
-        )
-    return np.asarray(times)
 
 
 def _summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[str, Any]:

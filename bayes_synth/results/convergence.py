@@ -14,6 +14,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.panel import Panel
+from bayes_synth.model.specification import AbstractSyntheticControl
+
 __all__ = [
     "FIT",
     "REFIT",
@@ -170,6 +173,25 @@ def convergence_of(
         partial=tuple(partial),
         reservations=_reservations(draws.sizes["chain"], draws.sizes["draw"]),
     )
+
+
+def uncalibrated(idata: xr.DataTree) -> xr.DataArray:
+    """Return the counterfactual as the sampler left it, before any calibration."""
+    group = "predictions_uncalibrated"
+    group = group if group in idata.children else "predictions"
+    return idata[group].to_dataset()["counterfactual"]
+
+
+def watched(panel: Panel, model: AbstractSyntheticControl, idata: xr.DataTree) -> xr.Dataset:
+    """Return what convergence is judged by: the average effect and the noise's parameters.
+
+    The average is the sampler's own: what calibration adds would hide how well its draws mix.
+    Dims ``(chain, draw)``, outcome units.
+    """
+    observed = idata["predictions_constant_data"].to_dataset()["outcome"]
+    average = observed.mean("time") - uncalibrated(idata).where(observed.notnull()).mean("time")
+    noise = idata["posterior"].to_dataset()[list(model.process.parameters)]
+    return xr.Dataset({"average effect": average}).merge(noise)
 
 
 def _halves(draws: xr.Dataset) -> xr.Dataset:

@@ -8,7 +8,7 @@ import xarray as xr
 from real_panels import sdid_effect, simplex_effect
 
 import bayes_synth as bs
-from bayes_synth.results.answers import watched
+from bayes_synth.results.convergence import watched
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 NEGATIVE = "iid, not calibrated, halved"

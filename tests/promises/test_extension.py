@@ -13,11 +13,11 @@ from scipy import stats
 import bayes_synth as bs
 from bayes_synth.__main__ import main
 from bayes_synth.errors import ConvergenceWarning, LoadError
-from bayes_synth.results.estimands import ESTIMANDS, estimand
 from bayes_synth.model.problem import Problem
 from bayes_synth.noise.base import AbstractNoise, floored, variance
 from bayes_synth.plots import PLOTS, plot
 from bayes_synth.priors import AbstractWeightsPrior, HalfNormal, saved
+from bayes_synth.results.estimands import ESTIMANDS, estimand
 from bayes_synth.testing import fake_fit, fake_panel
 
 SIZES = {"draws": 60, "tune": 60, "chains": 2, "random_seed": 1, "progressbar": False}

@@ -29,12 +29,29 @@ def entries() -> list[Entry]:
 
 
 def _in_file(path: Path) -> Iterator[Entry]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and node.args:
-            name = (
-                node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-            )
-            yield from _from_call(name, node.args)
+    for scope in ast.walk(ast.parse(path.read_text())):
+        if isinstance(scope, ast.FunctionDef):
+            texts = _texts(scope)
+            for node in ast.walk(scope):
+                if isinstance(node, ast.Call) and node.args:
+                    named = isinstance(node.func, ast.Name)
+                    name = node.func.id if named else getattr(node.func, "attr", "")
+                    yield from _from_call(name, [_resolved(arg, texts) for arg in node.args])
+
+
+def _texts(scope: ast.FunctionDef) -> dict[str, ast.expr]:
+    """Texts that a function gives a name before it says them."""
+    named = (node for node in ast.walk(scope) if isinstance(node, ast.Assign))
+    return {
+        node.targets[0].id: node.value
+        for node in named
+        if isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.JoinedStr | ast.Constant)
+    }
+
+
+def _resolved(arg: ast.expr, texts: dict[str, ast.expr]) -> ast.expr:
+    return texts.get(arg.id, arg) if isinstance(arg, ast.Name) else arg
 
 
 def _from_call(name: str, args: list[ast.expr]) -> Iterator[Entry]:
