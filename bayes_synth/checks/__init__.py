@@ -20,7 +20,8 @@ from bayes_synth.checks._prior_sensitivity import prior_sensitivity
 from bayes_synth.checks._run import run
 from bayes_synth.checks._screen import screen
 from bayes_synth.checks._spillover import spillover
-from bayes_synth.checks.result import QUESTIONS, Check, Checks, Question, Verdict, check
+from bayes_synth.checks.registry import QUESTIONS, Question, check
+from bayes_synth.checks.result import Check, Checks, Verdict
 
 __all__ = [
     "QUESTIONS",

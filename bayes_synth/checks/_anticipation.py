@@ -19,7 +19,8 @@ from bayes_synth.checks.refits import (
     refits,
     tail,
 )
-from bayes_synth.checks.result import Check, Verdict, check, graded, not_applicable, thresholds
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, Verdict, graded, not_applicable, thresholds
 from bayes_synth.errors import OptionError
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect

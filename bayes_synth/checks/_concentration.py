@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayes_synth.checks.result import Check, check, graded, thresholds
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, graded, thresholds
 from bayes_synth.results.answers import AbstractFit
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import pandas as pd
 
 from bayes_synth.checks.innovations import periods_seen
 from bayes_synth.checks.pictures.layers import Axes, Layer, picture
-from bayes_synth.checks.result import Check, Verdict, check, graded, thresholds, worst
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, Verdict, graded, thresholds, worst
 from bayes_synth.model.inputs import Inputs
 from bayes_synth.model.outcome_scale import outcome_name
 from bayes_synth.results.answers import AbstractFit

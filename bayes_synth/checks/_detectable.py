@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.checks.pictures.layers import Axes, Layer, picture
-from bayes_synth.checks.result import Check, Verdict, check, graded, thresholds
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, Verdict, graded, thresholds
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import as_text, require_interval
 from bayes_synth.words import per_cent

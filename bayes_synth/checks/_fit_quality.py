@@ -17,7 +17,8 @@ from bayes_synth.checks.innovations import (
     typical,
 )
 from bayes_synth.checks.pictures.layers import Axes, Layer, picture
-from bayes_synth.checks.result import Check, check, graded, not_applicable, thresholds, worst
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds, worst
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.fit_verdict import FAIR, GOOD
 

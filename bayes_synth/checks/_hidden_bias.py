@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
-from bayes_synth.checks.result import Check, check, graded, not_applicable, thresholds
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect, as_text
 from bayes_synth.words import per_cent

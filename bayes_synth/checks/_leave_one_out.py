@@ -16,7 +16,8 @@ from bayes_synth.checks.refits import (
     refits,
     shifted,
 )
-from bayes_synth.checks.result import Check, check, graded, not_applicable, thresholds
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.results.answers import AbstractFit
 
 if TYPE_CHECKING:

@@ -8,15 +8,8 @@ import pandas as pd
 
 from bayes_synth.checks.innovations import periods_seen
 from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
-from bayes_synth.checks.result import (
-    Check,
-    Verdict,
-    check,
-    graded,
-    not_applicable,
-    thresholds,
-    worst,
-)
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, Verdict, graded, not_applicable, thresholds, worst
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import DesignError, PanelError
 from bayes_synth.plots.common import shortened

@@ -8,7 +8,8 @@ import pandas as pd
 
 from bayes_synth.checks.innovations import SHORT, periods_seen, residual_of, typical, whitener
 from bayes_synth.checks.pictures.layers import Axes, Layer, picture
-from bayes_synth.checks.result import Check, check, graded, not_applicable, thresholds
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.model.inputs import Inputs
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.fit_verdict import gls_weights

@@ -14,7 +14,8 @@ from scipy import optimize, stats
 
 from bayes_synth.checks.pictures.coverage_curve import plot_placebos
 from bayes_synth.checks.refits import as_calibration
-from bayes_synth.checks.result import Check, Verdict, check, thresholds
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, Verdict, thresholds
 from bayes_synth.fitting.noise_choice import Refits
 from bayes_synth.fitting.placebos import placebos
 from bayes_synth.model.calibration import Calibration

@@ -12,7 +12,8 @@ import xarray as xr
 
 from bayes_synth.checks.pictures.forest import plot_forest
 from bayes_synth.checks.refits import Case, Refitter, as_row, concluded, refits, shifted
-from bayes_synth.checks.result import Check, check, graded, not_applicable, thresholds
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import locked
 from bayes_synth.fitting.noise_choice import CANDIDATES

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from bayes_synth.checks.result import QUESTIONS, Checks, not_applicable
+from bayes_synth.checks.registry import QUESTIONS
+from bayes_synth.checks.result import Checks, not_applicable
 from bayes_synth.errors import ConvergenceWarning, warn
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.sampling.progress import shared_bar

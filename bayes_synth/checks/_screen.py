@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.checks.pictures.layers import Axes, Layer, picture
-from bayes_synth.checks.result import Check, check, thresholds
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, thresholds
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import ROUNDING
 from bayes_synth.errors import DesignError, OptionError, deprecated

@@ -8,7 +8,8 @@ import pandas as pd
 
 from bayes_synth.checks.pictures.forest import plot_forest
 from bayes_synth.checks.refits import Case, Refitter, as_row, concluded, refits, shifted
-from bayes_synth.checks.result import Check, check, graded, not_applicable, thresholds
+from bayes_synth.checks.registry import check
+from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.words import listed, texts
 

@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, final, get_args
 import pandas as pd
 
 from bayes_synth.errors import ResultError
-from bayes_synth.registry import Registry
 from bayes_synth.words import suggestion
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
 __all__ = [
-    "QUESTIONS",
     "Check",
     "Checks",
-    "Question",
     "Verdict",
-    "check",
     "graded",
     "not_applicable",
     "thresholds",
@@ -96,7 +92,7 @@ class Checks:
     @property
     def table(self) -> pd.DataFrame:
         """Tabulate one row per check: ``question``, ``verdict``, ``reason``."""
-        columns = ("check", "question", "verdict", "reason")
+        columns = ("question", "verdict", "reason")
         rows = [(each.name, each.question, each.verdict, each.reason) for each in self.results]
         return pd.DataFrame(rows, columns=columns).set_index("check")
 
@@ -149,54 +145,3 @@ def thresholds(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
     """Write the thresholds that the verdict used into the attributes of the table."""
     table.attrs |= values
     return table
-
-
-@final
-@dataclass(frozen=True)
-class Question:
-    """Describe a check to :func:`bayes_synth.checks.run`; :func:`check` makes one.
-
-    Parameters
-    ----------
-    name
-        The function's name.
-    question
-        The question that it answers.
-    function
-        Takes a fit, or a panel, and returns a :class:`Check`.
-    place
-        Questions are asked in the order of their places.
-    refits
-        Whether it refits the model, and so takes ``random_seed``, ``progressbar`` and ``refit``.
-    of
-        Whether it takes a fit or a panel.
-    """
-
-    name: str
-    question: str
-    function: Callable[..., Check]
-    place: float
-    refits: bool
-    of: Literal["fit", "panel"]
-
-    def ask(self, fit: Any, *, random_seed: int, progressbar: bool) -> Check:
-        """Ask about this fit, or about its panel."""
-        options = {"random_seed": random_seed, "progressbar": progressbar} if self.refits else {}
-        return self.function(fit.panel if self.of == "panel" else fit, **options)
-
-
-QUESTIONS: Registry[Question] = Registry("check")
-"""The checks by name, each registered where it is defined."""
-
-
-def check[**P](
-    question: str, *, place: float = 100, refits: bool = False, of: Literal["fit", "panel"] = "fit"
-) -> Callable[[Callable[P, Check]], Callable[P, Check]]:
-    """Register a function as a check under its own name; :class:`Question` explains the options."""
-
-    def declared(function: Callable[P, Check]) -> Callable[P, Check]:
-        name = getattr(function, "__name__", "")
-        QUESTIONS.add(name, Question(name, question, function, place, refits, of))
-        return function
-
-    return declared

@@ -226,7 +226,8 @@ class AbstractFit(ABC):
         if set(ESTIMANDS) <= set(stored):
             return stored
         observed = self._draws("predictions_constant_data", "outcome")
-        return effect_draws(observed, self._draws("predictions", "counterfactual")).merge(stored)
+        computed = effect_draws(observed, self._draws("predictions", "counterfactual"))
+        return computed.assign(dict(stored.data_vars))
 
     @cached_property
     def problem(self) -> Problem:

@@ -97,7 +97,7 @@ def test_an_unknown_threshold_of_what_is_noted_is_refused():
 
 @pytest.mark.parametrize("name", ["level", "trend", "volatility", "correlation"])
 def test_the_older_keywords_of_what_is_noted_still_work(name):
-    with pytest.warns(DeprecationWarning, match=rf"noted=\{{'{name}': 0.5\}}") as caught:
+    with pytest.warns(DeprecationWarning, match=rf"screen\({name}=...\) is called") as caught:
         older = checks.screen(clean(), **{name: 0.5})
     assert caught[0].filename == __file__
     newer = checks.screen(clean(), noted={name: 0.5})

@@ -48,9 +48,12 @@ def test_donors_with_missing_outcomes_are_dropped_and_the_treated_units_are_repo
     with pytest.warns(PanelWarning) as caught:
         panel = read(frame, missing="model")
     messages = [str(warning.message) for warning in caught]
-    assert any(text.startswith("[P026] 1 donors") for text in messages)
+    assert any(
+        text.startswith("[P026] 1 donors with missing outcomes dropped: donor_05 (2 of 28 times)")
+        for text in messages
+    )
     assert (
-        "[P027] the treated unit has no outcome at 2003: the likelihood and the weights do without."
+        "[P027] the treated unit has no outcome at 2003: the weights are learnt without them."
         in messages
     )
     assert any(

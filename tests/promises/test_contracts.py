@@ -1,9 +1,10 @@
-"""Promises about the code itself: wings, directions, the public API, shapes, import weight, documentation."""
+"""Promises about the code: wings, directions, public names, shapes, import weight, docs."""
 
 import ast
 import inspect
 import subprocess
 import sys
+from functools import cached_property
 
 import house
 import make_errors_page
@@ -14,16 +15,60 @@ import bayes_synth as bs
 from bayes_synth.batch import BatchResult, EffectDraws
 
 WINGS = [
-    "words", "errors", "registry", "data", "datasets", "priors", "noise", "sampling", "model", "results", "storage",
-    "plots", "fitting", "checks", "report", "api", "batch", "testing", "__init__", "__main__",
-]  # fmt: skip
-"""The rooms of the root, from the ground up: whoever stands further on may import whoever stands before."""
-FIT = {
-    "panel", "model", "idata", "record", "problem", "effects", "calibration", "convergence", "fit_verdict", "effect", "summary",
-    "weights", "diagnostics", "ok", "weights_ok", "synthetic", "counterfactual", "to_frame", "plot", "plot_effect",
-    "plot_weights", "report", "save",
-}  # fmt: skip
+    "words",
+    "errors",
+    "registry",
+    "data",
+    "datasets",
+    "priors",
+    "noise",
+    "sampling",
+    "model",
+    "results",
+    "storage",
+    "plots",
+    "fitting",
+    "checks",
+    "report",
+    "api",
+    "batch",
+    "testing",
+    "__init__",
+    "__main__",
+]
+"""The rooms of the root, from the ground up; each may import those before it."""
+FIT = set(
+    [
+        "panel",
+        "model",
+        "idata",
+        "record",
+        "problem",
+        "effects",
+        "calibration",
+        "convergence",
+        "fit_verdict",
+        "effect",
+        "summary",
+        "weights",
+        "diagnostics",
+        "ok",
+        "weights_ok",
+        "synthetic",
+        "counterfactual",
+        "to_frame",
+        "plot",
+        "plot_effect",
+        "plot_weights",
+        "report",
+        "save",
+    ]
+)
 PUBLIC = [bs.Panel, bs.SyntheticControl, bs.Fit, bs.Effect, bs.FitTask, BatchResult, EffectDraws]
+
+
+def routine(member) -> bool:
+    return inspect.isroutine(member) and not isinstance(member, cached_property)
 
 
 def test_nobody_imports_upwards_by_any_kind_of_import():
@@ -32,7 +77,7 @@ def test_nobody_imports_upwards_by_any_kind_of_import():
         f"{name}:{line} imports {there}"
         for name in MODULES
         for there, line in house.imports(name)
-        # The package itself names everything, for type checkers; importing a name from it is looking up.
+        # The package itself names everything, for type checkers.
         if name != "bayes_synth" and rank[house.wing(there)] > rank[house.wing(name)]
     ]
     assert wrong == []
@@ -56,7 +101,8 @@ def test_the_root_holds_what_a_user_can_type():
 
 
 def test_files_stay_small():
-    assert [path.name for path in FILES if len(path.read_text().splitlines()) > 400] == []
+    """Docstrings and empty lines apart: 304 was the largest file of version 0.1."""
+    assert [path.name for path in FILES if house.code_length(path) > 300] == []
 
 
 def test_bodies_are_short():
@@ -104,7 +150,7 @@ def test_no_private_name_is_imported():
 
 def test_no_test_looks_a_module_up_behind_pythons_back():
     tests = PACKAGE.parent / "tests"
-    # Planted faults in a copy of the kernel, and fresh processes that must not find PyMC, say so in their own words.
+    # A fault planted in a copy of the kernel, and this file.
     allowed = {"planted.py", "test_contracts.py"}
     found = [
         f"{path.relative_to(tests)}:{number}"
@@ -116,10 +162,11 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 
 
 def test_the_public_names_are_those_of_the_design():
-    assert sorted(bs.__all__) == [
-        "Calibration", "Effect", "Fit", "FitTask", "Panel", "SyntheticControl", "batch", "checks", "errors", "estimands",
-        "fetch_dataset", "fit_many", "load", "load_dataset", "noise", "plots", "priors", "simulate", "testing",
-    ]  # fmt: skip
+    expected = (
+        "Calibration Effect Fit FitTask Panel SyntheticControl batch checks errors estimands "
+        "fetch_dataset fit_many load load_dataset noise plots priors simulate testing"
+    )
+    assert sorted(bs.__all__) == expected.split()
 
 
 def test_every_public_name_can_be_had():
@@ -142,11 +189,13 @@ def test_a_fit_has_the_designed_members():
 @pytest.mark.parametrize("cls", PUBLIC, ids=lambda cls: cls.__name__)
 def test_every_public_member_is_documented_down_to_its_parameters(cls):
     for name, member in inspect.getmembers(cls):
-        if name.startswith("_") or not (inspect.isroutine(member) or isinstance(member, property)):
+        if name.startswith("_") or not (
+            routine(member) or isinstance(member, property | cached_property)
+        ):
             continue
         text = inspect.getdoc(member)
         assert text, name
-        if inspect.isroutine(member) and "see :func:" not in text:
+        if routine(member) and "see :func:" not in text:
             for parameter in set(inspect.signature(member).parameters) - {"self", "cls"}:
                 assert parameter in text, f"{name}: {parameter}"
 
@@ -154,7 +203,7 @@ def test_every_public_member_is_documented_down_to_its_parameters(cls):
 @pytest.mark.parametrize("cls", PUBLIC, ids=lambda cls: cls.__name__)
 def test_no_public_signature_hides_its_options(cls):
     """``**options: Any`` has no completion and takes a misspelt name in silence."""
-    for name, member in inspect.getmembers(cls, inspect.isroutine):
+    for name, member in inspect.getmembers(cls, routine):
         if not name.startswith("_"):
             kinds = {p.kind: p.annotation for p in inspect.signature(member).parameters.values()}
             options = kinds.get(inspect.Parameter.VAR_KEYWORD, "none")
@@ -210,7 +259,8 @@ def test_a_saved_fit_is_read_and_judged_without_pymc(fake, tmp_path):
     fake.save(tmp_path / "fit.nc")
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['pymc', 'nutpie', 'pytensor']));"
-        f"import bayes_synth as bs; fit = bs.load({str(tmp_path / 'fit.nc')!r}); print(fit); fit.weights(); fit.diagnostics()"
+        f"import bayes_synth as bs; fit = bs.load({str(tmp_path / 'fit.nc')!r}); "
+        "print(fit); fit.weights(); fit.diagnostics()"
     )
     run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert run.stdout.strip() == repr(fake), run.stderr

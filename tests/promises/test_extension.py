@@ -1,4 +1,4 @@
-"""A noise process, a prior, a check, an estimand and a plot, each defined in this file, work everywhere: nothing else is edited."""
+"""A noise process, priors, a check, an estimand and a plot that this file defines work everywhere."""
 
 import subprocess
 import sys

@@ -1,6 +1,7 @@
-"""Hashes of everything that 36 fits, a batch and a run of checks answer: whether a change of the code changed an answer.
+"""Hashes of what 37 fits, a batch and a run of checks answer: did a change change an answer?
 
-``python tests/tools/answers.py`` writes ``tests/promises/answers.json``; ``test_same_answers.py`` compares with it.
+``python tests/tools/answers.py`` writes ``tests/promises/answers.json``, with which
+``tests/promises/test_same_answers.py`` compares.
 Draws are bitwise equal on one type of machine only, so the file says on which one it was made.
 """
 

@@ -1,4 +1,4 @@
-"""Refuse less than 95 % of lines or 90 % of branches: ``python tests/tools/check_coverage.py coverage.json``."""
+"""Refuse less than 95 % of lines or 90 % of branches, as ``coverage.json`` has them."""
 
 import json
 import sys

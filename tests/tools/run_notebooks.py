@@ -1,7 +1,7 @@
 """Execute every notebook from top to bottom in a fresh kernel; with ``--write``, keep the outputs.
 
-Datasets that notebooks fetch are taken from the folder ``BAYES_SYNTH_DATA`` where it has them, so that nothing need be
-downloaded. A notebook whose data can be had nowhere is skipped, and that is said.
+Datasets that notebooks fetch are taken from the folder ``BAYES_SYNTH_DATA`` where it has them, so
+that nothing need be downloaded. A notebook whose data can be had nowhere is skipped with a word.
 """
 
 import base64
@@ -39,7 +39,7 @@ def execute(path: Path, *, write: bool) -> None:
                 if "image/png" in output.get("data", {}):
                     output.data["image/png"] = smaller(output.data["image/png"])
         nbformat.write(notebook, path)
-    print(f"{path.name}: {len(notebook.cells)} cells ran")  # noqa: T201
+    print(f"{path.name}: {len(notebook.cells)} cells ran")
 
 
 def smaller(picture: str) -> str:
@@ -69,7 +69,7 @@ def main() -> None:
             if can_be_had(NEEDS.get(path.name)):
                 execute(path, write="--write" in sys.argv)
             else:
-                print(f"{path.name}: SKIPPED, {NEEDS[path.name]!r} cannot be fetched here")  # noqa: T201
+                print(f"{path.name}: SKIPPED, {NEEDS[path.name]!r} cannot be fetched here")
 
 
 if __name__ == "__main__":
