@@ -37,33 +37,31 @@ WINGS = [
     "__main__",
 ]
 """The rooms of the root, from the ground up; each may import those before it."""
-FIT = set(
-    [
-        "panel",
-        "model",
-        "idata",
-        "record",
-        "problem",
-        "effects",
-        "calibration",
-        "convergence",
-        "fit_verdict",
-        "effect",
-        "summary",
-        "weights",
-        "diagnostics",
-        "ok",
-        "weights_ok",
-        "synthetic",
-        "counterfactual",
-        "to_frame",
-        "plot",
-        "plot_effect",
-        "plot_weights",
-        "report",
-        "save",
-    ]
-)
+FIT = {
+    "panel",
+    "model",
+    "idata",
+    "record",
+    "problem",
+    "effects",
+    "calibration",
+    "convergence",
+    "fit_verdict",
+    "effect",
+    "summary",
+    "weights",
+    "diagnostics",
+    "ok",
+    "weights_ok",
+    "synthetic",
+    "counterfactual",
+    "to_frame",
+    "plot",
+    "plot_effect",
+    "plot_weights",
+    "report",
+    "save",
+}
 PUBLIC = [bs.Panel, bs.SyntheticControl, bs.Fit, bs.Effect, bs.FitTask, BatchResult, EffectDraws]
 
 

@@ -1,4 +1,4 @@
-"""A noise process, priors, a check, an estimand and a plot that this file defines work everywhere."""
+"""A noise process, priors, a check, an estimand and a plot of this file work everywhere."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ PLAN = bs.Calibration(draws=60, tune=60, most=2)
 
 @dataclass(frozen=True)
 class Seasonal(AbstractNoise):
-    """White noise around a level and around waves of one period, whose amplitudes are integrated out."""
+    """White noise around a level and waves of one period, whose amplitudes are integrated out."""
 
     s: HalfNormal = HalfNormal(1.0)
     period: float = 7.0
@@ -193,7 +193,7 @@ def own():
         return OWN.fit(fake_panel(donors=3, effect=2.0), **SIZES)
 
 
-# --- noise and priors ------------------------------------------------------------------------------------------------
+# --- noise and priors ----------------------------------------------------------------------------
 
 
 def dense_log_density(process, s, residual):
@@ -310,7 +310,7 @@ def test_an_own_model_runs_in_a_batch(tmp_path):
     pd.testing.assert_frame_equal(found.table, again.table)
 
 
-# --- estimand, check, plot -------------------------------------------------------------------------------------------
+# --- estimand, check, plot -----------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("largest")

@@ -21,7 +21,7 @@ def test_an_answer_is_the_same(name, make):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_batch_differs_by_the_rule_of_second_attempts_alone(monkeypatch):
-    """At 8ef7793 a batch repeated every fit with a problem; single fits had today's rule already."""
+    """At 8ef7793 a batch repeated every fit with a problem; single fits had today's rule."""
     if answers.machine() != STORED["machine"]:
         pytest.skip(f"made on {STORED['machine']}: draws are bitwise equal on one type only")
     rule = "bayes_synth.batch.one.mendable"

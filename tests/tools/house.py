@@ -21,7 +21,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def imports(name: str) -> Iterator[tuple[str, int]]:
-    """Modules of the package that a module imports anywhere: at its top, in functions, for type checking."""
+    """Modules of the package that a module imports: at its top, in functions, for types."""
     for node in ast.walk(tree(MODULES[name])):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bayes_synth":
             for alias in node.names:
