@@ -92,7 +92,7 @@ class Checks:
     @property
     def table(self) -> pd.DataFrame:
         """Tabulate one row per check: ``question``, ``verdict``, ``reason``."""
-        columns = ("question", "verdict", "reason")
+        columns = ("check", "question", "verdict", "reason")
         rows = [(each.name, each.question, each.verdict, each.reason) for each in self.results]
         return pd.DataFrame(rows, columns=columns).set_index("check")
 
