@@ -12,7 +12,7 @@ import joblib
 from rich.console import Console
 
 from bayes_synth import errors
-from bayes_synth.batch.one import Answer, Failure, Keep, run
+from bayes_synth.batch.one import Answer, Failure, Keep, reported, run
 from bayes_synth.batch.pool import Source, answers, jobs
 from bayes_synth.batch.result import BatchResult, Entry, collected
 from bayes_synth.batch.store import Folder, Memory, Results
@@ -124,7 +124,7 @@ def fit_many(
     batch = _Batch(tasks, results, keep)
     source = Source(batch.todo())
     pool = partial(joblib.Parallel, **({"backend": backend} if backend else {"prefer": "threads"}))
-    work = partial(run, random_seed=seed, keep=keep)
+    work = partial(run, random_seed=seed, keep=keep, estimands=reported())
     total, began = len(tasks) if isinstance(tasks, Sized) else None, time.monotonic()
     try:
         with (

@@ -14,7 +14,7 @@ import xarray as xr
 from bayes_synth.api import SyntheticControl
 from bayes_synth.batch.task import FitTask
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import BayesSynthError
+from bayes_synth.errors import BayesSynthError, ResultError
 from bayes_synth.fitting.attempts import Judged, Settled, mendable, settle
 from bayes_synth.fitting.fit_panel import Prepared, prepare, recorded
 from bayes_synth.fitting.refit import Refit, refitted
@@ -26,6 +26,7 @@ from bayes_synth.results.windows import effect_of
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.storage.provenance import provenance
+from bayes_synth.words import listed
 
 __all__ = ["CI_PROB", "Answer", "EffectDraws", "Failure", "Keep", "columns", "failed", "run"]
 
@@ -102,25 +103,38 @@ class _Draft(NamedTuple):
 
 def columns() -> tuple[str, ...]:
     """Return the columns of a batch's table: every reported estimand, then facts of the fit."""
-    return (*(f"{name}_{part}" for name in _reported() for part in PARTS), *FACTS)
+    return (*(f"{name}_{part}" for name in reported() for part in PARTS), *FACTS)
 
 
-def _reported() -> list[str]:
+def reported() -> tuple[str, ...]:
     """Return the estimands that have columns."""
-    return [name for name, each in ESTIMANDS.items() if each.reported and not each.path]
+    return tuple(name for name, each in ESTIMANDS.items() if each.reported and not each.path)
 
 
-def run(key: str, task: FitTask, random_seed: int, keep: Keep) -> Answer:
+def run(
+    key: str, task: FitTask, random_seed: int, keep: Keep, estimands: tuple[str, ...] = ()
+) -> Answer:
     """Run the task and return its answer or its failure.
 
-    Only an interrupt is raised, so that no other task is lost.
+    Only an interrupt is raised, so that no other task is lost. ``estimands`` are those that the
+    batch's table has columns for: a worker that does not know them fails its tasks.
     """
     try:
         with single_threaded(), _pymc_alone if task.sampler == "pymc" else nullcontext():
+            _require_known(estimands)
             return _solved(key, task, task.settings(task.seed(random_seed)), keep)
     # A worker must not die of one task, whatever its data or a prior of the user's own did.
     except Exception as error:
         return Answer(key, failure=failed(error))
+
+
+def _require_known(estimands: tuple[str, ...]) -> None:
+    if unknown := [name for name in estimands if name not in ESTIMANDS]:
+        raise ResultError(
+            "R005",
+            f"this worker must know the estimands {listed(unknown)}: declare them in a module that "
+            "workers import, or run the batch in threads.",
+        )
 
 
 def failed(error: BaseException) -> Failure:
@@ -175,8 +189,6 @@ def _attempt(prepared: Prepared, task: FitTask, settings: Settings) -> Judged[_D
         groups |= calibrated_groups(
             groups, prepared.placebos, plan, problem, settings.calibration_stream()
         )
-    else:
-        groups["effects"] = effect_draws(observed, counterfactual)
     verdict = _verdict(refit, task)
     draws = refit.path.shape[0] * refit.path.shape[1]
     again = mendable(verdict, task.standard, draws, refit.sampled.sampler)
@@ -204,11 +216,17 @@ def _verdict(refit: Refit, task: FitTask) -> Convergence:
     return Convergence((*mixing, *steps), int(stats["diverging"].sum()), r_hat, ess, bool(steps))
 
 
+def _effects(groups: dict[str, xr.Dataset]) -> xr.Dataset:
+    """Compute the estimands that have columns."""
+    observed = groups["predictions_constant_data"]["outcome"]
+    return effect_draws(observed, groups["predictions"]["counterfactual"], reported())
+
+
 def _row(best: Judged[_Draft]) -> dict[str, float]:
     """Return the row of one fit, NaN where an estimand means nothing."""
     groups, verdict = best.value.groups, best.value.verdict
-    effects = groups["effects"]
-    draws = {name: effects[name].to_numpy().ravel() for name in _reported() if name in effects}
+    effects = groups["effects"] if "effects" in groups else _effects(groups)
+    draws = {name: effects[name].to_numpy().ravel() for name in reported() if name in effects}
     row = dict.fromkeys(columns(), np.nan)
     for name, values in draws.items():
         lower, upper = arviz_stats.eti(values, prob=CI_PROB)

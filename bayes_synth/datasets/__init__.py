@@ -4,6 +4,7 @@ The page *Datasets* of the documentation has sources, licences and known results
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any, final
 import pandas as pd
 
 from bayes_synth.data.panel import Panel, from_table
-from bayes_synth.data.readers import read_long
 from bayes_synth.data.remarks import Remark
 from bayes_synth.data.table import Names
 from bayes_synth.errors import LoadError, PanelError
@@ -37,11 +37,16 @@ class Design:
 
     def panel(self, table: pd.DataFrame) -> Panel:
         """Make the panel of this design; it is not warned about, and its report has the remarks."""
-        unit, time, outcome = self.unit, self.time, self.outcome
+        from bayes_synth.data.readers import read_long
+
         notes: list[Remark] = []
-        cells = read_long(table, unit=unit, time=time, outcome=outcome, notes=notes)
-        names = Names(unit, time, outcome)
-        return from_table(cells, self.treated, self.start, names, notes=notes, quiet=True)
+        names = {"unit": self.unit, "time": self.time, "outcome": self.outcome}
+        return self.made(read_long(table, **names, notes=notes), notes)
+
+    def made(self, cells: pd.DataFrame, notes: Sequence[Remark] = ()) -> Panel:
+        """Make the panel of this design from a table of times by units."""
+        names = Names(self.unit, self.time, self.outcome)
+        return from_table(cells, self.treated, self.start, names, notes=[*notes], quiet=True)
 
 
 SHIPPED = {
@@ -172,7 +177,10 @@ def load_dataset(name: str) -> Panel:
         P003 for an unknown name.
     """
     design: Design = _dataset(name, SHIPPED, other=FETCHED, hint="fetch_dataset")
-    return design.panel(pd.read_csv(Path(__file__).parent / f"{name}.csv"))
+    table = pd.read_csv(Path(__file__).parent / f"{name}.csv")
+    if isinstance(table[design.time].iloc[0], str):
+        table[design.time] = pd.to_datetime(table[design.time]).dt.as_unit("ns")
+    return design.made(table.pivot(index=design.time, columns=design.unit, values=design.outcome))
 
 
 def fetch_dataset(name: str, *, cache: str | PathLike[str] | None = None) -> Panel:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-import xarray as xr
 
-from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError, PanelError
 from bayes_synth.words import listed, suggestion
 
@@ -41,21 +39,24 @@ class OutcomeScale:
     prefix: str = ""
     least: float = -np.inf
 
-    def outcomes(self, panel: Panel) -> tuple[xr.DataArray, xr.DataArray]:
-        """Return the treated unit's pre-period and the donors' outcomes, on the model's scale.
+    def require_range(self, treated: np.ndarray, outcomes: np.ndarray, labels: list[str]) -> None:
+        """Refuse outcomes that the scale cannot take.
 
-        Several treated units are averaged before the scale is applied. Dims ``(time,)`` and
-        ``(time, donor)``.
+        Parameters
+        ----------
+        treated
+            The treated unit's pre-period, ``(pre,)``: after ``start`` only the counterfactual is on
+            the model's scale.
+        outcomes, labels
+            The donors' outcomes, ``(time, donor)``, and their labels.
 
         Raises
         ------
         PanelError
             V013 for outcomes that have no logarithm.
         """
-        low = (panel.donor_outcomes <= self.least).sum("time")
-        donors = [
-            f"{name} ({int(n)})" for name, n in zip(panel.donors, low.to_numpy(), strict=True) if n
-        ]
+        low = (outcomes <= self.least).sum(0)
+        donors = [f"{name} ({n})" for name, n in zip(labels, low.tolist(), strict=True) if n]
         if donors:
             raise PanelError(
                 "V013",
@@ -63,16 +64,12 @@ class OutcomeScale:
                 f"have no logarithm: {listed(donors)}.\n"
                 "  Drop them with panel.drop([...]) or use scale='linear'.",
             )
-        # After ``start`` only the counterfactual is on the model's scale.
-        treated = panel.treated_outcome.sel(time=panel.pre.to_numpy())
-        before = int((treated <= self.least).sum())
-        if before:
+        if before := int((treated <= self.least).sum()):
             raise PanelError(
                 "V013",
                 f"the treated unit has outcomes of zero or less in {before} pre-periods, which "
                 "have no logarithm: use scale='linear'.",
             )
-        return self.forward(treated), self.forward(panel.donor_outcomes)
 
 
 def _same(values: Any) -> Any:

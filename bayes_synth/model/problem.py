@@ -68,15 +68,15 @@ class Problem(AbstractTask):
             V013 for outcomes that have no logarithm, when they are modelled on that scale.
         """
         scale, donors = outcome_scale(model.scale), panel.donors
-        treated, others = scale.outcomes(panel)
+        treated = panel.treated_outcome.to_numpy()
+        outcomes = np.asfortranarray(panel.donor_outcomes.to_numpy())
+        pre = treated[: len(panel.pre)]
+        scale.require_range(pre, outcomes, list(donors))
         shared = tuple(pool) if pool is not None and set(donors) <= set(pool) else donors
         if shared != donors:
             model = replace(model, weights=model.prior.restricted(shared, donors))
-        raw = np.asfortranarray(panel.donor_outcomes.to_numpy())
-        inputs = inputs_of(scale, treated.to_numpy(), np.asfortranarray(others.to_numpy()))
-        return cls(
-            model, donors, panel.treated_outcome.to_numpy(), raw, inputs, shared, lambda: panel
-        )
+        inputs = inputs_of(scale, scale.forward(pre), scale.forward(outcomes))
+        return cls(model, donors, treated, outcomes, inputs, shared, lambda: panel)
 
     @cached_property
     def panel(self) -> Panel:

@@ -4,7 +4,7 @@ An estimand of your own is one function under :func:`estimand`. From then on ``f
 ``fit.summary()``, plots, reports, batches and the command line have it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -216,14 +216,20 @@ def estimate(name: str, observed: xr.DataArray, counterfactual: xr.DataArray) ->
     return chosen.function(effect, counterfactual).rename(name)
 
 
-def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dataset:
-    """Return the draws of every estimand that these data allow, by name; see :func:`estimate`."""
+def effect_draws(
+    observed: xr.DataArray, counterfactual: xr.DataArray, names: Iterable[str] | None = None
+) -> xr.Dataset:
+    """Return the draws of every estimand that these data allow, by name; see :func:`estimate`.
+
+    ``names`` are the estimands that are wanted; None for all.
+    """
+    wanted = ESTIMANDS if names is None else names
     counterfactual = counterfactual.where(observed.notnull())
     effect = pointwise(observed, counterfactual)
     return xr.Dataset(
         {
-            name: declared.function(effect, counterfactual)
-            for name, declared in ESTIMANDS.items()
-            if not declared.obstacle(effect, counterfactual)
+            name: ESTIMANDS[name].function(effect, counterfactual)
+            for name in wanted
+            if not ESTIMANDS[name].obstacle(effect, counterfactual)
         }
     )
