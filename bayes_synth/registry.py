@@ -1,4 +1,4 @@
-"""Keep registries, in which whatever one file adds to the library is entered where it is defined.
+"""Registries: what one file adds to the library registers itself where it is defined.
 
 Imports :mod:`bayes_synth.errors` and :mod:`bayes_synth.words` only.
 """

@@ -198,7 +198,7 @@ def _attempt(prepared: Prepared, task: FitTask, settings: Settings) -> Judged[_D
 
 
 def _verdict(refit: Refit, task: FitTask) -> Convergence:
-    """Judge as a fit does, in outcome units.
+    """Judge as a fit does, in outcome units, by the standard of the task.
 
     Where draws are equally far from the median, rounding decides their ranks and so R-hat's value.
     """

@@ -1,4 +1,4 @@
-"""Compute what the noise process did not expect, period by period, as standardised errors.
+"""Compute the errors of the noise process's own forecasts, period by period, standardised.
 
 They are one-step-ahead errors over their standard deviations. If the noise is as the fit says, they
 are independent and standard normal.

@@ -21,7 +21,7 @@ MISSING: tuple[str, ...] = get_args(Missing)
 def complete(
     table: pd.DataFrame, missing: str, treated: Sequence[str], notes: list[Remark]
 ) -> pd.DataFrame:
-    """Drop what ``missing`` says, so that no outcome is missing; ``"model"`` keeps the treated.
+    """Treat missing outcomes as ``missing`` says; ``"model"`` keeps those of treated units.
 
     Parameters
     ----------

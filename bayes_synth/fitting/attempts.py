@@ -1,4 +1,8 @@
-"""Try, judge, try once more: the one policy of fits, batches, placebos and checks."""
+"""Try, judge, try once more: the one policy of fits, batches, placebos and checks.
+
+Fits and batches ask :func:`mendable` whether a second attempt may help; a refit is repeated when it
+has not settled (:mod:`bayes_synth.fitting.refit`).
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -174,6 +174,7 @@ def recorded(settings: Settings, sampled: Sampled, stopped: str = "") -> RunReco
 
 
 def _attempt(prepared: Prepared, settings: Settings, *, partial: bool) -> Judged[Draft]:
+    """Sample, label and judge once."""
     seed, rng = settings.streams()
     problem = prepared.problem
     sampled = sample(problem, settings, seed, partial=partial)

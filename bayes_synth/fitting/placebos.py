@@ -1,7 +1,7 @@
 """Refit every donor in turn as if it had been treated, to calibrate the intervals.
 
-The treated unit never serves as a donor here, and nothing of it enters. All refits share the
-compiled model of the fit itself: their smaller pools are padded to its width.
+The treated unit never serves as a donor here, and nothing of it enters. Pools that are smaller by a
+donor are padded to the fit's width, so that nutpie compiles once for all of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -59,7 +59,9 @@ def placebo_answer(problem: Problem, settings: Settings) -> Answer:
 def placebos(
     problem: Problem, plan: Calibration, settings: Settings, refit: Refit = placebo_answer
 ) -> Placebos:
-    """Refit every donor as if it had been treated, and compare its average gap with the forecast.
+    """Refit donors as if they had been treated, and compare each average gap with its forecast.
+
+    All of them but those of ``plan.exclude``, and no more than ``plan.most``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the donors say about the forecast error, and how predictive draws are inflated by it.
+"""Learn the inflation kappa of the forecast error from the donors, and apply it to a path.
 
 Donors are untreated, so how far each one's own synthetic control missed it after ``start``, in
 predictive standard deviations, is data on this panel's forecast error. The inflation ``kappa`` of
@@ -112,7 +112,7 @@ class Calibration:
         return Size(self.draws, self.tune, self.chains, self.target_accept)
 
     def pooled(self, sd: Any, step: Any, placebos: pd.DataFrame) -> Any:
-        """Draw predictive standard deviations towards the placebos' typical one.
+        """Pull predictive standard deviations towards the placebos' typical one.
 
         ``sd`` and ``step`` are in one measure, which is also that of the answer.
         """

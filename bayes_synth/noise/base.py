@@ -1,4 +1,4 @@
-"""What every noise process shares: the level integrated out, the likelihood, the continuation.
+"""What every noise process shares: its priors and its likelihood in the graph.
 
 The treated unit's pre-period residual ``r = y - donors @ weights`` is ``level + noise``, with a
 noise covariance ``K`` and one constant level, which is always integrated out exactly: with ``1``

@@ -190,5 +190,5 @@ class IntegratedLevel(ABC):
 def _without_level(
     weighted: np.ndarray, loading: np.ndarray, information: np.ndarray
 ) -> np.ndarray:
-    """Combine the terms of ``AbstractNoise._level_terms``: ``K^-1 r - K^-1 1 1' K^-1 r / h``."""
+    """Combine the terms of ``IntegratedLevel._level_terms``: ``K^-1 r - K^-1 1 1' K^-1 r / h``."""
     return np.asarray(weighted - loading * weighted.sum(1, keepdims=True) / information)

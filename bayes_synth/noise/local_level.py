@@ -159,7 +159,7 @@ class LocalLevel(
     def paths(
         self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draw the level given the past, coordinate by coordinate, and continue it."""
+        """Return a level given the past, the noise drawn anew, and the continuation of both."""
         level = (
             self._corrected_walk(draws, past, rng) if self.heavy else self._level(draws, past, rng)
         )
@@ -204,7 +204,7 @@ class LocalLevel(
         function: Callable[[np.ndarray, np.ndarray], np.ndarray],
         rows: np.ndarray,
     ) -> np.ndarray:
-        """Apply ``function`` to inverse covariances given the mixing and to ``rows``, in blocks."""
+        """Apply ``function`` to the inverse covariance of each draw and to ``rows``, in blocks."""
         count = len(draws["s"])
         noise = np.broadcast_to(self.deviation(draws) ** 2, (count, periods))
         block = max(1, DENSE // periods**2)

@@ -1,4 +1,4 @@
-"""Read from a fit what its donors tell about the forecast error."""
+"""Read from a fit what its donors showed about the forecast error, and say it in a sentence."""
 
 import json
 from dataclasses import dataclass, field
@@ -86,7 +86,7 @@ class Calibrated:
 
     @property
     def short(self) -> str:
-        """Say for titles on how many donors it rests, with the mean of kappa."""
+        """Return one sentence for titles: on how many donors, and the mean of kappa."""
         return "not calibrated" if self.kappa is None else self._sentence()
 
     def _sentence(self, interval: str = "") -> str:

@@ -149,7 +149,7 @@ def diagnose_weights(draws: xr.DataArray) -> pd.DataFrame:
 def convergence_of(
     draws: xr.Dataset, sample_stats: xr.Dataset, partial: Sequence[str] = ()
 ) -> Convergence:
-    """Judge draws.
+    """Judge whether draws have converged.
 
     Parameters
     ----------

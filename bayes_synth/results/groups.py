@@ -285,6 +285,7 @@ class _Continued(NamedTuple):
 
 
 def _continued(problem: Problem, posterior: xr.Dataset, rng: np.random.Generator) -> _Continued:
+    """Continue every draw of the posterior beyond the pre-period."""
     inputs, process, count = problem.inputs, problem.model.process, len(problem.donors)
     weights = posterior["weights"].to_numpy()[..., :count].reshape(-1, count)
     if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):

@@ -1,4 +1,4 @@
-"""Solve least squares over the simplex, and tell the posterior of the weights in a few donors.
+"""Solve least squares over the simplex, and summarise the weights by a few donors.
 
 Pure numpy and scipy.
 """

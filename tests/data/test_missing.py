@@ -234,6 +234,7 @@ def test_pointwise_densities_are_those_of_observed_periods(fit_with_missing):
     assert np.isfinite(fit_with_missing.idata["log_likelihood"]["outcome"]).all()
 
 
+@pytest.mark.long
 def test_leading_missing_outcomes_are_a_later_beginning():
     """With a free level, periods without outcome at the very beginning say nothing at all."""
     frame = table(treated=[2000, 2001, 2002])

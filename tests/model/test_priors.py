@@ -260,6 +260,7 @@ def test_a_foreign_variable_of_the_wrong_length_is_refused(panel):
         bs.SyntheticControl(weights=Foreign(5)).build(panel)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::bayes_synth.errors.ConvergenceWarning")
 def test_a_fit_with_a_foreign_variable_agrees_with_the_same_prior_of_ours(panel):
     options = {"draws": 300, "tune": 500, "chains": 2, "random_seed": 1, "progressbar": False}

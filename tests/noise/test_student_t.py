@@ -143,6 +143,7 @@ def test_the_variance_of_an_average_counts_the_tails(noise):
     )
 
 
+@pytest.mark.long
 def test_an_outlier_gets_a_small_precision_and_leaves_the_effect_alone(tmp_path):
     table = fake_panel(donors=3).outcomes.to_pandas()
     table.loc[2008, "treated"] += 15.0

@@ -371,6 +371,7 @@ def csv(folder: Path) -> list[str]:
     return ["fit", str(folder / "data.csv"), *names, "--seed", "1", "--quiet", "--out", str(folder)]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("largest", "early", "scatter")
 def test_the_command_line_has_what_was_defined(tmp_path, capsys, monkeypatch):
     small = bs.SyntheticControl(calibrate=PLAN)

@@ -9,6 +9,9 @@ import bayes_synth as bs
 CASES, SEED, FITS = 2000, 1, 50
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def tally():
     return run(CASES, SEED)

@@ -289,6 +289,7 @@ def by_pymc(panel) -> Fit:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["s", "q"])
 def test_pymcs_sampler_agrees_on_the_noise(long_fit, by_pymc, name):
     assert agree(by_pymc.idata["posterior"][name], long_fit.idata["posterior"][name])

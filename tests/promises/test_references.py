@@ -56,6 +56,7 @@ def distances(name: str, draws: xr.Dataset) -> dict[tuple[str, str], float]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
 def test_a_fit_agrees_with_the_reference_on_every_mean_sd_and_quantile(name):
     found = distances(name, looked_at(fitted(name)))

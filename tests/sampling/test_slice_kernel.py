@@ -132,6 +132,7 @@ def test_concentrations_may_differ_by_donor():
     assert all(stats.kstest(weights[:, j], law.cdf).pvalue > 1e-3 for j, law in enumerate(laws))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "noise", [LocalLevel(), IID(intercept=False), LocalLinearTrend()], ids=["level", "iid", "trend"]
 )

@@ -692,6 +692,7 @@ def told_by(code, path):
     return json.loads(run.stdout)
 
 
+@pytest.mark.long
 def test_a_fit_of_one_process_is_the_same_in_another_that_has_no_pymc(tmp_path):
     code = (
         "from bayes_synth.testing import fake_fit; import sys; "

@@ -10,6 +10,7 @@ import json
 import sys
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import llvmlite.binding
@@ -121,17 +122,17 @@ def answer(fit):
 
 
 def fits():
-    for panel_name, make in PANELS.items():
-        for model_name, (model, sampler) in MODELS.items():
-            panel = make()
-            if model.scale == "log" and (panel.outcomes <= 0).any():
-                model = replace(model, scale="linear")
-            yield (
-                f"{panel_name}, {model_name}",
-                lambda panel=panel, model=model, sampler=sampler: answer(
-                    model.fit(panel, sampler=sampler, **SIZES)
-                ),
-            )
+    """Every panel by every model; nothing is made before it is called for."""
+    for panel in PANELS:
+        for model in MODELS:
+            yield f"{panel}, {model}", partial(fitted, panel, model)
+
+
+def fitted(panel_name, model_name):
+    panel, (model, sampler) = PANELS[panel_name](), MODELS[model_name]
+    if model.scale == "log" and (panel.outcomes <= 0).any():
+        model = replace(model, scale="linear")
+    return answer(model.fit(panel, sampler=sampler, **SIZES))
 
 
 def chosen():
