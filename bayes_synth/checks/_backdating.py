@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bayes_synth.checks.earlier_starts import earlier_panels, matching_start
 from bayes_synth.checks.pictures.paths import middle, plot_paths
 from bayes_synth.checks.refits import Case, RefitEffect, Refitter, as_row, concluded, refits, tail
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, Verdict, not_applicable, thresholds
-from bayes_synth.checks.starts import earlier_panels, matching_start
 from bayes_synth.data.panel import Panel
 from bayes_synth.results.answers import AbstractFit
 

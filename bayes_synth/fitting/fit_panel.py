@@ -17,6 +17,7 @@ from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.results.convergence import FIT, Convergence, convergence_of, watched
+from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.results.record import RunRecord, versions
 from bayes_synth.sampling.sample import sample
@@ -93,6 +94,9 @@ class Prepared:
         if plan and self.placebos is not None and self.placebos.enough:
             stream = settings.calibration_stream()
             groups |= calibrated_groups(groups, self.placebos, plan, problem, stream)
+        else:
+            observed = groups["predictions_constant_data"]["outcome"]
+            groups["effects"] = effect_draws(observed, groups["predictions"]["counterfactual"])
         groups |= {"sample_stats": sampled.sample_stats} | prior_groups(
             problem, settings.size.draws, rng
         )

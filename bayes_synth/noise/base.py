@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from bayes_synth.errors import PriorError
-from bayes_synth.noise.level import Continuation, Draws, IntegratedLevel
+from bayes_synth.noise.integrated_level import Continuation, Draws, IntegratedLevel
 from bayes_synth.priors import HalfNormal, KnownPrior, VariableFactory
 from bayes_synth.registry import saved
 

@@ -68,7 +68,6 @@ def posterior_groups(
     }
     sized |= {name: layout.timed(noise[name], "pre") for name in noise if name not in plain}
     observed = _observed(problem.panel)
-    outcome = observed["predictions_constant_data"]["outcome"]
     groups = {}
     if not process.heavy:
         groups["log_likelihood"] = _log_likelihood(problem, continued, layout, observed)
@@ -78,7 +77,6 @@ def posterior_groups(
             weighted[:, : inputs.periods] + path.replicate, "pre", "outcome"
         ),
         "predictions": predictions,
-        "effects": effect_draws(outcome, predictions["counterfactual"]),
         "log_prior": _log_prior(problem, weights, noise, layout),
         **observed,
         **groups,

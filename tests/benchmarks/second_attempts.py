@@ -1,8 +1,8 @@
 """Measure whether a second attempt mends fits whose draws mix slowly, and what it costs.
 
 ``uv run python tests/benchmarks/second_attempts.py [--most N]`` fits placebos of Proposition 99
-with few draws, by slices and by nutpie. Fits whose only trouble is mixing are sampled again: with the
-settings of a second attempt, and, for comparison, with the same settings and another seed. The
+with few draws, by slices and by nutpie. Fits whose only trouble is mixing are sampled again: with
+the settings of a second attempt and, for comparison, with the same settings and another seed. The
 table is written into ``docs/performance.md``.
 """
 

@@ -5,7 +5,7 @@ import pytest
 from planted import changed, hidden, least_squares, with_tails
 
 from bayes_synth.checks import backdating
-from bayes_synth.checks.starts import earlier_panels, matching_start
+from bayes_synth.checks.earlier_starts import earlier_panels, matching_start
 from bayes_synth.testing import fake_fit, fake_panel
 
 

@@ -279,7 +279,7 @@ def test_lengths_are_counted_in_outcomes():
 
 
 def test_backdating_leaves_out_starts_without_outcomes():
-    from bayes_synth.checks.starts import earlier_panels
+    from bayes_synth.checks.earlier_starts import earlier_panels
 
     with pytest.warns((PanelWarning, DesignWarning)):
         panel = read(table(treated=range(2012, 2020)), missing="model")
