@@ -1,4 +1,4 @@
-"""What a check answers, and the registry of the checks."""
+"""What a check answers: a question, a verdict, one sentence with the numbers."""
 
 import html
 from collections.abc import Callable, Iterable, Iterator

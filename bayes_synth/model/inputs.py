@@ -1,4 +1,4 @@
-"""A panel as the model sees it: arrays, with one location and one typical step for all series."""
+"""Series in typical steps from one location, as :class:`Problem` makes them of a panel."""
 
 from typing import NamedTuple
 
