@@ -124,12 +124,13 @@ def main() -> None:
     few = "" if options.rounds > 2 else " **Too few to quote.**"
     words = (
         f"Before is commit {commit(older)}, after is {commit(ROOT)}. Medians of {options.rounds} "
-        f"rounds, both checkouts in turns.{few} The batch took {attempts['before']:.0f} attempts "
+        f"round(s), both checkouts in turns.{few} The batch took {attempts['before']:.0f} attempts "
         f"at sampling before and {attempts['after']:.0f} after."
     )
-    command = "uv run python tests/benchmarks/before_after.py --before PATH"
+    given = f"--before PATH --rounds {options.rounds} --fits {options.fits}"
+    command = f"uv run python tests/benchmarks/before_after.py {given}"
     lines = table(rows(seconds, options.fits))
-    text = f"{caution(busy)}{words}\n\n{lines}\n\n{footer(f'{command} --rounds {options.rounds}')}"
+    text = f"{caution(busy)}{words}\n\n{lines}\n\n{footer(command)}"
     write_between("performance.md", "before_after", text)
 
 
