@@ -83,6 +83,7 @@ def test_the_order_of_rows_and_columns_never_matters(table, random):
     )
 
 
+@pytest.mark.long
 @some
 @given(tables())
 def test_every_container_holds_the_same_panel(table):

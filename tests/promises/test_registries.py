@@ -28,6 +28,7 @@ def test_the_registries_hold_what_is_shipped():
     assert {"Dirichlet", "HalfNormal", "Calibration", "SyntheticControl"} <= set(SHIPPED)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("noise", PROCESSES, ids=repr)
 def test_every_process_has_a_finite_density(noise):
     graph = Problem.of(replace(PLAIN, noise=noise), fake_panel()).build()

@@ -324,6 +324,7 @@ def outcome(path, original):
     return "equal" if same else "wrong"
 
 
+@pytest.mark.long
 def test_five_hundred_damaged_files_are_refused_and_none_is_read_wrongly(tmp_path, record_property):
     rng = np.random.default_rng(20261124)
     originals, tally = Originals(tmp_path), Counter()
