@@ -71,12 +71,13 @@ def refitted(problem: Problem, settings: Settings) -> Refit:
 
 
 def settled(problem: Problem, settings: Settings) -> Judged[Refit]:
-    """Sample and forecast, longer if the first attempt has not settled."""
+    """Sample and forecast, again and longer unless the first attempt has settled."""
     return settle(
         lambda chosen: _judged(refitted(problem, chosen), chosen),
         settings,
         lambda first: first.longer(TIMES),
-    ).best
+        # Three times the draws say more about a mean and an sd, whether they have settled or not.
+    ).tried[-1]
 
 
 def _judged(refit: Refit, settings: Settings) -> Judged[Refit]:
