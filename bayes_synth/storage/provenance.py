@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bayes_synth.data.panel import Panel
+from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.record import Attempt, RunRecord
 from bayes_synth.sampling.settings import Settings, Size
@@ -15,9 +16,10 @@ from bayes_synth.storage.digests import fingerprint
 from bayes_synth.storage.specs import to_spec
 from bayes_synth.words import short
 
-__all__ = ["SCHEMA", "provenance", "record_of"]
+__all__ = ["OLDEST", "SCHEMA", "current", "provenance", "record_of"]
 
-SCHEMA = 3
+OLDEST, SCHEMA = 3, 4
+"""Files from schema 3 on are read; schema 4 has the calibration in two parts."""
 SIZE_FIELDS = ("draws", "tune", "chains", "target_accept")
 SETTINGS_FIELDS = ("sampler", "cores", "random_seed", "progressbar", "attempt")
 
@@ -39,6 +41,25 @@ def provenance(model: AbstractSyntheticControl, panel: Panel, record: RunRecord)
         "sampling": _sampling_facts(record),
     }
     return json.dumps(facts)
+
+
+def current(facts: dict[str, Any]) -> dict[str, Any]:
+    """Add to the facts of an older schema what it took for granted.
+
+    In schema 3 kappa had five degrees of freedom, pooling went half-way, errors did not grow beyond
+    what the model says and the prior on ``q`` was as stated.
+    """
+    if facts["schema"] >= SCHEMA:
+        return facts
+    fixed = Calibration(
+        degrees_of_freedom=5.0, pooling=0.5, growth_sd=0.0, q_factors=(1.0,), q_probabilities=(1.0,)
+    )
+    model = dict(facts["model"])
+    if model.get("calibrate") is True:
+        model["calibrate"] = to_spec(fixed)
+    elif isinstance(model.get("calibrate"), dict):
+        model["calibrate"] = to_spec(fixed) | model["calibrate"]
+    return facts | {"model": model}
 
 
 def _sampling_facts(record: RunRecord) -> dict[str, Any]:

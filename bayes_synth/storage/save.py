@@ -23,7 +23,7 @@ from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.record import RunRecord
 from bayes_synth.storage.digests import digest, fingerprint
-from bayes_synth.storage.provenance import SCHEMA, provenance, record_of
+from bayes_synth.storage.provenance import OLDEST, SCHEMA, current, provenance, record_of
 from bayes_synth.storage.specs import foreign_parts, from_spec, to_spec
 from bayes_synth.storage.trees import ROOT, put, read_tree, suffix_of, write
 from bayes_synth.words import listed
@@ -214,13 +214,13 @@ def _facts(idata: xr.DataTree, source: Path) -> dict[str, Any]:
         raise LoadError(
             "L002", f"{source} follows schema {schema}, newer than {SCHEMA}: update bayes_synth."
         )
-    if schema < SCHEMA:
+    if schema < OLDEST:
         raise LoadError(
             "L003",
             f"{source} follows schema {schema}, from before the first release: "
             f"fit again with schema {SCHEMA}.",
         )
-    return facts
+    return current(facts)
 
 
 def _parts(idata: xr.DataTree, facts: dict[str, Any], source: Path) -> Parts:

@@ -16,6 +16,7 @@ from bayes_synth.fitting.fit_panel import Prepared, recorded
 from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.fitting.placebos import Answer, placebos
 from bayes_synth.model.calibration import COLUMNS
+from bayes_synth.model.forecast_error import Forecast
 from bayes_synth.model.problem import Problem
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.sampling.settings import Settings, Size
@@ -36,7 +37,11 @@ def _listening():
     signal.signal(signal.SIGINT, before)
 
 
-ANSWER = Answer({"error": 0.1, "sd": 0.2, "step": 1.0, "divergences": 0, "ok": True}, np.zeros(28))
+ANSWER = Answer(
+    Forecast(np.full(8, 0.1), 0.04 * np.eye(8), 0.3),
+    {"step": 1.0, "divergences": 0, "ok": True},
+    np.zeros(28),
+)
 
 
 def interrupted_now() -> None:

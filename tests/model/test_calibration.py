@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy import integrate, stats
 
 import bayes_synth as bs
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError, PriorError
-from bayes_synth.fitting.placebos import RAW, Answer, placebo_answer, placebos
+from bayes_synth.fitting.placebos import Answer, placebo_answer, placebo_groups, placebos
 from bayes_synth.fitting.refit import Refit
-from bayes_synth.model.calibration import COLUMNS, Calibration, inflated
+from bayes_synth.model.calibration import COLUMNS, Calibration
+from bayes_synth.model.forecast_error import Forecast, split_path
 from bayes_synth.model.inputs import typical_step
 from bayes_synth.model.problem import Problem
 from bayes_synth.results.calibrated import Calibrated, Placebos
@@ -38,96 +38,36 @@ def with_post(panel: Panel, added: float) -> Panel:
     return Panel.from_wide(table, treated="treated", start=panel.start, outcome="sales")
 
 
-@pytest.mark.parametrize("nu", [4.0, np.inf])
-@pytest.mark.parametrize("sd", [0.5, 1.0])
-def test_kappas_posterior_is_that_of_adaptive_quadrature(nu, sd):
-    law = stats.norm if np.isinf(nu) else stats.t(nu)
-
-    def density(log_kappa):
-        likelihood = np.prod(law.pdf(Z / np.exp(log_kappa)) / np.exp(log_kappa))
-        return likelihood * stats.norm.pdf(log_kappa, scale=sd)
-
-    total, mean = (
-        integrate.quad(lambda x, p=p: np.exp(p * x) * density(x), -8, 8, limit=300, epsabs=1e-14)[0]
-        for p in (0, 1)
-    )
-    values, mass = Calibration(kappa_sd=sd, degrees_of_freedom=nu).posterior(Z)
-    assert values @ mass == pytest.approx(mean / total, rel=1e-6)
-
-
-def test_draws_of_kappa_follow_its_posterior():
-    plan = Calibration()
-    kappa, lam = plan.draw(Z, (4, 5000), np.random.default_rng(1))
-    values, mass = plan.posterior(Z)
-    assert (
-        stats.kstest(kappa.ravel(), lambda x: np.interp(x, values, np.cumsum(mass))).pvalue > 1e-3
-    )
-    assert stats.kstest(lam.ravel(), stats.gamma(2.5, scale=0.4).cdf).pvalue > 1e-3
-
-
-def test_without_donors_kappas_posterior_is_its_prior():
-    values, mass = Calibration(kappa_sd=0.7).posterior(np.array([]))
-    logs = np.log(values)
-    assert mass @ logs == pytest.approx(0, abs=1e-9)
-    assert mass @ logs**2 == pytest.approx(0.49, rel=1e-6)
-
-
-def test_larger_misses_mean_a_larger_kappa():
-    kappas = [
-        values @ mass for values, mass in (Calibration().posterior(f * Z) for f in (0.5, 1, 2))
-    ]
-    assert kappas == sorted(kappas)
-
-
-def test_one_contaminated_donor_moves_the_robust_kappa_less():
-    clean = np.tile(Z, 4)
-    spoiled = np.append(clean, 40.0)
-
-    def growth(nu):
-        plan = Calibration(degrees_of_freedom=nu)
-        before, after = (
-            values @ mass for values, mass in (plan.posterior(clean), plan.posterior(spoiled))
-        )
-        return after / before
-
-    assert growth(4.0) - 1 < 0.1 * (growth(np.inf) - 1)
-
-
-def path(seed: int = 0) -> np.ndarray:
-    return 10 + np.random.default_rng(seed).standard_normal((4, 500, 3)).cumsum(-1)
-
-
-def constant(value: float) -> np.ndarray:
-    return np.full((4, 500), value)
-
-
-def test_kappa_and_lambda_of_one_change_nothing():
-    np.testing.assert_allclose(inflated(path(), constant(1), constant(1)), path(), rtol=1e-14)
-
-
-def test_the_inflation_grows_with_kappa_and_keeps_the_mean():
-    wide = inflated(path(), constant(3), constant(4))
-    np.testing.assert_allclose(wide.mean((0, 1)), path().mean((0, 1)))
-    np.testing.assert_allclose(wide.std((0, 1)), 1.5 * path().std((0, 1)))
-
-
-def test_a_calibrated_fit_is_the_uncalibrated_one_inflated(base):
+def test_a_calibrated_fit_is_the_uncalibrated_one_inflated_in_two_parts(base):
     dims = ("chain", "draw", "time")
     raw, calibrated = (
         base.idata[group]["counterfactual"].transpose(*dims).to_numpy()
         for group in ("predictions_uncalibrated", "predictions")
     )
-    group = base.idata["calibration"]
-    kappa, lam = (group[name].transpose(*dims[:2]).to_numpy() for name in ("kappa", "lambda"))
-    expected = inflated(raw, group.attrs["pooling"] * kappa, lam)
+    group = base.idata["calibration"].to_dataset()
+    factors = np.unique(base.idata["posterior"]["q_factor"])
+    assert len(factors) == 1, "so few draws are all under one factor"
+    growth = float(group["growth"].sel(alternative=factors[0]))
+    parts = split_path(raw, np.ones(raw.shape[-1], dtype=bool), growth)
+
+    def factor(suffix):
+        kappa, lam = (
+            group[name + suffix].transpose(*dims[:2]).to_numpy() for name in ("kappa", "lambda")
+        )
+        return (group.attrs["pooling" + suffix] * kappa / np.sqrt(lam))[..., None]
+
+    expected = raw.mean((0, 1)) + factor("") * parts.average
+    expected = expected + factor("_deviations") * parts.deviations
     np.testing.assert_allclose(calibrated, expected)
 
 
-def test_without_calibration_the_draws_are_the_uncalibrated_ones_bitwise(base):
+def test_without_calibration_the_draws_are_the_uncalibrated_ones_bitwise():
+    plan = Calibration(draws=60, tune=100, q_factors=(1.0,))
+    calibrated = bs.SyntheticControl(calibrate=plan).fit(fake_panel(), **SHORT)
     plain = bs.SyntheticControl(calibrate=False).fit(fake_panel(), **SHORT)
     assert np.array_equal(
         plain.idata["predictions"]["counterfactual"],
-        base.idata["predictions_uncalibrated"]["counterfactual"],
+        calibrated.idata["predictions_uncalibrated"]["counterfactual"],
     )
     assert "predictions_uncalibrated" not in plain.idata.children
     assert str(plain.calibration) == "not calibrated (calibrate=False)"
@@ -160,25 +100,39 @@ def test_the_treated_units_past_leaves_kappa_alone(base):
 def test_a_donors_miss_is_its_realised_gap_minus_its_prediction(base):
     """The z-score of a donor, from a fit of that donor through the public API."""
     donor = "donor_03"
-    fit = bs.SyntheticControl(calibrate=False).fit(
+    q = bs.priors.HalfNormal(0.5 * base.calibration.alternatives[-1].factor)
+    model = bs.SyntheticControl(noise=bs.noise.LocalLevel(q=q), calibrate=False)
+    fit = model.fit(
         fake_panel().as_if_treated(donor), draws=500, tune=500, random_seed=3, progressbar=False
     )
     effect = fit.effect("average").draws
-    row = base.calibration.table.loc[donor]
+    row = base.calibration.alternatives[-1].table.loc[donor]
     assert row["error"] == pytest.approx(float(effect.mean()), abs=0.5 * float(effect.std()))
     assert row["sd"] == pytest.approx(float(effect.std()), rel=0.5)
     pre = fit.panel.treated_outcome.sel(time=fit.panel.pre.to_numpy()).to_numpy()
     assert row["step"] == typical_step(pre)
 
 
-TABLE = pd.DataFrame({"error": [1.0, -2.0, 3.0], "sd": [1.0, 2.0, 8.0], "step": [1.0, 1.0, 2.0]})
+TABLE = pd.DataFrame(
+    {"error": [1.0, -2.0, 3.0], "sd": [1.0, 2.0, 8.0], "step": [1.0, 1.0, 2.0], "doubt": 0.5}
+)
 """Predictive sd over typical step: 1, 2, 4; the typical ratio is 2."""
 
 
 def test_pooling_is_a_geometric_mean_of_the_own_and_the_typical_sd():
-    assert Calibration(pooling=0).pooled(3.0, 5.0, TABLE) == 3.0
-    assert Calibration(pooling=1).pooled(3.0, 5.0, TABLE) == pytest.approx(10.0)
-    assert Calibration(pooling=0.5).pooled(3.0, 5.0, TABLE) == pytest.approx(np.sqrt(30.0))
+    own = {"sd": 3.0, "step": 5.0, "doubt": 0.5}
+    assert Calibration(pooling=0).pooled(own, "sd", TABLE) == 3.0
+    assert Calibration(pooling=1).pooled(own, "sd", TABLE) == pytest.approx(10.0)
+    assert Calibration(pooling=0.5).pooled(own, "sd", TABLE) == pytest.approx(np.sqrt(30.0))
+
+
+def test_a_unit_is_pooled_as_far_as_its_own_past_leaves_its_sd_in_doubt():
+    def pooled(doubt):
+        return Calibration().pooled({"sd": 3.0, "step": 5.0, "doubt": doubt}, "sd", TABLE)
+
+    assert pooled(0.0) == 3.0
+    assert pooled(0.5) == pytest.approx(np.sqrt(30.0))
+    assert 3.0 < pooled(0.1) < pooled(0.3) < pooled(2.0) < 10.0
 
 
 def test_a_z_score_is_the_error_over_the_pooled_sd():
@@ -193,8 +147,8 @@ def test_the_treated_units_inflation_is_pooled_as_the_donors_are(base):
     table, raw = base.calibration.table, base.idata["predictions_uncalibrated"]["counterfactual"]
     own = float(raw.mean("time").std(ddof=1))
     step = typical_step(base.panel.treated_outcome.sel(time=base.panel.pre.to_numpy()).to_numpy())
-    expected = np.sqrt(own * step * np.exp(np.log(table["sd"] / table["step"]).median())) / own
-    assert base.calibration.pooling == pytest.approx(expected)
+    typical = step * np.exp(np.log(table["sd"] / table["step"]).median())
+    assert min(own, typical) < base.calibration.pooling * own < max(own, typical)
 
 
 def test_cores_change_nothing(base):
@@ -210,7 +164,10 @@ def test_a_saved_fit_keeps_its_calibration(base, tmp_path):
     loaded = bs.load(tmp_path / "fit.nc")
     assert repr(loaded) == repr(base)
     pd.testing.assert_frame_equal(
-        loaded.calibration.table, base.calibration.table, check_dtype=False
+        loaded.calibration.table,
+        base.calibration.table,
+        check_dtype=False,
+        check_index_type=False,
     )
 
 
@@ -219,16 +176,18 @@ def test_the_headline_says_how_many_donors_and_kappa(base):
     assert "few donors: the prior keeps " in repr(base)
 
 
-def answered(*numbers) -> Answer:
-    """What a refit of a fake panel would say, with these numbers in its row."""
-    return Answer(dict(zip(RAW, numbers, strict=True)), np.zeros(28))
+def answered(error=1.0, variance=1.0) -> Answer:
+    """What a refit of a fake panel would say, with this error and this predictive variance."""
+    periods = 8
+    covariance = variance * (np.eye(periods) + 0.5)
+    forecast = Forecast(error + 0.1 * np.arange(periods), covariance, 0.3)
+    return Answer(forecast, {"step": 1.0, "divergences": 0, "ok": True}, np.zeros(28))
 
 
 def rows(panel: Panel, plan: Calibration, refit=None) -> Placebos:
     """Placebos without sampling."""
-    settled = answered(1.0, 1.0, 1.0, 0, True)
     settings = Settings.checked(Size(10, 1, 1, 0.9), sampler="nutpie", cores=1, random_seed=1)
-    return placebos(Problem.of(MODEL, panel), plan, settings, refit or (lambda *_: settled))
+    return placebos(Problem.of(MODEL, panel), plan, settings, refit or (lambda *_: answered()))
 
 
 def test_excluded_donors_are_not_refitted():
@@ -243,19 +202,47 @@ def test_an_unknown_donor_cannot_be_excluded():
         rows(fake_panel(), Calibration(exclude=("nowhere",)))
 
 
-def test_at_most_so_many_donors_chosen_by_the_seed():
-    first, second = (rows(fake_panel(donors=30), Calibration(most=10)).table for _ in range(2))
-    assert len(first) == 10
-    assert list(first.index) == list(second.index) == sorted(first.index)
+def test_at_most_so_many_donors_evenly_by_their_past():
+    panel = fake_panel(donors=30)
+    table = rows(panel, Calibration(most=10)).table
+    assert len(table) == 10
+    pre = panel.donor_outcomes.sel(time=panel.pre.to_numpy()).mean("time").to_series().rank()
+    assert sorted(pre[list(table.index)]) == [1, 4, 7, 10, 13, 16, 19, 22, 25, 28]
 
 
-def test_means_of_treated_units_are_compared_with_means_of_donors():
-    table = fake_panel(donors=9).outcomes.to_pandas()
-    panel = Panel.from_wide(table, treated=["treated", "donor_00"], start=2020)
-    names = list(rows(panel, PLAN).table.index)
-    assert len(names) == 4
-    assert all(len(name.split(" + ")) == 2 for name in names)
-    assert len(set(" + ".join(names).split(" + "))) == 8
+def several(donors: int, treated: int) -> Problem:
+    table = fake_panel(donors=donors + treated - 1).outcomes.to_pandas()
+    names = ["treated", *(f"donor_{k:02d}" for k in range(treated - 1))]
+    return Problem.of(MODEL, Panel.from_wide(table, treated=names, start=2020))
+
+
+@pytest.mark.parametrize(("donors", "treated"), [(8, 2), (20, 5), (9, 4), (5, 4), (40, 3)])
+def test_means_of_treated_units_are_compared_with_means_of_donors(donors, treated):
+    problem = several(donors, treated)
+    groups = placebo_groups(problem, Calibration())
+    assert len(set(groups.sets)) == len(groups.sets) <= 40
+    assert all(len(set(group)) == treated for group in groups.sets)
+    counts = pd.Series([label for group in groups.sets for label in group]).value_counts()
+    assert len(counts) == donors
+    assert counts.max() - counts.min() <= treated
+    assert groups.power == pytest.approx(min(1, donors / treated / len(groups.sets)))
+
+
+def test_groups_are_formed_by_the_donors_past_whatever_their_order_and_names():
+    problem = several(12, 3)
+    table = problem.panel.outcomes.to_pandas()
+    renamed = {label: f"z{k}" for k, label in enumerate(reversed(problem.donors))}
+    shuffled = table[table.columns[::-1]].rename(columns=renamed)
+    panel = Panel.from_wide(shuffled, treated=list(problem.panel.treated), start=2020)
+    ours = placebo_groups(problem, PLAN).sets
+    theirs = placebo_groups(Problem.of(MODEL, panel), PLAN).sets
+    assert {frozenset(renamed[label] for label in group) for group in ours} == {
+        frozenset(group) for group in theirs
+    }
+
+
+def test_as_many_donors_as_treated_units_cannot_calibrate():
+    assert placebo_groups(several(3, 3), PLAN).sets == []
 
 
 def test_a_donor_that_cannot_be_treated_is_named():
@@ -268,19 +255,63 @@ def test_a_donor_that_cannot_be_treated_is_named():
 def test_an_unsettled_refit_is_run_again_three_times_as_long(monkeypatch):
     sizes = []
 
-    def refitted(problem, settings):
+    def refitted(problem, settings, alternatives):
         """Chains that drift unless they are long."""
         sizes.append((settings.size.draws, settings.size.tune))
         shape = settings.size.chains, settings.size.draws
         path = np.random.default_rng(1).standard_normal((*shape, 8))
-        path += (shape[1] == PLAN.draws) * np.linspace(0, 50, shape[1])[:, None]
+        path += (shape[1] < 100) * np.linspace(0, 50, shape[1])[:, None]
         stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros(shape, dtype=bool))})
-        sampled = Sampled(xr.Dataset(), stats, 0.0, 0.0)
+        noise = {name: (("chain", "draw"), np.ones(shape)) for name in "sq"}
+        weights = np.full((*shape, len(problem.donors)), 1 / len(problem.donors))
+        noise["weights"] = (("chain", "draw", "donor"), weights)
+        sampled = Sampled(xr.Dataset(noise), stats, 0.0, 0.0)
         return Refit(problem, sampled, path, np.zeros(len(problem.treated)))
 
     monkeypatch.setattr("bayes_synth.fitting.refit.refitted", refitted)
-    assert rows(fake_panel(donors=2), PLAN, placebo_answer).table["ok"].all()
+    plan = Calibration(draws=60, tune=100, q_factors=(1.0,))
+    assert rows(fake_panel(donors=2), plan, placebo_answer).table["ok"].all()
     assert sizes == 2 * [(60, 100), (180, 300)]
+
+
+def test_slices_share_their_draws_among_the_factors_of_q():
+    sizes = []
+
+    def refit(problem, settings):
+        sizes.append((problem.model.process.q.sigma, settings.size.draws, settings.size.tune))
+        return answered()
+
+    rows(fake_panel(donors=2), PLAN, refit)
+    assert sizes == 2 * [(0.02, 20, 34), (0.1, 20, 34), (0.5, 20, 34)]
+    sizes.clear()
+    heavy = bs.SyntheticControl(noise=bs.noise.LocalLevel(degrees_of_freedom=4))
+    settings = Settings.checked(Size(10, 1, 1, 0.9), cores=1, random_seed=1)
+    placebos(Problem.of(heavy, fake_panel(donors=2)), PLAN, settings, refit)
+    assert {size[1:] for size in sizes} == {(60, 100)}
+
+
+def test_factors_under_which_the_donors_are_missed_by_less_weigh_more():
+    def refit(problem, settings):
+        close = problem.model.process.q.sigma == 0.02
+        return answered(0.1 if close else 3.0, 0.1 if close else 1.0)
+
+    answers = rows(fake_panel(donors=12), PLAN, refit)
+    shares = {each.factor: each.share for each in answers.alternatives}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares[0.04] > 0.99
+    pd.testing.assert_frame_equal(answers.table, answers.alternatives[0].table)
+
+
+def test_equal_errors_leave_the_factors_their_prior_probabilities():
+    shares = [each.share for each in rows(fake_panel(), PLAN).alternatives]
+    assert shares == pytest.approx(PLAN.q_probabilities)
+
+
+def test_a_noise_without_q_has_one_factor():
+    settings = Settings.checked(Size(10, 1, 1, 0.9), cores=1, random_seed=1)
+    problem = Problem.of(bs.SyntheticControl(noise=bs.noise.IID()), fake_panel())
+    answers = placebos(problem, PLAN, settings, lambda *_: answered())
+    assert [(each.factor, each.share) for each in answers.alternatives] == [(1.0, 1.0)]
 
 
 def test_one_donor_cannot_calibrate():
@@ -293,7 +324,11 @@ def test_one_donor_cannot_calibrate():
     ("options", "error", "text"),
     [
         ({"kappa_sd": 0.0}, PriorError, r"\[O007\] kappa_sd must be positive and finite, got 0.0"),
-        ({"pooling": 1.5}, PriorError, r"\[O007\] pooling must lie between 0 and 1, got 1.5"),
+        (
+            {"pooling": 1.5},
+            PriorError,
+            r"\[O007\] pooling must lie between 0 and 1 or be None, got 1.5",
+        ),
         (
             {"target_accept": 1.0},
             OptionError,
@@ -302,8 +337,18 @@ def test_one_donor_cannot_calibrate():
         (
             {"degrees_of_freedom": -1},
             PriorError,
-            r"\[O007\] degrees_of_freedom must be positive, got -1",
+            r"\[O007\] degrees_of_freedom must be positive or None, got -1",
         ),
+        ({"growth_sd": -0.1}, PriorError, r"\[O007\] growth_sd must be at least 0 and finite"),
+        ({"q_factors": (0.1,)}, PriorError, r"\[O007\] q_factors must be positive and end with 1"),
+        ({"q_factors": ()}, PriorError, r"\[O007\] q_factors must be positive and end with 1"),
+        ({"q_factors": (-1, 1)}, PriorError, r"\[O007\] q_factors must be positive"),
+        (
+            {"q_factors": (0.1, 1), "q_probabilities": (0.2, 0.2)},
+            PriorError,
+            r"\[O007\] q_probabilities must be positive, sum to one and be as many as q_factors",
+        ),
+        ({"q_factors": (0.1, 1)}, PriorError, r"\[O007\] q_probabilities must be .* as many"),
         (
             {"draws": 10},
             OptionError,
@@ -329,7 +374,7 @@ def test_calibrate_takes_a_plan_or_a_boolean():
 
 
 def test_notes_of_a_calibration():
-    table = pd.DataFrame([[1.0, 1.0, 1.0, 1.0, 0, False]] * 9, columns=COLUMNS)
+    table = pd.DataFrame([[1.0] * 8 + [0, False]] * 9, columns=COLUMNS)
     kappa = xr.DataArray(np.full((1, 10), 1.4), dims=("chain", "draw"))
     answers = Calibrated(table, kappa, 0.8, excluded=("a",), skipped=("b (V004)",), prior_sd=1.0)
     assert str(answers) == (
@@ -351,12 +396,8 @@ def test_a_concentration_per_donor_is_calibrated_too():
 
 @pytest.mark.parametrize("bad", [(np.nan, 1.0), (np.inf, 1.0), (1.0, 0.0)], ids=str)
 def test_a_refit_without_a_finite_forecast_is_named_and_left_out(bad):
-    values = iter([bad, *[(1.0, 1.0)] * 5])
-
-    def row(*_, **__):
-        return answered(*next(values), 1.0, 0, True)
-
-    answers = rows(fake_panel(), PLAN, row)
+    values = iter([bad, *[(1.0, 1.0)] * 20])
+    answers = rows(fake_panel(), PLAN, lambda *_: answered(*next(values)))
     assert answers.skipped == ("donor_00 (no finite forecast)",)
     assert len(answers.table) == 5
     assert np.isfinite(answers.table["z"]).all()
@@ -367,7 +408,7 @@ def test_the_summary_says_what_the_intervals_rest_on(base):
 
 
 def test_averages_of_donors_are_called_so():
-    table = pd.DataFrame([[1.0, 1.0, 1.0, 1.0, 0, True]] * 9, columns=COLUMNS, index=["a + b"] * 9)
+    table = pd.DataFrame([[1.0] * 8 + [0, True]] * 9, columns=COLUMNS, index=["a + b"] * 9)
     answers = Calibrated(
         table, xr.DataArray(np.full((1, 10), 1.5), dims=("chain", "draw")), 0.8, prior_sd=1.0
     )
