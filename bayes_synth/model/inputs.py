@@ -9,6 +9,13 @@ from bayes_synth.model.outcome_scale import OutcomeScale
 
 __all__ = ["Inputs", "inputs_of", "typical_step"]
 
+TO_SD = 1.4826
+"""Standard deviation of a normal variable over its median distance from the median."""
+WINSORISED = 0.9555
+"""Standard deviation of a standard normal variable whose largest twentieth of distances is cut."""
+MARGIN = 1.5
+"""A winsorised sd may be so many times that of most differences: of normal ones it hardly is."""
+
 
 class Inputs(NamedTuple):
     """Series in typical steps from one location, on the scale on which outcomes are modelled.
@@ -58,14 +65,36 @@ def inputs_of(scale: OutcomeScale, treated: np.ndarray, donors: np.ndarray) -> I
 
 
 def typical_step(series: np.ndarray) -> float:
-    """Return the typical step of a series: the robust sd of its first differences.
+    """Return the typical step of a series: a robust sd of its first differences.
 
-    Where that is zero it is their sd, and where that is zero too the sd of the series itself.
-    Differences across a missing period are left out; if none are left, the series is used.
+    It is that of most differences, or two thirds of the winsorised sd where that is more: regular
+    jumps count, such as those of a day of the week, single ones do not. Where most differences are
+    equal it is that of the others times the root of their share; where all are, the sd of the
+    series. Differences across a missing period are left out; if none are left, the series is used.
     """
     steps, series = np.diff(series), series[~np.isnan(series)]
     steps = steps[~np.isnan(steps)] if np.isfinite(steps).any() else series[:1] * 0
-    candidates = (1.4826 * np.median(np.abs(steps - np.median(steps))), steps.std(), series.std())
+    away = np.abs(steps - np.median(steps))
     # Equal steps of 0.1 differ by rounding alone, which must not count as variation.
     least = ROUNDING * np.abs(series).max()
-    return float(next(value for value in candidates if value > least))
+    if not (away > least).any():
+        return float(series.std())
+    return float(max(_sd_of_most(away, least), _winsorised_sd(away) / MARGIN))
+
+
+def _sd_of_most(away: np.ndarray, least: float) -> float:
+    """Return the sd that the median distance says; if it is zero, that of the distances above."""
+    if TO_SD * np.median(away) > least:
+        return float(TO_SD * np.median(away))
+    others = away[away > least]
+    return float(np.sqrt(len(others) / len(away)) * _winsorised_sd(others))
+
+
+def _winsorised_sd(away: np.ndarray) -> float:
+    """Return the root mean square of distances, with the largest twentieth cut to the next one.
+
+    At least two are cut, as one outlier makes two large differences.
+    """
+    cut = max(2, int(np.ceil(0.05 * len(away))))
+    largest = np.sort(away)[max(0, len(away) - 1 - cut)]
+    return float(np.sqrt(np.square(np.minimum(away, largest)).mean()) / WINSORISED)

@@ -14,14 +14,21 @@ Neal (2003), Annals of Statistics 31(3), section 4: stepping out, and shrinkage 
 point.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from bayes_synth.noise.base import FLOOR
 from bayes_synth.sampling.regression import Regression
+from bayes_synth.sampling.slice_sds import (
+    MOST,
+    TINY,
+    compiled,
+    log_density,
+    move_sds,
+    products_at,
+    ratio_of,
+)
 
 __all__ = ["State", "advance", "start", "sweeps_per_draw"]
 
@@ -30,24 +37,6 @@ BLOCK = 32
 """Donors per block of summed weights: a donor is drawn by weight without reading all of them."""
 NEGLIGIBLE = 1e-15
 """A weight up to this size changes no likelihood in double precision."""
-MOST = 200
-"""Most shrink steps per slice; beyond this rounding is the cause and the current point is kept."""
-TINY = 1e-300
-"""Stands for a quantile of exactly zero; smaller weights are kept by their logarithms only."""
-WIDTHS = np.array([1.0, 1.5])
-"""First widths of the slices of log s and log q; they change the cost, never the draws' law."""
-
-
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile by numba; without a folder to cache the code in, each process compiles for itself."""
-
-    def decorated(function: Callable[..., Any]) -> Any:
-        try:
-            return njit(nogil=True, cache=True, error_model="numpy", **options)(function)
-        except RuntimeError:
-            return njit(nogil=True, error_model="numpy", **options)(function)
-
-    return decorated
 
 
 class State(NamedTuple):
@@ -117,10 +106,7 @@ def advance(  # type: ignore[no-untyped-def]
         for _ in range(sweeps):
             _normalise(state)
             _residual(regression, state, residual[0])
-            for _ in range(2):
-                for which in range(2):
-                    if regression.prior_sd[which] > 0:
-                        _move_sd(which, regression, state, residual[0], rng)
+            move_sds(regression, state, residual[0], rng)
             _whiten(regression.donors, regression.noise, state.log_sds, whitened)
             _whiten(residual, regression.noise, state.log_sds, white)
             _move_weights(regression, state, sweep, rng)
@@ -138,7 +124,8 @@ def _log_posterior(regression, state, residual):  # type: ignore[no-untyped-def]
     prior = 0.0
     for j in range(state.weights.size):
         prior += (regression.concentration[j] - 1) * state.log_weights[j]
-    return prior + _log_density(regression, state.log_sds, residual)
+    products = products_at(regression.noise, residual, ratio_of(state.log_sds))
+    return prior + log_density(regression, products, state.log_sds)
 
 
 @compiled()
@@ -159,67 +146,6 @@ def _residual(regression, state, residual):  # type: ignore[no-untyped-def]
         if state.weights[j] > NEGLIGIBLE:
             for k in range(residual.size):
                 residual[k] -= state.weights[j] * regression.donors[j, k]
-
-
-@compiled()
-def _log_density(regression, log_sds, residual):  # type: ignore[no-untyped-def]
-    """Return the log likelihood plus the log prior of ``log s`` and ``log q``, up to a constant.
-
-    Level and slope are integrated out by their 2x2 information matrix ``[[aa, ab], [ab, bb]]``. A
-    running product of variances saves a logarithm per coordinate. ``docs/derivations.md``,
-    section 1.
-    """
-    noise, s, q = regression.noise, np.exp(log_sds[0]), np.exp(log_sds[1])
-    aa, ab, bb = noise.precisions[0], 0.0, noise.precisions[1]
-    squares, a, b, logs, product = 0.0, 0.0, 0.0, 0.0, 1.0
-    for k in range(residual.size):
-        variance = s * s + FLOOR * FLOOR + q * q * noise.walk[k]
-        scaled, first, second = residual[k] / variance, noise.columns[k, 0], noise.columns[k, 1]
-        squares += residual[k] * scaled
-        a += first * scaled
-        b += second * scaled
-        aa += first * first / variance
-        ab += first * second / variance
-        bb += second * second / variance
-        product *= variance
-        if not 1e-100 < product < 1e100:
-            logs += np.log(product)
-            product = 1.0
-    information = aa * bb - ab * ab
-    squares -= (bb * a * a - 2 * ab * a * b + aa * b * b) / information
-    value = -0.5 * (squares + logs + np.log(product) + np.log(information))
-    for which in range(2):
-        if regression.prior_sd[which] > 0:
-            relative = np.exp(log_sds[which]) / regression.prior_sd[which]
-            value += log_sds[which] - 0.5 * relative**2
-    return value
-
-
-@compiled()
-def _move_sd(which, regression, state, residual, rng):  # type: ignore[no-untyped-def]
-    """Move ``log s`` (``which`` is 0) or ``log q`` (1) by slice sampling, stepping out first."""
-    logs, width = state.log_sds, WIDTHS[which]
-    here = logs[which]
-    height = _log_density(regression, logs, residual) - rng.standard_exponential()
-    left = here - width * rng.random()
-    right = left + width
-    logs[which] = left
-    while _log_density(regression, logs, residual) > height:
-        left -= width
-        logs[which] = left
-    logs[which] = right
-    while _log_density(regression, logs, residual) > height:
-        right += width
-        logs[which] = right
-    for _ in range(MOST):
-        logs[which] = left + (right - left) * rng.random()
-        if _log_density(regression, logs, residual) >= height:
-            return
-        if logs[which] < here:
-            left = logs[which]
-        else:
-            right = logs[which]
-    logs[which] = here
 
 
 @compiled()

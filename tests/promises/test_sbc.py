@@ -60,8 +60,11 @@ def test_faults_planted_in_the_graph_break_the_bands(fault, monkeypatch):
 PLANTED = {
     "wrong sign of the slope": ("slope - 0.5 * curvature", "-slope - 0.5 * curvature"),
     "curvature without its half": ("slope - 0.5 * curvature", "slope - curvature"),
-    "no log determinant": ("squares + logs + np.log(product)", "squares"),
-    "half the standard deviation": ("variance = s * s", "variance = 0.25 * s * s"),
+    "no log determinant": ("squares + logs + information", "squares"),
+    "half the standard deviation": (
+        "scale = np.exp(2 * log_sds[0])",
+        "scale = 0.25 * np.exp(2 * log_sds[0])",
+    ),
     "no Jacobian of the coordinate": (
         "value = below + (b - 1) * log_rest",
         "value = below - p * log_u",

@@ -5,10 +5,11 @@ from dataclasses import replace
 import arviz_stats
 import numpy as np
 import pytest
-from dense import NOISES, dense_log_density
+from dense import NOISES, covariance, dense_log_density
 from numba import njit
 from planted import break_the_slice_sampler
 from scipy import stats
+from scipy.interpolate import CubicSpline
 
 import bayes_synth as bs
 from bayes_synth.errors import OptionError, SamplingFailed
@@ -18,7 +19,8 @@ from bayes_synth.priors import Dirichlet, HalfNormal
 from bayes_synth.sampling.regression import Regression
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.sampling.slice import sample_chains
-from bayes_synth.sampling.slice_kernel import State, advance, compiled, start
+from bayes_synth.sampling.slice_kernel import State, advance, start
+from bayes_synth.sampling.slice_sds import compiled
 
 PAST = 19
 DIAGONAL = {name: noise for name, noise in NOISES.items() if not isinstance(noise, AR1)}
@@ -130,6 +132,63 @@ def test_concentrations_may_differ_by_donor():
     weights = posterior["weights"].to_numpy()[:, ::10].reshape(-1, 5)
     laws = [stats.beta(a, concentration.sum() - a) for a in concentration]
     assert all(stats.kstest(weights[:, j], law.cdf).pvalue > 1e-3 for j, law in enumerate(laws))
+
+
+LOGS = np.linspace(-14, 3.5, 118)
+WIDE = {"s": HalfNormal(4.0), "q": HalfNormal(2.0), "initial_level": 4.0}
+RESIDUALS = {
+    "weekdays, two modes": np.tile([0, 0, 0, 0, 3, 6, 5.0], 4),
+    "every other period, two modes": np.tile([0, 2.0], 10),
+    "a walk": np.random.default_rng(1).standard_normal(19).cumsum(),
+    "white noise": np.random.default_rng(2).standard_normal(19),
+    "hardly any": 1e-3 * np.random.default_rng(3).standard_normal(19),
+    "three periods": np.array([0.3, -0.2, 0.1]),
+}
+
+
+def only_sds(noise, residual):
+    """A regression whose only unknowns are the sds: the outcome is this residual."""
+    periods, prior_sd = len(residual), [prior.sigma for prior in noise.priors().values()]
+    donors, outcome = np.zeros((1, periods)), noise.rotate(residual)
+    return Regression(outcome, donors, np.ones(1), noise.diagonal(periods), np.array(prior_sd))
+
+
+def dense_sds(noise, residual):
+    """Posterior mass of ``log s`` (first axis) and ``log q`` on a grid, from dense covariances."""
+    log_s, log_q = np.meshgrid(LOGS, LOGS, indexing="ij")
+    points = zip(np.exp(log_s).ravel(), np.exp(log_q).ravel(), strict=True)
+    periods = len(residual)
+    dense = np.array([covariance(noise, {"s": s, "q": q}, periods) for s, q in points])
+    dense += noise.level_sd**2
+    solved = np.linalg.solve(dense, np.broadcast_to(residual[:, None], (*dense.shape[:2], 1)))
+    value = -0.5 * (solved[..., 0] @ residual + np.linalg.slogdet(dense)[1]).reshape(log_s.shape)
+    for name, log_sd in (("s", log_s), ("q", log_q)):
+        value += log_sd - 0.5 * (np.exp(log_sd) / noise.priors()[name].sigma) ** 2
+    mass = np.exp(value - value.max())
+    return mass / mass.sum()
+
+
+@pytest.mark.parametrize(
+    "noise", [LocalLevel(**WIDE), LocalLinearTrend(**WIDE)], ids=["level", "trend"]
+)
+@pytest.mark.parametrize("residual", RESIDUALS.values(), ids=RESIDUALS)
+def test_the_sds_have_the_law_of_dense_covariances(noise, residual):
+    mass = dense_sds(noise, residual)
+    posterior, _, _ = drawn(only_sds(noise, residual), draws=8000)
+    for name, marginal in (("s", mass.sum(1)), ("q", mass.sum(0))):
+        values = np.log(posterior[name].to_numpy()[:, ::8].ravel())
+        mass_below = CubicSpline(LOGS, marginal / (LOGS[1] - LOGS[0])).antiderivative()
+        assert stats.kstest(values, mass_below).pvalue > 1e-3
+
+
+def test_chains_cross_between_two_modes():
+    noise, residual = LocalLevel(**WIDE), RESIDUALS["weekdays, two modes"]
+    wandering = dense_sds(noise, residual)[LOGS < 0].sum()
+    assert 0.02 < wandering < 0.98
+    posterior, _, _ = drawn(only_sds(noise, residual), draws=4000)
+    wanders = posterior["s"].to_numpy() < 1
+    assert (np.diff(wanders, axis=1) != 0).sum(1).min() > 100
+    assert abs(wanders.mean() - wandering) < 0.05
 
 
 @pytest.mark.long
@@ -290,5 +349,5 @@ def test_where_nothing_can_be_cached_each_process_compiles(monkeypatch):
             raise RuntimeError("cannot cache function: no locator available")
         return njit(**options)
 
-    monkeypatch.setattr("bayes_synth.sampling.slice_kernel.njit", uncached)
+    monkeypatch.setattr("bayes_synth.sampling.slice_sds.njit", uncached)
     assert compiled()(lambda x: x + 1)(1) == 2

@@ -13,7 +13,10 @@ from bayes_synth.checks.refits import RefitEffect
 from bayes_synth.data.validation import locked
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.simplex import simplex_least_squares
-from bayes_synth.sampling import slice_kernel
+from bayes_synth.sampling import slice_kernel, slice_sds
+
+SLICES = {"broken_sds": slice_sds, "broken_kernel": slice_kernel}
+"""Modules of the slice sampler, by the names of their broken copies."""
 
 
 def least_squares(fit, cases, **_):
@@ -61,11 +64,15 @@ def with_tails(average, late=None, times=(2000, 2001, 2002)):
 
 def break_the_slice_sampler(right, wrong, monkeypatch, tmp_path):
     """Chains from now on run a copy of the slice sampler in which one passage is another."""
-    source = Path(slice_kernel.__file__).read_text()
-    assert right in source
-    (tmp_path / "broken_kernel.py").write_text(source.replace(right, wrong))
+    sources = {name: Path(module.__file__).read_text() for name, module in SLICES.items()}
+    assert any(right in source for source in sources.values())
+    for name, source in sources.items():
+        changed = source.replace(right, wrong).replace(
+            "bayes_synth.sampling.slice_sds", "broken_sds"
+        )
+        (tmp_path / f"{name}.py").write_text(changed)
+        sys.modules.pop(name, None)
     monkeypatch.syspath_prepend(tmp_path)
-    sys.modules.pop("broken_kernel", None)
     broken = importlib.import_module("broken_kernel")
     monkeypatch.setattr("bayes_synth.sampling.slice.advance", broken.advance)
 

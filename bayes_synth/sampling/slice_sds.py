@@ -1,0 +1,209 @@
+"""Move the noise's sds given the weights: their ratio, and their common size.
+
+``docs/derivations.md``, sections 1 and 6, derives the formulas. All numbers are in typical steps.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from bayes_synth.noise.base import FLOOR
+
+__all__ = ["MOST", "TINY", "compiled", "log_density", "move_sds", "products_at", "ratio_of"]
+
+MOST = 200
+"""Most shrink steps per slice; beyond this rounding is the cause and the current point is kept."""
+TINY = 1e-300
+"""Stands for a quantile of exactly zero; smaller weights are kept by their logarithms only."""
+WIDTH = 0.5
+"""First width of the slices of log s; it changes the cost, never the draws' law."""
+SPREAD = 1.5
+"""Of the logistic law in whose quantiles the ratio of q to s is moved; no draw's law depends on it.
+"""
+STRETCH = 8
+"""Variances whose product cannot overflow: one logarithm for so many."""
+NEARLY_FREE = 1e-6
+"""Share of the precisions of level and slope in the fit that a move of the ratio keeps."""
+
+
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile by numba; without a folder to cache the code in, each process compiles for itself."""
+
+    def decorated(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+        except RuntimeError:
+            return njit(nogil=True, error_model="numpy", **options)(function)
+
+    return decorated
+
+
+class Products(NamedTuple):
+    """Inner products that the likelihood of the noise's sds is made of, see :func:`products_at`.
+
+    Of the residual with itself, of level and slope with it, and of level and slope with each other;
+    ``logs`` is the sum of the variances' logs.
+    """
+
+    squares: float
+    a: float
+    b: float
+    aa: float
+    ab: float
+    bb: float
+    logs: float
+
+
+@compiled()
+def products_at(noise, residual, ratio):  # type: ignore[no-untyped-def]
+    """Return inner products of residual and columns weighted by the precisions of noise of scale 1.
+
+    Noise of scale 1 has the variances ``1 + ratio^2 walk``. The sum of their logarithms takes one
+    per :data:`STRETCH` coordinates.
+    """
+    square = ratio * ratio
+    squares, a, b, aa, ab, bb, logs = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for first in range(0, residual.size, STRETCH):
+        product = 1.0
+        for k in range(first, min(first + STRETCH, residual.size)):
+            variance = 1 + square * noise.walk[k]
+            product *= variance
+            precision, one, two = 1 / variance, noise.columns[k, 0], noise.columns[k, 1]
+            squares += residual[k] * residual[k] * precision
+            a += one * residual[k] * precision
+            b += two * residual[k] * precision
+            aa += one * one * precision
+            ab += one * two * precision
+            bb += two * two * precision
+        logs += np.log(product)
+    return Products(squares, a, b, aa, ab, bb, logs)
+
+
+@compiled()
+def _misfit(products, precisions, scale):  # type: ignore[no-untyped-def]
+    """Return the residual's weighted sum of squares and the log determinant of the information.
+
+    Level and slope are integrated out by their 2x2 information matrix ``[[aa, ab], [ab, bb]]``; the
+    noise's variances are ``scale`` times those of ``products``. ``docs/derivations.md``, section 1.
+    """
+    a, b, ab = products.a / scale, products.b / scale, products.ab / scale
+    aa, bb = precisions[0] + products.aa / scale, precisions[1] + products.bb / scale
+    information = aa * bb - ab * ab
+    explained = (bb * a * a - 2 * ab * a * b + aa * b * b) / information
+    return products.squares / scale - explained, np.log(information)
+
+
+@compiled()
+def log_density(regression, products, log_sds):  # type: ignore[no-untyped-def]
+    """Return the log likelihood plus the log prior of ``log s`` and ``log q``, up to a constant.
+
+    ``products`` are those at the ratio of ``q`` to the floored ``s``.
+    """
+    scale = np.exp(2 * log_sds[0]) + FLOOR * FLOOR
+    squares, information = _misfit(products, regression.noise.precisions, scale)
+    logs = products.logs + regression.outcome.size * np.log(scale)
+    value = -0.5 * (squares + logs + information)
+    for which in range(2):
+        if regression.prior_sd[which] > 0:
+            relative = np.exp(log_sds[which]) / regression.prior_sd[which]
+            value += log_sds[which] - 0.5 * relative**2
+    return value
+
+
+@compiled()
+def _log_floored(log_s):  # type: ignore[no-untyped-def]
+    """Return the log of the observation noise's sd with its floor."""
+    return 0.5 * np.log(np.exp(2 * log_s) + FLOOR * FLOOR)
+
+
+@compiled()
+def ratio_of(log_sds):  # type: ignore[no-untyped-def]
+    """Return the ratio of ``q`` to the floored ``s``."""
+    return np.exp(log_sds[1] - _log_floored(log_sds[0]))
+
+
+@compiled()
+def move_sds(regression, state, residual, rng):  # type: ignore[no-untyped-def]
+    """Move ``s`` and ``q``: their ratio, and their common size, twice each."""
+    products = products_at(regression.noise, residual, ratio_of(state.log_sds))
+    if regression.prior_sd[1] == 0:
+        _move_size(regression, products, state.log_sds, rng)
+        return
+    for _ in range(2):
+        products = _move_ratio(regression, products, state.log_sds, residual, rng)
+        _move_size(regression, products, state.log_sds, rng)
+
+
+@compiled()
+def _move_size(regression, products, logs, rng):  # type: ignore[no-untyped-def]
+    """Move ``log s`` by slice sampling with stepping out, while ``q`` over the floored ``s`` stays.
+
+    An evaluation reads ``products`` only, so it costs the same however many periods there are.
+    """
+    here, apart = logs[0], logs[1] - _log_floored(logs[0])
+    height = log_density(regression, products, logs) - rng.standard_exponential()
+    left = here - WIDTH * rng.random()
+    right = left + WIDTH
+    while _resized(regression, products, logs, left, apart) > height:
+        left -= WIDTH
+    while _resized(regression, products, logs, right, apart) > height:
+        right += WIDTH
+    for _ in range(MOST):
+        point = left + (right - left) * rng.random()
+        if _resized(regression, products, logs, point, apart) >= height:
+            return
+        if point < here:
+            left = point
+        else:
+            right = point
+    logs[0], logs[1] = here, apart + _log_floored(here)
+
+
+@compiled()
+def _resized(regression, products, logs, log_s, apart):  # type: ignore[no-untyped-def]
+    """Set ``log s``, and ``log q`` at this distance from its floored value; return the density."""
+    logs[0], logs[1] = log_s, apart + _log_floored(log_s)
+    return log_density(regression, products, logs)
+
+
+@compiled()
+def _move_ratio(regression, products, logs, residual, rng):  # type: ignore[no-untyped-def]
+    """Move the ratio of ``q`` to the floored ``s`` while both fit the residual equally well.
+
+    The slice is taken over the whole line at once, so that it can leave a mode in which the noise
+    is independent for one in which the level wanders. ``docs/derivations.md``, section 2. Returns
+    the products at the new ratio.
+    """
+    log_s, log_q = logs[0], logs[1]
+    size, middle = _log_floored(log_s), -0.5 * np.log(residual.size)
+    fixed = size - 0.5 * np.log(_free_squares(products, regression.noise.precisions))
+    here = 1 / (1 + np.exp((middle - log_q + size) / SPREAD))
+    height = log_density(regression, products, logs) + 2 * (size - log_s)
+    height -= np.log(here * (1 - here)) + rng.standard_exponential()
+    left, right = 0.0, 1.0
+    for _ in range(MOST):
+        point = left + (right - left) * rng.random()
+        apart = middle + SPREAD * np.log(point / (1 - point))
+        new = products_at(regression.noise, residual, np.exp(apart))
+        size = fixed + 0.5 * np.log(_free_squares(new, regression.noise.precisions))
+        square = np.exp(2 * size) - FLOOR * FLOOR
+        if square > 0:
+            logs[0], logs[1] = 0.5 * np.log(square), apart + size
+            value = log_density(regression, new, logs) + 2 * (size - logs[0])
+            if value - np.log(point * (1 - point)) >= height:
+                return new
+        if point < here:
+            left = point
+        else:
+            right = point
+    logs[0], logs[1] = log_s, log_q
+    return products
+
+
+@compiled()
+def _free_squares(products, precisions):  # type: ignore[no-untyped-def]
+    """Return the weighted sum of squares of the residual with a level and a slope nearly free."""
+    squares, _ = _misfit(products, NEARLY_FREE * precisions, 1.0)
+    return max(squares, TINY)
