@@ -145,6 +145,15 @@ def test_dates_are_extended_too():
     assert_same(PLAIN.fit(short, **SIZES).extend(long), PLAIN.fit(long, **SIZES))
 
 
+def test_a_fit_of_a_batch_is_extended_alike():
+    short, long = both()
+    task = bs.FitTask(short, PLAIN, draws=800, tune=300, chains=4)
+    fit = bs.fit_many([task], keep="full", random_seed=1, progressbar=False).fits[0]
+    seed = fit.record.settings.random_seed
+    fresh = PLAIN.fit(long, **SIZES | {"random_seed": seed, "cores": 1})
+    assert_same(fit.extend(long), fresh)
+
+
 def test_nothing_is_sampled_twice(fit, monkeypatch):
     monkeypatch.setattr("bayes_synth.fitting.extend.sample", None)
     assert len(fit.extend(both()[1]).panel.post) == 8
@@ -223,6 +232,7 @@ def test_another_design_is_refused(fit):
             fit.extend(other)
 
 
+@pytest.mark.filterwarnings("ignore:.P029:bayes_synth.errors.PanelWarning")
 def test_lost_and_early_times_are_refused(fit):
     early = pd.concat([table(), table().loc[[2005]].set_axis([1999])]).sort_index()
     cases = {
