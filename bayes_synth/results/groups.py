@@ -317,7 +317,11 @@ def _weighted(weights: np.ndarray, donors: np.ndarray, pre: int) -> np.ndarray:
     The last bit of a matrix product may depend on the shapes, so the post-period is multiplied in
     blocks of one shape, the last one filled up with zeros.
     """
-    after = np.pad(donors[pre:], ((0, -len(donors[pre:]) % BLOCK), (0, 0)))
-    blocks = np.split(after, len(after) // BLOCK)
-    products = [weights @ np.ascontiguousarray(rows).T for rows in (donors[:pre], *blocks)]
-    return np.hstack(products)[:, : len(donors)]
+    product = np.empty((len(weights), len(donors)))
+    product[:, :pre] = weights @ np.ascontiguousarray(donors[:pre]).T
+    for first in range(pre, len(donors), BLOCK):
+        rows = np.zeros((BLOCK, donors.shape[1]))
+        count = len(donors[first : first + BLOCK])
+        rows[:count] = donors[first : first + BLOCK]
+        product[:, first : first + count] = (weights @ rows.T)[:, :count]
+    return product

@@ -43,7 +43,9 @@ def assert_same(one, two):
     ours, theirs = groups(one), groups(two)
     assert list(ours) == list(theirs)
     for path, dataset in ours.items():
-        assert dataset.identical(theirs[path]), path
+        assert dataset.equals(theirs[path]), path
+        # A sampler's own statistics carry the time of day.
+        assert path == "sample_stats" or dataset.attrs == theirs[path].attrs, path
     pd.testing.assert_frame_equal(one.summary(), two.summary())
     times = {"seconds": 0.0, "compile_seconds": 0.0}
     assert replace(one.record, **times) == replace(two.record, **times)
@@ -103,7 +105,7 @@ SLOW = {
 @pytest.mark.parametrize(("model", "make"), SLOW.values(), ids=SLOW.keys())
 def test_an_extended_fit_by_nuts_is_the_fresh_one(model, make):
     short, long = both(make())
-    sizes = SIZES | {"draws": 600, "tune": 500}
+    sizes = SIZES | {"draws": 500, "chains": 2, "target_accept": 0.95}
     fit = model.fit(short, **sizes)
     more = fit.extend(long)
     assert_same(more, model.fit(long, **sizes))
