@@ -81,9 +81,9 @@ class Seasonal(AbstractNoise):
         sd = floored(draws["s"])
         information = np.eye(len(before)) + before @ before.T / sd[..., None] ** 2
         mean = np.linalg.solve(information, (past @ before.T / sd**2)[..., None])[..., 0]
-        shocks = rng.standard_normal(mean.shape)[..., None]
+        unknown = rng.standard_normal(mean.shape)[..., None]
         amplitudes = (
-            mean + np.linalg.solve(np.linalg.cholesky(information).swapaxes(1, 2), shocks)[..., 0]
+            mean + np.linalg.solve(np.linalg.cholesky(information).swapaxes(1, 2), unknown)[..., 0]
         )
         again = sd * rng.standard_normal(past.shape)
         return (
