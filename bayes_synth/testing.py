@@ -148,7 +148,16 @@ def fake_placebos(panel: Panel, *, kappa: float = 1.0, random_seed: int = 0) -> 
     rng = np.random.default_rng(random_seed)
     donors = pd.Index(panel.donors, name="donor", dtype=object)
     table = pd.DataFrame(
-        {"error": kappa * rng.standard_normal(len(donors)), "sd": 1.0, "step": 1.0}, index=donors
+        {
+            "error": kappa * rng.standard_normal(len(donors)),
+            "sd": 1.0,
+            "doubt": 0.3,
+            "deviation": kappa * np.abs(rng.standard_normal(len(donors))),
+            "deviation_sd": 1.0,
+            "periods": 3.0,
+            "step": 1.0,
+        },
+        index=donors,
     )
     table = Calibration().scored(table).assign(divergences=0, ok=True)
     gaps = pd.DataFrame(

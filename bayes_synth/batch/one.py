@@ -179,16 +179,15 @@ def _kept(prepared: Prepared, done: Settled[_Draft], keep: Keep) -> xr.DataTree 
 def _attempt(prepared: Prepared, task: FitTask, settings: Settings) -> Judged[_Draft]:
     """Sample, forecast, calibrate and judge once."""
     problem, plan = prepared.problem, prepared.problem.model.calibration
-    refit = refitted(problem, settings)
+    refit = refitted(problem, settings, prepared.alternatives)
     observed, counterfactual = refit.labelled(refit.path)
     groups = {
         "predictions": xr.Dataset({"counterfactual": counterfactual}),
         "predictions_constant_data": xr.Dataset({"outcome": observed}),
     }
     if plan and prepared.placebos is not None and prepared.placebos.enough:
-        groups |= calibrated_groups(
-            groups, prepared.placebos, plan, problem, settings.calibration_stream()
-        )
+        stream, posterior = settings.calibration_stream(), refit.sampled.posterior
+        groups |= calibrated_groups(groups, prepared.placebos, plan, problem, posterior, stream)
     verdict = _verdict(refit, task)
     draws = refit.path.shape[0] * refit.path.shape[1]
     again = mendable(verdict, task.standard, draws, refit.sampled.sampler)

@@ -33,8 +33,6 @@ __all__ = ["placebo_in_space"]
 QUESTION = "Do the intervals hold zero where there was no treatment?"
 PROBABILITIES = (0.5, 0.8, 0.9, 0.95)
 """Probabilities of the intervals that are audited."""
-NOTHING = 1e-10
-"""Probability below which a value of kappa does not move a quantile."""
 REFITTED: "WeakKeyDictionary[AbstractFit, dict[int, Placebos]]" = WeakKeyDictionary()
 """Placebos of uncalibrated fits that are still in use, by seed."""
 
@@ -127,7 +125,7 @@ def _placebos_of(fit: AbstractFit, random_seed: int, progressbar: bool, refit: R
     """Return the placebos of the fit's calibration, or refit them if it has none."""
     calibrated = fit.calibration
     if calibrated.kappa is not None:
-        return Placebos(calibrated.table, calibrated.skipped, calibrated.gaps)
+        return calibrated.placebos
     if (before := REFITTED.get(fit, {}).get(random_seed)) is not None:
         return before
     plan = fit.model.calibration or Calibration()
@@ -150,25 +148,17 @@ def _audited(placebos: pd.DataFrame, plan: Calibration | None) -> pd.DataFrame:
 def _audit_placebo(
     placebos: pd.DataFrame, label: Any, plan: Calibration | None
 ) -> dict[str, float]:
-    error, sd, step = placebos.loc[label, ["error", "sd", "step"]].astype(float)
+    error, sd = placebos.loc[label, ["error", "sd"]].astype(float)
     if plan is None:
         wide, p = stats.norm.isf(0.025) * sd, 2 * stats.norm.sf(abs(error) / sd)
     else:
-        others, law = plan.scored(placebos.drop(index=label)), plan.law
-        kappa, mass = plan.posterior(others["z"].to_numpy())
-        pooled = float(plan.pooled(sd, step, others))
-        p = 2 * _beyond(abs(error) / pooled, kappa, mass, law)
-        kappa, mass = kappa[mass > NOTHING], mass[mass > NOTHING]
-        log_width = optimize.brentq(
-            lambda x: _beyond(np.exp(x), kappa, mass, law) - 0.025, -30, 30, xtol=1e-6
-        )
+        others = plan.scored(placebos.drop(index=label))
+        learnt = plan.learn(others).average
+        pooled = float(plan.pooled(placebos.loc[label], "sd", others))
+        p = 2 * learnt.beyond(abs(error) / pooled)
+        log_width = optimize.brentq(lambda x: learnt.beyond(np.exp(x)) - 0.025, -30, 30, xtol=1e-6)
         wide = pooled * np.exp(log_width)
     return {"error": error, "lower": error - wide, "upper": error + wide, "p": float(p)}
-
-
-def _beyond(z: float, kappa: np.ndarray, mass: np.ndarray, law: Any) -> float:
-    """Return the predictive probability of a z-score above ``z``, over the posterior of kappa."""
-    return float(mass @ law.sf(z / kappa))
 
 
 def _rmse_ratios(gaps: pd.DataFrame, fit: AbstractFit) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import effect_draws
+from bayes_synth.results.inflating import inflate
 from bayes_synth.sampling.progress import shared_bar
 from bayes_synth.sampling.settings import Settings, entropy
 from bayes_synth.sampling.threads import single_threaded
@@ -195,9 +196,9 @@ def concluded(
 def _refit_case(fit: AbstractFit, case: Case, settings: Settings) -> RefitEffect:
     """Refit one case and inflate its forecast as the fit's own was."""
     problem = Problem.of(case.model, case.panel, pool=fit.panel.donors)
-    best = settled(problem, settings)
-    refit, step, rng = best.value, problem.inputs.step, settings.calibration_stream()
-    path = inflated_as(fit, refit.path, refit.seen, step, case.without, rng)
+    best = settled(problem, settings, fit.calibration.alternatives)
+    refit, rng = best.value, settings.calibration_stream()
+    path = inflated_as(fit, refit.path, problem, refit.sampled.posterior, case.without, rng)
     padded = refit.sampled.posterior["weights"].mean(("chain", "draw")).to_numpy()
     donors = pd.Index(problem.donors, dtype=object)
     weights = pd.Series(padded[: len(donors)], index=donors)
@@ -207,8 +208,8 @@ def _refit_case(fit: AbstractFit, case: Case, settings: Settings) -> RefitEffect
 def inflated_as(
     fit: AbstractFit,
     path: np.ndarray,
-    seen: np.ndarray,
-    step: float,
+    problem: Problem,
+    posterior: xr.Dataset,
     without: tuple[str, ...],
     rng: np.random.Generator,
 ) -> np.ndarray:
@@ -220,10 +221,8 @@ def inflated_as(
         The fit whose calibration is used; an uncalibrated one leaves the path as it is.
     path
         Counterfactual on the model's scale, dims ``(chain, draw, post)``.
-    seen
-        Which post-periods have an outcome, dims ``(post,)``.
-    step
-        The typical step of the refitted panel, on the model's scale.
+    problem, posterior
+        What was refitted, and the sampler's draws in typical steps.
     without
         Placebos whose z-scores must not enter kappa.
     rng
@@ -232,11 +231,8 @@ def inflated_as(
     plan, calibrated = fit.model.calibration, fit.calibration
     if plan is None or calibrated.kappa is None:
         return path
-    labels = calibrated.table.index
-    left_out = [label for label in labels if set(without) & {label, *str(label).split(" + ")}]
-    others = calibrated.table.drop(index=left_out)
-    others = plan.scored(others) if len(others) else others
+    others = calibrated.placebos.without(without, plan)
     # Placebos forecast the whole post-period; about another horizon they say nothing.
-    same = path.shape[2] == len(fit.panel.post) and len(others) > 0
-    pooling = None if same else calibrated.pooling
-    return plan.inflate(path, seen, step, others, rng, pooling=pooling).path
+    same = path.shape[2] == len(fit.panel.post) and len(others.table) > 0
+    pooling = None if same else (calibrated.pooling, calibrated.pooling_deviations)
+    return inflate(path, problem, posterior, others, plan, rng, pooling=pooling).path

@@ -21,6 +21,7 @@ from bayes_synth.fitting.fit_panel import Fitted, fit_panel
 from bayes_synth.model.problem import Problem
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.convergence import uncalibrated
+from bayes_synth.results.inflating import FACTOR
 from bayes_synth.results.record import RunRecord
 from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
@@ -191,6 +192,8 @@ def _require_same_past(fit: AbstractFit, fitted: Fitted) -> None:
     """Refuse a result that is not the fit's own posterior continued.
 
     Where a fresh fit of the longer panel keeps another attempt, so does this one, and says so.
+    Where the donors' errors over the longer window weigh the priors on ``q`` otherwise, the draws
+    are other ones of the same posteriors, and there is nothing to compare.
 
     Raises
     ------
@@ -206,7 +209,7 @@ def _require_same_past(fit: AbstractFit, fitted: Fitted) -> None:
             "fit would be: its weights and all its draws are other ones.",
         )
         return
-    if not _same_past(fit.idata, fitted.idata, len(fit.panel.post)):
+    if _same_mixture(fit.idata, fitted.idata) and not _same_past(fit.idata, fitted.idata, len(fit.panel.post)):
         made = ", ".join(f"{name} {number}" for name, number in fit.record.versions.items())
         raise ResultError(
             "R044",
@@ -228,6 +231,14 @@ def _same_past(old: xr.DataTree, new: xr.DataTree, post: int) -> bool:
     return parts[0].keys() == parts[1].keys() and all(
         np.array_equal(parts[0][name], parts[1][name], equal_nan=True) for name in parts[0]
     )
+
+
+def _same_mixture(old: xr.DataTree, new: xr.DataTree) -> bool:
+    """Tell whether every draw comes from the posterior under the same factor."""
+    first, second = (tree["posterior"].to_dataset() for tree in (old, new))
+    if FACTOR not in first or FACTOR not in second:
+        return FACTOR not in first and FACTOR not in second
+    return np.array_equal(first[FACTOR], second[FACTOR])
 
 
 def _attempt_in_words(record: RunRecord) -> str:

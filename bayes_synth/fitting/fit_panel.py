@@ -12,11 +12,12 @@ from bayes_synth.data.panel import Panel
 from bayes_synth.errors import ConvergenceWarning, OptionError, SamplingFailed, warn
 from bayes_synth.fitting.attempts import Judged, mendable, settle
 from bayes_synth.fitting.memory import require_memory
+from bayes_synth.fitting.mixture import sample_alternatives
 from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.fitting.placebos import placebos
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.results.calibrated import Placebos
+from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.convergence import FIT, Convergence, convergence_of, watched
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
@@ -68,6 +69,12 @@ class Prepared:
     scores: pd.DataFrame | None = None
 
     @property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        """The priors on ``q`` to average over; none where there is nothing to weigh them by."""
+        known = self.placebos is not None and self.placebos.enough
+        return self.placebos.alternatives if self.placebos is not None and known else ()
+
+    @property
     def stopped(self) -> str:
         """Say where an interrupt ended the refits and what it leaves; empty when it did not."""
         if self.placebos is None or not self.placebos.stopped:
@@ -94,12 +101,14 @@ class Prepared:
         groups = posterior_groups(problem, sampled.posterior, rng)
         if plan and self.placebos is not None and self.placebos.enough:
             stream = settings.calibration_stream()
-            groups |= calibrated_groups(groups, self.placebos, plan, problem, stream)
+            groups |= calibrated_groups(
+                groups, self.placebos, plan, problem, sampled.posterior, stream
+            )
         else:
             observed = groups["predictions_constant_data"]["outcome"]
             groups["effects"] = effect_draws(observed, groups["predictions"]["counterfactual"])
         groups |= {"sample_stats": sampled.sample_stats} | prior_groups(
-            problem, settings.size.draws, rng
+            problem, settings.size.draws, rng, sampled.posterior
         )
         if self.scores is not None:
             groups["noise_scores"] = self.scores.to_xarray()
@@ -192,7 +201,9 @@ def _attempt(
     """Sample, label and judge once."""
     seed, rng = settings.streams()
     problem = prepared.problem
-    sampled = draw(problem, settings, seed, partial=partial)
+    sampled = sample_alternatives(
+        problem, prepared.alternatives, settings, seed, partial=partial, draw=draw
+    )
     idata = prepared.assemble(settings, sampled, rng)
     record = recorded(settings, sampled, prepared.stopped)
     quantities = watched(problem.panel, problem.model, idata)

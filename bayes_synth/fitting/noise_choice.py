@@ -115,7 +115,7 @@ def _log_scores(
 ) -> pd.Series:
     """Score every held-out average gap by its log predictive density in typical steps, by donor."""
     plan = model.calibration or Calibration()
-    plan = replace(plan, most=min(plan.most, MOST))
+    plan = replace(plan, most=min(plan.most, MOST), q_factors=(1.0,), q_probabilities=(1.0,))
     seeds = [replace(settings, random_seed=settings.random_seed + k) for k in range(len(panels))]
     problems = [Problem.of(model, panel) for panel in panels]
     tables = [
@@ -151,7 +151,7 @@ def log_densities(table: pd.DataFrame, plan: Calibration, *, calibrated: bool) -
     calibrated
         Whether the density is inflated by kappa as the other placebos say.
     """
-    error, step = table["error"].to_numpy(), table["step"].to_numpy()
+    error, step = table["error"].to_numpy(float), table["step"].to_numpy(float)
     if not calibrated:
         return pd.Series(
             stats.norm.logpdf(error / step, scale=table["sd"] / step), index=table.index
@@ -159,9 +159,9 @@ def log_densities(table: pd.DataFrame, plan: Calibration, *, calibrated: bool) -
     scores = []
     for j in range(len(table)):
         others = plan.scored(table.drop(index=table.index[j]))
-        kappa, mass = plan.posterior(others["z"].to_numpy())
-        width = kappa * plan.pooled(table["sd"].iloc[j], step[j], others) / step[j]
-        scores.append(np.log(mass @ (plan.law.pdf(error[j] / step[j] / width) / width)))
+        width = plan.pooled(table.iloc[j], "sd", others)
+        learnt = plan.learn(others).average
+        scores.append(learnt.log_density(error[j] / width) - np.log(width / step[j]))
     return pd.Series(scores, index=table.index)
 
 

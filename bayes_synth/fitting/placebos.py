@@ -1,65 +1,83 @@
 """Refit every donor in turn as if it had been treated, to calibrate the intervals.
 
 The treated unit never serves as a donor here, and nothing of it enters. Pools that are smaller by a
-donor are padded to the fit's width, so that nutpie compiles once for all of them.
+donor are padded to the fit's width, so that nutpie compiles once for all of them. Each donor is
+refitted once per factor on the prior sd of ``q``, and the errors of all of them weigh the factors.
+No choice of donors hangs on the seed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
-from bayes_synth.data.panel import Panel
 from bayes_synth.errors import DesignError, SamplingFailed
 from bayes_synth.fitting.refit import settled
-from bayes_synth.model.calibration import COLUMNS, Calibration, require_excluded
+from bayes_synth.model.calibration import COLUMNS, Calibration, Evidence, require_excluded
+from bayes_synth.model.forecast_error import Forecast, learn_growth, summarise
 from bayes_synth.model.problem import Problem
-from bayes_synth.results.calibrated import Placebos
+from bayes_synth.results.calibrated import Alternative, Placebos
+from bayes_synth.results.groups import predicted
 from bayes_synth.sampling.progress import bar
 from bayes_synth.sampling.settings import Settings, entropy
 from bayes_synth.sampling.threads import single_threaded
 
-__all__ = ["Answer", "placebo_answer", "placebos"]
+__all__ = [
+    "Answer",
+    "Groups",
+    "log_evidence",
+    "placebo_answer",
+    "placebo_groups",
+    "placebos",
+]
 
-RAW = tuple(name for name in COLUMNS if name != "z")
-"""Columns that one refit gives by itself; a z-score needs all refits."""
+
+PATHS = 3
+"""How many paths continue each draw of a placebo: a covariance needs more paths than draws."""
 
 
 class Answer(NamedTuple):
-    """Hold what one refit gives: its row of the table, and its gap in every period."""
+    """Hold what one refit gives: its forecast, its row of the table, and its gap in every period.
 
+    ``row`` has the columns of the table that concern the refit itself: step, divergences, ok.
+    """
+
+    forecast: Forecast
     row: dict[str, float]
     gap: np.ndarray
 
 
 Refit = Callable[[Problem, Settings], Answer]
+Key = tuple[str, float]
+"""A placebo's label and a factor on the prior sd of ``q``."""
 
 
 def placebo_answer(problem: Problem, settings: Settings) -> Answer:
-    """Refit one placebo and return its row of the table and its gap, on the model's scale.
+    """Refit one placebo and return its forecast, its row and its gap, on the model's scale.
 
     Where the treated unit's outcome is missing, the placebo's is left out too.
     """
     best = settled(problem, settings)
-    average, outcome = best.value.average, problem.inputs.scale.forward(problem.observed)
-    row = {
-        "error": float(np.nanmean(outcome) - np.nanmean(average)),
-        "sd": float(np.nanstd(average, ddof=1)),
-        "step": problem.inputs.step,
-        "divergences": best.divergences,
-        "ok": not best.problems,
-    }
-    return Answer(row, best.value.gap)
+    refit, stream = best.value, settings.calibration_stream()
+    more = [predicted(problem, refit.sampled.posterior, stream)[0] for _ in range(PATHS - 1)]
+    paths = np.concatenate([refit.path, *more])[..., refit.seen].reshape(-1, refit.seen.sum())
+    outcome = problem.inputs.scale.forward(problem.observed)[refit.seen]
+    covariance = np.atleast_2d(np.cov(paths.T))
+    forecast = Forecast(outcome - paths.mean(0), covariance, refit.doubt)
+    row = {"step": problem.inputs.step, "divergences": best.divergences, "ok": not best.problems}
+    return Answer(forecast, row, refit.gap)
 
 
 def placebos(
     problem: Problem, plan: Calibration, settings: Settings, refit: Refit = placebo_answer
 ) -> Placebos:
-    """Refit donors as if they had been treated, and compare each average gap with its forecast.
+    """Refit donors as if they had been treated, and compare each gap with its forecast.
 
     All of them but those of ``plan.exclude``, and no more than ``plan.most``.
 
@@ -87,45 +105,112 @@ def placebos(
         When a refit fails; a note names its donor.
     """
     require_excluded(plan.exclude, problem.donors)
-    choice, *seeds = np.random.SeedSequence([settings.random_seed, 1]).spawn(
-        1 + len(problem.donors)
-    )
-    units, skipped = _problems_as_if_treated(
-        problem, _donor_sets(problem.panel, plan, np.random.default_rng(choice))
-    )
+    groups = placebo_groups(problem, plan)
+    units, skipped = _problems_as_if_treated(problem, groups.sets)
     # PyMC's sampler compiles again for each donor, which is not safe in threads.
     threads = 1 if settings.sampler == "pymc" else settings.cores
-    small = replace(settings, size=plan.size, cores=1, progressbar=False)
-    refits = {
-        label: partial(refit, unit, replace(small, random_seed=entropy(seed)))
-        for (label, unit), seed in zip(units.items(), seeds, strict=False)
-    }
+    refits = _refits(units, problem.factors(plan), plan, settings, refit)
     with single_threaded():
         answers, interrupted = _run_refits(refits, threads, shown=bool(settings.progressbar))
-    skipped += tuple(f"{label} (interrupted)" for label in refits if label not in answers)
-    stopped = f"interrupted after {len(answers)} of {len(refits)} refits" if interrupted else ""
-    return _tabulate(answers, skipped, plan, problem.panel.times)._replace(stopped=stopped)
+    complete = [label for label in units if all((label, f) in answers for _, f in refits)]
+    skipped += tuple(f"{label} (interrupted)" for label in units if label not in complete)
+    stopped = f"interrupted after {len(complete)} of {len(units)} refits" if interrupted else ""
+    weighed = _weighed(answers, complete, plan, problem, groups.power)
+    return weighed._replace(skipped=weighed.skipped + skipped, stopped=stopped)
 
 
-def _tabulate(
-    answers: Mapping[str, Answer], skipped: tuple[str, ...], plan: Calibration, times: pd.Index
+def _refits(
+    units: Mapping[str, Problem],
+    factors: tuple[float, ...],
+    plan: Calibration,
+    settings: Settings,
+    refit: Refit,
+) -> dict[Key, Callable[[], Answer]]:
+    """Bind each refit of each unit to its problem, its size and its own seed."""
+    seeds = iter(np.random.SeedSequence([settings.random_seed, 1]).spawn(len(units) * len(factors)))
+    refits: dict[Key, Callable[[], Answer]] = {}
+    for label, unit in units.items():
+        shared = len(factors) if unit.regression is not None else 1
+        size = replace(plan.size, draws=-(-plan.draws // shared), tune=-(-plan.tune // shared))
+        small = replace(settings, size=size, cores=1, progressbar=False)
+        for factor in factors:
+            narrowed = unit.narrowed(factor)
+            assert narrowed is not None
+            seeded = replace(small, random_seed=entropy(next(seeds)))
+            refits[label, factor] = partial(refit, narrowed, seeded)
+    return refits
+
+
+def _weighed(
+    answers: Mapping[Key, Answer],
+    labels: Sequence[str],
+    plan: Calibration,
+    problem: Problem,
+    power: float,
 ) -> Placebos:
-    """Tabulate the answers that are usable, with their z-scores."""
-    table = pd.DataFrame.from_dict(
-        {unit: row for unit, (row, _) in answers.items()}, orient="index", columns=RAW
+    """Tabulate the answers that are usable, and weigh the factors by the errors."""
+    factors = tuple(dict.fromkeys(factor for _, factor in answers)) or (1.0,)
+    usable = [label for label in labels if all(_usable(answers[label, f]) for f in factors)]
+    skipped = tuple(f"{label} (no finite forecast)" for label in labels if label not in usable)
+    ahead = 1.0 + np.flatnonzero(np.isfinite(problem.observed))
+    evidence = [
+        _evidence([answers[label, f] for label in usable], usable, plan, ahead, power)
+        for f in factors
+    ]
+    prior = plan.q_probabilities if len(factors) > 1 else (1.0,)
+    shares = special.softmax(
+        [np.log(p) + log_evidence(each, power) for p, each in zip(prior, evidence, strict=True)]
     )
-    usable = np.isfinite(table["error"].astype(float)) & (table["sd"].astype(float) > 0)
-    skipped = tuple(f"{label} (no finite forecast)" for label in table.index[~usable]) + skipped
-    table = plan.scored(table[usable])[list(COLUMNS)].rename_axis("donor")
+    alternatives = tuple(
+        Alternative(factor, float(share), each.placebos, each.growth)
+        for factor, share, each in zip(factors, shares, evidence, strict=True)
+    )
+    best = int(np.argmax(shares))
     gaps = pd.DataFrame(
-        [answers[unit].gap for unit in table.index], index=table.index, columns=times
+        [answers[label, factors[best]].gap for label in usable],
+        index=alternatives[best].table.index,
+        columns=problem.panel.times,
     )
-    return Placebos(table, skipped, gaps)
+    return Placebos(alternatives[best].table, skipped, gaps, alternatives=alternatives, power=power)
+
+
+def _usable(answer: Answer) -> bool:
+    """Tell whether a forecast is finite and has a predictive variance."""
+    variances = np.diag(answer.forecast.covariance)
+    return bool(np.isfinite(answer.forecast.error).all() and (variances > 0).all())
+
+
+def _evidence(
+    answers: Sequence[Answer],
+    labels: Sequence[str],
+    plan: Calibration,
+    ahead: np.ndarray,
+    power: float,
+) -> Evidence:
+    """Learn the growth and both inflations from refits with one prior on ``q``."""
+    growth = learn_growth([each.forecast for each in answers], ahead, plan.growth_sd)
+    rows = [
+        summarise(each.forecast, ahead, growth) | {"doubt": each.forecast.doubt} | each.row
+        for each in answers
+    ]
+    index = pd.Index(list(labels), name="donor").astype(object)
+    raw = pd.DataFrame(rows, index=index, columns=[name for name in COLUMNS if name != "z"])
+    return plan.learn(plan.scored(raw)[list(COLUMNS)], growth, power)
+
+
+def log_evidence(evidence: Evidence, power: float) -> float:
+    """Return the log marginal likelihood of the placebos' average errors, kappa integrated out.
+
+    The density is one of errors, not of z-scores, so that it can be compared between priors.
+    """
+    table = evidence.placebos
+    widths = (table["error"] / table["z"]).to_numpy(float)
+    return evidence.average.evidence - power * float(np.log(np.abs(widths)).sum())
 
 
 def _run_refits(
-    refits: Mapping[str, Callable[[], Answer]], threads: int, *, shown: bool
-) -> tuple[dict[str, Answer], bool]:
+    refits: Mapping[Key, Callable[[], Answer]], threads: int, *, shown: bool
+) -> tuple[dict[Key, Answer], bool]:
     """Run the refits in threads and return their answers in the refits' order.
 
     The second value tells whether an interrupt let only those end that were running.
@@ -135,9 +220,7 @@ def _run_refits(
         bar("Calibrating on the donors", len(refits), shown=shown) as counted,
         ThreadPoolExecutor(threads) as pool,
     ):
-        futures = {
-            label: pool.submit(_name_failure, label, refit) for label, refit in refits.items()
-        }
+        futures = {key: pool.submit(_name_failure, key[0], refit) for key, refit in refits.items()}
         try:
             for future in as_completed(futures.values()):
                 future.result()
@@ -147,7 +230,7 @@ def _run_refits(
         finally:
             pool.shutdown(cancel_futures=True)
     return {
-        label: future.result() for label, future in futures.items() if not future.cancelled()
+        key: future.result() for key, future in futures.items() if not future.cancelled()
     }, interrupted
 
 
@@ -178,15 +261,52 @@ def _problems_as_if_treated(
     return units, tuple(skipped)
 
 
-def _donor_sets(panel: Panel, plan: Calibration, rng: np.random.Generator) -> list[tuple[str, ...]]:
-    """Form disjoint sets of as many donors as units are treated, at most ``plan.most``, sorted."""
-    count = len(panel.treated)
-    usable = [donor for donor in panel.donors if donor not in plan.exclude]
-    if len(panel.donors) <= count:
-        return []
-    if count > 1 or len(usable) > plan.most:
-        usable = list(rng.permutation(np.array(usable, dtype=object)))[: plan.most * count]
-    sets: Iterator[tuple[str, ...]] = (
-        tuple(sorted(usable[i : i + count])) for i in range(0, len(usable), count)
-    )
-    return sorted(group for group in sets if len(group) == count)
+class Groups(NamedTuple):
+    """Hold the groups of donors to refit, and the power of their likelihood.
+
+    ``sets`` are tuples of labels; groups that share donors say less than as many that do not, so
+    their likelihood is raised to ``power``, the number of disjoint groups over their own.
+    """
+
+    sets: list[tuple[str, ...]]
+    power: float
+
+
+def placebo_groups(problem: Problem, plan: Calibration) -> Groups:
+    """Form groups of as many donors as units are treated, by the donors' own past.
+
+    Single donors: all, or every k-th of them. Several: donors in the order of their mean before
+    ``start`` are combined at equal strides, one stride after the other, until ``plan.most`` groups
+    are formed. Every stride takes each donor equally often.
+    """
+    count = len(problem.panel.treated)
+    pre = problem.donor_outcomes[: problem.inputs.periods].mean(0)
+    usable = [
+        label
+        for _, label in sorted(zip(pre, problem.donors, strict=True))
+        if label not in plan.exclude
+    ]
+    if len(problem.donors) <= count or len(usable) < count:
+        return Groups([], 1.0)
+    if count == 1:
+        step = max(1.0, len(usable) / plan.most)
+        return Groups(sorted((usable[int(k * step)],) for k in range(_most(usable, plan))), 1.0)
+    sets = list(islice(_strided(usable, count), plan.most))
+    return Groups(sorted(sets), min(1.0, len(usable) / count / len(sets)))
+
+
+def _most(usable: Sequence[str], plan: Calibration) -> int:
+    return min(len(usable), plan.most)
+
+
+def _strided(usable: Sequence[str], count: int) -> Iterator[tuple[str, ...]]:
+    """Yield distinct groups of donors, at strides from the widest that spreads them evenly."""
+    number, formed = len(usable), set()
+    strides = sorted(range(1, number), key=lambda stride: abs(stride - number / count))
+    for stride in strides:
+        for first in range(number):
+            group = {usable[(first + k * stride) % number] for k in range(count)}
+            key = tuple(sorted(group))
+            if len(group) == count and key not in formed:
+                formed.add(key)
+                yield key

@@ -3,6 +3,7 @@
 All in arrays, because refits are many.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import arviz_stats
@@ -10,11 +11,13 @@ import numpy as np
 import xarray as xr
 
 from bayes_synth.fitting.attempts import Judged, settle
+from bayes_synth.fitting.mixture import sample_alternatives
 from bayes_synth.model.calibration import average_of
 from bayes_synth.model.problem import Problem
+from bayes_synth.results.calibrated import Alternative
 from bayes_synth.results.convergence import REFIT
 from bayes_synth.results.groups import labelled_path, observed_post, predicted
-from bayes_synth.sampling.sample import sample
+from bayes_synth.results.inflating import noise_doubt
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 
@@ -49,6 +52,11 @@ class Refit(NamedTuple):
         return average_of(self.path, self.seen)
 
     @property
+    def doubt(self) -> float:
+        """Return the posterior sd of the log of the average's predictive sd, by the noise alone."""
+        return noise_doubt(self.problem, self.sampled.posterior)
+
+    @property
     def gap(self) -> np.ndarray:
         """Subtract synthetic from observed on the model's scale, dims ``(time,)``."""
         forward = self.problem.inputs.scale.forward
@@ -63,17 +71,24 @@ class Refit(NamedTuple):
         return observed_post(self.problem), labelled_path(restored, post)
 
 
-def refitted(problem: Problem, settings: Settings) -> Refit:
-    """Sample and forecast once, with the streams of randomness of a fit."""
+def refitted(
+    problem: Problem, settings: Settings, alternatives: Sequence[Alternative] = ()
+) -> Refit:
+    """Sample and forecast once, with the streams of randomness of a fit.
+
+    ``alternatives`` are the priors on ``q`` to average over; none: as the model states it.
+    """
     seed, rng = settings.streams()
-    sampled = sample(problem, settings, seed)
+    sampled = sample_alternatives(problem, alternatives, settings, seed)
     return Refit(problem, sampled, *predicted(problem, sampled.posterior, rng))
 
 
-def settled(problem: Problem, settings: Settings) -> Judged[Refit]:
+def settled(
+    problem: Problem, settings: Settings, alternatives: Sequence[Alternative] = ()
+) -> Judged[Refit]:
     """Sample and forecast, again and longer unless the first attempt has settled."""
     return settle(
-        lambda chosen: _judged(refitted(problem, chosen), chosen),
+        lambda chosen: _judged(refitted(problem, chosen, alternatives), chosen),
         settings,
         lambda first: first.longer(TIMES),
         # Three times the draws say more about a mean and an sd, whether they have settled or not.

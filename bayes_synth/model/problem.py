@@ -9,6 +9,7 @@ import numpy as np
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import require_periods, require_varies
+from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.graph import MISSING_RESIDUAL, build_graph, data_arrays, structure
 from bayes_synth.model.inputs import Inputs, inputs_of
 from bayes_synth.model.outcome_scale import outcome_name, outcome_scale
@@ -123,6 +124,19 @@ class Problem(AbstractTask):
             self.pool,
             lambda: origin().as_if_treated(tuple(chosen)),
         )
+
+    def narrowed(self, factor: float) -> Self | None:
+        """Multiply the prior sd of ``q`` by a factor; None where the noise has no such prior."""
+        process = self.model.process.narrowed(factor)
+        if process is None or factor == 1:
+            return self if factor == 1 else None
+        return replace(self, model=replace(self.model, noise=process))
+
+    def factors(self, plan: Calibration | None) -> tuple[float, ...]:
+        """Return the factors on the prior sd of ``q`` that the donors' errors are to weigh."""
+        if plan is None or self.narrowed(plan.q_factors[0]) is None:
+            return (1.0,)
+        return plan.q_factors
 
     @property
     def width(self) -> int:

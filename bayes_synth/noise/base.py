@@ -9,8 +9,9 @@ inside the methods that build a graph.
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
 from numbers import Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -188,6 +189,13 @@ class AbstractNoise(IntegratedLevel):
         return {
             "level": "none" if sd == 0 else "free" if np.isinf(sd) else f"Normal(0, {sd:g}) {step}"
         }
+
+    def narrowed(self, factor: float) -> Self | None:
+        """Multiply the prior sd of ``q`` by a factor; None without such a field or such a prior."""
+        q, own = self.priors().get("q"), cast("Any", self)
+        if not isinstance(q, HalfNormal) or "q" not in {field.name for field in fields(own)}:
+            return None
+        return cast("Self", replace(own, q=HalfNormal(factor * q.sigma)))
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Read from a fit what its donors showed about the forecast error, and say it in a sentence."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, final
 
@@ -18,19 +19,53 @@ FEW, INFLUENTIAL = 8, 0.25
 """Below this many donors, or above this influence, the words say how much of kappa is its prior."""
 
 
+class Alternative(NamedTuple):
+    """Hold what the donors' refits have shown under one prior on ``q``.
+
+    ``factor`` multiplies the prior sd of ``q``; ``share`` is its posterior probability given the
+    donors' errors; ``table`` has one row per donor with :data:`COLUMNS`; ``growth`` is the power of
+    the horizon by which errors grow beyond what the model says.
+    """
+
+    factor: float
+    share: float
+    table: pd.DataFrame
+    growth: float = 0.0
+
+
 class Placebos(NamedTuple):
     """Hold what refits of the donors as if treated have shown.
 
-    ``table`` has one row per donor with :data:`COLUMNS`; ``skipped`` names the donors that could
-    not be refitted, each with its reason; ``gaps`` has each one's mean gap (observed minus
-    synthetic, on the model's scale), one column per time; ``stopped`` says where an interrupt
-    ended the refits.
+    ``table`` has one row per donor with :data:`COLUMNS`, under the most probable prior on ``q``;
+    ``skipped`` names the donors that could not be refitted, each with its reason; ``gaps`` has each
+    one's mean gap (observed minus synthetic, on the model's scale), one column per time;
+    ``stopped`` says where an interrupt ended the refits; ``alternatives`` has the tables under
+    every prior on ``q``; ``power`` is that of the likelihood, below one where groups overlap.
     """
 
     table: pd.DataFrame
     skipped: tuple[str, ...]
     gaps: pd.DataFrame = pd.DataFrame()
     stopped: str = ""
+    alternatives: tuple[Alternative, ...] = ()
+    power: float = 1.0
+
+    @property
+    def each(self) -> tuple[Alternative, ...]:
+        """Return the alternatives; the table alone where the prior on ``q`` was not weighed."""
+        return self.alternatives or (Alternative(1.0, 1.0, self.table),)
+
+    def without(self, labels: Sequence[str], plan: Calibration) -> "Placebos":
+        """Leave out every placebo in which one of these donors was treated, and score the rest."""
+        out = [row for row in self.table.index if {*labels} & {row, *str(row).split(" + ")}]
+        kept = [each._replace(table=each.table.drop(index=out)) for each in self.each]
+        scored = tuple(
+            each._replace(table=plan.scored(each.table)) if len(each.table) else each
+            for each in kept
+        )
+        best = max(scored, key=lambda each: each.share)
+        gaps = self.gaps.drop(index=[row for row in out if row in self.gaps.index])
+        return self._replace(table=best.table, gaps=gaps, alternatives=scored)
 
     @property
     def enough(self) -> bool:
@@ -65,6 +100,12 @@ class Calibrated:
         Why the intervals are not calibrated; empty when they are.
     gaps
         Each donor's mean gap (observed minus synthetic) on the model's scale, one column per time.
+    alternatives
+        The tables under every prior on ``q``, with the weight that the donors' errors give it.
+    pooling_deviations
+        As ``pooling``, for the deviations from the average.
+    power
+        Power of the likelihood of the z-scores: below one where groups of donors overlap.
     """
 
     table: pd.DataFrame
@@ -75,6 +116,16 @@ class Calibrated:
     prior_sd: float = np.nan
     reason: str = ""
     gaps: pd.DataFrame = field(default_factory=pd.DataFrame)
+    alternatives: tuple[Alternative, ...] = ()
+    pooling_deviations: float = 1.0
+    power: float = 1.0
+
+    @property
+    def placebos(self) -> Placebos:
+        """The refits behind it, as the calibration used them."""
+        return Placebos(
+            self.table, self.skipped, self.gaps, alternatives=self.alternatives, power=self.power
+        )
 
     @property
     def prior_influence(self) -> float:
@@ -141,17 +192,40 @@ def read_calibration(
         table = pd.DataFrame(columns=COLUMNS)
         return Calibrated(table, excluded=plan.exclude, reason=stopped or none)
     evidence = group.to_dataset()
-    # Files of version 0.1 name the typical step "scale".
-    evidence = evidence.rename(scale="step") if "scale" in evidence else evidence
-    table = evidence[list(COLUMNS)].to_dataframe().rename_axis("donor")
+    alternatives = _alternatives(evidence)
+    table = max(alternatives, key=lambda each: each.share).table
+    pooling = float(evidence.attrs["pooling"])
     return Calibrated(
         table,
         evidence["kappa"],
-        float(evidence.attrs["pooling"]),
+        pooling,
         plan.exclude,
         tuple(json.loads(evidence.attrs["skipped"])),
         plan.kappa_sd,
         gaps=_gaps(evidence, table.index),
+        alternatives=alternatives,
+        pooling_deviations=float(evidence.attrs.get("pooling_deviations", pooling)),
+        power=float(evidence.attrs.get("power", 1.0)),
+    )
+
+
+def _alternatives(evidence: xr.Dataset) -> tuple[Alternative, ...]:
+    """Read the tables; files of version 0.1 have one, without deviations from the average."""
+    # Files of version 0.1 name the typical step "scale".
+    evidence = evidence.rename(scale="step") if "scale" in evidence else evidence
+    if "alternative" not in evidence.dims:
+        absent = {name: np.nan for name in COLUMNS if name not in evidence}
+        first = evidence.assign(absent)[list(COLUMNS)]
+        return (Alternative(1.0, 1.0, first.to_dataframe().rename_axis("donor")),)
+    parts = [evidence.isel(alternative=k) for k in range(evidence.sizes["alternative"])]
+    return tuple(
+        Alternative(
+            float(part["alternative"]),
+            float(part["share"]),
+            part[list(COLUMNS)].to_dataframe()[list(COLUMNS)].rename_axis("donor"),
+            float(part["growth"]),
+        )
+        for part in parts
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from scipy import special
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import PriorError
@@ -18,6 +19,7 @@ from bayes_synth.model.problem import Problem
 from bayes_synth.noise.base import Continuation
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.results.estimands import effect_draws
+from bayes_synth.results.inflating import FACTOR, inflate, tables
 from bayes_synth.words import SAMPLE_DIMS
 
 __all__ = [
@@ -32,6 +34,9 @@ __all__ = [
 
 BLOCK = 8
 """Post-periods whose weighted donors are computed at a time."""
+
+
+NO_DRAWS = xr.Dataset()
 
 
 def tree(groups: dict[str, xr.Dataset]) -> xr.DataTree:
@@ -70,6 +75,8 @@ def posterior_groups(
         name: layout.scalar(value * problem.parameter_unit(name)) for name, value in plain.items()
     }
     sized |= {name: layout.timed(noise[name], "pre") for name in noise if name not in plain}
+    if FACTOR in posterior:
+        sized[FACTOR] = layout.scalar(posterior[FACTOR].transpose(*SAMPLE_DIMS).to_numpy())
     observed = _observed(problem.panel)
     groups = {}
     if not process.heavy:
@@ -80,7 +87,7 @@ def posterior_groups(
             weighted[:, : inputs.periods] + path.replicate, "pre", "outcome"
         ),
         "predictions": predictions,
-        "log_prior": _log_prior(problem, weights, noise, layout),
+        "log_prior": _log_prior(problem, weights, noise, layout, _shares(posterior)),
         **observed,
         **groups,
     }
@@ -143,6 +150,7 @@ def calibrated_groups(
     placebos: Placebos,
     plan: Calibration,
     problem: Problem,
+    posterior: xr.Dataset,
     rng: np.random.Generator,
 ) -> dict[str, xr.Dataset]:
     """Inflate predictions and effects as the placebos say, and add the group ``calibration``.
@@ -155,8 +163,10 @@ def calibrated_groups(
         What the donors' refits have shown, and how to calibrate on it.
     problem
         What was fitted.
+    posterior
+        The sampler's draws, in typical steps.
     rng
-        Randomness of kappa and lambda.
+        Randomness of kappa, of the tails and of lambda.
 
     Returns
     -------
@@ -164,35 +174,51 @@ def calibrated_groups(
         Only the groups that are new or changed.
     """
     scale, raw = problem.inputs.scale, groups["predictions"]["counterfactual"]
-    seen, step = np.isfinite(problem.observed), problem.inputs.step
-    inflated = plan.inflate(scale.forward(raw.to_numpy()), seen, step, placebos.table, rng)
+    inflated = inflate(scale.forward(raw.to_numpy()), problem, posterior, placebos, plan, rng)
     counterfactual = raw.copy(data=scale.back(inflated.path))
     sample = {dim: raw[dim] for dim in SAMPLE_DIMS}
+    names = {
+        "kappa": inflated.kappa,
+        "lambda": inflated.lam,
+        "kappa_deviations": inflated.kappa_deviations,
+        "lambda_deviations": inflated.lam_deviations,
+    }
     draws = {
         name: xr.DataArray(values, dims=SAMPLE_DIMS, coords=sample)
-        for name, values in (("kappa", inflated.kappa), ("lambda", inflated.lam))
+        for name, values in names.items()
     }
     gaps = xr.DataArray(placebos.gaps, dims=("placebo", "time"))
-    evidence = placebos.table.rename_axis("placebo").to_xarray().assign({**draws, "gap": gaps})
+    evidence = tables(placebos.each).assign({**draws, "gap": gaps})
     return {
         "predictions": counterfactual.to_dataset(name="counterfactual"),
         "predictions_uncalibrated": groups["predictions"],
         "effects": effect_draws(groups["predictions_constant_data"]["outcome"], counterfactual),
         "calibration": evidence.assign_attrs(
-            skipped=json.dumps(placebos.skipped), pooling=inflated.pooling
+            skipped=json.dumps(placebos.skipped),
+            pooling=inflated.pooling,
+            pooling_deviations=inflated.pooling_deviations,
+            power=placebos.power,
         ),
     }
 
 
-def prior_groups(problem: Problem, draws: int, rng: np.random.Generator) -> dict[str, xr.Dataset]:
+def prior_groups(
+    problem: Problem,
+    draws: int,
+    rng: np.random.Generator,
+    posterior: xr.Dataset = NO_DRAWS,
+) -> dict[str, xr.Dataset]:
     """Draw the groups ``prior`` and ``prior_predictive``, and add ``observed_data``.
 
-    They have dims ``(chain, draw, ...)`` with one chain, and outcome units.
+    They have dims ``(chain, draw, ...)`` with one chain, and outcome units. The prior of ``q`` is
+    averaged over the same factors, in the same shares, as the draws of ``posterior``, if any.
     """
     inputs, process = problem.inputs, problem.model.process
     layout = _Layout((1, draws), problem)
     weights = problem.model.prior.sample(problem.donors, draws, rng)
     noise = process.sample(draws, rng)
+    if (shares := _shares(posterior)) != {1.0: 1.0}:
+        noise["q"] = noise["q"] * rng.choice(list(shares), size=draws, p=list(shares.values()))
     path = weights @ inputs.donor_outcomes[: inputs.periods].T + process.simulate(
         noise, inputs.periods, rng
     )
@@ -214,11 +240,33 @@ def _prior_level(sd: float, path: np.ndarray, rng: np.random.Generator) -> np.nd
     )
 
 
+def _shares(posterior: xr.Dataset) -> dict[float, float]:
+    """Return the share of the draws under each factor on the prior sd of ``q``."""
+    if FACTOR not in posterior:
+        return {1.0: 1.0}
+    factors, counts = np.unique(posterior[FACTOR], return_counts=True)
+    return {float(f): float(n) for f, n in zip(factors, counts / counts.sum(), strict=True)}
+
+
 def _log_prior(
-    problem: Problem, weights: np.ndarray, noise: dict[str, np.ndarray], layout: "_Layout"
+    problem: Problem,
+    weights: np.ndarray,
+    noise: dict[str, np.ndarray],
+    layout: "_Layout",
+    shares: dict[float, float],
 ) -> xr.Dataset:
-    priors = problem.model.process.log_prior(noise).items()
-    densities = {name: value - np.log(problem.parameter_unit(name)) for name, value in priors}
+    priors = problem.model.process.log_prior(noise)
+    if shares != {1.0: 1.0}:
+        # A scale family: the density under a factor is the one at the value over the factor.
+        each = [
+            problem.model.process.log_prior(noise | {"q": noise["q"] / f})["q"] - np.log(f)
+            for f in shares
+        ]
+        weight = np.array(list(shares.values()))[:, None]
+        priors["q"] = special.logsumexp(np.stack(each), axis=0, b=weight)
+    densities = {
+        name: value - np.log(problem.parameter_unit(name)) for name, value in priors.items()
+    }
     densities["weights"] = problem.model.prior.log_density(weights, problem.donors)
     return xr.Dataset({name: layout.scalar(value) for name, value in densities.items()})
 

@@ -227,7 +227,7 @@ def interrupting(monkeypatch, sampler: str, *, chains: int, after: int) -> dict[
 
 
 @pytest.mark.filterwarnings("ignore:.S003")
-@pytest.mark.parametrize("sampler", ["slice", "nutpie"])
+@pytest.mark.parametrize("sampler", ["slice", pytest.param("nutpie", marks=pytest.mark.long)])
 @pytest.mark.parametrize("strict", [False, True])
 def test_an_interrupt_of_a_running_sampler_keeps_its_complete_draws(monkeypatch, strict, sampler):
     options = {

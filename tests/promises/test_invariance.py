@@ -295,6 +295,7 @@ def test_pymcs_sampler_agrees_on_the_noise(long_fit, by_pymc, name):
     assert agree(by_pymc.idata["posterior"][name], long_fit.idata["posterior"][name])
 
 
+@pytest.mark.long
 def test_pymcs_sampler_agrees_on_the_weights(long_fit, by_pymc):
     assert all(
         agree(donor(by_pymc, label), donor(long_fit, label)) for label in long_fit.panel.donors

@@ -9,6 +9,7 @@ from bayes_synth.noise import LocalLevel
 from bayes_synth.sampling.nuts import CompiledModels
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["default", "sparse weights"])
 def test_the_default_models_posterior_is_exact(name):
     ranks = simulate(name, 100, seed=1)
