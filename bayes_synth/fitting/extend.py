@@ -28,7 +28,7 @@ from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 from bayes_synth.words import listed, short
 
-__all__ = ["Posteriors", "extended", "remembered"]
+__all__ = ["Posteriors", "extended", "remembered", "same_mixture"]
 
 SCORES = "noise_scores"
 """The group that says why a noise was chosen; the pre-period alone decides it."""
@@ -209,7 +209,9 @@ def _require_same_past(fit: AbstractFit, fitted: Fitted) -> None:
             "fit would be: its weights and all its draws are other ones.",
         )
         return
-    if _same_mixture(fit.idata, fitted.idata) and not _same_past(fit.idata, fitted.idata, len(fit.panel.post)):
+    if same_mixture(fit.idata, fitted.idata) and not _same_past(
+        fit.idata, fitted.idata, len(fit.panel.post)
+    ):
         made = ", ".join(f"{name} {number}" for name, number in fit.record.versions.items())
         raise ResultError(
             "R044",
@@ -233,7 +235,7 @@ def _same_past(old: xr.DataTree, new: xr.DataTree, post: int) -> bool:
     )
 
 
-def _same_mixture(old: xr.DataTree, new: xr.DataTree) -> bool:
+def same_mixture(old: xr.DataTree, new: xr.DataTree) -> bool:
     """Tell whether every draw comes from the posterior under the same factor."""
     first, second = (tree["posterior"].to_dataset() for tree in (old, new))
     if FACTOR not in first or FACTOR not in second:

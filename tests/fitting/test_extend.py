@@ -8,7 +8,7 @@ import pytest
 
 import bayes_synth as bs
 from bayes_synth.errors import ConvergenceWarning, OptionError, ResultError
-from bayes_synth.fitting.extend import KNOWN, Posteriors
+from bayes_synth.fitting.extend import KNOWN, Posteriors, same_mixture
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
 from bayes_synth.results.convergence import uncalibrated
 from bayes_synth.testing import fake_fit, fake_panel
@@ -79,8 +79,12 @@ def test_an_extended_fit_is_the_fresh_one(model, options):
     fit = model.fit(short, **SIZES)
     more = fit.extend(long)
     assert_same(more, model.fit(long, **SIZES))
-    assert np.array_equal(past(more), past(fit))
-    assert np.array_equal(more.idata["posterior"]["weights"], fit.idata["posterior"]["weights"])
+    # Donors' errors over another window may weigh the priors on q otherwise.
+    if same_mixture(more.idata, fit.idata):
+        weights = [each.idata["posterior"]["weights"] for each in (more, fit)]
+        assert np.array_equal(past(more), past(fit))
+        assert np.array_equal(*weights)
+    assert model.calibration or same_mixture(more.idata, fit.idata)
 
 
 def with_holes():
