@@ -437,9 +437,9 @@ class Fit(AbstractFit):
         Weights and noise rest on the pre-period, and every period to come has shocks of its own, so
         with ``calibrate=False`` the counterfactual of earlier periods keeps its draws. Else it does
         so until calibrated, while the donors weigh the priors on ``q`` alike. The calibration is
-        made again, because it is about the forecast error over the whole window: kappa changes, and with
-        it the intervals of earlier periods. That takes most of the time of a fit, as the donors'
-        refits are sampled again.
+        made again, because it is about the forecast error over the whole window: kappa changes, and
+        with it the intervals of earlier periods. That takes most of the time of a fit, as the
+        donors' refits are sampled again.
 
         A fit that was read from a file is sampled again and compared with the file, bit for bit.
         """
