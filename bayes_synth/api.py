@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
+from bayes_synth.fitting.extend import Posteriors, extended, remembered
 from bayes_synth.fitting.fit_panel import fit_panel
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
@@ -239,7 +240,9 @@ class SyntheticControl(AbstractSyntheticControl):
             random_seed=random_seed,
             progressbar=progressbar,
         )
-        return Fit(panel, *fit_panel(self, panel, settings, strict=strict))
+        posteriors = Posteriors()
+        fitted = fit_panel(self, panel, settings, strict=strict, draw=posteriors.sample)
+        return remembered(Fit(panel, *fitted), posteriors)
 
     def priors(self, panel: Panel) -> dict[str, str]:
         """Put the priors in force into words.
@@ -395,6 +398,52 @@ class Fit(AbstractFit):
             visuals=visuals,
             figure_kwargs=figure_kwargs,
         )
+
+    def extend(self, panel: Panel, *, strict: bool = False) -> "Fit":
+        """Take in rows that have arrived since: the weights stay, the counterfactual goes on.
+
+        Parameters
+        ----------
+        panel
+            The fitted data with later times, all other rows unchanged.
+        strict
+            As in :meth:`SyntheticControl.fit`.
+
+        Returns
+        -------
+        Fit
+            What a fresh fit of ``panel`` with this model, these settings and this seed gives, bit
+            for bit; this fit itself if there is no new row.
+
+        Raises
+        ------
+        OptionError
+            O001 unless ``panel`` is a Panel.
+        ResultError
+            R040 when fitted rows have changed, with their cells; R041 for other treated units,
+            donors or start; R042 when times are lost or new ones are not the latest; R043 for a fit
+            that is partial or has not converged; R044 when its draws cannot be made again.
+        SamplingFailed
+            As in :meth:`SyntheticControl.fit`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            As in :meth:`SyntheticControl.fit`, and R045 when the longer window makes a fresh fit
+            keep another attempt at sampling, so that the weights change after all.
+
+        Notes
+        -----
+        Weights and noise rest on the pre-period, and every period to come has shocks of its own, so
+        with ``calibrate=False`` the counterfactual of earlier periods keeps its draws. Else it does
+        so until calibrated, while the donors weigh the priors on ``q`` alike. The calibration is
+        made again, because it is about the forecast error over the whole window: kappa changes, and
+        with it the intervals of earlier periods. That takes most of the time of a fit, as the
+        donors' refits are sampled again.
+
+        A fit that was read from a file is sampled again and compared with the file, bit for bit.
+        """
+        return extended(self, panel, strict=strict)
 
     def report(
         self,

@@ -1,5 +1,6 @@
 """Make a fit from a panel: calibrate on the donors, sample, label, judge."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
@@ -21,6 +22,7 @@ from bayes_synth.results.convergence import FIT, Convergence, convergence_of, wa
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.results.record import RunRecord, versions
+from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 
@@ -114,9 +116,16 @@ class Prepared:
 
 
 def fit_panel(
-    model: AbstractSyntheticControl, panel: Panel, settings: Settings, *, strict: bool
+    model: AbstractSyntheticControl,
+    panel: Panel,
+    settings: Settings,
+    *,
+    strict: bool,
+    draw: Callable[..., Sampled] = sample,
 ) -> Fitted:
     """Sample, label and judge; see :meth:`bayes_synth.SyntheticControl.fit`.
+
+    ``draw`` samples the treated unit's posterior, as :func:`bayes_synth.sampling.sample.sample`.
 
     Raises
     ------
@@ -137,7 +146,8 @@ def fit_panel(
 
     def attempt(chosen: Settings) -> Judged[Draft]:
         # After one interrupt, or in a second attempt, the next interrupt is the caller's.
-        return _attempt(prepared, chosen, partial=chosen.attempt == 1 and not prepared.stopped)
+        partial = chosen.attempt == 1 and not prepared.stopped
+        return _attempt(prepared, chosen, draw, partial=partial)
 
     outcome = settle(attempt, settings, Settings.stricter, keep_interrupted=True)
     best, record = outcome.best, outcome.best.value.record
@@ -185,11 +195,15 @@ def recorded(settings: Settings, sampled: Sampled, stopped: str = "") -> RunReco
     )
 
 
-def _attempt(prepared: Prepared, settings: Settings, *, partial: bool) -> Judged[Draft]:
+def _attempt(
+    prepared: Prepared, settings: Settings, draw: Callable[..., Sampled], *, partial: bool
+) -> Judged[Draft]:
     """Sample, label and judge once."""
     seed, rng = settings.streams()
     problem = prepared.problem
-    sampled = sample_alternatives(problem, prepared.alternatives, settings, seed, partial=partial)
+    sampled = sample_alternatives(
+        problem, prepared.alternatives, settings, seed, partial=partial, draw=draw
+    )
     idata = prepared.assemble(settings, sampled, rng)
     record = recorded(settings, sampled, prepared.stopped)
     quantities = watched(problem.panel, problem.model, idata)

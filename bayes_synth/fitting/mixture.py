@@ -5,7 +5,7 @@ nothing of it enters them. So each chain consists of draws from the posterior un
 the shares of these weights and evenly interleaved.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +54,7 @@ def sample_alternatives(
     seed: int,
     *,
     partial: bool = False,
+    draw: Callable[..., Sampled] = sample,
 ) -> Sampled:
     """Draw from the posterior, averaged over the factors on the prior sd of ``q``.
 
@@ -65,6 +66,8 @@ def sample_alternatives(
         The factors with their shares; none: the prior as it is.
     settings, seed, partial
         As for :func:`bayes_synth.sampling.sample.sample`. A single factor of 1 gives its draws.
+    draw
+        Samples under one factor.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def sample_alternatives(
         assert narrowed is not None
         own = seed if factor == 1 else _seed_of(seed, position)
         sized = replace(settings, size=replace(settings.size, draws=count))
-        sampled = sample(narrowed, sized, own, partial=partial)
+        sampled = draw(narrowed, sized, own, partial=partial)
         parts.append(_marked(sampled, factor) if alternatives else sampled)
         if sampled.partial:
             return parts[-1]

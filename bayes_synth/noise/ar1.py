@@ -11,8 +11,8 @@ from bayes_synth.noise.base import (
     AbstractNoise,
     Draws,
     SdPrior,
+    Shocks,
     estimator,
-    floored,
     require_sd_priors,
     variance,
 )
@@ -109,22 +109,19 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
             np.hstack([(1 - rho**2) * weight[:, :1], weight[:, 1:]]) + rho**2 * _ahead(weight)
         )
 
-    def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw a stationary path."""
-        first = (
-            rng.standard_normal(len(draws["s"]))
-            * floored(draws["s"])[:, 0]
-            / np.sqrt(1 - draws["rho"] ** 2)
-        )
-        first /= self.tails(first.shape, rng)
-        return np.column_stack([first, self._onwards(draws, first, periods - 1, rng)])
+    def from_shocks(self, draws: Draws, shocks: Shocks, rng: np.random.Generator) -> np.ndarray:
+        """Make a stationary path: the first innovation is the stationary law's."""
+        steps = self.independent(draws, shocks)
+        steps[:, 0] /= np.sqrt(1 - draws["rho"] ** 2)
+        return _onwards(draws["rho"], np.zeros(len(steps)), steps)
 
     def paths(
-        self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
+        self, draws: Draws, past: np.ndarray, shocks: Shocks, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return no persistent part, a fresh past, and the future that follows the given past."""
         again = self.simulate(draws, past.shape[1], rng)
-        return np.zeros_like(past), again, self._onwards(draws, past[:, -1], periods, rng)
+        future = _onwards(draws["rho"], past[:, -1], self.independent(draws, shocks))
+        return np.zeros_like(past), again, future
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
         """Return the variance of the mean of a path that starts from a known value."""
@@ -132,15 +129,13 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
         reach = (1 - draws["rho"][:, None] ** ahead) / (1 - draws["rho"][:, None])
         return {"s": self.tail_variance() * draws["s"] ** 2 * (reach**2).sum(1) / periods**2}
 
-    def _onwards(
-        self, draws: Draws, last: np.ndarray, periods: int, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Continue paths from their last values, shape ``(draws,)``."""
-        shape = (len(last), periods)
-        path = np.asarray(floored(draws["s"]) * rng.standard_normal(shape) / self.tails(shape, rng))
-        for t in range(periods):
-            path[:, t] += draws["rho"] * (path[:, t - 1] if t else last)
-        return path
+
+def _onwards(rho: np.ndarray, last: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Continue paths from their last values, ``(draws,)``, by steps ``(draws, periods)``."""
+    path = steps.copy()
+    for t in range(path.shape[1]):
+        path[:, t] += rho * (path[:, t - 1] if t else last)
+    return path
 
 
 def _ahead(rows: np.ndarray) -> np.ndarray:

@@ -16,18 +16,22 @@ from typing import Any, ClassVar, NamedTuple, Self, cast
 import numpy as np
 
 from bayes_synth.errors import PriorError
-from bayes_synth.noise.integrated_level import Continuation, Draws, IntegratedLevel
+from bayes_synth.noise.integrated_level import Continuation, Draws, IntegratedLevel, Shocks
 from bayes_synth.priors import HalfNormal, KnownPrior, VariableFactory
 from bayes_synth.registry import saved
 
 __all__ = [
     "FLOOR",
     "MIXING",
+    "NOISE",
+    "STEP",
+    "TAILS",
     "AbstractNoise",
     "Continuation",
     "DiagonalNoise",
     "Draws",
     "SdPrior",
+    "Shocks",
     "estimator",
     "floored",
     "initial",
@@ -40,6 +44,10 @@ FLOOR = 1e-3
 
 MIXING = "mixing"
 """Precisions of Student-t noise relative to normal noise, one per pre-period."""
+
+NOISE, STEP, TAILS = "noise", "step", "tails"
+"""Kinds of shocks: of the noise that is independent by period, of a level that wanders, and the
+divisors that make the first Student-t."""
 
 
 SdPrior = HalfNormal | VariableFactory
@@ -72,9 +80,18 @@ class AbstractNoise(IntegratedLevel):
       off it;
     - :meth:`level_sd` and ``degrees_of_freedom`` (``np.inf`` where there is no Student-t noise);
     - the likelihood in the graph: :meth:`whiten`, which returns a map *and* half a log determinant;
-    - the same process in numpy: :meth:`precision`, :meth:`precision_diagonal`, :meth:`simulate`,
-      :meth:`paths` (three arrays) and :meth:`average_variance`;
+    - the same process in numpy: :meth:`precision`, :meth:`precision_diagonal`,
+      :meth:`from_shocks`, :meth:`paths` (three arrays) and :meth:`average_variance`;
     - :meth:`describe`, one line for people.
+
+    **Where the shocks come from.** A process draws no shock of a period to come: it is given them,
+    so that one more period leaves the draws of the others as they are, and so that several treated
+    units can share those of their donors. :attr:`shocks` names the kinds that it needs, such as
+    ``("noise", "step")``; :meth:`from_shocks` and :meth:`paths` get ``shocks[kind]``, standard
+    normal, shape ``(draws, periods)``, and must use column ``t`` for period ``t`` and later ones
+    only. :meth:`independent` turns the kind ``"noise"`` into noise with the sd ``s``, normal or
+    Student-t. Their last argument, ``rng``, is for what belongs to no period to come: a slope, the
+    amplitude of a wave, what the past leaves unknown of a level, and the replicate of the past.
 
     :meth:`rotation`, :meth:`spectrum` and :meth:`diagonal` are for processes that are uncorrelated
     in another basis; those that have a :meth:`diagonal` are sampled by slices, the others by NUTS.
@@ -101,6 +118,9 @@ class AbstractNoise(IntegratedLevel):
 
     unitless: ClassVar[frozenset[str]] = frozenset()
     """Parameters that are not standard deviations, so they are never converted to outcome units."""
+
+    shocks: ClassVar[tuple[str, ...]] = (NOISE,)
+    """Kinds of standard normal shocks that a period to come needs, one of each."""
 
     degrees_of_freedom: float
     """Tails of the noise that is independent by period: above 2, infinite for normal noise."""
@@ -131,8 +151,8 @@ class AbstractNoise(IntegratedLevel):
         """
 
     @abstractmethod
-    def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw unconditional paths of the noise, shape ``(draws, periods)``."""
+    def from_shocks(self, draws: Draws, shocks: Shocks, rng: np.random.Generator) -> np.ndarray:
+        """Make unconditional paths of the noise from these shocks, shape ``(draws, periods)``."""
 
     @abstractmethod
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
@@ -257,6 +277,29 @@ class AbstractNoise(IntegratedLevel):
     def log_prior(self, draws: Draws) -> dict[str, np.ndarray]:
         """Return the log prior density of every parameter at its draws; NaN for foreign priors."""
         return {name: _log_density(prior, draws[name]) for name, prior in self.priors().items()}
+
+    def draw_shocks(self, draws: int, periods: int, rng: np.random.Generator) -> Shocks:
+        """Draw the shocks of so many periods to come, by kind, each ``(draws, periods)``.
+
+        Every kind has a stream of its own, which is read period after period: more periods read on
+        from where fewer stop. ``rng`` only spawns the streams, so that what it gives later does not
+        depend on the number of periods.
+        """
+        kinds, shape = (*self.shocks, TAILS) if self.heavy else self.shocks, (periods, draws)
+        drawn = {
+            kind: self.tails(shape, stream) if kind == TAILS else stream.standard_normal(shape)
+            for kind, stream in zip(kinds, rng.spawn(len(kinds)), strict=True)
+        }
+        return {kind: np.ascontiguousarray(np.transpose(rows)) for kind, rows in drawn.items()}
+
+    def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw unconditional paths of the noise, shape ``(draws, periods)``."""
+        shocks = self.draw_shocks(len(draws["s"]), periods, rng)
+        return self.from_shocks(draws, shocks, rng)
+
+    def independent(self, draws: Draws, shocks: Shocks) -> np.ndarray:
+        """Return the noise that is independent by period, with its floor and its tails."""
+        return np.asarray(floored(draws["s"]) * shocks[NOISE] / shocks.get(TAILS, 1.0))
 
     def deviation(self, draws: Draws) -> np.ndarray:
         """Return the independent noise's sd with its floor, ``(draws, 1)`` or ``(draws, pre)``."""

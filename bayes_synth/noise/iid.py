@@ -11,8 +11,8 @@ from bayes_synth.noise.base import (
     DiagonalNoise,
     Draws,
     SdPrior,
+    Shocks,
     estimator,
-    floored,
     require_sd_priors,
     variance,
 )
@@ -85,17 +85,16 @@ class IID(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
         """Return one over the variance."""
         return np.broadcast_to(1 / self.deviation(draws) ** 2, (len(draws["s"]), periods))
 
-    def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw white noise."""
-        shape = (len(draws["s"]), periods)
-        return np.asarray(floored(draws["s"]) * rng.standard_normal(shape) / self.tails(shape, rng))
+    def from_shocks(self, draws: Draws, shocks: Shocks, rng: np.random.Generator) -> np.ndarray:
+        """Make white noise."""
+        return self.independent(draws, shocks)
 
     def paths(
-        self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
+        self, draws: Draws, past: np.ndarray, shocks: Shocks, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return no persistent part (zeros), a fresh past and a fresh future."""
         again = self.simulate(draws, past.shape[1], rng)
-        return np.zeros_like(past), again, self.simulate(draws, periods, rng)
+        return np.zeros_like(past), again, self.independent(draws, shocks)
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
         """Return the variance of the mean of so many independent shocks."""

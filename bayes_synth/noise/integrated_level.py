@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["NO_SHOCKS", "Continuation", "Draws", "IntegratedLevel"]
+__all__ = ["NO_SHOCKS", "Continuation", "Draws", "IntegratedLevel", "Shocks"]
 
 NOTHING_MISSING = np.zeros(0, dtype=int)
 
@@ -18,6 +18,13 @@ Draws = Mapping[str, np.ndarray]
 """Draws of the noise's parameters, each of shape ``(draws,)``; :data:`MIXING` has ``(draws, pre)``.
 
 Standard deviations are in typical steps.
+"""
+
+Shocks = Mapping[str, np.ndarray]
+"""Shocks of the periods to come by kind, each of shape ``(draws, periods)``, period by period.
+
+They are standard normal and independent; Student-t noise has :data:`TAILS` beside them, the numbers
+that divide its shocks.
 """
 
 
@@ -36,6 +43,9 @@ class Continuation(NamedTuple):
 
 class _NoShocks:
     """A random generator whose shocks are all zero: a simulation by it gives its mean."""
+
+    def spawn(self, count: int) -> list[Any]:
+        return [self] * count
 
     def standard_normal(self, size: Any) -> np.ndarray:
         return np.zeros(size)
@@ -64,15 +74,20 @@ class IntegratedLevel(ABC):
         """Return the diagonal of ``K^-1``, not rotated, shape ``(draws, time)``."""
 
     @abstractmethod
+    def draw_shocks(self, draws: int, periods: int, rng: np.random.Generator) -> Shocks:
+        """Draw the shocks of so many periods to come."""
+
+    @abstractmethod
     def paths(
-        self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
+        self, draws: Draws, past: np.ndarray, shocks: Shocks, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Draw three arrays given the noise's past: persistent part, replicate, future.
 
         The persistent part, ``(draws, pre)``, is what the past tells of the noise and a replication
         would share, such as a wandering level; zeros where there is none. The replicate,
         ``(draws, pre)``, is the rest of the noise drawn again, without the persistent part. The
-        future, ``(draws, periods)``, is the whole noise from then on, its persistent part included.
+        future, ``(draws, periods)``, is the whole noise from then on, its persistent part included,
+        and each of its periods depends on the shocks up to then only.
 
         Parameters
         ----------
@@ -80,10 +95,11 @@ class IntegratedLevel(ABC):
             The noise's parameters.
         past
             Residual less the level, shape ``(draws, pre)``.
-        periods
-            How many periods to go on.
+        shocks
+            Those of the future, see :meth:`draw_shocks`; it has as many periods as they have.
         rng
-            Source of the shocks; with :data:`NO_SHOCKS` all three arrays are means.
+            Source of everything else, such as what the past leaves unknown of a level or a slope.
+            With :data:`NO_SHOCKS`, and shocks from it, all three arrays are means.
         """
 
     @property
@@ -119,22 +135,27 @@ class IntegratedLevel(ABC):
         return np.asarray(0.5 * np.log(precision / (2 * np.pi)) - 0.5 * scaled**2 / precision)
 
     def continue_path(
-        self, draws: Draws, residual: np.ndarray, periods: int, rng: np.random.Generator
+        self, draws: Draws, residual: np.ndarray, shocks: Shocks, rng: np.random.Generator
     ) -> Continuation:
-        """Draw level, replicate and future jointly, given the residual, ``(draws, pre)``."""
+        """Draw level, replicate and future jointly, given the residual, ``(draws, pre)``.
+
+        The future is made of ``shocks``, see :meth:`draw_shocks`, and ``rng`` gives all else; so
+        more shocks leave the periods that fewer reach as they are, bit for bit.
+        """
         weighted, _, information = self._level_terms(draws, residual)
         mean = weighted.sum(1, keepdims=True) / information
         level = self._has_level * (
             mean + rng.standard_normal((len(residual), 1)) / np.sqrt(information)
         )
-        persistent, again, future = self.paths(draws, residual - level, periods, rng)
+        persistent, again, future = self.paths(draws, residual - level, shocks, rng)
         return Continuation(
             level[:, 0] + persistent.mean(1), level + persistent + again, level + future
         )
 
     def expected_path(self, draws: Draws, residual: np.ndarray, periods: int) -> np.ndarray:
         """Return the mean of the future given each draw, shape ``(draws, periods)``."""
-        return self.continue_path(draws, residual, periods, NO_SHOCKS).future
+        none = self.draw_shocks(len(residual), periods, NO_SHOCKS)
+        return self.continue_path(draws, residual, none, NO_SHOCKS).future
 
     def contrast_precision(
         self, draws: Draws, series: np.ndarray, missing: np.ndarray = NOTHING_MISSING

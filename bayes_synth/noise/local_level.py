@@ -3,16 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
 from bayes_synth.errors import PriorError
 from bayes_synth.noise.base import (
+    NOISE,
+    STEP,
     AbstractNoise,
     DiagonalNoise,
     Draws,
     SdPrior,
+    Shocks,
     floored,
     initial,
     require_sd_priors,
@@ -66,6 +69,8 @@ class LocalLevel(
     ----------
     Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3.
     """
+
+    shocks: ClassVar[tuple[str, ...]] = (NOISE, STEP)
 
     s: SdPrior = HalfNormal(1.0)
     q: SdPrior = HalfNormal(0.5)
@@ -150,21 +155,20 @@ class LocalLevel(
             )
         return np.asarray((1 / self._variances(draws, periods)[1]) @ sine_basis(periods) ** 2)
 
-    def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw a random walk plus white noise."""
-        steps, shocks = rng.standard_normal((2, len(draws["s"]), periods))
-        walk = np.cumsum(draws["q"][:, None] * steps, axis=1)
-        return np.asarray(walk + floored(draws["s"]) * shocks / self.tails(shocks.shape, rng))
+    def from_shocks(self, draws: Draws, shocks: Shocks, rng: np.random.Generator) -> np.ndarray:
+        """Make a random walk plus white noise."""
+        walk = np.cumsum(draws["q"][:, None] * shocks[STEP], axis=1)
+        return np.asarray(walk + self.independent(draws, shocks))
 
     def paths(
-        self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
+        self, draws: Draws, past: np.ndarray, shocks: Shocks, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return a level given the past, the noise drawn anew, and the continuation of both."""
         level = (
             self._corrected_walk(draws, past, rng) if self.heavy else self._level(draws, past, rng)
         )
         again = floored(draws["s"]) * rng.standard_normal(past.shape) / self.tails(past.shape, rng)
-        return level, again, level[:, -1:] + self.simulate(draws, periods, rng)
+        return level, again, level[:, -1:] + self.from_shocks(draws, shocks, rng)
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:
         """Return the parts; a random walk's average has variance ``q^2 (H+1)(2H+1) / (6H)``."""

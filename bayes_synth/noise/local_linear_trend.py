@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
 from bayes_synth.errors import PriorError
 from bayes_synth.noise.base import (
+    NOISE,
     AbstractNoise,
     DiagonalNoise,
     Draws,
     SdPrior,
+    Shocks,
     initial,
     require_sd_priors,
 )
@@ -60,6 +62,8 @@ class LocalLinearTrend(
     with a fixed slope.
     Sherman and Morrison (1950), Annals of Mathematical Statistics 21(1), for the inverse.
     """
+
+    shocks: ClassVar[tuple[str, ...]] = LocalLevel.shocks
 
     s: SdPrior = HalfNormal(1.0)
     q: SdPrior = HalfNormal(0.5)
@@ -138,22 +142,22 @@ class LocalLinearTrend(
         _, weighted, information = self._drift_terms(draws, periods)
         return np.asarray(self._walk.precision_diagonal(draws, periods) - weighted**2 / information)
 
-    def simulate(self, draws: Draws, periods: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw a line with a slope from its prior, plus a local level."""
-        slope = rng.standard_normal((len(draws["s"]), 1))
-        return np.asarray(slope * self._line(periods) + self._walk.simulate(draws, periods, rng))
+    def from_shocks(self, draws: Draws, shocks: Shocks, rng: np.random.Generator) -> np.ndarray:
+        """Make a line with a slope from its prior, plus a local level."""
+        walk = self._walk.from_shocks(draws, shocks, rng)
+        slope = rng.standard_normal((len(walk), 1))
+        return np.asarray(slope * self._line(walk.shape[1]) + walk)
 
     def paths(
-        self, draws: Draws, past: np.ndarray, periods: int, rng: np.random.Generator
+        self, draws: Draws, past: np.ndarray, shocks: Shocks, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Draw the slope given the past, then the local level around its line."""
         _, weighted, information = self._drift_terms(draws, past.shape[1])
         mean = (weighted * past).sum(1, keepdims=True) / information
         slope = mean + rng.standard_normal((len(past), 1)) / np.sqrt(information)
-        before, after = np.split(
-            slope * self._line(past.shape[1] + periods), [past.shape[1]], axis=1
-        )
-        level, again, future = self._walk.paths(draws, past - before, periods, rng)
+        times = past.shape[1] + shocks[NOISE].shape[1]
+        before, after = np.split(slope * self._line(times), [past.shape[1]], axis=1)
+        level, again, future = self._walk.paths(draws, past - before, shocks, rng)
         return before + level, again, after + future
 
     def average_variance(self, draws: Draws, periods: int) -> dict[str, np.ndarray]:

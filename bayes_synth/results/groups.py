@@ -32,6 +32,9 @@ __all__ = [
     "tree",
 ]
 
+BLOCK = 8
+"""Post-periods whose weighted donors are computed at a time."""
+
 
 NO_DRAWS = xr.Dataset()
 
@@ -331,7 +334,10 @@ class _Continued(NamedTuple):
 
 
 def _continued(problem: Problem, posterior: xr.Dataset, rng: np.random.Generator) -> _Continued:
-    """Continue every draw of the posterior beyond the pre-period."""
+    """Continue every draw of the posterior beyond the pre-period.
+
+    What is drawn for a period does not depend on how many follow it, bit for bit.
+    """
     inputs, process, count = problem.inputs, problem.model.process, len(problem.donors)
     weights = posterior["weights"].to_numpy()[..., :count].reshape(-1, count)
     if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
@@ -342,11 +348,28 @@ def _continued(problem: Problem, posterior: xr.Dataset, rng: np.random.Generator
         )
     noise = {name: posterior[name].to_numpy().reshape(len(weights), -1) for name in process.sampled}
     noise |= {name: noise[name][:, 0] for name in process.parameters}
-    weighted = weights @ inputs.donor_outcomes.T
+    weighted = _weighted(weights, inputs.donor_outcomes, inputs.periods)
     residual = inputs.outcome - weighted[:, : inputs.periods]
     if len(inputs.missing):
         residual[:, inputs.missing] = (
             posterior[MISSING_RESIDUAL].to_numpy().reshape(len(weights), -1)
         )
-    path = process.continue_path(noise, residual, len(problem.observed), rng)
+    shocks = process.draw_shocks(len(weights), len(problem.observed), rng)
+    path = process.continue_path(noise, residual, shocks, rng)
     return _Continued(weights, noise, weighted, residual, path)
+
+
+def _weighted(weights: np.ndarray, donors: np.ndarray, pre: int) -> np.ndarray:
+    """Return ``weights @ donors.T``, dims ``(draw, time)``.
+
+    The last bit of a matrix product may depend on the shapes, so the post-period is multiplied in
+    blocks of one shape, the last one filled up with zeros.
+    """
+    product = np.empty((len(weights), len(donors)))
+    product[:, :pre] = weights @ np.ascontiguousarray(donors[:pre]).T
+    for first in range(pre, len(donors), BLOCK):
+        rows = np.zeros((BLOCK, donors.shape[1]))
+        count = len(donors[first : first + BLOCK])
+        rows[:count] = donors[first : first + BLOCK]
+        product[:, first : first + count] = (weights @ rows.T)[:, :count]
+    return product

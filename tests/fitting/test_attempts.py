@@ -172,7 +172,7 @@ def sampler(monkeypatch):
         posterior = fit.idata["posterior"].to_dataset().drop_vars("level")
         return Sampled(posterior, fit.idata["sample_stats"].to_dataset(), 0.0, 0.0)
 
-    monkeypatch.setattr("bayes_synth.fitting.fit_panel.sample", sample)
+    monkeypatch.setattr("bayes_synth.fitting.extend.sample", sample)
     return asked, divergences
 
 

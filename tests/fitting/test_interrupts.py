@@ -67,7 +67,7 @@ def sampler(monkeypatch):
         posterior = fit.idata["posterior"].to_dataset().drop_vars("level")
         return Sampled(posterior, fit.idata["sample_stats"].to_dataset(), 0.0, 0.0, words)
 
-    monkeypatch.setattr("bayes_synth.fitting.fit_panel.sample", sample)
+    monkeypatch.setattr("bayes_synth.fitting.extend.sample", sample)
     return asked, acts
 
 
@@ -128,7 +128,7 @@ def test_interrupted_refits_calibrate_if_they_are_eight(sampler, monkeypatch, co
     acts.append(0)
     done = stopping_after(monkeypatch, count)
     panel = fake_panel(donors=12)
-    monkeypatch.setattr("bayes_synth.fitting.fit_panel.sample", fake_sampling(panel, asked))
+    monkeypatch.setattr("bayes_synth.fitting.extend.sample", fake_sampling(panel, asked))
     with pytest.warns(
         ConvergenceWarning,
         match=rf"\[S004\] PARTIAL: calibration interrupted after {count} of 12 refits",

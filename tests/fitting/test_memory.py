@@ -31,7 +31,7 @@ def test_the_estimate_of_memory_is_that_of_a_real_fit(real):
 
 def test_draws_that_do_not_fit_are_refused_with_the_number_that_would(monkeypatch):
     monkeypatch.setattr(AVAILABLE, lambda: 4e8)
-    monkeypatch.setattr("bayes_synth.fitting.fit_panel.sample", None)
+    monkeypatch.setattr("bayes_synth.fitting.extend.sample", None)
     panel = fake_panel()
     each = memory.draw_bytes(MODEL, panel, 4)
     fitting_draws = int(1e8 / each / 4)

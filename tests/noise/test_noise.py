@@ -11,6 +11,7 @@ import bayes_synth as bs
 from bayes_synth.errors import PriorError
 from bayes_synth.noise import IID, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.base import FLOOR, AbstractNoise
+from bayes_synth.noise.integrated_level import NO_SHOCKS
 
 PAST, AHEAD = 19, 7
 
@@ -26,7 +27,9 @@ def graph_log_density(noise: AbstractNoise, residual: np.ndarray):
 
 
 def continuation(noise, point, residual, periods, shock=-1):
-    path = noise.continue_path(parameters(noise, point), residual[None], periods, Impulse(shock))
+    rng = Impulse(shock)
+    shocks = noise.draw_shocks(1, periods, rng)
+    path = noise.continue_path(parameters(noise, point), residual[None], shocks, rng)
     return path.level, path.replicate[0], path.future[0]
 
 
@@ -184,7 +187,9 @@ def test_every_draw_has_shocks_of_its_own(noise, residuals):
     same = {name: np.repeat(value, 500) for name, value in parameters(noise, POINTS[0]).items()}
     rows = np.repeat(residuals[PAST][None], 500, axis=0)
     mean, spread = dense_continuation(noise, POINTS[0], residuals[PAST])
-    path = noise.continue_path(same, rows, AHEAD, np.random.default_rng(7)).future.mean(1)
+    rng = np.random.default_rng(7)
+    shocks = noise.draw_shocks(500, AHEAD, rng)
+    path = noise.continue_path(same, rows, shocks, rng).future.mean(1)
     future = PARTS["future"]
     sd = np.sqrt(spread[future, future].mean())
     assert path.mean() == pytest.approx(mean[future].mean(), abs=4 * sd / np.sqrt(500))
@@ -219,16 +224,12 @@ def test_simulated_paths_have_the_dense_covariance(noise):
 def test_variance_of_an_average_adds_up_from_its_parts(noise):
     point, periods = POINTS[0], 5
     parts = noise.average_variance(parameters(noise, point), periods)
-    last = np.zeros((1, 1))
-    state = 1 + isinstance(
-        noise, LocalLinearTrend
-    )  # shocks of what the past leaves unknown: level and slope
-    shocks = [
-        noise.paths(parameters(noise, point), last, periods, Impulse(k))[2].mean()
-        for k in range(state, 20)
-    ]
+    draws, last = parameters(noise, point), np.zeros((1, 1))
+    each = [noise.draw_shocks(1, periods, Impulse(k)) for k in range(2 * periods)]
+    # What the past leaves unknown of level and slope is no part of it.
+    means = [noise.paths(draws, last, shocks, NO_SHOCKS)[2].mean() for shocks in each]
     assert sum(part[0] for part in parts.values()) == pytest.approx(
-        np.square(shocks).sum(), rel=1e-5
+        np.square(means).sum(), rel=1e-5
     )
 
 

@@ -105,7 +105,8 @@ def test_the_level_given_the_past_is_the_dense_normals(name, point, residual):
     noise = HEAVY[name]
 
     def level(shock):
-        return noise.paths(draws(noise, point), residual[None], 3, Impulse(shock))[0][0]
+        ahead = noise.draw_shocks(1, 3, Impulse(-1))
+        return noise.paths(draws(noise, point), residual[None], ahead, Impulse(shock))[0][0]
 
     centre = level(-1)
     columns = np.array([level(k) - centre for k in range(1 + 2 * PAST)])

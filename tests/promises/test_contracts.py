@@ -59,6 +59,7 @@ FIT = {
     "plot",
     "plot_effect",
     "plot_weights",
+    "extend",
     "report",
     "save",
 }

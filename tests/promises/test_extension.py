@@ -70,27 +70,26 @@ class Seasonal(AbstractNoise):
     def precision_diagonal(self, draws, periods):
         return np.einsum("dii->di", np.linalg.inv(self.covariance(draws, periods)))
 
-    def simulate(self, draws, periods, rng):
-        amplitudes = rng.standard_normal((len(draws["s"]), 2 * self.harmonics))
-        noise = floored(draws["s"]) * rng.standard_normal((len(draws["s"]), periods))
-        return amplitudes @ self.waves(np.arange(periods)) + noise
+    def from_shocks(self, draws, shocks, rng):
+        noise = self.independent(draws, shocks)
+        amplitudes = rng.standard_normal((len(noise), 2 * self.harmonics))
+        return amplitudes @ self.waves(np.arange(noise.shape[1])) + noise
 
-    def paths(self, draws, past, periods, rng):
-        before, after = np.split(
-            self.waves(np.arange(past.shape[1] + periods)), [past.shape[1]], axis=1
-        )
+    def paths(self, draws, past, shocks, rng):
+        times = np.arange(past.shape[1] + shocks["noise"].shape[1])
+        before, after = np.split(self.waves(times), [past.shape[1]], axis=1)
         sd = floored(draws["s"])
         information = np.eye(len(before)) + before @ before.T / sd[..., None] ** 2
         mean = np.linalg.solve(information, (past @ before.T / sd**2)[..., None])[..., 0]
-        shocks = rng.standard_normal(mean.shape)[..., None]
+        unknown = rng.standard_normal(mean.shape)[..., None]
         amplitudes = (
-            mean + np.linalg.solve(np.linalg.cholesky(information).swapaxes(1, 2), shocks)[..., 0]
+            mean + np.linalg.solve(np.linalg.cholesky(information).swapaxes(1, 2), unknown)[..., 0]
         )
         again = sd * rng.standard_normal(past.shape)
         return (
             amplitudes @ before,
             again,
-            amplitudes @ after + sd * rng.standard_normal((len(past), periods)),
+            amplitudes @ after + self.independent(draws, shocks),
         )
 
     def average_variance(self, draws, periods):

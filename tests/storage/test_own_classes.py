@@ -46,12 +46,12 @@ class White(AbstractNoise, data=("s",), any_length=True):
     def precision_diagonal(self, draws, periods):
         return np.repeat(1 / draws["s"][:, None] ** 2, periods, axis=1)
 
-    def simulate(self, draws, periods, rng):
-        return draws["s"][:, None] * rng.standard_normal((len(draws["s"]), periods))
+    def from_shocks(self, draws, shocks, rng):
+        return draws["s"][:, None] * shocks["noise"]
 
-    def paths(self, draws, past, periods, rng):
+    def paths(self, draws, past, shocks, rng):
         again = self.simulate(draws, past.shape[1], rng)
-        return np.zeros_like(past), again, self.simulate(draws, periods, rng)
+        return np.zeros_like(past), again, self.from_shocks(draws, shocks, rng)
 
     def average_variance(self, draws, periods):
         return {"s": draws["s"] ** 2 / periods}

@@ -9,6 +9,9 @@ class Impulse:
     def __init__(self, at: int) -> None:
         self.left = at
 
+    def spawn(self, count):
+        return [self] * count
+
     def standard_normal(self, size):
         shocks = np.zeros(size)
         if 0 <= self.left < shocks.size:

@@ -155,7 +155,8 @@ def _ranks(
     }
     parameters |= {name: parameters[name][:, 0] for name in model.process.parameters}
     residual = inputs.outcome - drawn @ inputs.donor_outcomes[:PRE].T
-    future = model.process.continue_path(parameters, residual, POST, rng).future
+    shocks = model.process.draw_shocks(size, POST, rng)
+    future = model.process.continue_path(parameters, residual, shocks, rng).future
     ahead = (drawn @ inputs.donor_outcomes[PRE:].T + future).mean(1)
     truth = {f"weight {name}": weights[0, j] for j, name in enumerate(DONORS[:RANKED])} | {
         n: v[0] for n, v in noise.items()
