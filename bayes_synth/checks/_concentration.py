@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, graded, thresholds
+from bayes_synth.checks.result import Check, graded, known_to, thresholds
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.monte_carlo import mean_error
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -54,18 +55,22 @@ def concentration(
     table[["partner", "correlation"]] = _trading_partners(flat, fit.panel.donors)
     table = table.sort_values("weight", ascending=False, kind="stable")
     largest = table.iloc[0]
+    place = list(fit.panel.donors).index(str(largest.name))
+    weight, error = float(largest["weight"]), mean_error(draws.isel(donor=place))
     reason = (
-        f"The largest weight is {largest.name} {largest['weight']:.2f}; {effective:.1f} effective "
+        f"The largest weight is {largest.name} {weight:.2f} "
+        f"{known_to(weight, error, caution, fail)}; {effective:.1f} effective "
         f"donors{_trading_words(table, trading)}."
     )
     extra = {
+        "weight_mcse": error,
         "effective_donors": effective,
         "prior_effective_donors": float((1 / (prior**2).sum(1)).mean()),
     }
     return Check(
         "concentration",
         QUESTION,
-        graded(float(largest["weight"]), caution, fail) if len(table) > 1 else "caution",
+        graded(weight, caution, fail, error) if len(table) > 1 else "caution",
         reason,
         thresholds(table, caution=caution, fail=fail, trading=trading, **extra),
         partial(_draw_weights, fit),

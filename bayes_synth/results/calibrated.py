@@ -65,6 +65,9 @@ class Calibrated:
         Why the intervals are not calibrated; empty when they are.
     gaps
         Each donor's mean gap (observed minus synthetic) on the model's scale, one column per time.
+    width_ratio
+        Width of the calibrated 95 % interval of the average effect over that of the model's own
+        (:mod:`bayes_synth.results.width_ratio`); NaN when the file has no uncalibrated draws.
     """
 
     table: pd.DataFrame
@@ -75,6 +78,7 @@ class Calibrated:
     prior_sd: float = np.nan
     reason: str = ""
     gaps: pd.DataFrame = field(default_factory=pd.DataFrame)
+    width_ratio: float = np.nan
 
     @property
     def prior_influence(self) -> float:
@@ -93,7 +97,8 @@ class Calibrated:
         averaged = str(self.table.index[0]).count(" + ") + 1
         who = "donors" if averaged == 1 else f"averages of {averaged} donors"
         kappa = float(self.kappa.mean())  # type: ignore[union-attr]
-        total = f"model's spread x {kappa * self.pooling:.2g}"
+        total = f"95% interval x {self.width_ratio:.2g} of the model's own"
+        total = total if np.isfinite(self.width_ratio) else "without the model's own interval"
         return f"calibrated on {len(self.table)} {who} (kappa {kappa:.2g}{interval}; {total})"
 
     def interval(self, ci_prob: float = 0.95) -> np.ndarray:
