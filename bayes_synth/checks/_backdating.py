@@ -132,7 +132,8 @@ def _backdating_reason(table: pd.DataFrame, matching: str, ci_prob: float, remar
     return (
         f"The {ci_prob:.0%} interval holds zero for {held} of {len(table)} earlier starts; the "
         f"smallest two-sided p is {table['p'].min():.2g} {known}, for start {first} (average "
-        f"effect {table['median'][first]:.3g} over {table['post'][first]:.0f} periods){late}{remarks}."
+        f"effect {table['median'][first]:.3g} over {table['post'][first]:.0f} periods)"
+        f"{late}{remarks}."
     )
 
 

@@ -20,7 +20,7 @@ from bayes_synth.checks.pictures.layers import Axes, Layer, picture
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, graded, not_applicable, thresholds, worst
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.results.fit_verdict import FAIR, GOOD
+from bayes_synth.results.fit_verdict import FAIR, GOOD, WEIGHTS
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -37,6 +37,7 @@ def fit_quality(
     *,
     caution: float = GOOD,
     fail: float = FAIR,
+    weights: float = WEIGHTS,
     rmse: float = 0.5,
     p_value: float = 0.01,
 ) -> Check:
@@ -48,8 +49,13 @@ def fit_quality(
         The fit.
     caution, fail
         Upper bounds: up to ``caution`` it passes, above ``fail`` it fails. They bound the held-out
-        error with donors over the error of a local level without donors, from rolling origins (as
-        in the headline; at 1 the donors add nothing).
+        error with donors over that of the unit's own past, the better of a local level with a drift
+        and without one, from rolling origins (as in the headline; at 1 the donors add nothing).
+    weights
+        Upper bound: up to ``weights`` it passes, above it is a caution. It bounds the held-out
+        error with these weights over that with the donors' plain mean. At 1 the weights add
+        nothing, which is no fault of donors that are all alike; well above 1 they do harm (our
+        threshold).
     rmse
         Upper bound: up to ``rmse`` it passes, above 1 it fails, because the unit's own mean would
         do better. It bounds the root mean square gap over the pre-period's standard deviation.
@@ -79,14 +85,15 @@ def fit_quality(
     if len(periods_seen(inputs)) < SHORT:
         few = f"{len(periods_seen(inputs))} pre-periods with an outcome are too few"
         return not_applicable("fit_quality", QUESTION, f"{few}; at least {SHORT} are needed.")
-    parts = _held_out(fit, caution, fail), _in_sample(fit, rmse), _residual_tests(fit, p_value)
+    held_out = _held_out(fit, caution, fail, weights)
+    parts = held_out, _in_sample(fit, rmse), _residual_tests(fit, p_value)
     table = pd.concat(parts).rename_axis("statistic")
     return Check(
         "fit_quality",
         QUESTION,
         worst(table["verdict"]),
         _fit_quality_reason(fit, table),
-        thresholds(table, caution=caution, fail=fail, rmse=rmse, p_value=p_value),
+        thresholds(table, caution=caution, fail=fail, weights=weights, rmse=rmse, p_value=p_value),
         partial(_draw_residuals, fit),
     )
 
@@ -95,14 +102,20 @@ def _statistic_rows(rows: dict[str, tuple[float, float, str]]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "p_value", "verdict"])
 
 
-def _held_out(fit: AbstractFit, caution: float, fail: float) -> pd.DataFrame:
-    """Tabulate the held-out error, and what the variance of the forecast consists of."""
-    ratio = fit.fit_verdict.ratio
-    verdict = graded(ratio, caution, fail) if np.isfinite(ratio) else "not applicable"
-    rows = {"held_out_error_ratio": (ratio, np.nan, verdict)}
+def _held_out(fit: AbstractFit, caution: float, fail: float, weights: float) -> pd.DataFrame:
+    """Tabulate held-out errors, and what the variance of the forecast consists of."""
+    judged = fit.fit_verdict
+    ratios = {
+        "held_out_error_ratio": (judged.ratio_own, caution, fail),
+        "held_out_over_plain_mean": (judged.ratio_mean, weights, np.inf),
+    }
+    rows = {
+        name: (ratio, np.nan, graded(ratio, *limits) if np.isfinite(ratio) else "not applicable")
+        for name, (ratio, *limits) in ratios.items()
+    }
     shares = {
         f"noise_share_{name}": (share, np.nan, "not applicable")
-        for name, share in fit.fit_verdict.noise_share.items()
+        for name, share in judged.noise_share.items()
     }
     return _statistic_rows(rows | shares)
 

@@ -98,7 +98,7 @@ class Calibrated:
         who = "donors" if averaged == 1 else f"averages of {averaged} donors"
         kappa = float(self.kappa.mean())  # type: ignore[union-attr]
         total = f"95% interval x {self.width_ratio:.2g} of the model's own"
-        total = total if np.isfinite(self.width_ratio) else "without the model's own interval"
+        total = total if np.isfinite(self.width_ratio) else "no uncalibrated draws to compare with"
         return f"calibrated on {len(self.table)} {who} (kappa {kappa:.2g}{interval}; {total})"
 
     def interval(self, ci_prob: float = 0.95) -> np.ndarray:
