@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 import bayes_synth as bs
 from bayes_synth import Calibration, checks
