@@ -98,7 +98,7 @@ def anticipation(
         return not_applicable("anticipation", QUESTION, "The refit was not done.")
     table = _before_and_after(fit, answers[short(start)], early)
     verdict, remarks = concluded(
-        _graded_by_tail(*table.loc["before", ["p", "p_mcse"]], caution, fail), cases, answers
+        _graded_by_tail(float(table["p"]["before"]), caution, fail), cases, answers
     )
     reason = _anticipation_reason(table, early, (caution, fail), remarks)
     table = thresholds(table, periods=early, least=least, caution=caution, fail=fail)
@@ -115,9 +115,9 @@ def _periods_early(fit: AbstractFit, periods: int | None) -> int:
     return periods
 
 
-def _graded_by_tail(p: float, error: float, caution: float, fail: float) -> Verdict:
+def _graded_by_tail(p: float, caution: float, fail: float) -> Verdict:
     """Grade a tail probability by its complement, because small ones are the bad ones."""
-    return graded(1 - p, np.nextafter(1 - caution, 0), np.nextafter(1 - fail, 0), error)
+    return graded(1 - p, np.nextafter(1 - caution, 0), np.nextafter(1 - fail, 0))
 
 
 def _before_and_after(fit: AbstractFit, refit: RefitEffect, early: int) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, Verdict, known_to, not_applicable, thresholds
 from bayes_synth.data.panel import Panel
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.results.monte_carlo import NEAR, two_sided, two_sided_error
+from bayes_synth.results.monte_carlo import two_sided, two_sided_error
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -108,16 +108,13 @@ def _row_of_start(panel: Panel, refit: RefitEffect, ci_prob: float) -> dict[str,
 
 
 def _graded_by_starts(table: pd.DataFrame, matching: str, ci_prob: float) -> Verdict:
-    """Grade tail probabilities by each one's share of the allowed false alarms.
-
-    As everywhere, two Monte Carlo errors are taken off first.
-    """
-    allowed, share = 1 - ci_prob, LATE * (matching in table.index)
-    p, p_late = (table[name] - NEAR * table[f"{name}_mcse"] for name in ("p", "p_late"))
-    if (p <= allowed / 2).sum() >= max(2, len(table) / 2):
+    """Grade tail probabilities by each one's share of the allowed false alarms."""
+    allowed = 1 - ci_prob
+    if (table["p"] <= allowed / 2).sum() >= max(2, len(table) / 2):
         return "fail"
-    late = share > 0 and p_late[matching] <= share * allowed
-    return "caution" if late or p.min() * len(table) <= (1 - share) * allowed else "pass"
+    share = LATE * (matching in table.index)
+    late = share > 0 and table["p_late"][matching] <= share * allowed
+    return "caution" if late or table["p"].min() * len(table) <= (1 - share) * allowed else "pass"
 
 
 def _backdating_reason(table: pd.DataFrame, matching: str, ci_prob: float, remarks: str) -> str:

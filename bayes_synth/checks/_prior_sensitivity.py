@@ -106,8 +106,7 @@ def prior_sensitivity(
     share = np.where(later, 0.5, 1.0)
     counted, errors = table["shift"].abs() * share, table["shift_mcse"] * share
     most = str(counted.idxmax())
-    grade = graded(counted[most], caution, fail, errors[most])
-    verdict, remarks = concluded(grade, cases, answers)
+    verdict, remarks = concluded(graded(counted[most], caution, fail), cases, answers)
     powers = {f"{group}_power": _sensitivity(fit, group) for group in ("prior", "likelihood")}
     sensitive = powers["prior_power"] > power
     verdict = "caution" if verdict == "pass" and sensitive else verdict

@@ -85,7 +85,7 @@ def spillover(
         return not_applicable("spillover", QUESTION, "The refit was not done.")
     table = shifted(fit, {label: {"weight": weight} | as_row(answers[label])})
     shift, error = table.iloc[0][["shift", "shift_mcse"]].astype(float)
-    verdict, remarks = concluded(graded(abs(shift), caution, fail, error), cases, answers)
+    verdict, remarks = concluded(graded(abs(shift), caution, fail), cases, answers)
     reason = (
         f"The neighbours ({listed(names)}) hold {weight:.2f} of the weight; without them the "
         f"average effect moves by {shift:+.2f} posterior sd "

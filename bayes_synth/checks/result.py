@@ -132,11 +132,15 @@ def not_applicable(name: str, question: str, reason: str) -> Check:
 def graded(value: float, caution: float, fail: float, error: float = 0.0) -> Verdict:
     """Grade a number: up to ``caution`` it passes, above ``fail`` it fails, and so does NaN.
 
-    Where the number has a Monte Carlo ``error`` and lies within two of them of a threshold, the
-    draws cannot tell on which side it belongs: the more severe verdict counts, so that a pass is a
-    pass with any seed. :func:`known_to` says so.
+    A number that was read off the fit's draws has a Monte Carlo ``error``. Where two of them reach
+    across a threshold it is a caution, so that a pass or a fail is one with any seed;
+    :func:`known_to` says so.
     """
-    value = value + NEAR * error
+    low, high = (_graded(value + side * NEAR * error, caution, fail) for side in (-1, 1))
+    return low if low == high else "caution"
+
+
+def _graded(value: float, caution: float, fail: float) -> Verdict:
     if value <= caution:
         return "pass"
     return "caution" if value <= fail else "fail"
@@ -153,8 +157,8 @@ def known_to(value: float, error: float, *limits: float) -> str:
         The thresholds by which it is graded.
     """
     near = [f"{limit:g}" for limit in limits if error > 0 and abs(value - limit) <= NEAR * error]
-    rule = "two of which reach the threshold {}, so the more severe verdict counts"
-    return f"(Monte Carlo error {error:.1g}{f', {rule.format(near[0])}' if near else ''})"
+    doubt = f", and within two of these of the threshold {near[0]}" if near else ""
+    return f"(Monte Carlo error {error:.1g}{doubt})"
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

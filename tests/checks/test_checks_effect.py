@@ -220,10 +220,25 @@ def test_an_interval_that_holds_zero_has_nothing_to_overturn():
     assert checks.hidden_bias(fake_fit()).verdict == "not applicable"
 
 
-def test_an_effect_that_barely_leaves_zero_out_is_easily_overturned(found):
+def test_an_effect_that_barely_leaves_zero_out_is_overturned_by_what_the_draws_cannot_tell(found):
     draws = found.effect().draws
     barely = 10.0 - float(draws.quantile(0.025)) + 1e-4
-    assert checks.hidden_bias(fake_fit(panel=fake_panel(effect=barely))).verdict == "fail"
+    check = checks.hidden_bias(fake_fit(panel=fake_panel(effect=barely)))
+    assert check.verdict == "caution"
+    assert "within two of these of the threshold" in check.reason
+
+
+def test_an_interval_that_hardly_holds_zero_says_so(found):
+    draws = found.effect().draws
+    hardly = 10.0 - float(draws.quantile(0.025)) - 1e-4
+    check = checks.hidden_bias(fake_fit(panel=fake_panel(effect=hardly)))
+    assert check.verdict == "not applicable"
+    assert "or nearly none: its nearer end has a Monte Carlo error of" in check.reason
+
+
+def test_a_drift_of_nothing_overturns_an_effect_for_certain(found):
+    """Here the draws can tell: the threshold lies many errors above the drift."""
+    assert checks.hidden_bias(found, caution=1e4, fail=1e3).verdict == "fail"
 
 
 def test_drifts_are_compared_with_the_placebos(calibrated):
