@@ -18,7 +18,7 @@ from bayes_synth.checks.innovations import (
 )
 from bayes_synth.checks.pictures.layers import Axes, Layer, picture
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, graded, not_applicable, thresholds, worst
+from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds, worst
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.fit_verdict import FAIR, GOOD, WEIGHTS
 
@@ -70,7 +70,8 @@ def fit_quality(
     Returns
     -------
     Check
-        Table: one row per statistic with ``value``, ``p_value`` (residuals only) and ``verdict``.
+        Table: one row per statistic with ``value``, ``p_value`` and its Monte Carlo error
+        ``p_mcse`` (residuals only) and ``verdict``.
         Residuals are one-step-ahead errors over their standard deviations, under draws of weights
         and noise. ``noise_share_...`` is a parameter's share of the variance of the average
         counterfactual; it informs and has no verdict.
@@ -88,12 +89,14 @@ def fit_quality(
     held_out = _held_out(fit, caution, fail, weights)
     parts = held_out, _in_sample(fit, rmse), _residual_tests(fit, p_value)
     table = pd.concat(parts).rename_axis("statistic")
+    limits = {"caution": caution, "fail": fail, "weights": weights}
+    limits |= {"rmse": rmse, "p_value": p_value}
     return Check(
         "fit_quality",
         QUESTION,
         worst(table["verdict"]),
-        _fit_quality_reason(fit, table),
-        thresholds(table, caution=caution, fail=fail, weights=weights, rmse=rmse, p_value=p_value),
+        _fit_quality_reason(fit, thresholds(table, **limits)),
+        table,
         partial(_draw_residuals, fit),
     )
 
@@ -147,13 +150,15 @@ def _residual_tests(fit: AbstractFit, p_value: float) -> pd.DataFrame:
     """Compare statistics of the residuals with those of independent standard normal ones."""
     residuals = _residual_draws(fit)
     expected = np.random.default_rng(0).standard_normal((REPLICATES, residuals.shape[1]))
-    rows = {}
+    rows, errors = {}, {}
     for name, (statistic, two_sided) in STATISTICS.items():
         values, reference = statistic(residuals), np.sort(statistic(expected))
-        above = 1 - float(np.searchsorted(reference, values).mean()) / REPLICATES
-        p = min(1.0, 2 * min(above, 1 - above)) if two_sided else above
-        rows[name] = (float(values.mean()), p, "pass" if p >= p_value else "caution")
-    return _statistic_rows(rows)
+        tails = 1 - np.searchsorted(reference, values) / REPLICATES
+        above, sides = float(tails.mean()), 1 + two_sided
+        p = min(1.0, sides * min(above, 1 - above)) if two_sided else above
+        errors[name] = float(sides * tails.std() / np.sqrt(len(tails)))
+        rows[name] = (float(values.mean()), p, graded(-p, -p_value, np.inf, errors[name]))
+    return _statistic_rows(rows).assign(p_mcse=pd.Series(errors))
 
 
 def _residual_draws(fit: AbstractFit) -> np.ndarray:
@@ -169,9 +174,13 @@ def _residual_draws(fit: AbstractFit) -> np.ndarray:
 def _fit_quality_reason(fit: AbstractFit, table: pd.DataFrame) -> str:
     share = float(table["value"]["rmse_over_sd"])
     gap = f"in sample the gap's RMSE is {share:.2g} of the pre-period's sd"
-    odd = table[table["p_value"].notna() & (table["verdict"] != "pass")]["p_value"]
+    odd = table[table["p_value"].notna() & (table["verdict"] != "pass")]
     names: list[str] = odd.index.astype(str).str.removeprefix("residual_").tolist()
-    rows = [f"{name} (p = {p:.2g})" for name, p in zip(names, odd, strict=True)]
+    limit = table.attrs["p_value"]
+    rows = [
+        f"{name} p = {p:.2g} {known_to(p, error, limit)}"
+        for name, p, error in zip(names, odd["p_value"], odd["p_mcse"], strict=True)
+    ]
     usual = "the residuals look like the noise that was assumed"
     residuals = f"odd in the residuals: {', '.join(rows)}" if rows else usual
     return f"Out of sample: {fit.fit_verdict}; {gap}; {residuals}."
