@@ -145,10 +145,10 @@ def _detectable_reason(
         "share": f"{attrs['ratio']:.2g} times the {per_cent(attrs['share'])} asked for {known}",
         "nothing": "nothing to compare it with: pass effect=, the one that would have mattered",
     }[whose]
-    share = f"{size / level:+.1%} of the counterfactual, " if whose != "nothing" else ""
+    share = f"{size / level:+.1%} of the counterfactual and " if whose != "nothing" else ""
     ends = f"[{as_text(found, attrs['lower'])}, {as_text(found, attrs['upper'])}]"
     return (
-        f"An effect of {as_text(found, size)} per period ({share}{over}) would have been told from "
+        f"An effect of {as_text(found, size)} per period, {share}{over}, would have been told from "
         f"zero with probability {attrs['power']:g}; the effect found is "
         f"{as_text(found, attrs['estimate'])} {ends} ({per_cent(attrs['ci_prob'])} ETI)."
     )

@@ -103,7 +103,7 @@ def _hidden_bias_reason(effect: Effect, table: pd.DataFrame) -> str:
         sizes = [f"{constant['over_placebos']:.2g} times the placebos' usual drift", *sizes]
     return (
         f"A constant drift of {as_text(effect, constant['drift'])} per period, "
-        f"{' '.join([sizes[0], known, *sizes[1:]])}, or one that "
+        f"{' and '.join([f'{sizes[0]} {known}', *sizes[1:]])}, or one that "
         f"grows to {as_text(effect, end)}, would bring the "
         f"{per_cent(attrs['ci_prob'])} interval to zero, on top of what it allows for."
     )

@@ -206,8 +206,8 @@ def _likeness_reason(
 ) -> str:
     far = f"; heavy and far: {listed(culprits)}" if culprits else ""
     words = (
-        f"Donors with weight are {ratio:.2g} times {known} as far from the treated unit "
-        f"as donors on average{far}"
+        f"Donors with weight are {ratio:.2g} times as far from the treated unit "
+        f"as donors on average {known}{far}"
     )
     if balance is None:
         return f"{words}; no covariates were given."
