@@ -141,7 +141,8 @@ def _before_and_after(fit: AbstractFit, refit: RefitEffect, early: int) -> pd.Da
 def _anticipation_reason(
     table: pd.DataFrame, early: int, limits: tuple[float, float], remarks: str
 ) -> str:
-    before, periods = table.loc["before"], "period" if early == 1 else f"{early} periods"
+    before = table.loc["before"].astype(float).to_dict()
+    periods = "period" if early == 1 else f"{early} periods"
     return (
         f"In the {periods} before the start the average effect is {before['median']:.3g} "
         f"[{before['lower']:.3g}, {before['upper']:.3g}] (95% ETI), two-sided p = "

@@ -121,14 +121,15 @@ def _backdating_reason(table: pd.DataFrame, matching: str, ci_prob: float, remar
     first, late = str(table["p"].idxmin()), ""
     held = int((table["p"] > 1 - ci_prob).sum())
     allowed, share = 1 - ci_prob, LATE * (matching in table.index)
-    known = known_to(*table.loc[first, ["p", "p_mcse"]], (1 - share) * allowed / len(table))
+    smallest, p_mcse = float(table["p"][first]), float(table["p_mcse"][first])
+    known = known_to(smallest, p_mcse, (1 - share) * allowed / len(table))
     if share:
-        late_p = known_to(*table.loc[matching, ["p_late", "p_late_mcse"]], share * allowed)
-        late = f"; {table['p_late'][matching]:.2g} {late_p} for the last third of that from "
-        late += matching
+        p, p_mcse = float(table["p_late"][matching]), float(table["p_late_mcse"][matching])
+        known_late = known_to(p, p_mcse, share * allowed)
+        late = f"; {p:.2g} {known_late} for the last third of that from {matching}"
     return (
         f"The {ci_prob:.0%} interval holds zero for {held} of {len(table)} earlier starts; the "
-        f"smallest two-sided p is {table['p'].min():.2g} {known}, for start {first} (average "
+        f"smallest two-sided p is {smallest:.2g} {known}, for start {first} (average "
         f"effect {table['median'][first]:.3g} over {table['post'][first]:.0f} periods)"
         f"{late}{remarks}."
     )

@@ -45,7 +45,7 @@ def concentration(
         trades most, and the ``correlation`` of their weights. ``attrs`` has the mean number of
         effective donors under posterior and prior. A single donor is a caution.
     """
-    draws = fit.idata["posterior"]["weights"]
+    draws = fit.idata["posterior"].to_dataset()["weights"]
     flat = draws.to_numpy().reshape(-1, draws.sizes["donor"])
     effective = float((1 / (flat**2).sum(1)).mean())
     prior = fit.idata["prior"]["weights"].to_numpy().reshape(-1, flat.shape[1])

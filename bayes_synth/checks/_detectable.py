@@ -166,13 +166,14 @@ def _smallest_table(average: xr.DataArray, power: float, ci_prob: float) -> pd.D
 def _size_error(average: xr.DataArray, increase: bool, power: float, ci_prob: float) -> float:
     """Return the Monte Carlo error of the smallest detectable effect: of two quantiles."""
     ends = (_tail_shares(ci_prob)[1], 1 - power) if increase else (_tail_shares(ci_prob)[0], power)
-    return float(np.hypot(*end_errors(average, *average.quantile(list(ends)).to_numpy())))
+    errors = end_errors(average, *average.quantile(list(ends)).to_numpy())
+    return float(np.sqrt(sum(error**2 for error in errors)))
 
 
 def _average_counterfactual(fit: AbstractFit) -> xr.DataArray:
     """Return draws of the average counterfactual over the post-periods that have an outcome."""
     seen = fit.panel.treated_outcome.sel(time=fit.panel.post.to_numpy()).notnull()
-    paths = fit.idata["predictions"]["counterfactual"]
+    paths = fit.idata["predictions"].to_dataset()["counterfactual"]
     return paths.where(seen).mean("time")
 
 

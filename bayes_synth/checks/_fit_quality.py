@@ -1,6 +1,6 @@
 """Fit quality: ask whether the donors follow the treated unit, out of sample first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -101,8 +101,10 @@ def fit_quality(
     )
 
 
-def _statistic_rows(rows: dict[str, tuple[float, float, str]]) -> pd.DataFrame:
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "p_value", "verdict"])
+def _statistic_rows(rows: Mapping[str, tuple[float, float, str]]) -> pd.DataFrame:
+    return pd.DataFrame.from_dict(
+        dict(rows), orient="index", columns=["value", "p_value", "verdict"]
+    )
 
 
 def _held_out(fit: AbstractFit, caution: float, fail: float, weights: float) -> pd.DataFrame:

@@ -108,7 +108,7 @@ def leave_one_out(
 
 def _leave_one_out_reason(table: pd.DataFrame, single: pd.DataFrame, remarks: str) -> str:
     most, several = str(single["shift"].abs().idxmax()), ""
-    shift, error = single.loc[most, ["shift", "shift_mcse"]]
+    shift, error = float(single["shift"][most]), float(single["shift_mcse"][most])
     limits = table.attrs["caution"], table.attrs["fail"]
     together = table.drop(index=single.index)["shift"]
     if len(together):

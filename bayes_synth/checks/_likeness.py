@@ -107,7 +107,7 @@ def likeness(
     total = _total_distance(donors)
     donors["far"] = total > total.quantile(0.75)
     ratio = float((donors["weight"] * total).sum() / total.mean())
-    draws = fit.idata["posterior"]["weights"]
+    draws = fit.idata["posterior"].to_dataset()["weights"]
     distances = xr.DataArray(total.to_numpy(), dims="donor") / total.mean()
     error = mean_error(draws.dot(distances, dim="donor"))
     known = known_to(ratio, error, caution, fail)

@@ -46,6 +46,6 @@ def width_ratio(idata: xr.DataTree, ci_prob: float = 0.95) -> float:
 
 def _width(idata: xr.DataTree, group: str, ci_prob: float) -> float:
     """Return the width of the interval of the average over the periods with an outcome."""
-    seen = idata["predictions_constant_data"]["outcome"].notnull()
-    average = idata[group]["counterfactual"].where(seen).mean("time")
+    seen = idata["predictions_constant_data"].to_dataset()["outcome"].notnull()
+    average = idata[group].to_dataset()["counterfactual"].where(seen).mean("time")
     return float(interval(average, ci_prob, "eti").diff("ci_bound").item())
