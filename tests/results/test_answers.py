@@ -30,8 +30,8 @@ GROUPS = {
     "predictions_constant_data",
 }  # fmt: skip
 SUMMARY = [
-    "mean", "median", "sd", "lower", "upper", "ci_prob", "ci_kind", "p_below_0", "p_above_0", "p_two_sided",
-    "ess_bulk", "ess_tail", "r_hat", "mcse", "mcse_lower", "mcse_upper",
+    "mean", "median", "sd", "lower", "upper", "ci_prob", "ci_kind", "p_below_0", "p_above_0",
+    "p_two_sided", "ess_bulk", "ess_tail", "r_hat", "mcse", "mcse_lower", "mcse_upper",
 ]  # fmt: skip
 
 
