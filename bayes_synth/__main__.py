@@ -99,7 +99,7 @@ def _report(options: argparse.Namespace) -> int:
     checks = None if options.no_checks else bs.checks.run(fit, progressbar=not options.quiet)
     page.write_text(fit.report(PAGES[page.suffix], checks=checks), encoding="utf-8")
     _say(f"Report: {page.resolve()}")
-    return 0 if fit.ok else 1
+    return 0 if fit.converged else 1
 
 
 def _fit(options: argparse.Namespace) -> int:
@@ -116,7 +116,7 @@ def _fit(options: argparse.Namespace) -> int:
     file = options.out / f"{name}.nc"
     fit.save(file, overwrite=True)
     _say(f"Fit:    {file.resolve()}")
-    return 0 if fit.ok else 1
+    return 0 if fit.converged else 1
 
 
 def _require_plots(names: Sequence[str]) -> None:

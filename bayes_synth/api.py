@@ -191,7 +191,7 @@ class SyntheticControl(AbstractSyntheticControl):
         strict
             What to do when sampling has not converged. The fit is first repeated once with safer
             settings and the better attempt kept. If that is not enough, ``False`` returns it with
-            a warning and ``fit.ok == False``; ``True`` raises. An interrupted fit is treated
+            a warning and ``fit.converged == False``; ``True`` raises. An interrupted fit is treated
             likewise. See Notes for when an attempt is repeated.
 
         Returns
@@ -229,9 +229,9 @@ class SyntheticControl(AbstractSyntheticControl):
 
         Ctrl-C during sampling returns the draws completed so far: the chains and the common length
         that hold the most draws. Ctrl-C during calibration uses the donors refitted so far if there
-        are at least eight; otherwise the intervals are not calibrated. Either way ``fit.ok`` is
-        False and nothing further is refitted. A second Ctrl-C, or one before anything was sampled,
-        is a KeyboardInterrupt.
+        are at least eight; otherwise the intervals are not calibrated. Either way
+        ``fit.converged`` is False and nothing further is refitted. A second Ctrl-C, or one before
+        anything was sampled, is a KeyboardInterrupt.
         """
         settings = Settings.checked(
             Size(draws, tune, chains, target_accept),

@@ -17,13 +17,13 @@ from bayes_synth.checks.refits import (
     concluded,
     posterior_sd,
     refits,
-    tail,
 )
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, Verdict, graded, not_applicable, thresholds
+from bayes_synth.checks.result import Check, Verdict, graded, known_to, not_applicable, thresholds
 from bayes_synth.errors import OptionError
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect
+from bayes_synth.results.monte_carlo import two_sided, two_sided_error
 from bayes_synth.words import short
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ def anticipation(
     -------
     Check
         Table: median and 95 % ETI of the average effect in the periods ``before`` the start and
-        from it on (``after``), both from the earlier start, in outcome units per period; ``p``,
-        and ``shift`` (of the effect after, in posterior sds of the fit's): were there
-        anticipation, the earlier start would be the one to report. Intervals are inflated by the
-        fit's own kappa.
+        from it on (``after``), both from the earlier start, in outcome units per period; the
+        two-sided ``p``, with its Monte Carlo error ``p_mcse``; and ``shift`` (of the effect after,
+        in posterior sds of the fit's): were there anticipation, the earlier start would be the one
+        to report. Intervals are inflated by the fit's own kappa.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def anticipation(
     verdict, remarks = concluded(
         _graded_by_tail(float(table["p"]["before"]), caution, fail), cases, answers
     )
-    reason = _anticipation_reason(table, early, remarks)
+    reason = _anticipation_reason(table, early, (caution, fail), remarks)
     table = thresholds(table, periods=early, least=least, caution=caution, fail=fail)
     picture = partial(_draw_anticipation, fit, answers)
     return Check("anticipation", QUESTION, verdict, reason, table, picture)
@@ -131,18 +131,23 @@ def _before_and_after(fit: AbstractFit, refit: RefitEffect, early: int) -> pd.Da
     for half, effects in halves.items():
         average = effects["pointwise"].mean("time")
         over_half = refit._replace(effects=effects.assign(average=average))
-        rows[half] = as_row(over_half) | {"p": tail(average)}
+        tails = {"p": two_sided(average), "p_mcse": two_sided_error(average)}
+        rows[half] = as_row(over_half) | tails
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("periods")
     shift = (table["median"] - float(own.median())) / posterior_sd(fit)
     return table.assign(shift=shift.where(table.index == "after"))
 
 
-def _anticipation_reason(table: pd.DataFrame, early: int, remarks: str) -> str:
-    before, periods = table.loc["before"], "period" if early == 1 else f"{early} periods"
+def _anticipation_reason(
+    table: pd.DataFrame, early: int, limits: tuple[float, float], remarks: str
+) -> str:
+    before = table.loc["before"].astype(float).to_dict()
+    periods = "period" if early == 1 else f"{early} periods"
     return (
         f"In the {periods} before the start the average effect is {before['median']:.3g} "
-        f"[{before['lower']:.3g}, {before['upper']:.3g}] (95% ETI; tail probability "
-        f"{before['p']:.2g}); with the earlier start the effect after it moves by "
+        f"[{before['lower']:.3g}, {before['upper']:.3g}] (95% ETI), two-sided p = "
+        f"{before['p']:.2g} {known_to(before['p'], before['p_mcse'], *limits)}; "
+        f"with the earlier start the effect after it moves by "
         f"{table['shift']['after']:+.2f} posterior sd{remarks}."
     )
 

@@ -8,11 +8,12 @@ import pandas as pd
 
 from bayes_synth.checks.earlier_starts import earlier_panels, matching_start
 from bayes_synth.checks.pictures.paths import middle, plot_paths
-from bayes_synth.checks.refits import Case, RefitEffect, Refitter, as_row, concluded, refits, tail
+from bayes_synth.checks.refits import Case, RefitEffect, Refitter, as_row, concluded, refits
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, Verdict, not_applicable, thresholds
+from bayes_synth.checks.result import Check, Verdict, known_to, not_applicable, thresholds
 from bayes_synth.data.panel import Panel
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.monte_carlo import two_sided, two_sided_error
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -66,7 +67,8 @@ def backdating(
         Table: one row per earlier start with the number of ``pre`` and ``post`` periods with an
         outcome (never more of the latter than treatment has had, and none from the true start on),
         median and interval of the average effect in outcome units per period, ``p`` (twice the
-        smaller tail beyond zero), ``p_late`` (the same for the window's last third) and ``ok``.
+        smaller tail beyond zero), ``p_late`` (the same for the window's last third), their Monte
+        Carlo errors ``p_mcse`` and ``p_late_mcse``, ``mcse`` (of the median) and ``ok``.
         Intervals are inflated by the fit's own kappa; over a window that is shorter than the
         post-period, for which kappa was learnt, that is on the wide side.
 
@@ -99,7 +101,9 @@ def _row_of_start(panel: Panel, refit: RefitEffect, ci_prob: float) -> dict[str,
     counts = {"pre": int(seen[panel.pre].sum()), "post": int(seen[panel.post].sum())}
     path = refit.effects["pointwise"].dropna("time")
     late = path.isel(time=slice(-path.sizes["time"] // 3, None)).mean("time")
-    tails = {"p": tail(refit.effects["average"]), "p_late": tail(late)}
+    windows = {"p": refit.effects["average"], "p_late": late}
+    tails = {name: two_sided(draws) for name, draws in windows.items()}
+    tails |= {f"{name}_mcse": two_sided_error(draws) for name, draws in windows.items()}
     return counts | as_row(refit, ci_prob) | tails
 
 
@@ -116,12 +120,18 @@ def _graded_by_starts(table: pd.DataFrame, matching: str, ci_prob: float) -> Ver
 def _backdating_reason(table: pd.DataFrame, matching: str, ci_prob: float, remarks: str) -> str:
     first, late = str(table["p"].idxmin()), ""
     held = int((table["p"] > 1 - ci_prob).sum())
-    if matching in table.index:
-        late = f"; {table['p_late'][matching]:.2g} for the last third of that from {matching}"
+    allowed, share = 1 - ci_prob, LATE * (matching in table.index)
+    smallest, p_mcse = float(table["p"][first]), float(table["p_mcse"][first])
+    known = known_to(smallest, p_mcse, (1 - share) * allowed / len(table))
+    if share:
+        p, p_mcse = float(table["p_late"][matching]), float(table["p_late_mcse"][matching])
+        known_late = known_to(p, p_mcse, share * allowed)
+        late = f"; {p:.2g} {known_late} for the last third of that from {matching}"
     return (
         f"The {ci_prob:.0%} interval holds zero for {held} of {len(table)} earlier starts; the "
-        f"smallest tail probability is {table['p'].min():.2g}, for start {first} (average effect "
-        f"{table['median'][first]:.3g} over {table['post'][first]:.0f} periods){late}{remarks}."
+        f"smallest two-sided p is {smallest:.2g} {known}, for start {first} (average "
+        f"effect {table['median'][first]:.3g} over {table['post'][first]:.0f} periods)"
+        f"{late}{remarks}."
     )
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, graded, thresholds
+from bayes_synth.checks.result import Check, graded, known_to, thresholds
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.monte_carlo import mean_error
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -44,7 +45,7 @@ def concentration(
         trades most, and the ``correlation`` of their weights. ``attrs`` has the mean number of
         effective donors under posterior and prior. A single donor is a caution.
     """
-    draws = fit.idata["posterior"]["weights"]
+    draws = fit.idata["posterior"].to_dataset()["weights"]
     flat = draws.to_numpy().reshape(-1, draws.sizes["donor"])
     effective = float((1 / (flat**2).sum(1)).mean())
     prior = fit.idata["prior"]["weights"].to_numpy().reshape(-1, flat.shape[1])
@@ -54,18 +55,22 @@ def concentration(
     table[["partner", "correlation"]] = _trading_partners(flat, fit.panel.donors)
     table = table.sort_values("weight", ascending=False, kind="stable")
     largest = table.iloc[0]
+    place = list(fit.panel.donors).index(str(largest.name))
+    weight, error = float(largest["weight"]), mean_error(draws.isel(donor=place))
     reason = (
-        f"The largest weight is {largest.name} {largest['weight']:.2f}; {effective:.1f} effective "
+        f"The largest weight is {largest.name} {weight:.2f} "
+        f"{known_to(weight, error, caution, fail)}; {effective:.1f} effective "
         f"donors{_trading_words(table, trading)}."
     )
     extra = {
+        "weight_mcse": error,
         "effective_donors": effective,
         "prior_effective_donors": float((1 / (prior**2).sum(1)).mean()),
     }
     return Check(
         "concentration",
         QUESTION,
-        graded(float(largest["weight"]), caution, fail) if len(table) > 1 else "caution",
+        graded(weight, caution, fail, error) if len(table) > 1 else "caution",
         reason,
         thresholds(table, caution=caution, fail=fail, trading=trading, **extra),
         partial(_draw_weights, fit),

@@ -1,6 +1,6 @@
 """Fit quality: ask whether the donors follow the treated unit, out of sample first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,9 @@ from bayes_synth.checks.innovations import (
 )
 from bayes_synth.checks.pictures.layers import Axes, Layer, picture
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, graded, not_applicable, thresholds, worst
+from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds, worst
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.results.fit_verdict import FAIR, GOOD
+from bayes_synth.results.fit_verdict import FAIR, GOOD, WEIGHTS
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -37,6 +37,7 @@ def fit_quality(
     *,
     caution: float = GOOD,
     fail: float = FAIR,
+    weights: float = WEIGHTS,
     rmse: float = 0.5,
     p_value: float = 0.01,
 ) -> Check:
@@ -48,8 +49,13 @@ def fit_quality(
         The fit.
     caution, fail
         Upper bounds: up to ``caution`` it passes, above ``fail`` it fails. They bound the held-out
-        error with donors over the error of a local level without donors, from rolling origins (as
-        in the headline; at 1 the donors add nothing).
+        error with donors over that of the unit's own past, the better of a local level with a drift
+        and without one, from rolling origins (as in the headline; at 1 the donors add nothing).
+    weights
+        Upper bound: up to ``weights`` it passes, above it is a caution. It bounds the held-out
+        error with these weights over that with the donors' plain mean. At 1 the weights add
+        nothing, which is no fault of donors that are all alike; well above 1 they do harm (our
+        threshold).
     rmse
         Upper bound: up to ``rmse`` it passes, above 1 it fails, because the unit's own mean would
         do better. It bounds the root mean square gap over the pre-period's standard deviation.
@@ -64,7 +70,8 @@ def fit_quality(
     Returns
     -------
     Check
-        Table: one row per statistic with ``value``, ``p_value`` (residuals only) and ``verdict``.
+        Table: one row per statistic with ``value``, ``p_value`` and its Monte Carlo error
+        ``p_mcse`` (residuals only) and ``verdict``.
         Residuals are one-step-ahead errors over their standard deviations, under draws of weights
         and noise. ``noise_share_...`` is a parameter's share of the variance of the average
         counterfactual; it informs and has no verdict.
@@ -79,30 +86,41 @@ def fit_quality(
     if len(periods_seen(inputs)) < SHORT:
         few = f"{len(periods_seen(inputs))} pre-periods with an outcome are too few"
         return not_applicable("fit_quality", QUESTION, f"{few}; at least {SHORT} are needed.")
-    parts = _held_out(fit, caution, fail), _in_sample(fit, rmse), _residual_tests(fit, p_value)
+    held_out = _held_out(fit, caution, fail, weights)
+    parts = held_out, _in_sample(fit, rmse), _residual_tests(fit, p_value)
     table = pd.concat(parts).rename_axis("statistic")
+    limits = {"caution": caution, "fail": fail, "weights": weights}
+    limits |= {"rmse": rmse, "p_value": p_value}
     return Check(
         "fit_quality",
         QUESTION,
         worst(table["verdict"]),
-        _fit_quality_reason(fit, table),
-        thresholds(table, caution=caution, fail=fail, rmse=rmse, p_value=p_value),
+        _fit_quality_reason(fit, thresholds(table, **limits)),
+        table,
         partial(_draw_residuals, fit),
     )
 
 
-def _statistic_rows(rows: dict[str, tuple[float, float, str]]) -> pd.DataFrame:
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "p_value", "verdict"])
+def _statistic_rows(rows: Mapping[str, tuple[float, float, str]]) -> pd.DataFrame:
+    return pd.DataFrame.from_dict(
+        dict(rows), orient="index", columns=["value", "p_value", "verdict"]
+    )
 
 
-def _held_out(fit: AbstractFit, caution: float, fail: float) -> pd.DataFrame:
-    """Tabulate the held-out error, and what the variance of the forecast consists of."""
-    ratio = fit.fit_verdict.ratio
-    verdict = graded(ratio, caution, fail) if np.isfinite(ratio) else "not applicable"
-    rows = {"held_out_error_ratio": (ratio, np.nan, verdict)}
+def _held_out(fit: AbstractFit, caution: float, fail: float, weights: float) -> pd.DataFrame:
+    """Tabulate held-out errors, and what the variance of the forecast consists of."""
+    judged = fit.fit_verdict
+    ratios = {
+        "held_out_error_ratio": (judged.ratio_own, caution, fail),
+        "held_out_over_plain_mean": (judged.ratio_mean, weights, np.inf),
+    }
+    rows = {
+        name: (ratio, np.nan, graded(ratio, *limits) if np.isfinite(ratio) else "not applicable")
+        for name, (ratio, *limits) in ratios.items()
+    }
     shares = {
         f"noise_share_{name}": (share, np.nan, "not applicable")
-        for name, share in fit.fit_verdict.noise_share.items()
+        for name, share in judged.noise_share.items()
     }
     return _statistic_rows(rows | shares)
 
@@ -134,13 +152,15 @@ def _residual_tests(fit: AbstractFit, p_value: float) -> pd.DataFrame:
     """Compare statistics of the residuals with those of independent standard normal ones."""
     residuals = _residual_draws(fit)
     expected = np.random.default_rng(0).standard_normal((REPLICATES, residuals.shape[1]))
-    rows = {}
+    rows, errors = {}, {}
     for name, (statistic, two_sided) in STATISTICS.items():
         values, reference = statistic(residuals), np.sort(statistic(expected))
-        above = 1 - float(np.searchsorted(reference, values).mean()) / REPLICATES
-        p = min(1.0, 2 * min(above, 1 - above)) if two_sided else above
-        rows[name] = (float(values.mean()), p, "pass" if p >= p_value else "caution")
-    return _statistic_rows(rows)
+        tails = 1 - np.searchsorted(reference, values) / REPLICATES
+        above, sides = float(tails.mean()), 1 + two_sided
+        p = min(1.0, sides * min(above, 1 - above)) if two_sided else above
+        errors[name] = float(sides * tails.std() / np.sqrt(len(tails)))
+        rows[name] = (float(values.mean()), p, graded(-p, -p_value, np.inf, errors[name]))
+    return _statistic_rows(rows).assign(p_mcse=pd.Series(errors))
 
 
 def _residual_draws(fit: AbstractFit) -> np.ndarray:
@@ -156,9 +176,13 @@ def _residual_draws(fit: AbstractFit) -> np.ndarray:
 def _fit_quality_reason(fit: AbstractFit, table: pd.DataFrame) -> str:
     share = float(table["value"]["rmse_over_sd"])
     gap = f"in sample the gap's RMSE is {share:.2g} of the pre-period's sd"
-    odd = table[table["p_value"].notna() & (table["verdict"] != "pass")]["p_value"]
+    odd = table[table["p_value"].notna() & (table["verdict"] != "pass")]
     names: list[str] = odd.index.astype(str).str.removeprefix("residual_").tolist()
-    rows = [f"{name} (p = {p:.2g})" for name, p in zip(names, odd, strict=True)]
+    limit = table.attrs["p_value"]
+    rows = [
+        f"{name} p = {p:.2g} {known_to(p, error, limit)}"
+        for name, p, error in zip(names, odd["p_value"], odd["p_mcse"], strict=True)
+    ]
     usual = "the residuals look like the noise that was assumed"
     residuals = f"odd in the residuals: {', '.join(rows)}" if rows else usual
     return f"Out of sample: {fit.fit_verdict}; {gap}; {residuals}."

@@ -8,9 +8,10 @@ import pandas as pd
 
 from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
+from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect, as_text
+from bayes_synth.results.monte_carlo import NEAR, end_errors
 from bayes_synth.words import per_cent
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def hidden_bias(
         ``over_placebos`` (over the root mean square of the placebos' average gaps, each in its own
         typical steps times the treated unit's) and ``placebos_as_large`` (share of placebos whose
         average gap is at least as large as the drift's average). Negative drifts mean that the
-        untreated outcome would have fallen. Not applicable when the interval holds zero.
+        untreated outcome would have fallen. ``attrs`` has the Monte Carlo errors ``drift_mcse`` (of
+        the interval's end) and ``judged_mcse`` (of the ratio that is judged). Not applicable when
+        the interval holds zero.
 
     Notes
     -----
@@ -63,36 +66,46 @@ def hidden_bias(
     """
     effect = fit.effect("average")
     lower, upper = (float(bound) for bound in effect.interval(ci_prob))
+    drift = lower if lower > 0 else upper if upper < 0 else min(lower, upper, key=abs)
+    (error,) = end_errors(effect.draws, drift)
     if lower <= 0 <= upper:
         interval = f"[{as_text(effect, lower)}, {as_text(effect, upper)}] ({per_cent(ci_prob)} ETI)"
-        reason = f"The interval {interval} of the average effect holds zero"
-        return not_applicable("hidden_bias", QUESTION, f"{reason}: there is nothing to overturn.")
-    drift, placebos = (lower if lower > 0 else upper), _placebo_drifts(fit)
+        near = "nearly none: its nearer end has a Monte Carlo error of"
+        doubt = f" (or {near} {error:.1g})" if abs(drift) <= NEAR * error else ""
+        reason = f"The interval {interval} of the average effect holds zero: there is nothing"
+        return not_applicable("hidden_bias", QUESTION, f"{reason}{doubt} to overturn.")
+    placebos = _placebo_drifts(fit)
     table = _drift_table(fit, drift, placebos)
     usual = "over_placebos" if len(placebos) else "over_gap_sd"
+    size = float(table[usual]["constant"])
+    relative_error = error * (size / abs(drift)) if np.isfinite(size) else 0.0
     # The smaller the drift, the worse.
-    verdict = graded(-float(table[usual]["constant"]), -caution, -fail)
+    verdict = graded(-size, -caution, -fail, relative_error)
     limits = {"ci_prob": ci_prob, "caution": caution, "fail": fail, "judged_by": usual}
+    limits |= {"judged_mcse": relative_error, "drift_mcse": error}
     return Check(
         "hidden_bias",
         QUESTION,
         verdict,
-        _hidden_bias_reason(effect, table, ci_prob),
-        thresholds(table, **limits),
+        _hidden_bias_reason(effect, thresholds(table, **limits)),
+        table,
         partial(_draw_drifts, fit, drift, ci_prob),
     )
 
 
-def _hidden_bias_reason(effect: Effect, table: pd.DataFrame, ci_prob: float) -> str:
-    constant = table.loc["constant"].astype(float).to_dict()
+def _hidden_bias_reason(effect: Effect, table: pd.DataFrame) -> str:
+    constant, attrs = table.loc["constant"].astype(float).to_dict(), table.attrs
     end = float(table["drift"]["growing"])
-    times = f"{constant['over_placebos']:.2g} times the placebos' usual drift, "
-    against = "" if np.isnan(constant["over_placebos"]) else times
+    size = constant[attrs["judged_by"]]
+    known = known_to(size, attrs["judged_mcse"], attrs["caution"], attrs["fail"])
+    sizes = [f"{constant['over_gap_sd']:.2g} sds of the gap before treatment"]
+    if not np.isnan(constant["over_placebos"]):
+        sizes = [f"{constant['over_placebos']:.2g} times the placebos' usual drift", *sizes]
     return (
-        f"A constant drift of {as_text(effect, constant['drift'])} per period "
-        f"({against}{constant['over_gap_sd']:.2g} sds of the gap before treatment), or one that "
+        f"A constant drift of {as_text(effect, constant['drift'])} per period, "
+        f"{' and '.join([f'{sizes[0]} {known}', *sizes[1:]])}, or one that "
         f"grows to {as_text(effect, end)}, would bring the "
-        f"{per_cent(ci_prob)} interval to zero, on top of what it allows for."
+        f"{per_cent(attrs['ci_prob'])} interval to zero, on top of what it allows for."
     )
 
 

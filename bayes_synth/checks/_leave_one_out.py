@@ -17,7 +17,7 @@ from bayes_synth.checks.refits import (
     shifted,
 )
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
+from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds
 from bayes_synth.results.answers import AbstractFit
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ def leave_one_out(
     -------
     Check
         Table: one row per refit with the ``weight`` left out, median and 95 % ETI of the average
-        effect in outcome units per period, ``ok`` and ``shift``. Intervals are inflated by the
-        fit's own kappa. Refits without several donors are shown and do not decide.
+        effect in outcome units per period, ``mcse`` (of the median), ``ok``, ``shift`` and
+        ``shift_mcse``. Intervals are inflated by the fit's own kappa. Refits without several donors
+        are shown and do not decide.
 
     References
     ----------
@@ -97,21 +98,25 @@ def leave_one_out(
         for label, each in answers.items()
     }
     table = thresholds(shifted(fit, rows), **limits)
-    single = table["shift"][[len(left_out[str(label)]) == 1 for label in table.index]]
-    verdict, remarks = concluded(graded(float(single.abs().max()), caution, fail), cases, answers)
+    single = table[[len(left_out[str(label)]) == 1 for label in table.index]]
+    most = float(single["shift"].abs().max())
+    verdict, remarks = concluded(graded(most, caution, fail), cases, answers)
     reason = _leave_one_out_reason(table, single, remarks)
     picture = partial(_draw_without_donors, fit, answers)
     return Check("leave_one_out", QUESTION, verdict, reason, table, picture)
 
 
-def _leave_one_out_reason(table: pd.DataFrame, single: pd.Series, remarks: str) -> str:
-    most, several = str(single.abs().idxmax()), ""
+def _leave_one_out_reason(table: pd.DataFrame, single: pd.DataFrame, remarks: str) -> str:
+    most, several = str(single["shift"].abs().idxmax()), ""
+    shift, error = float(single["shift"][most]), float(single["shift_mcse"][most])
+    limits = table.attrs["caution"], table.attrs["fail"]
     together = table.drop(index=single.index)["shift"]
     if len(together):
         several = f"; {together.index[-1]} together by {together.iloc[-1]:+.2f}"
     return (
         f"Of {len(single)} donors left out one at a time, {most.removeprefix('without ')} moves "
-        f"the average effect most, by {single[most]:+.2f} posterior sd{several}{remarks}."
+        f"the average effect most, by {shift:+.2f} posterior sd "
+        f"{known_to(abs(shift), error, *limits)}{several}{remarks}."
     )
 
 

@@ -5,15 +5,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayes_synth.checks.innovations import periods_seen
 from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, Verdict, graded, not_applicable, thresholds, worst
+from bayes_synth.checks.result import (
+    Check,
+    Verdict,
+    graded,
+    known_to,
+    not_applicable,
+    thresholds,
+    worst,
+)
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import DesignError, PanelError
 from bayes_synth.plots.common import shortened
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.monte_carlo import mean_error
 from bayes_synth.words import listed
 
 if TYPE_CHECKING:
@@ -97,7 +107,11 @@ def likeness(
     total = _total_distance(donors)
     donors["far"] = total > total.quantile(0.75)
     ratio = float((donors["weight"] * total).sum() / total.mean())
-    grades: list[Verdict] = [graded(ratio, caution, fail)]
+    draws = fit.idata["posterior"].to_dataset()["weights"]
+    distances = xr.DataArray(total.to_numpy(), dims="donor") / total.mean()
+    error = mean_error(draws.dot(distances, dim="donor"))
+    known = known_to(ratio, error, caution, fail)
+    grades: list[Verdict] = [graded(ratio, caution, fail, error)]
     culprits = donors.index[donors["far"] & (donors["weight"] >= heavy)]
     grades += ["caution"] * len(culprits)
     parts = {"donor": donors.sort_values("weight", ascending=False, kind="stable")}
@@ -118,8 +132,8 @@ def likeness(
         "likeness",
         QUESTION,
         worst(grades),
-        _likeness_reason(ratio, list(culprits), parts.get("covariate")),
-        thresholds(table, **limits, distance_ratio=ratio),
+        _likeness_reason(ratio, known, list(culprits), parts.get("covariate")),
+        thresholds(table, **limits, distance_ratio=ratio, distance_ratio_mcse=error),
         partial(_draw_likeness, fit, table),
     )
 
@@ -187,11 +201,13 @@ def _total_distance(donors: pd.DataFrame) -> pd.Series:
     return pd.Series(np.sqrt((apart**2).sum(axis=1)), index=donors.index)
 
 
-def _likeness_reason(ratio: float, culprits: list[str], balance: pd.DataFrame | None) -> str:
+def _likeness_reason(
+    ratio: float, known: str, culprits: list[str], balance: pd.DataFrame | None
+) -> str:
     far = f"; heavy and far: {listed(culprits)}" if culprits else ""
     words = (
         f"Donors with weight are {ratio:.2g} times as far from the treated unit "
-        f"as donors on average{far}"
+        f"as donors on average {known}{far}"
     )
     if balance is None:
         return f"{words}; no covariates were given."

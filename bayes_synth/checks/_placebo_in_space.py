@@ -105,16 +105,18 @@ def placebo_in_space(
     verdict = _graded_by_coverage(coverage, len(table), suspect, caution, fail)
     limits = {"caution": caution, "fail": fail, "outlier": outlier, "least": least}
     table = thresholds(table, **limits, coverage=coverage, **ranks)
-    reason = _placebo_reason(table, outliers, answers.stopped)
+    reason = _placebo_reason(table, outliers, fit.calibration.width_ratio, answers.stopped)
     picture = partial(_draw_placebos, fit, answers.gaps, table)
     return Check("placebo_in_space", QUESTION, verdict, reason, table, picture)
 
 
-def _placebo_reason(table: pd.DataFrame, outliers: pd.Index, stopped: str) -> str:
+def _placebo_reason(table: pd.DataFrame, outliers: pd.Index, ratio: float, stopped: str) -> str:
     attrs = table.attrs
+    width = f"such errors have made the 95% interval {ratio:.2g} times as wide as the model's own; "
+    widened = width if np.isfinite(ratio) else ""
     shares = ", ".join(f"{share:.0%} at {held:.0%}" for held, share in attrs["coverage"].items())
     return (
-        f"Of {len(table)} placebos, {shares} hold zero{_outlier_words(table, outliers)}; "
+        f"Of {len(table)} placebos, {shares} hold zero{_outlier_words(table, outliers)}; {widened}"
         f"as an audit, the treated unit's ratio of post- to pre-period RMSE, {attrs['ratio']:.3g}, "
         f"has rank p-value {attrs['p_two_sided']:.2g} (no less than {1 / (1 + len(table)):.2g} is "
         f"possible){f'; {stopped}' if stopped else ''}."

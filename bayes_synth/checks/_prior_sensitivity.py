@@ -13,7 +13,7 @@ import xarray as xr
 from bayes_synth.checks.pictures.forest import plot_forest
 from bayes_synth.checks.refits import Case, Refitter, as_row, concluded, refits, shifted
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
+from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import locked
 from bayes_synth.fitting.noise_choice import CANDIDATES
@@ -77,10 +77,10 @@ def prior_sensitivity(
     -------
     Check
         Table: the specification curve, one row per refit in the order of its median, with 95 % ETI
-        of the average effect in outcome units per period, ``ok`` and ``shift``. ``attrs`` has
-        ``prior_power`` and ``likelihood_power`` (NaN without the densities). All intervals are
-        inflated by the fit's own kappa, which another noise process would not have: compare
-        medians, not widths.
+        of the average effect in outcome units per period, ``mcse`` (of the median), ``ok``,
+        ``shift`` and ``shift_mcse``. ``attrs`` has ``prior_power`` and ``likelihood_power`` (NaN
+        without the densities). All intervals are inflated by the fit's own kappa, which another
+        noise process would not have: compare medians, not widths.
 
     Notes
     -----
@@ -103,13 +103,16 @@ def prior_sensitivity(
     rows = {label: as_row(each) for label, each in answers.items()}
     table = shifted(fit, rows).sort_values("median").rename_axis("specification")
     later = table.index.str.startswith(LATER_BEGINNING)
-    counted = table["shift"].abs() * np.where(later, 0.5, 1.0)
-    verdict, remarks = concluded(graded(float(counted.max()), caution, fail), cases, answers)
+    share = np.where(later, 0.5, 1.0)
+    counted, errors = table["shift"].abs() * share, table["shift_mcse"] * share
+    most = str(counted.idxmax())
+    verdict, remarks = concluded(graded(counted[most], caution, fail), cases, answers)
     powers = {f"{group}_power": _sensitivity(fit, group) for group in ("prior", "likelihood")}
     sensitive = powers["prior_power"] > power
     verdict = "caution" if verdict == "pass" and sensitive else verdict
     table = thresholds(table, power=power, caution=caution, fail=fail, least=least, **powers)
-    reason = _sensitivity_reason(fit, table, str(counted.idxmax()), remarks)
+    known = known_to(counted[most], errors[most], caution, fail)
+    reason = _sensitivity_reason(fit, table, most, f" {known}{remarks}")
     picture = partial(_draw_specifications, fit, table)
     return Check("prior_sensitivity", QUESTION, verdict, reason, table, picture)
 
@@ -127,7 +130,7 @@ def _sensitivity_reason(fit: AbstractFit, table: pd.DataFrame, most: str, remark
         f"Over {len(table)} other specifications the average effect lies between "
         f"{medians.min():.3g} and {medians.max():.3g} (fit: {own:.3g}), with the fit's sign in "
         f"{same}; counting most is {most}, with {table['shift'][most]:+.2f} posterior sd"
-        f"{scaled}{remarks}."
+        f"{remarks}{scaled}."
     )
 
 

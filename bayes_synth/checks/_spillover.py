@@ -9,7 +9,7 @@ import pandas as pd
 from bayes_synth.checks.pictures.forest import plot_forest
 from bayes_synth.checks.refits import Case, Refitter, as_row, concluded, refits, shifted
 from bayes_synth.checks.registry import check
-from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
+from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.words import listed, texts
 
@@ -53,8 +53,9 @@ def spillover(
     -------
     Check
         Table: one row, the refit ``without neighbours``: their joint ``weight``, median and 95 %
-        ETI of the average effect in outcome units per period, ``ok`` and ``shift``. The interval
-        is inflated by a kappa to which the neighbours' own placebos do not contribute.
+        ETI of the average effect in outcome units per period, ``mcse`` (of the median), ``ok``,
+        ``shift`` and ``shift_mcse``. The interval is inflated by a kappa to which the neighbours'
+        own placebos do not contribute.
 
     Raises
     ------
@@ -83,11 +84,12 @@ def spillover(
     if not answers:
         return not_applicable("spillover", QUESTION, "The refit was not done.")
     table = shifted(fit, {label: {"weight": weight} | as_row(answers[label])})
-    shift = float(table["shift"].iloc[0])
+    shift, error = table.iloc[0][["shift", "shift_mcse"]].astype(float)
     verdict, remarks = concluded(graded(abs(shift), caution, fail), cases, answers)
     reason = (
         f"The neighbours ({listed(names)}) hold {weight:.2f} of the weight; without them the "
-        f"average effect moves by {shift:+.2f} posterior sd{remarks}. "
+        f"average effect moves by {shift:+.2f} posterior sd "
+        f"{known_to(abs(shift), error, caution, fail)}{remarks}. "
         f"{_bias_words(fit, weight, shift)}"
     )
     table = thresholds(table, neighbours=names, caution=caution, fail=fail)

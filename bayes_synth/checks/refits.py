@@ -26,6 +26,7 @@ from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.inflating import inflate
+from bayes_synth.results.monte_carlo import median_error
 from bayes_synth.sampling.progress import shared_bar
 from bayes_synth.sampling.settings import Settings, entropy
 from bayes_synth.sampling.threads import single_threaded
@@ -43,7 +44,6 @@ __all__ = [
     "posterior_sd",
     "refits",
     "shifted",
-    "tail",
 ]
 
 KNOWN: "WeakKeyDictionary[AbstractFit, dict[Hashable, RefitEffect]]" = WeakKeyDictionary()
@@ -149,13 +149,17 @@ def _seeded_by_panel(settings: Settings, key: tuple[Any, ...]) -> Settings:
 
 
 def as_row(refit: RefitEffect, ci_prob: float = 0.95) -> dict[str, float]:
-    """Return the median and interval of the average effect of a refit, in outcome units."""
+    """Return the median and interval of the average effect of a refit, in outcome units.
+
+    ``mcse`` is the Monte Carlo error of the median.
+    """
     effect = Effect(refit.effects["average"], "average")
     lower, upper = effect.interval(ci_prob).to_numpy()
     return {
         "median": float(effect.draws.median()),
         "lower": float(lower),
         "upper": float(upper),
+        "mcse": median_error(effect.draws),
         "ok": refit.ok,
     }
 
@@ -170,16 +174,16 @@ def posterior_sd(fit: AbstractFit) -> float:
 
 
 def shifted(fit: AbstractFit, rows: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """Tabulate refits with ``shift``: how far the median moved, in posterior sds of the fit."""
+    """Tabulate refits with ``shift``: how far the median moved, in posterior sds of the fit.
+
+    ``shift_mcse`` is its Monte Carlo error, by the draws of the refit and of the fit.
+    """
     table = pd.DataFrame.from_dict(dict(rows), orient="index").rename_axis("refit")
+    own, sd = fit.effect("average").draws, posterior_sd(fit)
     return table.assign(
-        shift=(table["median"] - float(fit.effect("average").draws.median())) / posterior_sd(fit)
+        shift=(table["median"] - float(own.median())) / sd,
+        shift_mcse=np.hypot(table["mcse"].astype(float), median_error(own)) / sd,
     )
-
-
-def tail(draws: xr.DataArray) -> float:
-    """Return twice the posterior probability beyond zero, on the side that has less of it."""
-    return min(1.0, 2 * float(min((draws > 0).mean(), (draws < 0).mean())))
 
 
 def concluded(

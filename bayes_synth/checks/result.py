@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, final, get_args
 import pandas as pd
 
 from bayes_synth.errors import ResultError
+from bayes_synth.results.monte_carlo import NEAR
 from bayes_synth.words import suggestion
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = [
     "Checks",
     "Verdict",
     "graded",
+    "known_to",
     "not_applicable",
     "thresholds",
     "worst",
@@ -127,11 +129,36 @@ def not_applicable(name: str, question: str, reason: str) -> Check:
     return Check(name, question, "not applicable", reason, pd.DataFrame())
 
 
-def graded(value: float, caution: float, fail: float) -> Verdict:
-    """Grade a number: up to ``caution`` it passes, above ``fail`` it fails, and so does NaN."""
+def graded(value: float, caution: float, fail: float, error: float = 0.0) -> Verdict:
+    """Grade a number: up to ``caution`` it passes, above ``fail`` it fails, and so does NaN.
+
+    A number that was read off the fit's draws has a Monte Carlo ``error``. Where two of them reach
+    across a threshold it is a caution, so that a pass or a fail is one with any seed;
+    :func:`known_to` says so.
+    """
+    low, high = (_graded(value + side * NEAR * error, caution, fail) for side in (-1, 1))
+    return low if low == high else "caution"
+
+
+def _graded(value: float, caution: float, fail: float) -> Verdict:
     if value <= caution:
         return "pass"
     return "caution" if value <= fail else "fail"
+
+
+def known_to(value: float, error: float, *limits: float) -> str:
+    """Write a number's Monte Carlo error, and which threshold it cannot be told from.
+
+    Parameters
+    ----------
+    value, error
+        The number and its error.
+    *limits
+        The thresholds by which it is graded.
+    """
+    near = [f"{limit:g}" for limit in limits if error > 0 and abs(value - limit) <= NEAR * error]
+    doubt = f", and within two of these of the threshold {near[0]}" if near else ""
+    return f"(Monte Carlo error {error:.1g}{doubt})"
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

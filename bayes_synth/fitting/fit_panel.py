@@ -158,7 +158,7 @@ def fit_panel(
         raise SamplingFailed(
             "S003",
             f"{best.value.verdict}\n"
-            "  Pass strict=False to get this fit anyway; fit.ok will be False.",
+            "  Pass strict=False to get this fit anyway; fit.converged will be False.",
         )
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
     warnings += _warn_about(replace(best.value.verdict, partial=partial))
@@ -228,5 +228,5 @@ def _warn_about(verdict: Convergence) -> list[str]:
 
 def _unfinished(what: str) -> SamplingFailed:
     return SamplingFailed(
-        "S004", f"{what}. Pass strict=False to get the completed part; fit.ok will be False."
+        "S004", f"{what}. Pass strict=False to get the completed part; fit.converged will be False."
     )

@@ -128,7 +128,7 @@ def put_title(fit: AbstractFit, title: str, target: Any, style: Mapping[str, Any
     rows = [line for text in rows for line in wrap(text, TITLE_WIDTH)]
     alarms = fit.convergence.alarms
     if alarms or rows:
-        options = {"size": 11} | ({} if fit.ok else {"color": "red"}) | dict(style or {})
+        options = {"size": 11} | ({} if fit.converged else {"color": "red"}) | dict(style or {})
         backend_from_object(target).title("\n".join([*alarms, *rows]), target, **options)
 
 

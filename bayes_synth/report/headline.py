@@ -2,7 +2,8 @@
 
 from bayes_synth.model.outcome_scale import outcome_name
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.results.effects import describe
+from bayes_synth.results.effects import Effect, IntervalKind, as_text, describe
+from bayes_synth.results.monte_carlo import NEAR, end_errors
 from bayes_synth.words import probable, short
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "attempts_sentence",
     "estimator_sentence",
     "headline",
+    "near_zero",
     "variance_sentence",
     "weights_sentence",
 ]
@@ -34,6 +36,8 @@ def headline(fit: AbstractFit) -> str:
         "interval": str(fit.calibration),
         "weights": weights_sentence(fit),
     }
+    if doubt := near_zero(fit.effect("average")):
+        lines["near zero"] = doubt
     if warnings := fit.record.warnings:
         codes = ", ".join(dict.fromkeys(text[1:5] for text in warnings))
         lines["warned"] = f'{codes}; in words: fit.diagnostics().attrs["warnings"]'
@@ -61,6 +65,26 @@ def alarms(fit: AbstractFit) -> list[str]:
             "its own past does."
         )
     return sentences
+
+
+def near_zero(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> str:
+    """Say that another seed might move zero into the interval or out of it; else nothing.
+
+    So it might when one end lies within two Monte Carlo errors of zero.
+    """
+    ends = [float(end) for end in effect.interval(ci_prob, ci_kind)]
+    errors = end_errors(effect.draws, *ends)
+    words = zip(("lower", "upper"), ends, errors, strict=True)
+    doubts = [
+        f"the interval's {word} end, {as_text(effect, end)}, has a Monte Carlo error of {error:.2g}"
+        for word, end, error in words
+        if abs(end) <= NEAR * error
+    ]
+    return (
+        f"{' and '.join(doubts)}: another seed may put zero on its other side; raise draws"
+        if doubts
+        else ""
+    )
 
 
 def attempts_sentence(fit: AbstractFit) -> str:

@@ -15,11 +15,13 @@ from bayes_synth.report.headline import (
     alarms,
     attempts_sentence,
     estimator_sentence,
+    near_zero,
     weights_sentence,
 )
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect, IntervalKind, as_text
 from bayes_synth.results.estimands import ESTIMANDS
+from bayes_synth.results.monte_carlo import two_sided
 from bayes_synth.words import listed, per_cent, probable, short, span
 
 if TYPE_CHECKING:
@@ -113,6 +115,8 @@ def _answer(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> Iterator
         f"to {as_text(effect, high)}; it {'excludes' if low > 0 or high < 0 else 'includes'} zero. "
         f"{sign_sentence(effect, middle)}"
     )
+    if doubt := near_zero(effect, ci_prob, ci_kind):
+        yield f"{doubt[0].upper()}{doubt[1:]}."
     if "relative" in fit.effects:
         share = fit.effect("relative")
         low, high = (float(bound) for bound in share.interval(ci_prob, ci_kind))
@@ -128,9 +132,10 @@ def _answer(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> Iterator
 
 
 def sign_sentence(effect: Effect, middle: float) -> str:
-    """State the probability of the sign that the median has."""
+    """State the probability of the sign that the median has, and what it is as a two-sided p."""
     mass = effect.probability(below=0) if middle < 0 else effect.probability(above=0)
-    return f"The probability that the treatment made it {direction(middle)} {_is(mass)}."
+    tails = f"two-sided p {probable(two_sided(effect.draws))}"
+    return f"The probability that the treatment made it {direction(middle)} {_is(mass)} ({tails})."
 
 
 def _is(mass: float) -> str:
@@ -153,6 +158,7 @@ def effect_table(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> pd.
                 column: as_text(effect, float(value)) for column, value in values.items()
             }
             masses = {"P(< 0)": effect.probability(below=0), "P(> 0)": effect.probability(above=0)}
+            masses["two-sided p"] = two_sided(effect.draws)
             rows[each.words] |= {
                 column: probable(mass).removeprefix("= ") for column, mass in masses.items()
             }

@@ -4,7 +4,7 @@ Nothing here samples, and a fit that was read from a file answers without PyMC.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,8 +29,10 @@ from bayes_synth.results.convergence import (
 from bayes_synth.results.effects import Effect, IntervalKind, interval, require_interval
 from bayes_synth.results.estimands import ESTIMANDS, effect_draws, pointwise
 from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
+from bayes_synth.results.monte_carlo import end_errors, two_sided
 from bayes_synth.results.record import RunRecord
 from bayes_synth.results.simplex import Projection, core_donors, project
+from bayes_synth.results.width_ratio import width_ratio
 from bayes_synth.results.windows import effect_of
 
 __all__ = ["AbstractFit"]
@@ -87,11 +89,14 @@ class AbstractFit(ABC):
         -------
         pandas.DataFrame
             Index ``effect``: average, cumulative, relative, log_ratio. Columns mean, median, sd,
-            lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, ess_bulk, ess_tail, r_hat, mcse;
-            ``attrs["calibration"]`` says what the intervals rest on. The relative effect is a
-            fraction. It and the log ratio are left out when they mean nothing (R004). Of the
-            relative effect read the median: a ratio's mean may not exist. On the log scale mean,
-            sd and mcse are NaN, because the exponential of a Student-t has none.
+            lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, p_two_sided, ess_bulk, ess_tail,
+            r_hat, mcse, mcse_lower, mcse_upper. ``p_two_sided`` is twice the smaller of the two
+            probabilities before it, on the scale of two-sided p-values; the last three are Monte
+            Carlo errors of the mean and of the interval's ends. ``attrs["calibration"]`` says what
+            the intervals rest on. The relative effect is a fraction. It and the log ratio are left
+            out when they mean nothing (R004). Of the relative effect read the median: a ratio's
+            mean may not exist. On the log scale mean, sd and mcse are NaN, because the exponential
+            of a Student-t has none.
 
         Raises
         ------
@@ -104,7 +109,9 @@ class AbstractFit(ABC):
         rows = {name: _summary_row(self.effect(name), ci_prob, ci_kind) for name in names}
         diagnosed = diagnose(effects[names]).drop(columns="ok")
         table = pd.DataFrame(rows).T.infer_objects().rename_axis("effect")
-        table = pd.concat([table, diagnosed[["ess_bulk", "ess_tail", "r_hat", "mcse"]]], axis=1)
+        ends = table[["mcse_lower", "mcse_upper"]]
+        checked = diagnosed[["ess_bulk", "ess_tail", "r_hat", "mcse"]]
+        table = pd.concat([table.drop(columns=ends.columns), checked, ends], axis=1)
         if self.model.scale == "log":
             heavy = [name for name in names if name != "log_ratio"]
             table.loc[heavy, ["mean", "sd", "mcse"]] = np.nan
@@ -189,24 +196,40 @@ class AbstractFit(ABC):
         return table
 
     @property
-    def ok(self) -> bool:
+    def converged(self) -> bool:
         """Tell whether effect and noise have converged and nothing was interrupted.
 
-        The repr and :meth:`diagnostics` say more.
+        It is about the sampler and nothing else: the draws are those of the posterior that was
+        asked for. Whether that posterior may be believed is another question, with its own answers:
+        ``fit.alarms`` (empty, or what must be read first), :attr:`fit_verdict`, :attr:`calibration`
+        and :func:`bayes_synth.checks.run`. There is no flag that says "may be used", because no
+        computation can know that no donor was affected. The repr and :meth:`diagnostics` say more.
         """
         return self.convergence.ok
+
+    @property
+    def ok(self) -> bool:
+        """Return :attr:`converged`, under its older and shorter name.
+
+        It stays, because it is true of what it always meant and code that reads it is right. But
+        ``if fit.ok:`` sounds like "may be used", which it does not say: write ``fit.converged`` for
+        the sampler, and ``not fit.alarms`` for nothing known against the fit.
+        """
+        return self.converged
 
     @property
     def calibration(self) -> Calibrated:
         """Say what the donors' own synthetic controls tell about the forecast error.
 
-        It has kappa, the donors' z-scores, and which donors were set aside.
+        It has kappa, the donors' z-scores, which donors were set aside, and how much wider all this
+        has made the interval (``width_ratio``).
         """
         counts = len(self.panel.donors), len(self.panel.treated)
         group = self.idata.children.get("calibration")
-        return read_calibration(
+        found = read_calibration(
             group, self.model.calibration, counts, self.record.calibration_stopped
         )
+        return replace(found, width_ratio=width_ratio(self.idata))
 
     @property
     def weights_ok(self) -> bool:
@@ -350,6 +373,7 @@ class AbstractFit(ABC):
 
 def _summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[str, Any]:
     lower, upper = effect.interval(ci_prob, ci_kind).to_numpy()
+    errors = end_errors(effect.draws, lower, upper)
     return {
         "mean": float(effect.draws.mean()),
         "median": float(effect.draws.median()),
@@ -360,6 +384,9 @@ def _summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[
         "ci_kind": ci_kind,
         "p_below_0": effect.probability(below=0),
         "p_above_0": effect.probability(above=0),
+        "p_two_sided": two_sided(effect.draws),
+        "mcse_lower": errors[0],
+        "mcse_upper": errors[1],
     }
 
 

@@ -106,6 +106,9 @@ class Calibrated:
         As ``pooling``, for the deviations from the average.
     power
         Power of the likelihood of the z-scores: below one where groups of donors overlap.
+    width_ratio
+        Width of the calibrated 95 % interval of the average effect over that of the model's own
+        (:mod:`bayes_synth.results.width_ratio`); NaN when the file has no uncalibrated draws.
     """
 
     table: pd.DataFrame
@@ -119,6 +122,7 @@ class Calibrated:
     alternatives: tuple[Alternative, ...] = ()
     pooling_deviations: float = 1.0
     power: float = 1.0
+    width_ratio: float = np.nan
 
     @property
     def placebos(self) -> Placebos:
@@ -144,7 +148,8 @@ class Calibrated:
         averaged = str(self.table.index[0]).count(" + ") + 1
         who = "donors" if averaged == 1 else f"averages of {averaged} donors"
         kappa = float(self.kappa.mean())  # type: ignore[union-attr]
-        total = f"model's spread x {kappa * self.pooling:.2g}"
+        total = f"95% interval x {self.width_ratio:.2g} of the model's own"
+        total = total if np.isfinite(self.width_ratio) else "no uncalibrated draws to compare with"
         return f"calibrated on {len(self.table)} {who} (kappa {kappa:.2g}{interval}; {total})"
 
     def interval(self, ci_prob: float = 0.95) -> np.ndarray:

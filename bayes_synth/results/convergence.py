@@ -53,6 +53,8 @@ TAIL = 0.89
 """ArviZ's default, fixed here so that a verdict does not depend on the user's ``rcParams``."""
 CHAINS, DRAWS = 4, 1000
 """Below these the verdict says in words what it cannot see."""
+WATCHED = "uncalibrated average effect and noise"
+"""What R-hat and ESS of the verdict are of (:func:`watched`)."""
 RARE = 1e-3
 """At most this share of draws may diverge or saturate the tree depth."""
 
@@ -100,7 +102,8 @@ class Convergence:
         return (*problems, partial) if self.partial else problems
 
     def __str__(self) -> str:
-        facts = f"R-hat {self.r_hat:.3f}, ESS {self.ess:.0f}, {self.divergences} divergences"
+        worst_of = f"R-hat {self.r_hat:.3f}, ESS {self.ess:.0f}: the worst of {WATCHED}"
+        facts = f"{worst_of}; {self.divergences} divergences"
         word = f"NOT CONVERGED: {'; '.join(self.problems)}" if self.problems else "converged"
         partial = f"PARTIAL: {'; '.join(self.partial)}; " if self.partial else ""
         return "; ".join([f"{partial}{word} ({facts})", *self.reservations])

@@ -13,6 +13,7 @@ import xarray as xr
 
 from bayes_synth.errors import OptionError, deprecated
 from bayes_synth.results.estimands import ESTIMANDS
+from bayes_synth.results.monte_carlo import two_sided
 from bayes_synth.sampling.settings import require_probability
 from bayes_synth.words import SAMPLE_DIMS, per_cent, probable, short, suggestion
 
@@ -145,7 +146,9 @@ class Effect:
 def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> str:
     """Write the median, the interval with its probability and kind, and the sign's probability.
 
-    The median, because a ratio, and the exponential of a Student-t, have no mean.
+    The median, because a ratio, and the exponential of a Student-t, have no mean. The probability
+    is of the sign that was found, so it is at least a half: .95 is a two-sided .10, which stands
+    beside it.
     """
     low, high = (as_text(effect, float(bound)) for bound in effect.interval(ci_prob, ci_kind))
     middle = float(effect.draws.median())
@@ -155,7 +158,8 @@ def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti
         sign, mass = "<", effect.probability(below=0)
     else:
         sign, mass = ">", effect.probability(above=0)
-    return f"{value} {interval_text}, P(effect {sign} 0) {probable(mass)}"
+    tails = f"two-sided p {probable(two_sided(effect.draws))}"
+    return f"{value} {interval_text}, P(effect {sign} 0) {probable(mass)}, {tails}"
 
 
 def as_text(effect: Effect, value: float) -> str:

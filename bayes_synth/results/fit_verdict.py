@@ -1,8 +1,9 @@
 """Judge whether the donors forecast the treated unit out of sample, before treatment.
 
 A wandering level absorbs misfit, so an in-sample fit says nothing. From rolling origins in the
-pre-period, donors with least-squares weights under the fitted noise are compared with a local level
-that has no donors. No sampling, no PyMC.
+pre-period, donors with least-squares weights under the fitted noise compete with forecasts that
+could win: the unit's own level, its own level with a drift, and the plain mean of the donors. No
+sampling, no PyMC.
 """
 
 from dataclasses import dataclass
@@ -20,8 +21,14 @@ __all__ = ["FitVerdict", "fit_verdict", "gls_weights", "rolling_origins"]
 
 ORIGINS = 6
 """At most so many origins are forecast from."""
-GOOD, FAIR = 0.75, 1.0
-"""The largest ratio of errors that is good, and the smallest that is poor."""
+GOOD, FAIR = 0.5, 1.0
+"""Of the errors with donors over those of the unit's own past: the largest ratio that is good, and
+the smallest that is poor. At 0.75 one in eight panels whose donors know nothing was good."""
+WEIGHTS = 1.25
+"""The largest ratio of errors with these weights over those of the plain mean that is good: where
+donors are all alike, the plain mean is the truth and weights that are learnt miss by more."""
+NOTHING = 1e-9
+"""An error of fewer typical steps is rounding."""
 
 
 @final
@@ -33,40 +40,95 @@ class FitVerdict:
     ----------
     error, error_without
         Root mean square forecast error from rolling origins on the model's scale (in outcome
-        units, or logarithms of them): with the donors, and of a local level without donors.
+        units, or logarithms of them): with the donors and their weights, and of a local level
+        without donors, which stays where it is.
     origins
         Number of origins; 0 when the pre-period is too short to hold any period out.
     noise_share
         Share of the average counterfactual's predictive variance that the noise's parameters
         bring, by name; the rest is uncertainty about weights and level.
+    error_drift
+        The same error of a local level that goes on rising or falling as it did: what can be known
+        of a trending series without donors.
+    error_mean
+        The same error of the plain mean of the donors, moved to the treated unit's own level
+        (difference-in-differences): what can be known without weights. NaN with one donor, whose
+        mean it is.
     """
 
     error: float
     error_without: float
     origins: int
     noise_share: dict[str, float]
+    error_drift: float = np.nan
+    error_mean: float = np.nan
+
+    @property
+    def error_own(self) -> float:
+        """Return the error of the better forecast without donors: with a drift or without."""
+        return float(np.fmin(self.error_without, self.error_drift))
 
     @property
     def ratio(self) -> float:
-        """Divide the error with donors by the error without; NaN where that is zero."""
-        return self.error / self.error_without if self.error_without > 0 else np.nan
+        """Divide the error by that of the best of the other forecasts; NaN where that is zero."""
+        return _ratio(self.error, float(np.fmin(self.error_own, self.error_mean)))
+
+    @property
+    def ratio_own(self) -> float:
+        """Divide the error by that of the unit's own past; from 1 on the donors add nothing."""
+        return _ratio(self.error, self.error_own)
+
+    @property
+    def ratio_mean(self) -> float:
+        """Divide the error by that of the plain mean; at 1 the weights add nothing to it."""
+        return _ratio(self.error, self.error_mean)
 
     @property
     def word(self) -> str:
-        """Call the fit ``good``, ``fair``, ``poor`` (no better than no donors) or ``unknown``."""
+        """Call the fit ``good``, ``fair``, ``poor`` or ``unknown``.
+
+        Good: the donors at least halve the error of the unit's own past, and their weights are not
+        clearly worse than their plain mean. Poor: they forecast no better than its own past. Fair:
+        what lies between. Weights that only equal the plain mean make no fit poor: the donors do
+        forecast.
+        """
         if not np.isfinite(self.ratio):
             return "unknown"
-        return "good" if self.ratio <= GOOD else "fair" if self.ratio < FAIR else "poor"
+        if self.ratio_own >= FAIR:
+            return "poor"
+        return "good" if self.ratio_own <= GOOD and not self.ratio_mean > WEIGHTS else "fair"
 
     def __str__(self) -> str:
         if self.origins == 0:
             return "unknown (the pre-period is too short to hold periods out)"
         if self.word == "unknown":
             return (
-                "unknown (without donors nothing was missed, so there is nothing to compare with)"
+                "unknown (a forecast without these weights missed nothing, so there is nothing to "
+                "compare with)"
             )
-        errors = f"{self.error:.3g} with donors, {self.error_without:.3g} without"
-        return f"{self.word} (held-out error {errors}, {self.origins} rolling origins)"
+        return f"{self.word} ({self._errors()}, {self.origins} rolling origins){self._weakness()}"
+
+    def _errors(self) -> str:
+        own = "its own drift" if self.error_drift < self.error_without else "its own level"
+        mean = f", {self.error_mean:.3g} with their plain mean"
+        plain = mean if np.isfinite(self.error_mean) else ""
+        ours = f"held-out error {self.error:.3g} with these donors"
+        return f"{ours}{plain}, {self.error_own:.3g} with {own}"
+
+    def _weakness(self) -> str:
+        """Say what keeps the fit from being good."""
+        if self.word == "poor":
+            return ": the donors add nothing to its own past"
+        reasons = {
+            "the donors do not halve the error of its own past": self.ratio_own > GOOD,
+            "the weights do worse than the plain mean": self.ratio_mean > WEIGHTS,
+        }
+        weak = " and ".join(reason for reason, holds in reasons.items() if holds)
+        return f": {weak}" if weak else ""
+
+
+def _ratio(error: float, other: float) -> float:
+    return error / other if other > 0 else np.nan
 
 
 def fit_verdict(
@@ -97,17 +159,26 @@ def fit_verdict(
     means = {name: np.array([value.mean()]) for name, value in draws.items()}
     mixing = np.ones(len(outcome)) if mixing is None else mixing
     origins = rolling_origins(~np.isnan(outcome))
-    pairs = [
+    windows = [
         _forecast_errors(noise, means, mixing, outcome, donors, origin, post) for origin in origins
     ]
-    errors = [
-        np.sqrt(np.mean(np.concatenate(side) ** 2)) * inputs.step
-        for side in zip(*pairs, strict=True)
-    ]
-    error, error_without = errors or (np.nan, np.nan)
+    errors = {
+        name: _root_mean_square([window[name] for window in windows]) * inputs.step
+        for name in ("error", "error_without", "error_drift", "error_mean")
+    }
+    if donors.shape[1] == 1:
+        errors["error_mean"] = np.nan
     variances = noise.average_variance(draws, post)
     shares = {name: float(part.mean() / variance) for name, part in variances.items()}
-    return FitVerdict(float(error), float(error_without), len(origins), shares)
+    return FitVerdict(**errors, origins=len(origins), noise_share=shares)
+
+
+def _root_mean_square(errors: list[np.ndarray]) -> float:
+    """Return it over several windows; NaN without any, and zero where it is rounding."""
+    if not errors:
+        return np.nan
+    size = float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
+    return size if size > NOTHING else 0.0
 
 
 def rolling_origins(seen: np.ndarray) -> list[int]:
@@ -136,11 +207,8 @@ def _forecast_errors(
     donors: np.ndarray,
     origin: int,
     post: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Forecast from one origin and return the errors, with and without donors.
-
-    The latter forecast takes the neighbours of a missing outcome as consecutive.
-    """
+) -> dict[str, np.ndarray]:
+    """Forecast from one origin and return every forecast's errors, by field of the verdict."""
     ahead, trust = slice(origin, origin + post), np.sqrt(mixing[origin : origin + post])
     means = {**means, MIXING: mixing[None, :origin]} if noise.heavy else means
     seen = ~np.isnan(outcome)
@@ -149,9 +217,14 @@ def _forecast_errors(
     residual = outcome - donors @ weights
     past = noise.completed(means, residual[None, :origin], missing)
     path = noise.expected_path(means, past, len(outcome[ahead]))
-    with_donors = residual[ahead] - path[0]
-    without = outcome[ahead] - _local_level(outcome[:origin][seen[:origin]])
-    return (trust * with_donors)[seen[ahead]], (trust * without)[seen[ahead]]
+    gap = outcome - donors.mean(1)
+    errors = {
+        "error": residual[ahead] - path[0],
+        "error_without": outcome[ahead] - _own_forecast(outcome[:origin], len(path[0])),
+        "error_drift": outcome[ahead] - _own_forecast(outcome[:origin], len(path[0]), drift=True),
+        "error_mean": gap[ahead] - np.nanmean(gap[:origin]),
+    }
+    return {name: (trust * values)[seen[ahead]] for name, values in errors.items()}
 
 
 def gls_weights(
@@ -179,35 +252,55 @@ def gls_weights(
     return direction(np.sqrt(np.maximum(values, 0))[:, None] * vectors.T)
 
 
-def _local_level(series: np.ndarray) -> float:
-    """Return the last level of a local level fitted by maximum likelihood.
+def _own_forecast(past: np.ndarray, periods: int, *, drift: bool = False) -> np.ndarray:
+    """Forecast a series by a local level, with or without a drift, fitted by maximum likelihood.
 
-    The likelihood is maximised over the signal-to-noise ratio, on a grid.
+    The likelihood is maximised over the signal-to-noise ratio, on a grid; level and drift have flat
+    priors. Neighbours of a missing outcome count as consecutive for the level and not for the
+    drift.
+
+    Parameters
+    ----------
+    past
+        The series before the origin, dims ``(time,)``, NaN where an outcome is missing.
+    periods
+        Number of periods to forecast.
+    drift
+        Whether the level drifts at a constant rate.
+
+    Returns
+    -------
+    numpy.ndarray
+        Dims ``(period,)``.
     """
+    when, seen = np.arange(len(past) + periods) - len(past), ~np.isnan(past)
+    columns = np.column_stack([np.ones(len(when)), when])[:, : 1 + drift]
+    series, design = past[seen], columns[: len(past)][seen]
     basis, walk = sine_basis(len(series)), walk_eigenvalues(len(series))
-    data, ones = basis @ series, basis @ np.ones(len(series))
-    best = max(
+    data, turned = basis @ series, basis @ design
+    _, coefficients, variance = max(
         (
-            _profile_likelihood(data, ones, 1 + ratio * walk)
+            _profile_likelihood(data, turned, 1 + ratio * walk)
             for ratio in np.geomspace(1e-4, 1e4, 33)
         ),
         key=lambda fit: fit[0],
     )
-    level, variance = best[1:]
     share = (variance - 1) / variance
-    return float(level + (share * (data - ones * level)) @ basis[:, -1])
+    level = (share * (data - turned @ coefficients)) @ basis[:, -1]
+    return np.asarray(columns[len(past) :] @ coefficients + level)
 
 
 def _profile_likelihood(
-    data: np.ndarray, ones: np.ndarray, variance: np.ndarray
-) -> tuple[float, float, np.ndarray]:
-    """Return a local level's profile log likelihood with a free start, its level and variances."""
-    information = (ones**2 / variance).sum()
-    level = (ones * data / variance).sum() / information
-    squares = ((data - ones * level) ** 2 / variance).mean()
+    data: np.ndarray, design: np.ndarray, variance: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return a profile log likelihood with free coefficients, these coefficients, and variances."""
+    weighted = design / variance[:, None]
+    information = design.T @ weighted
+    coefficients = np.linalg.solve(information, weighted.T @ data)
+    squares = ((data - design @ coefficients) ** 2 / variance).mean()
     log_likelihood = (
-        -0.5 * (len(data) - 1) * np.log(squares)
+        -0.5 * (len(data) - design.shape[1]) * np.log(max(squares, np.finfo(float).tiny))
         - 0.5 * np.log(variance).sum()
-        - 0.5 * np.log(information)
+        - 0.5 * np.linalg.slogdet(information)[1]
     )
-    return float(log_likelihood), float(level), variance
+    return float(log_likelihood), coefficients, variance

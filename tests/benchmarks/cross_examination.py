@@ -15,6 +15,7 @@ from real_panels import local
 
 import bayes_synth as bs
 from bayes_synth.checks import Checks
+from bayes_synth.results.monte_carlo import two_sided
 
 SEED = 1
 PANELS = SCORED | {"GeoLift": lambda: local("geolift", "geolift_test")}
@@ -48,16 +49,14 @@ def effects(found: dict[str, tuple[bs.Fit, Checks, float]]) -> list[dict[str, st
     """What is being examined."""
     lines: list[dict[str, str]] = [
         {"": "average effect (95 %)"},
-        {"": "probability of its sign"},
+        {"": "two-sided p"},
         {"": "kappa"},
     ]
     for name, (fit, _, _) in found.items():
         effect = fit.effect("average")
         lower, upper = effect.interval(0.95).to_numpy()
         lines[0][name] = f"{float(effect.draws.median()):.3g} [{lower:.3g}, {upper:.3g}]"
-        lines[1][name] = (
-            f"{max(float(effect.probability(below=0)), float(effect.probability(above=0))):.3f}"
-        )
+        lines[1][name] = f"{two_sided(effect.draws):.3f}"
         lines[2][name] = (
             f"{float(fit.calibration.kappa.median()):.2f}"
             if fit.calibration.kappa is not None

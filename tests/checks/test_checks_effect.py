@@ -128,14 +128,72 @@ def test_the_detectable_effect_is_found_as_often_as_it_says(found):
     assert np.mean((shifted > high) | (shifted < low)) == pytest.approx(0.8, abs=0.005)
 
 
-def test_a_null_result_of_a_noisy_design_does_not_pass():
-    noisy = fake_fit(panel=fake_panel(post=200, pre=20))
-    assert checks.detectable(noisy).verdict in ("caution", "fail")
+@pytest.fixture(scope="module")
+def null():
+    """A fit whose interval holds zero, of a unit at a level of 100."""
+    return fake_fit()
 
 
-def test_a_null_result_of_a_precise_design_passes():
-    panel = fake_panel(pre=60, post=3, random_seed=2)
-    assert checks.detectable(fake_fit(panel=panel)).verdict == "pass"
+@pytest.mark.parametrize(
+    ("share_of_smallest", "verdict"),
+    [(2.0, "pass"), (0.7, "caution"), (0.4, "fail"), (-2.0, "pass"), (-0.4, "fail")],
+)
+def test_an_effect_that_was_asked_for_is_judged(null, share_of_smallest, verdict):
+    table = checks.detectable(null).table
+    size = table.loc[0.8, "increase"] if share_of_smallest > 0 else -table.loc[0.8, "decrease"]
+    check = checks.detectable(null, effect=share_of_smallest * size)
+    assert check.verdict == verdict
+    assert check.table.attrs["ratio"] == pytest.approx(1 / abs(share_of_smallest))
+    assert "the effect asked for" in check.reason
+
+
+def test_a_null_result_is_judged_by_a_share_of_the_level(null):
+    table = checks.detectable(null).table
+    estimate = float(null.effect().draws.median())
+    smallest = abs(table.loc[0.8, "increase_share" if estimate > 0 else "decrease_share"])
+    verdicts = [checks.detectable(null, share=smallest * k).verdict for k in (2.0, 0.7, 0.4)]
+    assert verdicts == ["pass", "caution", "fail"]
+
+
+def test_the_effect_that_was_found_is_judged_when_zero_is_left_out(found):
+    check = checks.detectable(found)
+    attrs = check.table.attrs
+    assert attrs["asked"] == attrs["estimate"]
+    assert attrs["ratio"] == pytest.approx(check.table.loc[0.8, "increase"] / attrs["estimate"])
+
+
+def test_a_season_of_the_outcome_does_not_make_every_effect_detectable():
+    """The standard deviation of a seasonal series is large, whatever the design can tell."""
+    panel = fake_panel(post=40)
+    wave = 30 * np.sin(2 * np.pi * np.arange(60) / 7)
+    wide = panel.outcomes.to_pandas().add(wave, axis=0)
+    seasonal = Panel.from_wide(wide, treated="treated", start=panel.start)
+    asked = [checks.detectable(fake_fit(panel=each), effect=1.0) for each in (panel, seasonal)]
+    assert asked[0].verdict == asked[1].verdict == "fail"
+
+
+def test_without_a_level_or_an_effect_there_is_nothing_to_judge():
+    panel = fake_panel()
+    wide = panel.outcomes.to_pandas()
+    around_zero = Panel.from_wide(wide - wide.iloc[20:].mean(), treated="treated", start=2020)
+    fit = fake_fit(panel=around_zero)
+    assert "relative" not in fit.effects
+    check = checks.detectable(fit)
+    assert check.verdict == "not applicable"
+    assert "pass effect=" in check.reason
+    assert checks.detectable(fit, effect=50.0).verdict == "pass"
+
+
+@pytest.mark.parametrize("option", ["effect", "share"])
+@pytest.mark.parametrize("bad", [0, np.nan, np.inf, "5%"])
+def test_an_effect_that_nobody_could_ask_for_is_refused(null, option, bad):
+    with pytest.raises(OptionError, match=rf"O010.*{option} must be a finite number"):
+        checks.detectable(null, **{option: bad})
+
+
+@pytest.mark.parametrize("name", ["detectable", "hidden_bias", "concentration", "likeness"])
+def test_verdicts_on_draws_print_their_monte_carlo_error(found, name):
+    assert "(Monte Carlo error " in checks.run(found, only=[name])[name].reason
 
 
 def test_a_power_that_is_no_probability_is_refused(found):
@@ -162,10 +220,25 @@ def test_an_interval_that_holds_zero_has_nothing_to_overturn():
     assert checks.hidden_bias(fake_fit()).verdict == "not applicable"
 
 
-def test_an_effect_that_barely_leaves_zero_out_is_easily_overturned(found):
+def test_an_effect_that_barely_leaves_zero_out_is_overturned_by_what_the_draws_cannot_tell(found):
     draws = found.effect().draws
     barely = 10.0 - float(draws.quantile(0.025)) + 1e-4
-    assert checks.hidden_bias(fake_fit(panel=fake_panel(effect=barely))).verdict == "fail"
+    check = checks.hidden_bias(fake_fit(panel=fake_panel(effect=barely)))
+    assert check.verdict == "caution"
+    assert "within two of these of the threshold" in check.reason
+
+
+def test_an_interval_that_hardly_holds_zero_says_so(found):
+    draws = found.effect().draws
+    hardly = 10.0 - float(draws.quantile(0.025)) - 1e-4
+    check = checks.hidden_bias(fake_fit(panel=fake_panel(effect=hardly)))
+    assert check.verdict == "not applicable"
+    assert "or nearly none: its nearer end has a Monte Carlo error of" in check.reason
+
+
+def test_a_drift_of_nothing_overturns_an_effect_for_certain(found):
+    """Here the draws can tell: the threshold lies many errors above the drift."""
+    assert checks.hidden_bias(found, caution=1e4, fail=1e3).verdict == "fail"
 
 
 def test_drifts_are_compared_with_the_placebos(calibrated):

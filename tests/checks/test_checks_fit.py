@@ -52,9 +52,11 @@ def test_innovations_leave_missing_periods_out():
 def test_a_clean_fit_passes():
     check = checks.fit_quality(fake_fit())
     assert check.verdict == "pass"
-    assert check.table.loc["held_out_error_ratio", "value"] == pytest.approx(
-        fake_fit().fit_verdict.ratio
-    )
+    judged = fake_fit().fit_verdict
+    values = check.table["value"]
+    assert values["held_out_error_ratio"] == pytest.approx(judged.ratio_own)
+    assert values["held_out_over_plain_mean"] == pytest.approx(judged.ratio_mean)
+    assert check.table["verdict"]["held_out_over_plain_mean"] == "pass"
 
 
 def test_donors_that_do_not_follow_fail():

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 import bayes_synth as bs
 from bayes_synth import Calibration, checks
@@ -14,7 +13,6 @@ from bayes_synth.checks.refits import (
     inflated_as,
     posterior_sd,
     refits,
-    tail,
 )
 from bayes_synth.errors import ConvergenceWarning
 from bayes_synth.fitting.refit import settled
@@ -211,8 +209,3 @@ def test_another_horizon_takes_the_pooling_of_the_fit():
 def test_the_posterior_sd_is_that_of_a_normal():
     fit = fake_fit(draws=2000)
     assert posterior_sd(fit) == pytest.approx(float(fit.effect("average").draws.std()), rel=0.1)
-
-
-@pytest.mark.parametrize(("share", "p"), [(0.5, 1.0), (0.1, 0.2), (0.9, 0.2), (0.0, 0.0)])
-def test_a_tail_probability_is_twice_the_smaller_side(share, p):
-    assert tail(xr.DataArray(np.where(np.arange(100) < 100 * share, -1.0, 1.0))) == pytest.approx(p)

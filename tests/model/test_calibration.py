@@ -376,9 +376,11 @@ def test_calibrate_takes_a_plan_or_a_boolean():
 def test_notes_of_a_calibration():
     table = pd.DataFrame([[1.0] * 8 + [0, False]] * 9, columns=COLUMNS)
     kappa = xr.DataArray(np.full((1, 10), 1.4), dims=("chain", "draw"))
-    answers = Calibrated(table, kappa, 0.8, excluded=("a",), skipped=("b (V004)",), prior_sd=1.0)
+    answers = Calibrated(
+        table, kappa, 0.8, excluded=("a",), skipped=("b (V004)",), prior_sd=1.0, width_ratio=1.63
+    )
     assert str(answers) == (
-        "calibrated on 9 donors (kappa 1.4 [1.4, 1.4]; model's spread x 1.1); "
+        "calibrated on 9 donors (kappa 1.4 [1.4, 1.4]; 95% interval x 1.6 of the model's own); "
         "set aside: a; unusable: b (V004); 9 refits not settled"
     )
 
@@ -412,7 +414,9 @@ def test_averages_of_donors_are_called_so():
     answers = Calibrated(
         table, xr.DataArray(np.full((1, 10), 1.5), dims=("chain", "draw")), 0.8, prior_sd=1.0
     )
-    assert answers.short == "calibrated on 9 averages of 2 donors (kappa 1.5; model's spread x 1.2)"
+    assert answers.short == (
+        "calibrated on 9 averages of 2 donors (kappa 1.5; no uncalibrated draws to compare with)"
+    )
 
 
 def test_whole_number_labels_may_be_excluded():

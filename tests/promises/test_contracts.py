@@ -51,6 +51,7 @@ FIT = {
     "summary",
     "weights",
     "diagnostics",
+    "converged",
     "ok",
     "weights_ok",
     "synthetic",

@@ -17,7 +17,8 @@ NUMBER = r"([+-]?[\d,.]+%?)"
 ANSWER = re.compile(
     rf"was {NUMBER} (lower|higher) than .*? credible interval \((ETI|HDI)\) is "
     rf"{NUMBER} to {NUMBER}; it (excludes|includes) zero\. "
-    r"The probability that the treatment made it (lower|higher) is (above |below )?([\d.]+)\."
+    r"The probability that the treatment made it (lower|higher) is (above |below )?([\d.]+) "
+    r"\(two-sided p ([=<>] [\d.]+)\)\."
 )
 
 
@@ -49,7 +50,7 @@ def test_three_hundred_reports_never_contradict_their_draws(block):
         text = " ".join(fit.report(ci_prob=prob, ci_kind=kind).split())
         found = ANSWER.search(text)
         assert found, text[:900]
-        amount, word, said_kind, low, high, zero, again, _, mass = found.groups()
+        amount, word, said_kind, low, high, zero, again, _, mass, both = found.groups()
         effect = fit.effect("average")
         bounds = effect.interval(prob, kind).to_numpy()
         table = effect_table(fit, prob, kind).loc["average per period"]
@@ -60,6 +61,7 @@ def test_three_hundred_reports_never_contradict_their_draws(block):
         assert amount == table["median"].lstrip("+-")
         sided = "P(< 0)" if word == "lower" else "P(> 0)"
         assert table[sided].strip("<> ") == mass
+        assert table["two-sided p"] == both.removeprefix("= ")
         assert f"{100 * prob:g}% credible interval" in text
         assert text.index("Question") > 0
         assert ("NOT CONVERGED" in text) == (not fit.ok)
@@ -121,7 +123,7 @@ def test_markdown_keeps_labels_as_words(hostile):
     rows = [line for line in text.splitlines() if line.startswith(r"| a\|b")]
     assert len(rows) == 1
     head = next(line for line in text.splitlines() if "effect on" in line)
-    assert head.replace(r"\|", "").count("|") == 7
+    assert head.replace(r"\|", "").count("|") == 8
 
 
 def answered(verdict="fail"):

@@ -31,7 +31,7 @@ GROUPS = {
 }  # fmt: skip
 SUMMARY = [
     "mean", "median", "sd", "lower", "upper", "ci_prob", "ci_kind", "p_below_0", "p_above_0",
-    "ess_bulk", "ess_tail", "r_hat", "mcse",
+    "p_two_sided", "ess_bulk", "ess_tail", "r_hat", "mcse", "mcse_lower", "mcse_upper",
 ]  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def test_what_diagnostics_add_in_words_is_plain(real):
 
 def test_a_fit_that_has_not_converged_says_so_in_its_first_line():
     fit = fake_fit(divergences=50)
-    assert not fit.ok
+    assert (fit.converged, fit.ok) == (False, False)
     assert (
         repr(fit)
         .splitlines()[0]
@@ -164,6 +164,9 @@ def test_the_repr_says_what_was_found_and_whether_to_trust_it(fake):
         "sales per period",
         "95% ETI",
         "P(effect > 0)",
+        "two-sided p",
+        "the worst of uncalibrated average effect and noise",
+        "with their plain mean",
         "converged",
         "rolling origins",
         "not calibrated",
@@ -235,6 +238,7 @@ def test_objects_that_are_no_specification_are_refused():
 
 
 def test_the_default_model_on_proposition_99(real):
+    assert real.converged
     assert real.ok
     assert -27 < float(real.effect("average").draws.mean()) < -11
     assert isinstance(real.effect("average").draws, xr.DataArray)

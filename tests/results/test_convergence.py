@@ -47,9 +47,9 @@ def test_independent_draws_have_converged():
 
 def test_a_converged_verdict_gives_its_numbers():
     verdict = convergence_of(dataset(x=draws()), stats())
-    assert (
-        str(verdict)
-        == f"converged (R-hat {verdict.r_hat:.3f}, ESS {verdict.ess:.0f}, 0 divergences)"
+    assert str(verdict) == (
+        f"converged (R-hat {verdict.r_hat:.3f}, ESS {verdict.ess:.0f}: the worst of uncalibrated "
+        "average effect and noise; 0 divergences)"
     )
 
 

@@ -1,4 +1,4 @@
-"""The fit verdict: donors against no donors, out of sample."""
+"""The fit verdict: donors against forecasts that could win, out of sample."""
 
 import numpy as np
 import pytest
@@ -16,6 +16,8 @@ NOISES = {
     "AR(1)": AR1(),
 }
 PRE = 40
+ORIGINS = (20, 23, 27, 31, 35, 39)
+"""From where 40 periods are forecast."""
 
 
 def walks(count: int, seed: int, periods: int = PRE) -> np.ndarray:
@@ -51,15 +53,107 @@ def test_donors_that_wander_on_their_own_are_poor(noise, seed):
 
 @pytest.mark.parametrize(
     ("error", "word"),
-    [(0.0, "good"), (0.75, "good"), (0.76, "fair"), (0.999, "fair"), (1.0, "poor"), (9.0, "poor")],
+    [(0.0, "good"), (0.5, "good"), (0.51, "fair"), (0.999, "fair"), (1.0, "poor"), (9.0, "poor")],
 )
 def test_words_follow_the_ratio_of_errors(error, word):
     assert FitVerdict(2 * error, 2.0, 6, {}).word == word
 
 
-def test_the_sentence_has_both_errors_and_the_number_of_origins():
-    text = str(FitVerdict(1.234, 4.0, 6, {}))
-    assert text == "good (held-out error 1.23 with donors, 4 without, 6 rolling origins)"
+def test_the_sentence_names_every_forecast_that_competed():
+    text = str(FitVerdict(1.234, 4.0, 6, {}, error_drift=5.0, error_mean=2.5))
+    assert text == (
+        "good (held-out error 1.23 with these donors, 2.5 with their plain mean, "
+        "4 with its own level, 6 rolling origins)"
+    )
+
+
+def test_the_better_of_the_units_own_forecasts_is_the_one_that_is_named():
+    text = str(FitVerdict(1.0, 4.0, 6, {}, error_drift=1.5, error_mean=2.5))
+    assert "1.5 with its own drift" in text
+
+
+@pytest.mark.parametrize(
+    ("errors", "word", "why"),
+    [
+        ((1.0, 9.0, 2.0, 2.0), "good", ")"),
+        ((1.0, 9.0, 2.0, 0.8), "good", ")"),
+        ((1.0, 9.0, 1.2, 2.0), "fair", ": the donors do not halve the error of its own past"),
+        ((1.0, 9.0, 2.0, 0.5), "fair", ": the weights do worse than the plain mean"),
+        ((1.0, 9.0, 0.9, 0.5), "poor", ": the donors add nothing to its own past"),
+        ((1.0, 0.9, 9.0, 2.0), "poor", ": the donors add nothing to its own past"),
+        ((1.0, 9.0, 2.0, np.nan), "good", ")"),
+    ],
+)
+def test_a_fit_that_is_not_good_says_what_it_lost_to(errors, word, why):
+    ours, without, drift, mean = errors
+    verdict = FitVerdict(ours, without, 6, {}, error_drift=drift, error_mean=mean)
+    assert verdict.word == word
+    assert str(verdict).startswith(word)
+    assert str(verdict).endswith(why)
+
+
+def test_the_ratio_is_against_the_best_of_the_others():
+    found = FitVerdict(1.0, 9.0, 6, {}, error_drift=2.0, error_mean=0.5)
+    assert (found.ratio, found.ratio_own, found.ratio_mean) == (2.0, 0.5, 2.0)
+
+
+def test_the_plain_mean_is_that_of_the_donors_moved_to_the_units_own_level():
+    outcome, donors = followed()
+    gap = outcome - donors.mean(1)
+    ahead = [gap[origin : origin + 5] - gap[:origin].mean() for origin in ORIGINS]
+    expected = np.sqrt(np.mean(np.concatenate(ahead) ** 2))
+    found = verdict(LocalLevel(), outcome + 30, donors).error_mean
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_one_donor_is_its_own_plain_mean_and_does_not_compete_with_itself():
+    outcome, donors = followed()
+    found = verdict(IID(), outcome, donors[:, :1])
+    assert np.isnan(found.error_mean)
+    assert "plain mean" not in str(found)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3, -20.0])
+def test_a_straight_line_is_forecast_by_its_own_drift(slope):
+    outcome = slope * np.arange(PRE) + 0.01 * np.random.default_rng(3).standard_normal(PRE)
+    assert verdict(IID(), outcome, walks(2, 5)).error_drift < 0.03
+
+
+def test_a_drift_counts_the_periods_that_have_no_outcome():
+    outcome = 2.0 * np.arange(PRE)
+    outcome[[4, 5, 6, 7, 8, 24]] = np.nan
+    assert verdict(IID(), outcome, walks(2, 5)).error_drift == 0.0
+
+
+def test_where_others_miss_nothing_there_is_nothing_to_compare_with():
+    found = verdict(IID(), 2.0 * np.arange(PRE), walks(2, 5))
+    assert (found.word, found.error_drift) == ("unknown", 0.0)
+
+
+def test_donors_that_know_nothing_but_a_common_drift_are_hardly_ever_good():
+    """Each goes its own way; against a local level without drift every one of them was good."""
+    found = []
+    for seed in range(20):
+        series = walks(9, seed + 20, 80) + 2.0 * np.arange(80)[:, None]
+        found.append(verdict(LocalLevel(), series[:, 0], series[:, 1:], post=20))
+    assert all(each.error < 0.75 * each.error_without for each in found)
+    assert sum(each.word == "good" for each in found) <= 2
+
+
+def test_the_rival_with_a_drift_is_statsmodels_deterministic_trend():
+    from statsmodels.tsa.statespace.structural import UnobservedComponents
+
+    rng = np.random.default_rng(12)
+    outcome = np.cumsum(0.7 + 0.5 * rng.standard_normal(PRE)) + rng.standard_normal(PRE)
+    errors = []
+    for origin in ORIGINS:
+        rival = UnobservedComponents(outcome[:origin], "lldtrend")
+        rival.ssm.initialize_diffuse()
+        rival.loglikelihood_burn = 0
+        ahead = outcome[origin : origin + 5]
+        errors.append(ahead - rival.fit(disp=False).forecast(len(ahead)))
+    expected = np.sqrt(np.mean(np.concatenate(errors) ** 2))
+    assert verdict(IID(), outcome, walks(2, 5)).error_drift == pytest.approx(expected, rel=0.02)
 
 
 def test_a_pre_period_too_short_to_hold_out_is_unknown():
@@ -89,7 +183,7 @@ def test_the_first_origin_has_half_of_the_periods():
     """With one donor, no level and no weights to learn, the errors are the gaps themselves."""
     outcome, donors = followed()
     gap = outcome - donors[:, 0]
-    ahead = [gap[origin : origin + 5] for origin in (20, 23, 27, 31, 35, 39)]
+    ahead = [gap[origin : origin + 5] for origin in ORIGINS]
     expected = np.sqrt(np.mean(np.concatenate(ahead) ** 2))
     assert verdict(IID(intercept=False), outcome, donors[:, :1]).error == pytest.approx(
         expected, rel=1e-12
@@ -99,7 +193,7 @@ def test_the_first_origin_has_half_of_the_periods():
 def test_a_free_level_is_learned_before_the_origin():
     outcome, donors = followed()
     gap = outcome - donors[:, 0] + 30
-    ahead = [gap[origin : origin + 5] - gap[:origin].mean() for origin in (20, 23, 27, 31, 35, 39)]
+    ahead = [gap[origin : origin + 5] - gap[:origin].mean() for origin in ORIGINS]
     expected = np.sqrt(np.mean(np.concatenate(ahead) ** 2))
     assert verdict(IID(), outcome + 30, donors[:, :1]).error == pytest.approx(expected, rel=1e-9)
 
@@ -114,7 +208,7 @@ def test_a_shift_of_the_treated_unit_changes_nothing_when_the_level_is_free(nois
     )
 
 
-@pytest.mark.parametrize("side", ["error", "error_without"])
+@pytest.mark.parametrize("side", ["error", "error_without", "error_drift", "error_mean"])
 @pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
 def test_the_last_period_is_only_ever_forecast(noise, side):
     """It lies beyond every origin, so each window's squared error is a plain parabola in it."""
@@ -135,19 +229,14 @@ def test_the_last_period_is_only_ever_forecast(noise, side):
 
 def test_without_donors_a_climbing_series_is_forecast_by_its_last_value():
     outcome, donors = 10.0 * np.arange(PRE), walks(2, 5)
-    ahead = [
-        outcome[origin : origin + 5] - outcome[origin - 1] for origin in (20, 23, 27, 31, 35, 39)
-    ]
+    ahead = [outcome[origin : origin + 5] - outcome[origin - 1] for origin in ORIGINS]
     expected = np.sqrt(np.mean(np.concatenate(ahead) ** 2))
     assert verdict(IID(), outcome, donors).error_without == pytest.approx(expected, rel=1e-3)
 
 
 def test_without_donors_white_noise_is_forecast_by_its_mean():
     outcome, donors = np.random.default_rng(6).standard_normal(PRE), walks(2, 5)
-    ahead = [
-        outcome[origin : origin + 5] - outcome[:origin].mean()
-        for origin in (20, 23, 27, 31, 35, 39)
-    ]
+    ahead = [outcome[origin : origin + 5] - outcome[:origin].mean() for origin in ORIGINS]
     expected = np.sqrt(np.mean(np.concatenate(ahead) ** 2))
     assert verdict(IID(), outcome, donors).error_without == pytest.approx(expected, rel=0.05)
 
@@ -158,7 +247,7 @@ def test_the_rival_without_donors_is_statsmodels_local_level():
     rng = np.random.default_rng(12)
     outcome = np.cumsum(0.5 * rng.standard_normal(PRE)) + rng.standard_normal(PRE)
     errors = []
-    for origin in (20, 23, 27, 31, 35, 39):
+    for origin in ORIGINS:
         rival = UnobservedComponents(outcome[:origin], "llevel")
         rival.ssm.initialize_diffuse()
         rival.loglikelihood_burn = 0
