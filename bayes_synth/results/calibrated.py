@@ -85,6 +85,11 @@ class Calibrated:
         return np.nan if self.kappa is None else float(np.log(self.kappa).var() / self.prior_sd**2)
 
     @property
+    def factor(self) -> float:
+        """Return by how much calibration changes the model's spread; NaN without calibration."""
+        return np.nan if self.kappa is None else float(self.kappa.mean()) * self.pooling
+
+    @property
     def short(self) -> str:
         """Return one sentence for titles: on how many donors, and the mean of kappa."""
         return "not calibrated" if self.kappa is None else self._sentence()
@@ -93,7 +98,7 @@ class Calibrated:
         averaged = str(self.table.index[0]).count(" + ") + 1
         who = "donors" if averaged == 1 else f"averages of {averaged} donors"
         kappa = float(self.kappa.mean())  # type: ignore[union-attr]
-        total = f"model's spread x {kappa * self.pooling:.2g}"
+        total = f"model's spread x {self.factor:.2g}"
         return f"calibrated on {len(self.table)} {who} (kappa {kappa:.2g}{interval}; {total})"
 
     def interval(self, ci_prob: float = 0.95) -> np.ndarray:
