@@ -7,9 +7,10 @@ Imports :mod:`bayes_synth.words` only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from bayes_synth.words import listed, short
 
@@ -83,7 +84,7 @@ def broken_series(
     return [*found, *_stretches(own, treated, shut)]
 
 
-def described(found: Iterable[Broken], times: Sequence[Any]) -> list[str]:
+def described(found: Iterable[Broken], times: pd.Index) -> list[str]:
     """Put broken stretches into words, those of one kind and the same times together."""
     groups: dict[tuple[Kind, int, int], list[str]] = {}
     for unit, kind, first, last, _ in found:
@@ -91,7 +92,7 @@ def described(found: Iterable[Broken], times: Sequence[Any]) -> list[str]:
     return [_phrase(units, *key, times) for key, units in groups.items()]
 
 
-def _phrase(units: list[str], kind: Kind, first: int, last: int, times: Sequence[Any]) -> str:
+def _phrase(units: list[str], kind: Kind, first: int, last: int, times: pd.Index) -> str:
     several = len(units) > 1
     verb = {
         "zero": "are exactly zero" if several else "is exactly zero",
@@ -179,7 +180,7 @@ def level_breaks(donors: np.ndarray, names: Sequence[str]) -> list[Broken]:
     return [
         found
         for column, j in enumerate(moving)
-        for found in _jumps(names[j], donors[:, j], alone[:, column], usual[j])
+        for found in _jumps(names[int(j)], donors[:, j], alone[:, column], usual[j])
     ]
 
 

@@ -15,6 +15,8 @@ WITHOUT = 10.0
 """Without the treated unit an aggregate is missed by so many times more."""
 SPARE = 3
 """So many more periods than parts are needed to call a fit exact."""
+RIDGE = 1e-10
+"""Added to mean squares of one, so that what is exactly explained can be inverted."""
 CANDIDATES = 10
 """At most so many donors are tried as aggregates."""
 ALIKE = 0.9995
@@ -98,7 +100,8 @@ def _candidates(scaled: np.ndarray, moving: np.ndarray) -> list[int]:
     columns = scaled[:, moving]
     periods, count = columns.shape
     if periods > count + SPARE:
-        left = 1 / np.maximum(np.diag(np.linalg.pinv(columns.T @ columns / periods)), 1e-300)
+        gram = columns.T @ columns / periods + RIDGE * np.eye(count)
+        left = 1 / np.diag(np.linalg.inv(gram))
         order = np.argsort(left)
         chosen = [int(k) for k in order[:CANDIDATES] if left[k] < (WITHOUT * EXACT) ** 2]
     else:

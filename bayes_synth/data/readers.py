@@ -85,7 +85,7 @@ def read_wide(
         frame = _columns(frame, [time, *(c for c in frame.columns if c != time)])
     times = _times(native.index if time is None else frame[time], time or "index", notes)
     names = [c for c in frame.columns if c != time]
-    found = _labels(names, "column names", [])
+    found = list(_labels(names, "column names", []))
     labels = choose(found)
     units = [name for name, label in zip(names, found, strict=True) if label in labels]
     labels = [label for label in found if label in labels]

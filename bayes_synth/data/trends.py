@@ -37,7 +37,7 @@ def slopes(series: np.ndarray) -> np.ndarray:
 
 
 def changes(series: np.ndarray) -> np.ndarray:
-    """Return the mean of the last periods minus that of the first, an eighth of all on each side."""
+    """Return the mean of the last eighth of the periods minus that of the first eighth."""
     width = max(1, len(series) // 8)
     return np.asarray(series[-width:].mean(0) - series[:width].mean(0))
 

@@ -169,10 +169,10 @@ class AbstractFit(ABC):
             Rows ``average effect``, the noise parameters, and ``weights[...]`` per donor; columns
             r_hat, ess_bulk, ess_tail, mcse (Monte Carlo error of the mean, in outcome units;
             weights are shares) and ``ok``. ``attrs`` has the verdicts in words (``convergence``,
-            ``fit``), the ``alarms`` (pairs of code and sentence), the number of ``divergences``, the ``attempts`` at sampling (one mapping
-            each: ``target_accept``, ``tune``, ``problems``, ``divergences``, ``kept``), what an
-            interrupt left undone (``partial``) and the ``warnings`` given when the panel was read
-            and while fitting.
+            ``fit``), the ``alarms`` (pairs of code and sentence), the number of ``divergences``,
+            the ``attempts`` at sampling (one mapping each: ``target_accept``, ``tune``,
+            ``problems``, ``divergences``, ``kept``), what an interrupt left undone (``partial``)
+            and the ``warnings`` given when the panel was read and while fitting.
         """
         table = pd.concat([diagnose(self._watched), self._weight_diagnostics])
         attempts = [

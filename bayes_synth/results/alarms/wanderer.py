@@ -1,4 +1,4 @@
-"""A011: the treated unit is harder to forecast than its donors, and pooling narrows its interval."""
+"""A011: a unit harder to forecast than its donors has its interval narrowed by pooling."""
 
 from bayes_synth.results.alarms.registry import Evidence, alarm
 
