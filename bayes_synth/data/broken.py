@@ -25,13 +25,23 @@ JUMP = 10.0
 LASTING = 6.0
 """A jump lasts when the means of :data:`BESIDE` periods on both sides differ by so many steps."""
 LONE = 3.0
-"""A jump stands alone when it is so many times the largest other step, its own return apart."""
+"""A jump stands alone when it is so many times the donor's largest other step, its return apart."""
+RARE, ABOVE = 0.995, 4.0
+"""A jump is rare among donors when it is so many times this quantile of the others' steps."""
+SUDDEN = 5.0
+"""A fall to exactly zero is sudden from so many usual steps on."""
 BESIDE = 5
 """So many periods on each side of a jump are averaged."""
 AGAIN = 2
 """Stretches of zeros that come back more often than this are how the series is."""
 NEAR = 0.5
 """The neighbours of broken zeros have at least this share of the series' typical size."""
+LONGER = 3
+"""Where such stretches are common, a broken one is so many times as long as the others."""
+TIED = 0.05
+"""Values are rounded when two of them are equal with at least this chance."""
+STEPPED = 1 / 3
+"""Where more than this share of the other steps are none, a series moves in steps by nature."""
 LEAST = 3
 """A repeated value is broken from so many equal ones on."""
 ROUNDING = 1e-9
@@ -139,9 +149,11 @@ def zeros(series: np.ndarray, shared: np.ndarray) -> Iterator[tuple[Kind, int, i
         beside = _beside(series, first, last)
         rest = int(np.isfinite(series).sum()) - length
         share = (sum(others) + 1) / (rest + 2)
-        rare = _expected(length, others, share) < CHANCE and beside >= NEAR * size
-        sudden = len(others) <= AGAIN and beside >= JUMP * usual > 0 and beside >= NEAR * size
-        if rare or sudden:
+        few = len(others) <= AGAIN
+        rare = _expected(length, others, share) < CHANCE
+        rare &= few or length >= LONGER * max(others)
+        sudden = few and beside >= SUDDEN * usual > 0
+        if beside >= NEAR * size and (rare or sudden):
             yield "zero", first, last
 
 
@@ -159,7 +171,11 @@ def repeats(series: np.ndarray) -> Iterator[tuple[Kind, int, int]]:
         rest = np.delete(series, np.arange(first, last + 1))
         _, counts = np.unique(rest[np.isfinite(rest)], return_counts=True)
         tie = float(((counts / counts.sum()) ** 2).sum()) if len(counts) else 1.0
-        if _expected(length, others, tie) < CHANCE:
+        few = len(longer) <= AGAIN and tie < TIED
+        alone = few or length >= LONGER * max(longer, default=1)
+        if (sum(longer) - len(longer)) > STEPPED * len(rest):
+            continue
+        if alone and _expected(length, others, tie) < CHANCE:
             yield "repeat", first, last
 
 
@@ -177,19 +193,22 @@ def level_breaks(donors: np.ndarray, names: Sequence[str]) -> list[Broken]:
         return []
     steps = np.diff(donors[:, moving], axis=0) / usual[moving]
     alone = steps - np.median(steps, axis=1, keepdims=True)
-    return [
-        found
-        for column, j in enumerate(moving)
-        for found in _jumps(names[int(j)], donors[:, j], alone[:, column], usual[j])
-    ]
+    found = []
+    for column, j in enumerate(moving):
+        others = np.abs(np.delete(alone, column, axis=1))
+        least = max(JUMP, ABOVE * float(np.quantile(others, RARE)))
+        found += _jumps(names[int(j)], donors[:, j], alone[:, column], usual[j], least)
+    return found
 
 
-def _jumps(name: str, series: np.ndarray, steps: np.ndarray, usual: float) -> Iterator[Broken]:
+def _jumps(
+    name: str, series: np.ndarray, steps: np.ndarray, usual: float, least: float
+) -> Iterator[Broken]:
     """Yield the one or two lasting jumps of a donor that stand alone among its steps."""
     sizes = np.abs(steps)
     order = np.argsort(sizes)[::-1]
     rest = sizes[order[2]]
-    large = sorted(int(at) for at in order[:2] if sizes[at] > max(JUMP, LONE * rest))
+    large = sorted(int(at) for at in order[:2] if sizes[at] > max(least, LONE * rest))
     back = len(large) == 2 and steps[large[0]] * steps[large[1]] < 0
     for at in large[:1] if back else large:
         first, last = at + 1, large[1] if back else len(series) - 1
@@ -239,7 +258,9 @@ def _typical_size(series: np.ndarray) -> float:
 
 def _beside(series: np.ndarray, first: int, last: int, width: int = 3) -> float:
     """Return the smaller mean size of the few values before and after a stretch."""
-    sides = (series[max(0, first - width) : first], series[last + 1 : last + 1 + width])
+    # A series that grows from nothing begins with zeros, and its next values are small.
+    after = width if first else 1
+    sides = (series[max(0, first - width) : first], series[last + 1 : last + 1 + after])
     means = [float(np.mean(np.abs(s[np.isfinite(s)]))) for s in sides if np.isfinite(s).any()]
     return min(means, default=0.0)
 
