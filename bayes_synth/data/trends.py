@@ -9,10 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr
 
-__all__ = ["MEASURES", "Trend", "changes", "outside", "slopes"]
+__all__ = ["MEASURES", "Trend", "changes", "outside", "persistence", "slopes"]
 
-CHANCE = 0.04
-"""Two-sided chance, in a Student-t law fitted to the donors, below which a movement is outside."""
+CHANCE, PERSISTENT_CHANCE = 0.02, 0.08
+"""Two-sided chances, in a Student-t law fitted to the donors, below which a movement is outside.
+
+The second holds where movements go on.
+"""
+PERSISTS = 0.6
+"""Movements go on where the donors' slopes in both halves of the pre-period correlate so much."""
 FEWEST = 4
 """Fewest donors and pre-periods from which a movement is judged."""
 
@@ -46,6 +51,20 @@ MEASURES = {"slope": slopes, "change": changes}
 """Movements that are compared, by what messages call them."""
 
 
+def persistence(donors: np.ndarray) -> float:
+    """Correlate the donors' slopes in the first half of the periods with those in the second.
+
+    Dims ``(time, donor)``; 0 where there is too little to tell.
+    """
+    half = len(donors) // 2
+    if half < FEWEST or donors.shape[1] < FEWEST:
+        return 0.0
+    first, second = slopes(donors[:half]), slopes(donors[-half:])
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
 def outside(own: np.ndarray, donors: np.ndarray) -> list[Trend]:
     """Return the movements of the treated unit that lie outside those of all donors, and far.
 
@@ -53,10 +72,20 @@ def outside(own: np.ndarray, donors: np.ndarray) -> list[Trend]:
     ----------
     own, donors
         Series in the pre-periods that have an outcome, dims ``(time,)`` and ``(time, donor)``.
+
+    Notes
+    -----
+    Of exchangeable units one in ten lies outside the range of so many donors, so distance counts
+    too: it must be rare, or less rare where the donors' own movements go on, since only then does
+    the treated unit's leave the synthetic control behind.
     """
     periods, count = donors.shape
     if count < FEWEST or periods < FEWEST:
         return []
+    # Scaled first, so that no square overflows.
+    size = max(float(np.abs(own).max()), float(np.abs(donors).max())) or 1.0
+    own, donors = own / size, donors / size
+    chance = PERSISTENT_CHANCE if persistence(donors) > PERSISTS else CHANCE
     found = []
     for name, measure in MEASURES.items():
         mine, theirs = float(measure(own)), measure(donors)
@@ -64,6 +93,6 @@ def outside(own: np.ndarray, donors: np.ndarray) -> list[Trend]:
         low, high = float(theirs.min()), float(theirs.max())
         if spread > 0 and not low <= mine <= high:
             z = (mine - float(theirs.mean())) / spread
-            if 2 * stdtr(count - 1, -abs(z)) < CHANCE:
-                found.append(Trend(name, mine, low, high, z))
+            if 2 * stdtr(count - 1, -abs(z)) < chance:
+                found.append(Trend(name, mine * size, low * size, high * size, z))
     return found

@@ -83,7 +83,8 @@ def grower(rng: np.random.Generator, rank: int | None) -> World:
     outcomes = levels(rng)
     order = np.argsort(outcomes[24] / outcomes[0])
     chosen = int(rng.integers(22)) if rank is None else int(order[rank])
-    drawn = rng.choice(np.setdiff1d(order[2:-2], chosen), 16, replace=False)
+    others = np.delete(np.arange(22), chosen) if rank is None else order[2:-2]
+    drawn = rng.choice(np.setdiff1d(others, chosen), 16, replace=False)
     return World(outcomes[:, [chosen, *drawn]], 0, 25)
 
 

@@ -52,6 +52,7 @@ FIT = {
     "weights",
     "diagnostics",
     "ok",
+    "alarms",
     "weights_ok",
     "synthetic",
     "counterfactual",
