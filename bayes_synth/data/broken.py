@@ -182,8 +182,8 @@ def repeats(series: np.ndarray) -> Iterator[tuple[Kind, int, int]]:
 def level_breaks(donors: np.ndarray, names: Sequence[str]) -> list[Broken]:
     """Find lasting jumps that a donor does not share with the others.
 
-    Steps are counted in a donor's usual one, and the median of the donors is taken out of each
-    period. A jump may come back: the stretch then ends where it does.
+    Steps are counted in a donor's usual one, and what most donors do in a period is taken out. A
+    jump may come back: the stretch then ends where it does.
     """
     if donors.shape[1] < 3 or len(donors) < 2 * BESIDE:
         return []
@@ -192,7 +192,9 @@ def level_breaks(donors: np.ndarray, names: Sequence[str]) -> list[Broken]:
     if len(moving) < 3:
         return []
     steps = np.diff(donors[:, moving], axis=0) / usual[moving]
-    alone = steps - np.median(steps, axis=1, keepdims=True)
+    # Units feel a common shock by different factors, so where all jump none stands alone.
+    shared = np.maximum(1.0, np.median(np.abs(steps), axis=1, keepdims=True))
+    alone = (steps - np.median(steps, axis=1, keepdims=True)) / shared
     found = []
     for column, j in enumerate(moving):
         others = np.abs(np.delete(alone, column, axis=1))

@@ -86,6 +86,8 @@ def aggregates(treated: np.ndarray, donors: np.ndarray, names: Sequence[str]) ->
     other donors, exact but for rounding, which no combination without the treated unit reaches.
     """
     steps = np.diff(np.column_stack([treated, donors]), axis=0)
+    # Scaled first, so that no square overflows.
+    steps = steps / (np.abs(steps).max() or 1.0)
     size = np.sqrt((steps**2).mean(0))
     # Of two units one is a multiple of the other: that is a copy and no aggregate.
     if donors.shape[1] < 2 or size[0] == 0:

@@ -120,6 +120,12 @@ def level() -> Panel:
     return read(donors)
 
 
+def shut_in_february() -> Panel:
+    treated = smooth()[:, :3].mean(1) + rng(1).normal(0, 0.3, 120)
+    treated[31:60] = 0
+    return read(smooth(), treated)
+
+
 REMARKS = {
     "V040": (
         "geo4, geo5 are exactly zero from 2024-04-10 to 2024-04-15 .*missing='drop_times'",
@@ -132,8 +138,7 @@ REMARKS = {
     "V042": ("geo6 jumps to another level at 2024-04-10", level),
     "V043": (
         "the treated unit is exactly zero from 2024-02-01 .*missing='model'",
-        lambda: read(smooth(), np.where((np.arange(120) > 30) & (np.arange(120) < 60), 0, 100.5)
-                     + np.where((np.arange(120) > 30) & (np.arange(120) < 60), 0, rng(1).normal(size=120))),
+        shut_in_february,
     ),
     "V045": (
         "flag hold only zeros and ones",
