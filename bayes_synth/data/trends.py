@@ -11,7 +11,7 @@ from scipy.special import stdtr
 
 __all__ = ["MEASURES", "Trend", "changes", "outside", "persistence", "slopes"]
 
-CHANCE, PERSISTENT_CHANCE = 0.02, 0.08
+CHANCE, PERSISTENT_CHANCE = 0.01, 0.08
 """Two-sided chances, in a Student-t law fitted to the donors, below which a movement is outside.
 
 The second holds where movements go on.

@@ -4,13 +4,13 @@ from bayes_synth.results.alarms.registry import Evidence, alarm
 
 __all__ = ["inflation"]
 
-LOW, HIGH = 1 / 3, 3.0
+LOW, HIGH = 0.25, 4.0
 """Factors between these are ordinary."""
 
 
 @alarm("A010")
 def inflation(evidence: Evidence) -> str:
-    """Say that calibration changes the model's spread by more than a factor of three."""
+    """Say that calibration changes the model's spread by more than a factor of four."""
     factor = evidence.calibration.factor
     if not (factor < LOW or factor > HIGH):
         return ""
