@@ -1,6 +1,6 @@
 """A008: donors with weight are broken at some time from the start on."""
 
-from bayes_synth.data.broken import Broken, broken_series, described
+from bayes_synth.data.broken import Broken, described
 from bayes_synth.results.alarms.registry import Evidence, alarm
 from bayes_synth.words import listed
 
@@ -16,14 +16,7 @@ def broken_donors(evidence: Evidence) -> str:
     panel = evidence.panel
     pre, end = len(panel.pre), len(panel.times) - 1
     found = [
-        broken
-        for broken in broken_series(
-            panel.treated_outcome.to_numpy(),
-            panel.donor_outcomes.to_numpy(),
-            panel.donors,
-            panel.treated_name,
-        )
-        if broken.unit in panel.donors and broken.within(pre, end)
+        each for each in evidence.broken if each.unit in panel.donors and each.within(pre, end)
     ]
     weights = dict(zip(panel.donors, evidence.weights, strict=True))
     units = list(dict.fromkeys(broken.unit for broken in found))

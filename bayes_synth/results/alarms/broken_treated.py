@@ -1,6 +1,6 @@
 """A009: the treated unit's own series is broken."""
 
-from bayes_synth.data.broken import Broken, broken_series, described
+from bayes_synth.data.broken import Broken, described
 from bayes_synth.results.alarms.registry import Evidence, alarm
 
 __all__ = ["broken_treated"]
@@ -14,13 +14,10 @@ def broken_treated(evidence: Evidence) -> str:
     """
     panel = evidence.panel
     pre, end = len(panel.pre), len(panel.times) - 1
-    donors = panel.donor_outcomes.to_numpy()
     found = [
-        broken
-        for broken in broken_series(
-            panel.treated_outcome.to_numpy(), donors, panel.donors, panel.treated_name
-        )
-        if broken.unit == panel.treated_name and not _may_be_effect(broken, pre, end)
+        each
+        for each in evidence.broken
+        if each.unit == panel.treated_name and not _may_be_effect(each, pre, end)
     ]
     if not found:
         return ""

@@ -11,6 +11,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
+from bayes_synth.data.broken import Broken, broken_series
 from bayes_synth.data.panel import Panel
 from bayes_synth.model.problem import Problem
 from bayes_synth.noise.base import Draws
@@ -60,6 +61,17 @@ class Evidence:
     def panel(self) -> Panel:
         """Return the data with their labels."""
         return self.problem.panel
+
+    @cached_property
+    def broken(self) -> list[Broken]:
+        """Find the broken stretches of donors and treated series, as the panel's remarks do."""
+        panel = self.panel
+        return broken_series(
+            panel.treated_outcome.to_numpy(),
+            panel.donor_outcomes.to_numpy(),
+            panel.donors,
+            panel.treated_name,
+        )
 
     @cached_property
     def seen(self) -> np.ndarray:
