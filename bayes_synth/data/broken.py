@@ -14,7 +14,7 @@ import pandas as pd
 
 from bayes_synth.words import listed, short
 
-__all__ = ["Broken", "broken_series", "described", "level_breaks", "repeats", "zeros"]
+__all__ = ["Broken", "broken_series", "cure", "described", "level_breaks", "repeats", "zeros"]
 
 Kind = Literal["zero", "repeat", "level"]
 
@@ -100,6 +100,15 @@ def described(found: Iterable[Broken], times: pd.Index) -> list[str]:
     for unit, kind, first, last, _ in found:
         groups.setdefault((kind, first, last), []).append(unit)
     return [_phrase(units, *key, times) for key, units in groups.items()]
+
+
+def cure(found: Iterable[Broken]) -> str:
+    """Say what to do about broken donors."""
+    units = listed(dict.fromkeys(each.unit for each in found))
+    return (
+        "Make the values missing (NaN) and pass missing='drop_times', or do without the donors: "
+        f"panel.drop([...]) of {units}."
+    )
 
 
 def _phrase(units: list[str], kind: Kind, first: int, last: int, times: pd.Index) -> str:

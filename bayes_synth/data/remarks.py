@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from bayes_synth.data.broken import Broken, broken_series, described
+from bayes_synth.data.broken import broken_series, cure, described
 from bayes_synth.data.helpers import aggregates, clocks, dummies, near_copies
-from bayes_synth.data.trends import outside
+from bayes_synth.data.trends import compared, outside
 from bayes_synth.errors import DesignError
 from bayes_synth.words import listed, short
 
@@ -250,14 +250,10 @@ def _trends_rule(table: Table) -> Iterator[Remark]:
     before, donors = table.before
     found = outside(before.to_numpy(), donors.to_numpy())
     if found:
-        moves = " and ".join(
-            f"{trend.measure} ({trend.own:+.3g}, donors {trend.low:+.3g} to {trend.high:+.3g})"
-            for trend in found
-        )
         yield Remark(
             "D040",
             "warned",
-            f"before treatment the treated unit's {moves} lies outside those of all donors: "
+            f"before treatment the treated unit's {compared(found)} lies outside those of all donors: "
             "if it would have gone on, the effect is partly that. Add donors that moved alike.",
         )
 
@@ -272,20 +268,20 @@ def _broken_rule(table: Table) -> Iterator[Remark]:
     times = table.donors.index
     if zeros := [each for each in donors if each.kind == "zero"]:
         text = (
-            f"donors are broken by zeros: {'; '.join(described(zeros, times))}. {_cure(zeros)} "
+            f"donors are broken by zeros: {'; '.join(described(zeros, times))}. {cure(zeros)} "
             "If they are real, keep them."
         )
         yield Remark("V040", "warned", text)
     if repeats := [each for each in donors if each.kind == "repeat"]:
         text = (
             "donors repeat a value as if it had been filled forward: "
-            f"{'; '.join(described(repeats, times))}. {_cure(repeats)}"
+            f"{'; '.join(described(repeats, times))}. {cure(repeats)}"
         )
         yield Remark("V041", "warned", text)
     if levels := [each for each in donors if each.kind == "level" and each.last >= table.pre]:
         text = (
             f"donors jump to another level after treatment: {'; '.join(described(levels, times))}. "
-            f"Check that they were neither affected nor treated. {_cure(levels)}"
+            f"Check that they were neither affected nor treated. {cure(levels)}"
         )
         yield Remark("V042", "warned", text)
     if mine := [each for each in found if each.unit == own]:
@@ -294,15 +290,6 @@ def _broken_rule(table: Table) -> Iterator[Remark]:
             "make them missing (NaN) and pass missing='model'."
         )
         yield Remark("V043", "warned", text)
-
-
-def _cure(found: list[Broken]) -> str:
-    """Say what to do about broken donors."""
-    units = listed(dict.fromkeys(each.unit for each in found))
-    return (
-        "Make the values missing (NaN) and pass missing='drop_times', or do without the donors: "
-        f"panel.drop([...]) of {units}."
-    )
 
 
 def _helpers_rule(table: Table) -> Iterator[Remark]:

@@ -4,12 +4,13 @@ Plain numpy on arrays, shared by the remark on a panel and by the alarm of a fit
 scale of its model.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtr
 
-__all__ = ["MEASURES", "Trend", "changes", "outside", "persistence", "slopes"]
+__all__ = ["MEASURES", "Trend", "changes", "compared", "outside", "persistence", "slopes"]
 
 CHANCE, PERSISTENT_CHANCE = 0.01, 0.08
 """Two-sided chances, in a Student-t law fitted to the donors, below which a movement is outside.
@@ -96,3 +97,12 @@ def outside(own: np.ndarray, donors: np.ndarray) -> list[Trend]:
             if 2 * stdtr(count - 1, -abs(z)) < chance:
                 found.append(Trend(name, mine * size, low * size, high * size, z))
     return found
+
+
+def compared(found: Iterable[Trend], factor: float = 1.0) -> str:
+    """Put movements into words, each with the donors' range; ``factor`` gives their measure."""
+    return " and ".join(
+        f"{each.measure} ({factor * each.own:+.3g}, donors {factor * each.low:+.3g} to "
+        f"{factor * each.high:+.3g})"
+        for each in found
+    )

@@ -1,8 +1,7 @@
 """A008: donors with weight are broken at some time from the start on."""
 
-from bayes_synth.data.broken import Broken, described
+from bayes_synth.data.broken import Broken, cure, described
 from bayes_synth.results.alarms.registry import Evidence, alarm
-from bayes_synth.words import listed
 
 __all__ = ["broken_donors"]
 
@@ -27,8 +26,7 @@ def broken_donors(evidence: Evidence) -> str:
     effect = f", which moves the average effect by about {-move:+.3g}" if move else ""
     return (
         f"BROKEN DONORS: {'; '.join(described(found, panel.times))}. They have {weight:.0%} of the "
-        f"weight{effect}. If these values are not real, make them missing and pass "
-        f"missing='drop_times', or fit panel.drop([...]) without {listed(units)}."
+        f"weight{effect}. If these values are not real: {cure(found)}"
     )
 
 
