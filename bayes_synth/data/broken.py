@@ -204,7 +204,7 @@ def level_breaks(donors: np.ndarray, names: Sequence[str]) -> list[Broken]:
     # Units feel a common shock by different factors, so where all jump none stands alone.
     shared = np.maximum(1.0, np.median(np.abs(steps), axis=1, keepdims=True))
     alone = (steps - np.median(steps, axis=1, keepdims=True)) / shared
-    found = []
+    found: list[Broken] = []
     for column, j in enumerate(moving):
         others = np.abs(np.delete(alone, column, axis=1))
         least = max(JUMP, ABOVE * float(np.quantile(others, RARE)))

@@ -253,8 +253,8 @@ def _trends_rule(table: Table) -> Iterator[Remark]:
         yield Remark(
             "D040",
             "warned",
-            f"before treatment the treated unit's {compared(found)} lies outside those of all donors: "
-            "if it would have gone on, the effect is partly that. Add donors that moved alike.",
+            f"before treatment the treated unit's {compared(found)} lies outside those of all "
+            "donors: if it would have gone on, the effect is partly that. Add donors that moved alike.",
         )
 
 

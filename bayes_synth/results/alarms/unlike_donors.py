@@ -13,10 +13,10 @@ def unlike_donors(evidence: Evidence) -> str:
     found = outside(inputs.outcome[seen], inputs.donor_outcomes[seen])
     if not found:
         return ""
-    course = "grow on" if found[0].z > 0 else "fall on"
+    course = "grow" if found[0].z > 0 else "fall"
     return (
-        f"OUTSIDE THE DONORS: before treatment the treated unit's {compared(found, inputs.step)} lies "
-        "outside those of all donors. If it would have gone on to {course} as "
-        "before, the effect is partly that: add donors that moved alike, compare "
+        f"OUTSIDE THE DONORS: before treatment the treated unit's {compared(found, inputs.step)} "
+        f"lies outside those of all donors. If it would have gone on to {course} as before, the "
+        "effect is partly that: add donors that moved alike, compare "
         "noise=bs.noise.LocalLinearTrend(), or read the effect with this in mind."
     )
