@@ -254,7 +254,8 @@ def _trends_rule(table: Table) -> Iterator[Remark]:
             "D040",
             "warned",
             f"before treatment the treated unit's {compared(found)} lies outside those of all "
-            "donors: if it would have gone on, the effect is partly that. Add donors that moved alike.",
+            "donors: if it would have gone on, the effect is partly that. "
+            "Add donors that moved alike.",
         )
 
 
