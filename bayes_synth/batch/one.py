@@ -18,9 +18,13 @@ from bayes_synth.errors import BayesSynthError, ResultError
 from bayes_synth.fitting.attempts import Judged, Settled, mendable, settle
 from bayes_synth.fitting.fit_panel import Prepared, prepare, recorded
 from bayes_synth.fitting.refit import Refit, refitted
+from bayes_synth.noise.base import MIXING
+from bayes_synth.results.alarms import Evidence, alarms_of, as_number
+from bayes_synth.results.calibrated import read_calibration
 from bayes_synth.results.convergence import Convergence, sampler_problems, worst
 from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import ESTIMANDS, effect_draws
+from bayes_synth.results.fit_verdict import fit_verdict
 from bayes_synth.results.groups import calibrated_groups, tree
 from bayes_synth.results.windows import effect_of
 from bayes_synth.sampling.settings import Settings
@@ -33,7 +37,17 @@ __all__ = ["CI_PROB", "Answer", "EffectDraws", "Failure", "Keep", "columns", "fa
 Keep = Literal["summary", "draws", "full"]
 
 PARTS = ("median", "lower", "upper")
-FACTS = ("p_below_0", "r_hat", "ess", "divergences", "ok", "attempts", "seconds", "kappa")
+FACTS = (
+    "p_below_0",
+    "r_hat",
+    "ess",
+    "divergences",
+    "ok",
+    "alarms",
+    "attempts",
+    "seconds",
+    "kappa",
+)
 CI_PROB = 0.95
 
 _pymc_alone = threading.Lock()
@@ -237,5 +251,32 @@ def _row(best: Judged[_Draft]) -> dict[str, float]:
         "ess": verdict.ess,
         "divergences": verdict.divergences,
         "ok": not verdict.problems,
+        "alarms": as_number(alarms_of(_evidence(best.value))),
         "kappa": kappa,
     }
+
+
+def _evidence(draft: _Draft) -> Evidence:
+    """Collect what alarms are raised on, as a fit does."""
+    refit, posterior = draft.refit, draft.refit.sampled.posterior
+    problem, model = refit.problem, refit.problem.model
+    inputs, process = problem.inputs, model.process
+    draws = {name: posterior[name].to_numpy().ravel() for name in process.parameters}
+    means = {name: np.array([values.mean()]) for name, values in draws.items()}
+    mixing = None
+    if MIXING in posterior:
+        mixing = posterior[MIXING].to_numpy().mean((0, 1))
+        means[MIXING] = mixing[None]
+    variance = float(refit.path.mean(2).var()) / inputs.step**2
+    verdict = fit_verdict(inputs, process, draws, mixing, len(problem.observed), variance)
+    group = xr.DataTree(draft.groups["calibration"]) if "calibration" in draft.groups else None
+    counts = len(problem.donors), len(problem.panel.treated)
+    weights = posterior["weights"].to_numpy()[..., : len(problem.donors)].mean((0, 1))
+    return Evidence(
+        problem,
+        weights,
+        means,
+        draft.verdict,
+        verdict,
+        read_calibration(group, model.calibration, counts),
+    )

@@ -14,6 +14,7 @@ from bayes_synth.batch.one import CI_PROB, EffectDraws, Failure, Keep, columns
 from bayes_synth.batch.store import Results
 from bayes_synth.batch.task import FitTask
 from bayes_synth.noise import AbstractNoise
+from bayes_synth.results.alarms import codes_in
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import tree
 from bayes_synth.storage.provenance import record_of
@@ -67,12 +68,13 @@ class BatchResult:
     Parameters
     ----------
     table
-        One row per task, in the tasks' order, indexed by their labels; numbers only.
+        One row per task, in the tasks' order, indexed by their labels; numbers, but for the alarms.
         ``average_*``, ``cumulative_*``, ``relative_*`` and those of every other reported estimand
         are the median and the 95 % equal-tailed interval (``lower``, ``upper``), in outcome units;
         the relative effect is a fraction, NaN where it means nothing. ``p_below_0`` is of the
         average effect, ``r_hat`` and ``ess`` are the worst of average effect and noise, ``ok`` says
-        whether these and the sampler's steps pass, ``kappa`` is its posterior mean, NaN without
+        whether these and the sampler's steps pass, ``alarms`` has the codes of the fit's alarms
+        with spaces between, empty without any, ``kappa`` is its posterior mean, NaN without
         calibration; further columns are ``divergences``, ``attempts`` and ``seconds``. A task that
         failed has NaN, and ``ok`` False. ``attrs`` has the batch's ``random_seed``.
     failures
@@ -118,13 +120,14 @@ def collected(
 
 
 def _table(entries: Sequence[Entry], results: Results, random_seed: int) -> pd.DataFrame:
-    """Make the table: one row per task; ``ok`` is a truth value, everything else a number."""
+    """Make the table: one row per task; ``ok`` is a truth value, ``alarms`` a text."""
     missing = np.full(len(columns()), np.nan)
     rows = [results.rows.get(key, missing) for key, _, _ in entries]
     frame = pd.DataFrame(
         np.reshape(rows, (-1, len(columns()))), index=_index(entries), columns=list(columns())
     )
     frame["ok"] = frame["ok"] == 1
+    frame["alarms"] = [codes_in(number) for number in frame["alarms"]]
     frame.attrs = {"random_seed": random_seed, "ci_prob": CI_PROB, "ci_kind": "eti"}
     return frame
 

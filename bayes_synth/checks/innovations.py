@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from bayes_synth.model.inputs import Inputs
-from bayes_synth.noise import AbstractNoise
-from bayes_synth.noise.base import MIXING, Draws
+from bayes_synth.noise.base import MIXING
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.innovations import innovations, whitener
 
 __all__ = [
     "SHORT",
@@ -58,31 +58,6 @@ def _noise_in_steps(fit: AbstractFit, values: xr.Dataset) -> dict[str, np.ndarra
         for name in process.parameters
     }
     return draws | ({MIXING: values[MIXING].to_numpy()[None]} if process.heavy else {})
-
-
-def innovations(noise: AbstractNoise, draws: Draws, residual: np.ndarray) -> np.ndarray:
-    """Return standardised one-step-ahead errors of the second and later periods with a residual.
-
-    The first period is judged by the level's prior alone, so it is left out.
-    """
-    seen = ~np.isnan(residual)
-    matrix = whitener(noise, draws, np.flatnonzero(~seen), len(residual))
-    return np.asarray(matrix @ residual[seen])[1:]
-
-
-def whitener(noise: AbstractNoise, draws: Draws, missing: np.ndarray, periods: int) -> np.ndarray:
-    """Return the matrix that turns a residual into its standardised one-step-ahead errors.
-
-    It has no rows and columns for ``missing`` periods. With the precision written as ``U U'``, U
-    upper triangular, the matrix is ``U'``, lower triangular: row t looks at no period after t. Its
-    first row is arbitrary, because a free level has no precision of its own.
-    ``docs/derivations.md``, section 5, has the derivation.
-    """
-    seen = np.setdiff1d(np.arange(periods), missing)
-    precision = noise.contrast_precision(draws, np.eye(periods), missing)[np.ix_(seen, seen)]
-    precision = (precision + precision.T) / 2
-    precision[0, 0] += np.trace(precision)
-    return np.linalg.cholesky(precision[::-1, ::-1])[::-1, ::-1].T
 
 
 def jarque_bera(z: np.ndarray) -> np.ndarray:

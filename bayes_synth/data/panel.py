@@ -6,6 +6,7 @@ Imports the other files of :mod:`bayes_synth.data`, errors and words, and nothin
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, final
 
 import pandas as pd
@@ -145,6 +146,7 @@ class Panel:
         time: str | None = None,
         outcome: str = "outcome",
         missing: Missing = "error",
+        donors: str | Sequence[Any] | None = None,
     ) -> "Panel":
         """Read a panel from one column per unit (pandas, polars or pyarrow).
 
@@ -160,16 +162,20 @@ class Panel:
             Name of the outcome, for axis labels.
         missing
             As in :meth:`from_long`.
+        donors
+            The columns that are donors; every other column but the treated ones is ignored. None
+            for all of them.
 
         Raises
         ------
         PanelError, DesignError
-            As in :meth:`from_long`.
+            As in :meth:`from_long`; D008 for a treated unit among ``donors``, D009 for one that is
+            no column.
         """
         from bayes_synth.data.readers import read_wide
 
         notes: list[Remark] = []
-        table = read_wide(data, time=time, notes=notes)
+        table = read_wide(data, time=time, notes=notes, choose=partial(_chosen, treated, donors))
         names = Names(time=time or "time", outcome=outcome)
         return from_table(table, treated, start, names, missing=missing, notes=notes)
 
@@ -380,6 +386,15 @@ class Panel:
         cell = "<tr><th style='text-align:left'>{}</th><td style='text-align:left'>{}</td></tr>"
         rows = "".join(cell.format(html.escape(n), html.escape(t)) for n, t in self.facts.items())
         return f"<strong>Panel</strong><table>{rows}</table>"
+
+
+def _chosen(treated: Any, donors: Any, columns: list[str]) -> list[str]:
+    """Return the columns that are treated or named as donors; all of them when none is named."""
+    if donors is None:
+        return columns
+    wanted, mine = texts(donors), texts(treated)
+    require_donors(wanted, mine, [label for label in columns if label not in mine])
+    return [*wanted, *mine]
 
 
 def from_table(

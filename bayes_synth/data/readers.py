@@ -53,8 +53,16 @@ def read_long(
     return _sorted(cells.unstack(sort=False), notes)
 
 
-def read_wide(data: Any, *, time: str | None, notes: list[Remark]) -> pd.DataFrame:
+def read_wide(
+    data: Any,
+    *,
+    time: str | None,
+    notes: list[Remark],
+    choose: Callable[[list[str]], list[str]] = list,
+) -> pd.DataFrame:
     """Read one column per unit into a table of sorted times by sorted units.
+
+    ``choose`` takes the labels of all columns and returns those of the units.
 
     Raises
     ------
@@ -77,8 +85,11 @@ def read_wide(data: Any, *, time: str | None, notes: list[Remark]) -> pd.DataFra
         frame = _columns(frame, [time, *(c for c in frame.columns if c != time)])
     times = _times(native.index if time is None else frame[time], time or "index", notes)
     names = [c for c in frame.columns if c != time]
-    labels = _labels(names, "column names", [])
-    columns = [_numbers(frame[name], name, notes) for name in names]
+    found = list(_labels(names, "column names", []))
+    labels = choose(found)
+    units = [name for name, label in zip(names, found, strict=True) if label in labels]
+    labels = [label for label in found if label in labels]
+    columns = [_numbers(frame[name], name, notes) for name in units]
     table = pd.DataFrame(dict(zip(labels, columns, strict=True)))
     require_unique_cells(pd.MultiIndex.from_product([times, labels]))
     return _sorted(table.set_index(times), notes)

@@ -53,18 +53,8 @@ def headline(fit: AbstractFit) -> str:
 
 
 def alarms(fit: AbstractFit) -> list[str]:
-    """List what must be read first: no convergence, an interrupt, donors that do not fit."""
-    details = [text for text in (fit.convergence.problems, fit.convergence.partial) if text]
-    sentences = [
-        f"{alarm}. {'; '.join(text)}."
-        for alarm, text in zip(fit.convergence.alarms, details, strict=True)
-    ]
-    if fit.fit_verdict.word == "poor":
-        sentences.append(
-            "POOR FIT: before treatment these donors forecast the treated unit no better than "
-            "its own past does."
-        )
-    return sentences
+    """List what must be read first, each sentence with its code."""
+    return [f"{sentence} [{code}]" for code, sentence in fit.alarms]
 
 
 def near_zero(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> str:

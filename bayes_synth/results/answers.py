@@ -17,6 +17,7 @@ from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.noise.base import MIXING
+from bayes_synth.results.alarms import Alarm, Evidence, alarms_of
 from bayes_synth.results.calibrated import Calibrated, read_calibration
 from bayes_synth.results.convergence import (
     Convergence,
@@ -175,10 +176,10 @@ class AbstractFit(ABC):
             Rows ``average effect``, the noise parameters, and ``weights[...]`` per donor; columns
             r_hat, ess_bulk, ess_tail, mcse (Monte Carlo error of the mean, in outcome units;
             weights are shares) and ``ok``. ``attrs`` has the verdicts in words (``convergence``,
-            ``fit``), the number of ``divergences``, the ``attempts`` at sampling (one mapping
-            each: ``target_accept``, ``tune``, ``problems``, ``divergences``, ``kept``), what an
-            interrupt left undone (``partial``) and the ``warnings`` given when the panel was read
-            and while fitting.
+            ``fit``), the ``alarms`` (pairs of code and sentence), the number of ``divergences``,
+            the ``attempts`` at sampling (one mapping each: ``target_accept``, ``tune``,
+            ``problems``, ``divergences``, ``kept``), what an interrupt left undone (``partial``)
+            and the ``warnings`` given when the panel was read and while fitting.
         """
         table = pd.concat([diagnose(self._watched), self._weight_diagnostics])
         attempts = [
@@ -188,6 +189,7 @@ class AbstractFit(ABC):
         table.attrs = {
             "convergence": str(self.convergence),
             "fit": str(self.fit_verdict),
+            "alarms": [list(each) for each in self.alarms],
             "divergences": self.convergence.divergences,
             "attempts": attempts,
             "partial": list(self.record.partial),
@@ -251,6 +253,30 @@ class AbstractFit(ABC):
         observed = self._draws("predictions_constant_data", "outcome")
         computed = effect_draws(observed, self._draws("predictions", "counterfactual"))
         return computed.assign(dict(stored.data_vars))
+
+    @cached_property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """List what must be read first, as pairs of code and sentence; empty when nothing must.
+
+        The page *Alarms* says what each code means, what to do, and how often it alarms in vain.
+        """
+        problem, posterior = self.problem, self.idata["posterior"].to_dataset()
+        means = posterior.mean(("chain", "draw"))
+        noise = {
+            name: np.array([float(means[name])]) / problem.parameter_unit(name)
+            for name in self.model.process.parameters
+        }
+        noise |= {MIXING: means[MIXING].to_numpy()[None]} if MIXING in means else {}
+        return alarms_of(
+            Evidence(
+                problem,
+                means["weights"].to_numpy(),
+                noise,
+                self.convergence,
+                self.fit_verdict,
+                self.calibration,
+            )
+        )
 
     @cached_property
     def problem(self) -> Problem:

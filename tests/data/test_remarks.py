@@ -71,6 +71,7 @@ ODD: dict[str, tuple[type, str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings(r"ignore:\[D040\]")
 @pytest.mark.parametrize("code", ODD)
 def test_an_oddity_is_warned_about_and_stays_in_the_report(code):
     category, text, planted = ODD[code]

@@ -53,6 +53,7 @@ FIT = {
     "diagnostics",
     "converged",
     "ok",
+    "alarms",
     "weights_ok",
     "synthetic",
     "counterfactual",

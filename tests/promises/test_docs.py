@@ -20,6 +20,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 import bayes_synth as bs
 from bayes_synth.plots import PLOTS
 from bayes_synth.registry import SAVED
+from bayes_synth.results.alarms import ALARMS
 from bayes_synth.results.estimands import ESTIMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +51,7 @@ def tidy(tmp_path, monkeypatch):
     # The one check that compiles models, for half a minute; its own tests run it.
     slow = bs.checks.QUESTIONS["prior_sensitivity"]
     bs.checks.QUESTIONS.remove(slow.name)
-    registries = (SAVED, ESTIMANDS, PLOTS, bs.checks.QUESTIONS)
+    registries = (SAVED, ESTIMANDS, PLOTS, ALARMS, bs.checks.QUESTIONS)
     before = [set(registry) for registry in registries]
     yield
     for registry, known in zip(registries, before, strict=True):

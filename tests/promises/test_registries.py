@@ -12,6 +12,7 @@ from bayes_synth.noise import AbstractNoise
 from bayes_synth.plots import PLOTS, every_plot
 from bayes_synth.priors import AbstractWeightsPrior
 from bayes_synth.registry import SAVED
+from bayes_synth.results.alarms import ALARMS
 from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.testing import fake_fit, fake_panel
 
@@ -83,6 +84,12 @@ def test_every_plot_is_drawn_on_every_backend(backend):
 )
 def test_the_docs_know_every_registered_name(name):
     assert name in DOCS
+
+
+def test_the_docs_know_every_alarm():
+    page = (PACKAGE.parent / "docs" / "alarms.md").read_text()
+    assert len(ALARMS) >= 11
+    assert [code for code in ALARMS if f"| {code} |" not in page] == []
 
 
 def test_the_docs_know_every_plot():

@@ -147,6 +147,7 @@ def test_checks_stand_with_their_verdicts_and_bad_ones_would_change_the_conclusi
 def test_every_section_comes_in_the_order_of_reading(fake):
     titles = [part.title for part in sections(fake, None, 0.95, "eti")]
     assert titles == [
+        "Before you read on",
         "Question",
         "Answer",
         "Data",

@@ -227,6 +227,37 @@ corrupts("values", "a donor that moves against", remarks="V011", perhaps="D022 V
 corrupts("values", "a donor that jumps at start", remarks="V012", perhaps="D022")(
     assigned(lambda c: c.table[c.donors[0]] + np.where(before(c), 0, 1e3))
 )
+
+
+def stretch(make: Callable[[Case, np.ndarray], Any], first: int, last: int):
+    """Replace so many values of the first donor, counted from the start."""
+
+    def change(case: Case) -> None:
+        series = case.table[case.donors[0]].to_numpy().copy()
+        at = slice(case.at + first, case.at + last)
+        series[at] = make(case, series[: case.at + first])
+        case.holds(case.table.assign(**{case.donors[0]: series}))
+
+    return change
+
+
+SEEN = "D022 V002 V008 V009 V012"
+"""What else may be said of a donor that was changed."""
+corrupts("values", "a donor at zero after start", remarks="V040", perhaps=SEEN)(
+    stretch(lambda case, past: 0.0, 1, 6)
+)
+corrupts("values", "a donor at zero before start", remarks="V040", perhaps=SEEN)(
+    stretch(lambda case, past: 0.0, -8, -3)
+)
+corrupts("values", "a donor filled forward", remarks="V041", perhaps=SEEN)(
+    stretch(lambda case, past: past[-1], 1, 6)
+)
+corrupts("values", "a dummy among the donors", remarks="V045", perhaps=f"{SEEN} V011")(
+    assigned(lambda c: (~before(c)).astype(float))
+)
+corrupts("values", "a clock among the donors", remarks="V046", perhaps=f"{SEEN} V011 V005")(
+    assigned(lambda c: 1.0 + np.arange(len(c.table)))
+)
 corrupts("values", "two values only", remarks="V014", perhaps="V008")(
     assigned(
         lambda c: np.where(

@@ -128,11 +128,15 @@ def fits(entry: Corruption, case: Case, gentle: bool) -> bool:
     return case.layout in entry.layouts and not (gentle and entry.refused) and entry.fits(case)
 
 
+FOUND = frozenset({"D040", "V040", "V041", "V042", "V043", "V044", "V045", "V046", "V047"})
+"""Remarks on how series look, which other corruptions may well bring about."""
+
+
 def expectation(case: Case, done: list[Corruption], base: Base) -> Expectation:
     """Say what must come of a case; what comes of missing outcomes depends on ``missing``."""
     refused = frozenset().union(*(entry.refused for entry in done))
     remarks = frozenset().union(*(entry.remarks for entry in done))
-    perhaps = frozenset({"P021"}).union(base.report, *(entry.perhaps for entry in done))
+    perhaps = (FOUND | {"P021"}).union(base.report, *(entry.perhaps for entry in done))
     table = case.expected.sort_index(axis=0).sort_index(axis=1)
     absent, missing = table.isna(), case.options.get("missing", "error")
     if refused or not absent.any(axis=None):
