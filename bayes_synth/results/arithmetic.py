@@ -34,31 +34,31 @@ class AbstractArithmetic(ABC):
         """Return what the draws are called."""
 
     def __add__(self, number: float) -> Self:
-        _require_number(number, "+")
+        number = _finite(number, "+")
         return self._derived(self.draws + number, f"{_term(self.name)} + {_written(number)}")
 
     def __sub__(self, number: float) -> Self:
-        _require_number(number, "-")
+        number = _finite(number, "-")
         return self._derived(self.draws - number, f"{_term(self.name)} - {_written(number)}")
 
     def __rsub__(self, number: float) -> Self:
-        _require_number(number, "-")
+        number = _finite(number, "-")
         return self._derived(number - self.draws, f"{_written(number)} - {_term(self.name)}")
 
     def __mul__(self, number: float) -> Self:
-        _require_number(number, "*")
+        number = _finite(number, "*")
         text = f" * {_written(number)}"
         return self._derived(self.draws * number, _term(self.name) + text, self.measure + text)
 
     def __truediv__(self, number: float) -> Self:
-        _require_number(number, "/")
+        number = _finite(number, "/")
         if number == 0:
             raise OptionError("O030", "an effect must be divided by another number than zero.")
         text = f" / {_written(number)}"
         return self._derived(self.draws / number, _term(self.name) + text, self.measure + text)
 
     def __rtruediv__(self, number: float) -> Self:
-        _require_number(number, "/")
+        number = _finite(number, "/")
         _require_one_sign(self.draws, self.name)
         text = f"{_written(number)} / "
         return self._derived(
@@ -82,21 +82,21 @@ class AbstractArithmetic(ABC):
         return replace(self, **changed)  # type: ignore[type-var]
 
 
-def _require_number(number: object, sign: str) -> None:
-    """Refuse what is not a finite number.
+def _finite(number: object, sign: str) -> float:
+    """Return a finite number as a float.
 
     Raises
     ------
     OptionError
         O030 for anything else, another effect included.
     """
-    plain = isinstance(number, Real) and not isinstance(number, bool)
-    if not (plain and np.isfinite(float(number))):  # type: ignore[arg-type]
-        raise OptionError(
-            "O030",
-            f"{sign!r} with an effect must have a finite number on its other side, "
-            f"got {number!r}.\n  Of two effects of one fit subtract the draws: a.draws - b.draws.",
-        )
+    if isinstance(number, Real) and not isinstance(number, bool) and np.isfinite(float(number)):
+        return float(number)
+    raise OptionError(
+        "O030",
+        f"{sign!r} with an effect must have a finite number on its other side, "
+        f"got {number!r}.\n  Of two effects of one fit subtract the draws: a.draws - b.draws.",
+    )
 
 
 def _require_one_sign(draws: xr.DataArray, name: str) -> None:
@@ -124,5 +124,5 @@ def _term(text: str) -> str:
 
 def _written(number: float) -> str:
     """Write a number so that a reader sees all of it, with its thousands: 250,000."""
-    text = f"{float(number):,.12g}"
+    text = f"{number:,.12g}"
     return f"({text})" if number < 0 else text

@@ -19,7 +19,7 @@ from bayes_synth.testing import fake_fit
         (lambda e: np.float64(2.5) * e, "total * 2.5", "sales * 2.5"),
         (lambda e: e + 3, "total + 3", "sales"),
         (lambda e: 3 + e, "total + 3", "sales"),
-        (lambda e: e - Fraction(1, 4), "total - 0.25", "sales"),
+        (lambda e: e - 0.25, "total - 0.25", "sales"),
         (lambda e: 10 - e, "10 - total", "sales"),
         (lambda e: -e, "-total", "sales"),
         (lambda e: e / -4, "total / (-4)", "sales / (-4)"),
@@ -27,6 +27,7 @@ from bayes_synth.testing import fake_fit
         (lambda e: (e + 3) / 2, "(total + 3) / 2", "sales / 2"),
         (lambda e: e / 1_234_567.89, "total / 1,234,567.89", "sales / 1,234,567.89"),
     ],
+    ids=map(str, range(13)),
 )  # fmt: skip
 def test_arithmetic_is_that_of_the_draws(fake, compute, label, measure):
     effect = fake.effect("total")
@@ -34,6 +35,14 @@ def test_arithmetic_is_that_of_the_draws(fake, compute, label, measure):
     np.testing.assert_allclose(found.draws, compute(effect.draws.to_numpy()))
     assert (found.name, found.measure) == (label, measure)
     assert found.draws.dims == effect.draws.dims
+
+
+@pytest.mark.parametrize("number", [2, 2.0, np.int64(2), np.float32(2), Fraction(2), np.uint8(2)])
+def test_every_type_of_number_will_do(fake, number):
+    effect = fake.effect("total")
+    for found in (effect * number, number * effect):
+        np.testing.assert_array_equal(found.draws, 2 * effect.draws)
+        assert found.name == "total * 2"
 
 
 def test_a_return_on_spend_has_its_interval_and_its_sentence(fake):

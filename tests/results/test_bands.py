@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import bayes_synth as bs
-from bayes_synth.errors import ConvergenceWarning, OptionError, ResultError
+from bayes_synth.errors import ConvergenceWarning, OptionError, PanelWarning, ResultError
 from bayes_synth.results.bands import band, band_promise
 from bayes_synth.testing import fake_fit, fake_panel
 
@@ -94,7 +94,8 @@ def test_a_band_carries_what_it_is(fake, estimand):
 def test_missing_outcomes_are_left_out_of_a_band():
     table = fake_panel(effect=3.0).outcomes.to_pandas()
     table.iloc[[20, 23], table.columns.get_loc("treated")] = np.nan
-    panel = bs.Panel.from_wide(table, treated="treated", start=2020, missing="model")
+    with pytest.warns(PanelWarning, match="P028"):
+        panel = bs.Panel.from_wide(table, treated="treated", start=2020, missing="model")
     fit = fake_fit(panel=panel)
     point, running = fit.effect("pointwise").band(), fit.effect("cumulative").band()
     assert point["time"][point.isnull().all("ci_bound")].to_numpy().tolist() == [2020, 2023]
