@@ -11,6 +11,7 @@ from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, Verdict, graded, thresholds
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import as_text, require_interval
+from bayes_synth.results.estimands import per_period
 from bayes_synth.words import per_cent
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ def detectable(
     verdict = graded(ratio, caution, fail) if lower <= 0 <= upper else verdict
     share = size / abs(np.median(average))
     reason = (
-        f"An effect of {as_text(effect, size)} per period ({share:+.1%} of the counterfactual, "
-        f"{ratio:.2g} pre-period sds) would have been told from zero with probability {power:g}; "
+        f"An effect of {as_text(effect, size)} {per_period(len(fit.panel.treated))} "
+        f"({share:+.1%} of the counterfactual, {ratio:.2g} pre-period sds) would have been told from zero with probability {power:g}; "
         f"the effect found is {as_text(effect, estimate)} "
         f"[{as_text(effect, lower)}, {as_text(effect, upper)}] ({per_cent(ci_prob)} ETI)."
     )

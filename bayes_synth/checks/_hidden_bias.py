@@ -10,7 +10,8 @@ from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.results.effects import Effect, as_text
+from bayes_synth.results.effects import as_text
+from bayes_synth.results.estimands import per_period
 from bayes_synth.words import per_cent
 
 if TYPE_CHECKING:
@@ -77,19 +78,20 @@ def hidden_bias(
         "hidden_bias",
         QUESTION,
         verdict,
-        _hidden_bias_reason(effect, table, ci_prob),
+        _hidden_bias_reason(fit, table, ci_prob),
         thresholds(table, **limits),
         partial(_draw_drifts, fit, drift, ci_prob),
     )
 
 
-def _hidden_bias_reason(effect: Effect, table: pd.DataFrame, ci_prob: float) -> str:
+def _hidden_bias_reason(fit: AbstractFit, table: pd.DataFrame, ci_prob: float) -> str:
+    effect, each = fit.effect("average"), per_period(len(fit.panel.treated))
     constant = table.loc["constant"].astype(float).to_dict()
     end = float(table["drift"]["growing"])
     times = f"{constant['over_placebos']:.2g} times the placebos' usual drift, "
     against = "" if np.isnan(constant["over_placebos"]) else times
     return (
-        f"A constant drift of {as_text(effect, constant['drift'])} per period "
+        f"A constant drift of {as_text(effect, constant['drift'])} {each} "
         f"({against}{constant['over_gap_sd']:.2g} sds of the gap before treatment), or one that "
         f"grows to {as_text(effect, end)}, would bring the "
         f"{per_cent(ci_prob)} interval to zero, on top of what it allows for."

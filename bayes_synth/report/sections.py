@@ -21,7 +21,7 @@ from bayes_synth.report.headline import (
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.bands import band, band_promise
 from bayes_synth.results.effects import Effect, IntervalKind, as_text
-from bayes_synth.results.estimands import ESTIMANDS
+from bayes_synth.results.estimands import ESTIMANDS, per_period
 from bayes_synth.words import listed, per_cent, probable, short, span
 
 if TYPE_CHECKING:
@@ -258,8 +258,8 @@ def _fragile(
     else:
         nearest = min(low, high, key=abs)
         yield (
-            f"A bias of {_amount(effect, nearest)} per period, shared by every draw, "
-            "would bring the interval to zero."
+            f"A bias of {_amount(effect, nearest)} {per_period(len(fit.panel.treated))}, "
+            "shared by every draw, would bring the interval to zero."
         )
     for check in checks or ():
         if check.verdict in ("caution", "fail"):

@@ -15,7 +15,15 @@ from bayes_synth.errors import ResultError
 from bayes_synth.registry import Registry
 from bayes_synth.words import SAMPLE_DIMS
 
-__all__ = ["ESTIMANDS", "Estimand", "effect_draws", "estimand", "estimate", "pointwise"]
+__all__ = [
+    "ESTIMANDS",
+    "Estimand",
+    "effect_draws",
+    "estimand",
+    "estimate",
+    "per_period",
+    "pointwise",
+]
 
 Function = Callable[[xr.DataArray, xr.DataArray], xr.DataArray]
 Obstacle = Callable[[xr.DataArray, xr.DataArray], str]
@@ -221,6 +229,12 @@ def cumulative(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArr
     """
     begun = effect.notnull().any(SAMPLE_DIMS).cumsum("time") > 0
     return effect.cumsum("time").where(begun)
+
+
+def per_period(units: int) -> str:
+    """Say of an average that it is per period, and of so many treated units their mean."""
+    several = ESTIMANDS["average"].of(units)
+    return f"per period ({several})" if several else "per period"
 
 
 def sign_changes(counterfactual: xr.DataArray) -> float:
