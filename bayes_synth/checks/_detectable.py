@@ -89,7 +89,8 @@ def detectable(
     share = size / abs(np.median(average))
     reason = (
         f"An effect of {as_text(effect, size)} {per_period(len(fit.panel.treated))} "
-        f"({share:+.1%} of the counterfactual, {ratio:.2g} pre-period sds) would have been told from zero with probability {power:g}; "
+        f"({share:+.1%} of the counterfactual, {ratio:.2g} pre-period sds) "
+        f"would have been told from zero with probability {power:g}; "
         f"the effect found is {as_text(effect, estimate)} "
         f"[{as_text(effect, lower)}, {as_text(effect, upper)}] ({per_cent(ci_prob)} ETI)."
     )
