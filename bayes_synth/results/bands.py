@@ -8,7 +8,6 @@ from typing import Literal
 import arviz_stats
 import numpy as np
 import xarray as xr
-from scipy.stats import rankdata
 
 from bayes_synth.errors import ConvergenceWarning, OptionError, ResultError, warn
 from bayes_synth.results.convergence import FIT
@@ -65,11 +64,11 @@ def band(draws: xr.DataArray, ci_prob: float = 0.95) -> xr.DataArray:
     present = draws.notnull().any(SAMPLE_DIMS).to_numpy()
     path = draws.transpose(*SAMPLE_DIMS, "time").to_numpy()[..., present]
     flat = path.reshape(-1, path.shape[-1])
-    depth = _depths(flat)
+    ordered = np.sort(flat, axis=0)
+    depth = _depths(flat, ordered)
     kept = max(1, int(np.sum(_held(depth) >= ci_prob)))
     outside = (depth <= kept).reshape(path.shape[:2])
     ends = np.full((draws.sizes["time"], 2), np.nan)
-    ordered = np.sort(flat, axis=0)
     ends[present] = np.stack([ordered[kept - 1], ordered[-kept]], axis=1)
     return xr.DataArray(
         ends,
@@ -126,17 +125,17 @@ def _shortage(found: xr.DataArray) -> str:
     return ""
 
 
-def _depths(flat: np.ndarray) -> np.ndarray:
+def _depths(flat: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     """Return how far inside the others each draw lies at the time at which it lies least so.
 
-    1 for a draw that is the lowest or the highest of all at some time. Shape ``(draws, times)`` in,
-    ``(draws,)`` out; equal draws have the rank that holds them.
+    1 for a draw that is the lowest or the highest of all at some time; equal draws all have the
+    rank of the innermost. Shapes ``(draws, times)`` in, ``(draws,)`` out.
     """
     depth = np.full(len(flat), len(flat))
-    for column in flat.T:
-        low = rankdata(column, method="max")
-        high = rankdata(-column, method="max")
-        np.minimum(depth, np.minimum(low, high), out=depth, casting="unsafe")
+    for values, sorted_values in zip(flat.T, ordered.T, strict=True):
+        low = np.searchsorted(sorted_values, values, side="right")
+        high = len(flat) - np.searchsorted(sorted_values, values, side="left")
+        depth = np.minimum(depth, np.minimum(low, high))
     return depth
 
 
