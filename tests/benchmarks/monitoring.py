@@ -24,6 +24,7 @@ import numpy as np
 import xarray as xr
 from common import footer, table, write_between
 from real_panels import PANELS
+from scipy.stats import beta
 
 import bayes_synth as bs
 
@@ -140,11 +141,11 @@ def run(path: Path, panels: list[str], most: int | None, draws: int, minutes: fl
 
 
 def share(found: list[bool]) -> str:
-    """Write a share with its standard error."""
+    """Write a share with its 95 % interval (Jeffreys)."""
     if not found:
         return "-"
-    p = float(np.mean(found))
-    return f"{p:.2f} ({np.sqrt(p * (1 - p) / len(found)):.2f})"
+    low, high = beta.ppf([0.025, 0.975], sum(found) + 0.5, len(found) - sum(found) + 0.5)
+    return f"{np.mean(found):.2f} [{low:.2f}, {high:.2f}]"
 
 
 def row_of(name: str, answers: list[dict[str, Any]]) -> dict[str, str]:
@@ -178,7 +179,8 @@ def main() -> None:
         if (found := [row for row in answers if row["panel"] == panel])
     ]
     rows.append(row_of("**all**", answers))
-    command = f"python tests/benchmarks/monitoring.py --draws {options.draws}"
+    most = f" --most {options.most}" if options.most else ""
+    command = f"python tests/benchmarks/monitoring.py --draws {options.draws}{most}"
     write_between("monitoring.md", "monitoring", f"{table(rows)}\n\n{footer(command)}")
 
 
