@@ -127,7 +127,7 @@ def plot_fit(
     backend_from_object(canvas.get_target("outcome", {})).ylim(
         _limits(widest), canvas.get_target("outcome", {})
     )
-    held = f"; dashed: {per_cent(max(ci_probs))} band of the whole path"
+    held = f"dashed: {per_cent(max(ci_probs))} band of the whole path"
     outlined = band != "none" and style["simultaneous"] is not None
     _words(canvas, fit, style, _intervals(ci_probs, ci_kind), held if outlined else "")
     make_room(canvas)
@@ -217,9 +217,9 @@ def _words(
         "outcome": f"{shortened(treated, 60)}\nobserved (bold), "
         f"counterfactual (coloured: median, {intervals}), donors (grey)",
         "effect": f"Effect per period{_of('pointwise', panel)}: observed minus counterfactual "
-        f"(median, {intervals}{held})\n{fit.calibration.short}",
+        f"(median, {intervals})\n{'; '.join(filter(None, [held, fit.calibration.short]))}",
         "cumulative": f"Cumulative effect since the start{_of('cumulative', panel)} "
-        f"(median, {intervals}{held})",
+        f"(median, {intervals})" + (f"\n{held}" if held else ""),
     }
     for variable, title in titles.items():
         target = canvas.get_target(variable, {})
