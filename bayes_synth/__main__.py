@@ -166,11 +166,15 @@ def _effects(fit: "bs.Fit") -> "Table":
         escape(title), ("effect", "median", "lower", "upper", "P(< 0)", "P(> 0)", "ESS", "R-hat")
     )
     for name, row in fit.summary().iterrows():
+        if bs.estimands.ESTIMANDS[str(name)].path:
+            continue
         spread = float(fit.effect(str(name)).draws.std())
         text = bs.estimands.ESTIMANDS[str(name)].text
         values = [text(float(row[column]), spread) for column in ("median", "lower", "upper")]
         masses = [f"{row[column]:.3f}" for column in ("p_below_0", "p_above_0")]
-        table.add_row(str(name), *values, *masses, f"{row['ess_bulk']:.0f}", f"{row['r_hat']:.3f}")
+        words = bs.estimands.ESTIMANDS[str(name)].of(len(fit.panel.treated))
+        label = f"{name}, {words}" if words and row["measure"] else str(name)
+        table.add_row(label, *values, *masses, f"{row['ess_bulk']:.0f}", f"{row['r_hat']:.3f}")
     return table
 
 

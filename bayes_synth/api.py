@@ -21,8 +21,10 @@ from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.registry import saved
 from bayes_synth.report.headline import headline
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.bands import BandKind
 from bayes_synth.results.effects import IntervalKind
 from bayes_synth.results.groups import prior_groups, tree
+from bayes_synth.results.windows import Window
 from bayes_synth.sampling.settings import Sampler, Settings, Size, entropy, require_count
 from bayes_synth.storage.save import read, save
 
@@ -297,6 +299,7 @@ class Fit(AbstractFit):
         *,
         ci_probs: Sequence[float] = (0.5, 0.95),
         ci_kind: IntervalKind = "eti",
+        band: BandKind = "none",
         backend: str | None = None,
         plot_collection: "PlotCollection | None" = None,
         visuals: "Visuals | None" = None,
@@ -306,7 +309,7 @@ class Fit(AbstractFit):
 
         Parameters
         ----------
-        ci_probs, ci_kind, backend, plot_collection, visuals, figure_kwargs
+        ci_probs, ci_kind, band, backend, plot_collection, visuals, figure_kwargs
             See :func:`bayes_synth.plots.plot_fit`, also for errors.
 
         Returns
@@ -320,6 +323,7 @@ class Fit(AbstractFit):
             self,
             ci_probs=ci_probs,
             ci_kind=ci_kind,
+            band=band,
             backend=backend,
             plot_collection=plot_collection,
             visuals=visuals,
@@ -330,7 +334,7 @@ class Fit(AbstractFit):
         self,
         estimand: str = "average",
         *,
-        window: slice | None = None,
+        window: Window | None = None,
         ci_prob: float = 0.95,
         ci_kind: IntervalKind = "eti",
         rope: tuple[float, float] | None = None,

@@ -26,7 +26,7 @@ from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import ESTIMANDS, effect_draws
 from bayes_synth.results.fit_verdict import fit_verdict
 from bayes_synth.results.groups import calibrated_groups, tree
-from bayes_synth.results.windows import effect_of
+from bayes_synth.results.windows import Window, effect_of
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.storage.provenance import provenance
@@ -102,7 +102,7 @@ class EffectDraws:
     model: SyntheticControl
     idata: xr.DataTree
 
-    def effect(self, estimand: str = "average", *, window: slice | None = None) -> Effect:
+    def effect(self, estimand: str = "average", *, window: Window | None = None) -> Effect:
         """Return the posterior of the effect; see :func:`bayes_synth.Fit.effect`."""
         return effect_of(self.panel, self.idata, estimand, window)
 
@@ -229,16 +229,20 @@ def _verdict(refit: Refit, task: FitTask) -> Convergence:
     return Convergence((*mixing, *steps), int(stats["diverging"].sum()), r_hat, ess, bool(steps))
 
 
-def _effects(groups: dict[str, xr.Dataset]) -> xr.Dataset:
-    """Compute the estimands that have columns."""
-    observed = groups["predictions_constant_data"]["outcome"]
-    return effect_draws(observed, groups["predictions"]["counterfactual"], reported())
+def _effects(groups: dict[str, xr.Dataset], units: int) -> xr.Dataset:
+    """Compute the estimands that have columns, of so many treated units."""
+    observed, path = (
+        groups["predictions_constant_data"]["outcome"],
+        groups["predictions"]["counterfactual"],
+    )
+    return effect_draws(observed, path, reported(), units=units)
 
 
 def _row(best: Judged[_Draft]) -> dict[str, float]:
     """Return the row of one fit, NaN where an estimand means nothing."""
     groups, verdict = best.value.groups, best.value.verdict
-    effects = groups["effects"] if "effects" in groups else _effects(groups)
+    units = len(best.value.refit.problem.panel.treated)
+    effects = groups["effects"] if "effects" in groups else _effects(groups, units)
     draws = {name: effects[name].to_numpy().ravel() for name in reported() if name in effects}
     row = dict.fromkeys(columns(), np.nan)
     for name, values in draws.items():

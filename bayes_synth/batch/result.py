@@ -69,14 +69,15 @@ class BatchResult:
     ----------
     table
         One row per task, in the tasks' order, indexed by their labels; numbers, but for the alarms.
-        ``average_*``, ``cumulative_*``, ``relative_*`` and those of every other reported estimand
-        are the median and the 95 % equal-tailed interval (``lower``, ``upper``), in outcome units;
-        the relative effect is a fraction, NaN where it means nothing. ``p_below_0`` is of the
-        average effect, ``r_hat`` and ``ess`` are the worst of average effect and noise, ``ok`` says
-        whether these and the sampler's steps pass, ``alarms`` has the codes of the fit's alarms
-        with spaces between, empty without any, ``kappa`` is its posterior mean, NaN without
-        calibration; further columns are ``divergences``, ``attempts`` and ``seconds``. A task that
-        failed has NaN, and ``ok`` False. ``attrs`` has the batch's ``random_seed``.
+        ``average_*`` (per period and treated unit), ``total_*`` (summed over periods and treated
+        units), ``relative_*`` and those of every other reported estimand are the median and the 95
+        % equal-tailed interval (``lower``, ``upper``), in outcome units; the relative effect is a
+        fraction, NaN where it means nothing. ``p_below_0`` is of the average effect, ``r_hat`` and
+        ``ess`` are the worst of average effect and noise, ``ok`` says whether these and the
+        sampler's steps pass, ``alarms`` has the codes of the fit's alarms with spaces between,
+        empty without any, ``kappa`` is its posterior mean, NaN without calibration; further
+        columns are ``divergences``, ``attempts`` and ``seconds``. A task that failed has NaN, and
+        ``ok`` False. ``attrs`` has the batch's ``random_seed``.
     failures
         One :class:`bayes_synth.batch.Failure` per task that failed.
     fits
@@ -151,7 +152,9 @@ def _fit(task: FitTask, kept: xr.DataTree) -> Fit | EffectDraws:
         groups["predictions"]["counterfactual"],
     )
     return EffectDraws(
-        task.panel, task.model, tree(groups | {"effects": effect_draws(outcome, path)})
+        task.panel,
+        task.model,
+        tree(groups | {"effects": effect_draws(outcome, path, units=len(task.panel.treated))}),
     )
 
 

@@ -10,7 +10,8 @@ from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.results.effects import Effect, as_text
+from bayes_synth.results.effects import as_text
+from bayes_synth.results.estimands import per_period
 from bayes_synth.results.monte_carlo import NEAR, end_errors
 from bayes_synth.words import per_cent
 
@@ -87,13 +88,14 @@ def hidden_bias(
         "hidden_bias",
         QUESTION,
         verdict,
-        _hidden_bias_reason(effect, thresholds(table, **limits)),
+        _hidden_bias_reason(fit, thresholds(table, **limits)),
         table,
         partial(_draw_drifts, fit, drift, ci_prob),
     )
 
 
-def _hidden_bias_reason(effect: Effect, table: pd.DataFrame) -> str:
+def _hidden_bias_reason(fit: AbstractFit, table: pd.DataFrame) -> str:
+    effect, each = fit.effect("average"), per_period(len(fit.panel.treated))
     constant, attrs = table.loc["constant"].astype(float).to_dict(), table.attrs
     end = float(table["drift"]["growing"])
     size = constant[attrs["judged_by"]]
@@ -102,7 +104,7 @@ def _hidden_bias_reason(effect: Effect, table: pd.DataFrame) -> str:
     if not np.isnan(constant["over_placebos"]):
         sizes = [f"{constant['over_placebos']:.2g} times the placebos' usual drift", *sizes]
     return (
-        f"A constant drift of {as_text(effect, constant['drift'])} per period, "
+        f"A constant drift of {as_text(effect, constant['drift'])} {each}, "
         f"{' and '.join([f'{sizes[0]} {known}', *sizes[1:]])}, or one that "
         f"grows to {as_text(effect, end)}, would bring the "
         f"{per_cent(attrs['ci_prob'])} interval to zero, on top of what it allows for."

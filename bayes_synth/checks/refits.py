@@ -206,7 +206,8 @@ def _refit_case(fit: AbstractFit, case: Case, settings: Settings) -> RefitEffect
     padded = refit.sampled.posterior["weights"].mean(("chain", "draw")).to_numpy()
     donors = pd.Index(problem.donors, dtype=object)
     weights = pd.Series(padded[: len(donors)], index=donors)
-    return RefitEffect(effect_draws(*refit.labelled(path)), weights, not best.problems)
+    effects = effect_draws(*refit.labelled(path), units=len(problem.panel.treated))
+    return RefitEffect(effects, weights, not best.problems)
 
 
 def inflated_as(

@@ -110,7 +110,8 @@ class Panel:
         unit, time, outcome
             Column names. Times are integers, dates or ISO text.
         treated
-            One label, or several units treated at the same time.
+            One label, or several units treated at the same time. Their mean is what is fitted, so
+            averages are per unit; a total is summed over periods and treated units.
         start
             Label of the first treated period, of the same type as the times.
         missing

@@ -106,7 +106,11 @@ class Prepared:
             )
         else:
             observed = groups["predictions_constant_data"]["outcome"]
-            groups["effects"] = effect_draws(observed, groups["predictions"]["counterfactual"])
+            groups["effects"] = effect_draws(
+                observed,
+                groups["predictions"]["counterfactual"],
+                units=len(problem.panel.treated),
+            )
         groups |= {"sample_stats": sampled.sample_stats} | prior_groups(
             problem, settings.size.draws, rng, sampled.posterior
         )

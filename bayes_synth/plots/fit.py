@@ -9,6 +9,7 @@ import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
+from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError
 from bayes_synth.plots.common import (
     Visuals,
@@ -23,12 +24,17 @@ from bayes_synth.plots.common import (
 )
 from bayes_synth.plots.registry import plot
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.bands import BandKind
 from bayes_synth.results.effects import IntervalKind, require_interval
+from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.words import listed, per_cent
 
 __all__ = ["plot_fit"]
 
-PARTS = ("donors", "bands", "median", "observed", "zero", "start", "title", "ylabel", "xlabel")
+PARTS = (
+    "donors", "bands", "simultaneous", "median", "observed", "zero", "start", "title", "ylabel",
+    "xlabel",
+)  # fmt: skip
 PANELS = {"outcome": "counterfactual", "effect": "effect", "cumulative": "cumulative"}
 """The columns of :meth:`bayes_synth.Fit.to_frame` that each panel shows."""
 SPACING = {"plotly": {"vertical_spacing": 0.08}}
@@ -45,6 +51,7 @@ def plot_fit(
     *,
     ci_probs: Sequence[float] = (0.5, 0.95),
     ci_kind: IntervalKind = "eti",
+    band: BandKind = "none",
     backend: str | None = None,
     plot_collection: PlotCollection | None = None,
     visuals: Visuals | None = None,
@@ -57,7 +64,10 @@ def plot_fit(
     fit
         The fit.
     ci_probs, ci_kind
-        Probabilities of the bands, and their kind.
+        Probabilities of the intervals in each period, and their kind.
+    band
+        ``"simultaneous"`` outlines, in the panels of the effect and of the cumulative effect, the
+        band that holds the whole path with the largest of these probabilities; ``"none"`` does not.
     backend
         ``"matplotlib"``, ``"plotly"``, ``"bokeh"`` or ``"none"``. Default: ``plot.backend`` of
         ArviZ's settings.
@@ -66,8 +76,8 @@ def plot_fit(
         cumulative.
     visuals
         Parts to leave out (False) or to style (a mapping such as ``{"color": "C1"}``): donors,
-        bands, median, observed, zero, start, title, ylabel, xlabel. A warning that the fit has not
-        converged stays.
+        bands, simultaneous, median, observed, zero, start, title, ylabel, xlabel. A warning that
+        the fit has not converged stays.
     figure_kwargs
         Passed to the backend's figure, such as ``{"figsize": (9, 12)}``, in inches unless
         ``figsize_units`` is ``"dots"``.
@@ -87,8 +97,8 @@ def plot_fit(
     """
     name, style = chosen_backend(backend, plot_collection), styles(visuals, PARTS)
     tables = {
-        prob: fit.to_frame(ci_prob=prob, ci_kind=ci_kind)
-        for prob in _widest_first(ci_probs, ci_kind)
+        prob: fit.to_frame(ci_prob=prob, ci_kind=ci_kind, band=band if at == 0 else "none")
+        for at, prob in enumerate(_widest_first(ci_probs, ci_kind))
     }
     widest = next(iter(tables.values()))
     middle = _dataset(widest, "median")
@@ -104,6 +114,8 @@ def plot_fit(
         canvas.map(_draw_donors, "donors", data=_only_outcome(fit.panel.donor_outcomes), **look)
     if style["bands"] is not None:
         _bands(canvas, tables, style["bands"])
+    if band != "none" and style["simultaneous"] is not None:
+        _outline(canvas, widest, style["simultaneous"])
     if style["median"] is not None:
         canvas.map(
             _draw_line, "median", data=middle, **({"color": "C0", "width": 2} | style["median"])
@@ -115,7 +127,9 @@ def plot_fit(
     backend_from_object(canvas.get_target("outcome", {})).ylim(
         _limits(widest), canvas.get_target("outcome", {})
     )
-    _words(canvas, fit, style, _intervals(ci_probs, ci_kind))
+    held = f"dashed: {per_cent(max(ci_probs))} band of the whole path"
+    outlined = band != "none" and style["simultaneous"] is not None
+    _words(canvas, fit, style, _intervals(ci_probs, ci_kind), held if outlined else "")
     make_room(canvas)
     return canvas
 
@@ -160,6 +174,15 @@ def _bands(
         canvas.map(_draw_band, f"band_{prob:g}", data=xr.concat(bounds, dim="ci_bound"), **look)
 
 
+def _outline(canvas: PlotCollection, table: pd.DataFrame, style: Mapping[str, Any]) -> None:
+    """Draw the two ends of the bands that hold a whole path."""
+    look = {"color": "C0", "width": 1.2, "linestyle": "C1"} | dict(style)
+    for end in ("lower", "upper"):
+        lines = {name: ("time", table[f"{name}_band_{end}"]) for name in ("effect", "cumulative")}
+        data = xr.Dataset(lines, coords={"time": table.index.array})
+        canvas.map(_draw_line, f"simultaneous_{end}", data=data, **look)
+
+
 def _references(
     canvas: PlotCollection, fit: AbstractFit, middle: xr.Dataset, style: Mapping[str, Any]
 ) -> None:
@@ -181,7 +204,11 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def _words(
-    canvas: PlotCollection, fit: AbstractFit, style: Mapping[str, Any], intervals: str
+    canvas: PlotCollection,
+    fit: AbstractFit,
+    style: Mapping[str, Any],
+    intervals: str,
+    held: str,
 ) -> None:
     """Write titles and labels; the legend is in the title, which every backend shows."""
     panel = fit.panel
@@ -189,9 +216,10 @@ def _words(
     titles = {
         "outcome": f"{shortened(treated, 60)}\nobserved (bold), "
         f"counterfactual (coloured: median, {intervals}), donors (grey)",
-        "effect": f"Effect per period: observed minus counterfactual (median, {intervals})\n"
-        f"{fit.calibration.short}",
-        "cumulative": f"Cumulative effect since the start (median, {intervals})",
+        "effect": f"Effect per period{_of('pointwise', panel)}: observed minus counterfactual "
+        f"(median, {intervals})\n{'; '.join(filter(None, [held, fit.calibration.short]))}",
+        "cumulative": f"Cumulative effect since the start{_of('cumulative', panel)} "
+        f"(median, {intervals})" + (f"\n{held}" if held else ""),
     }
     for variable, title in titles.items():
         target = canvas.get_target(variable, {})
@@ -205,6 +233,12 @@ def _words(
         if style["xlabel"] is not None and variable == "cumulative":
             backend.xlabel(panel.time, target, **style["xlabel"])
         time_axis(target, panel.times.to_numpy(), canvas.backend)
+
+
+def _of(estimand: str, panel: Panel) -> str:
+    """Say of several treated units whether their mean or their sum is shown."""
+    several = ESTIMANDS[estimand].of(len(panel.treated))
+    return f", {several}" if several else ""
 
 
 def _draw_line(da: xr.DataArray, target: Any, **style: Any) -> Any:

@@ -28,6 +28,7 @@ def headline(fit: AbstractFit) -> str:
     has_ratio = "relative" in fit.effects
     lines = {
         "effect": describe(fit.effect("average")),
+        "total": describe(fit.effect("total")),
         "relative": describe(fit.effect("relative")) if has_ratio else "undefined (R004)",
         "estimator": estimator_sentence(fit),
         "sampler": f"{fit.convergence}{attempts_sentence(fit)}{unmixed}",

@@ -7,6 +7,7 @@ same function as in the tables, so that they cannot differ.
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from bayes_synth.checks.result import Checks
@@ -19,8 +20,9 @@ from bayes_synth.report.headline import (
     weights_sentence,
 )
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.bands import band, band_promise
 from bayes_synth.results.effects import Effect, IntervalKind, as_text
-from bayes_synth.results.estimands import ESTIMANDS
+from bayes_synth.results.estimands import ESTIMANDS, per_period
 from bayes_synth.results.monte_carlo import two_sided
 from bayes_synth.words import listed, per_cent, probable, short, span
 
@@ -104,7 +106,8 @@ def direction(value: float) -> str:
 
 
 def _answer(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> Iterator[str]:
-    post, effect = fit.panel.post, fit.effect("average")
+    panel, effect = fit.panel, fit.effect("average")
+    post = panel.post
     low, high = (float(bound) for bound in effect.interval(ci_prob, ci_kind))
     middle = float(effect.draws.median())
     yield (
@@ -117,6 +120,7 @@ def _answer(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> Iterator
     )
     if doubt := near_zero(effect, ci_prob, ci_kind):
         yield f"{doubt[0].upper()}{doubt[1:]}."
+    yield total_sentence(fit, ci_prob, ci_kind)
     if "relative" in fit.effects:
         share = fit.effect("relative")
         low, high = (float(bound) for bound in share.interval(ci_prob, ci_kind))
@@ -126,9 +130,43 @@ def _answer(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> Iterator
             f"({as_text(share, low)} to {as_text(share, high)}). "
             f"{fit.calibration.short.capitalize()}."
         )
+    yield from band_sentences(fit, ci_prob)
     series = fit.panel.treated_outcome.to_series()
     for remark in unseen(series[: len(fit.panel.pre)], series[len(fit.panel.pre) :]):
         yield f"{remark.text[0].upper()}{remark.text[1:]}"
+
+
+def total_sentence(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> str:
+    """State the total, and what it is summed over."""
+    total, units = fit.effect("total"), len(fit.panel.treated)
+    low, high = (float(bound) for bound in total.interval(ci_prob, ci_kind))
+    periods = len(fit.panel.post.difference(fit.panel.missing_times))
+    over = f"{periods} periods" + (f" and {units} treated units" if units > 1 else "")
+    return (
+        f"Summed over {over}, the total effect is {as_text(total, float(total.median()))} "
+        f"({as_text(total, low)} to {as_text(total, high)})."
+    )
+
+
+def band_sentences(fit: AbstractFit, ci_prob: float) -> Iterator[str]:
+    """Say where the bands, which hold a whole path, leave zero."""
+    for name, subject in (
+        ("pointwise", "the effects of all periods"), ("cumulative", "the whole running total"),
+    ):  # fmt: skip
+        found = band(fit.effect(name).draws, ci_prob)
+        excluded = ((found > 0).all("ci_bound") | (found < 0).all("ci_bound")).to_numpy()
+        runs = _runs(fit.panel.post, excluded)
+        where = f"excludes zero in {listed(runs)}" if runs else "includes zero throughout"
+        yield f"The band that holds {subject} at once with {band_promise(found)} {where}."
+
+
+def _runs(times: pd.Index, wanted: np.ndarray) -> list[str]:
+    """Write the times that are wanted as runs of neighbours: 1990 to 1994, 1997."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]])))
+    ends = zip(edges[::2], edges[1::2] - 1, strict=True)
+    return [
+        short(times[a]) if a == b else f"{short(times[a])} to {short(times[b])}" for a, b in ends
+    ]
 
 
 def sign_sentence(effect: Effect, middle: float) -> str:
@@ -154,12 +192,13 @@ def effect_table(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> pd.
             effect = fit.effect(name)
             low, high = effect.interval(ci_prob, ci_kind)
             values = {"median": effect.draws.median(), "lower": low, "upper": high}
-            rows[each.words] = {
+            words = each.worded(len(fit.panel.treated))
+            rows[words] = {
                 column: as_text(effect, float(value)) for column, value in values.items()
             }
             masses = {"P(< 0)": effect.probability(below=0), "P(> 0)": effect.probability(above=0)}
             masses["two-sided p"] = two_sided(effect.draws)
-            rows[each.words] |= {
+            rows[words] |= {
                 column: probable(mass).removeprefix("= ") for column, mass in masses.items()
             }
     return pd.DataFrame(rows).T.rename_axis(f"effect on {fit.panel.outcome}")
@@ -225,8 +264,8 @@ def _fragile(
     else:
         nearest = min(low, high, key=abs)
         yield (
-            f"A bias of {_amount(effect, nearest)} per period, shared by every draw, "
-            "would bring the interval to zero."
+            f"A bias of {_amount(effect, nearest)} {per_period(len(fit.panel.treated))}, "
+            "shared by every draw, would bring the interval to zero."
         )
     for check in checks or ():
         if check.verdict in ("caution", "fail"):

@@ -6,7 +6,6 @@ Nothing here samples, and a fit that was read from a file answers without PyMC.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.noise.base import MIXING
 from bayes_synth.results.alarms import Alarm, Evidence, alarms_of
+from bayes_synth.results.bands import BandKind
 from bayes_synth.results.calibrated import Calibrated, read_calibration
 from bayes_synth.results.convergence import (
     Convergence,
@@ -28,13 +28,13 @@ from bayes_synth.results.convergence import (
     watched,
 )
 from bayes_synth.results.effects import Effect, IntervalKind, interval, require_interval
-from bayes_synth.results.estimands import ESTIMANDS, effect_draws, pointwise
+from bayes_synth.results.estimands import ESTIMANDS, effect_draws
 from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
-from bayes_synth.results.monte_carlo import end_errors, two_sided
+from bayes_synth.results.frames import path_frame, summary_row, with_old_row
 from bayes_synth.results.record import RunRecord
 from bayes_synth.results.simplex import Projection, core_donors, project
 from bayes_synth.results.width_ratio import width_ratio
-from bayes_synth.results.windows import effect_of
+from bayes_synth.results.windows import Window, effect_of, stored_effects
 
 __all__ = ["AbstractFit"]
 
@@ -51,30 +51,38 @@ class AbstractFit(ABC):
     idata: xr.DataTree
     record: RunRecord = field(default_factory=RunRecord)
 
-    def effect(self, estimand: str = "average", *, window: slice | None = None) -> Effect:
+    def effect(self, estimand: str = "average", *, window: Window | None = None) -> Effect:
         """Return the posterior of the effect.
 
         Parameters
         ----------
         estimand
-            ``"pointwise"``: in each period; ``"average"``: per period, over the window;
-            ``"cumulative"``: summed over the window; ``"relative"``: cumulative effect over the
-            size of the cumulative counterfactual; ``"log_ratio"``: log of the cumulative outcome
-            over the cumulative counterfactual, which treats gains and losses alike.
+            ``"average"``: per period and treated unit, the mean over the window and over the
+            treated units; ``"total"``: summed over the window and over the treated units;
+            ``"relative"``: total over the size of the total counterfactual; ``"log_ratio"``: log
+            of the total outcome over the total counterfactual, which treats gains and losses
+            alike. Paths: ``"pointwise"``: in each period, the mean of the treated units;
+            ``"cumulative"``: the running total from the window's first period on, summed over the
+            treated units; its last value is the total.
         window
-            Part of the post-period by label, ends included, such as ``slice(1990, 1995)``.
-            Default: all of it.
+            Part of the post-period by label, ends included, such as ``slice(1990, 1995)``, or a
+            list of parts that do not overlap, such as the bursts of a campaign:
+            ``[slice("2024-04-01", "2024-04-14"), slice("2024-05-01", None)]``. What happened after
+            a campaign's end is the effect over ``slice(end, None)``. Default: all of the
+            post-period.
 
         Returns
         -------
         Effect
-            Draws with dims ``(chain, draw)``, and ``time`` for ``"pointwise"``.
+            Draws with dims ``(chain, draw)``, and ``time`` for a path, in outcome units; ratios are
+            pure numbers. With several treated units the measure says whether it is of their mean
+            (``per unit, mean of 2``) or of their sum (``sum of 2 units``).
 
         Raises
         ------
         ResultError
             R002 for a window that has no post-periods or goes beyond them, R004 when a ratio
-            means nothing, R005 for an unknown estimand.
+            means nothing, R005 for an unknown estimand, R033 for windows that overlap.
         """
         return effect_of(self.panel, self.idata, estimand, window)
 
@@ -89,15 +97,17 @@ class AbstractFit(ABC):
         Returns
         -------
         pandas.DataFrame
-            Index ``effect``: average, cumulative, relative, log_ratio. Columns mean, median, sd,
-            lower, upper, ci_prob, ci_kind, p_below_0, p_above_0, p_two_sided, ess_bulk, ess_tail,
-            r_hat, mcse, mcse_lower, mcse_upper. ``p_two_sided`` is twice the smaller of the two
-            probabilities before it, on the scale of two-sided p-values; the last three are Monte
-            Carlo errors of the mean and of the interval's ends. ``attrs["calibration"]`` says what
-            the intervals rest on. The relative effect is a fraction. It and the log ratio are left
-            out when they mean nothing (R004). Of the relative effect read the median: a ratio's
-            mean may not exist. On the log scale mean, sd and mcse are NaN, because the exponential
-            of a Student-t has none.
+            Index ``effect``: average (per period and treated unit), total (summed over periods and
+            treated units), cumulative (the running total at its end, which is the total; this row
+            goes with version 0.3), relative, log_ratio. Columns mean, median, sd, lower, upper,
+            ci_prob, ci_kind, p_below_0, p_above_0, p_two_sided, ess_bulk, ess_tail, r_hat, mcse,
+            mcse_lower, mcse_upper and measure (in which the row's numbers are). ``p_two_sided`` is
+            twice the smaller of the two probabilities before it, on the scale of two-sided
+            p-values; the three mcse are Monte Carlo errors of the mean and of the interval's ends.
+            ``attrs["calibration"]`` says what the intervals rest on. The relative effect is a
+            fraction. It and the log ratio are left out when they mean nothing (R004). Of the
+            relative effect read the median: a ratio's mean may not exist. On the log scale mean,
+            sd and mcse are NaN, because the exponential of a Student-t has none.
 
         Raises
         ------
@@ -107,15 +117,17 @@ class AbstractFit(ABC):
         require_interval(ci_prob, ci_kind)
         effects = self.effects
         names = [name for name in ESTIMANDS if name in effects and not ESTIMANDS[name].path]
-        rows = {name: _summary_row(self.effect(name), ci_prob, ci_kind) for name in names}
+        rows = {name: summary_row(self.effect(name), ci_prob, ci_kind) for name in names}
         diagnosed = diagnose(effects[names]).drop(columns="ok")
         table = pd.DataFrame(rows).T.infer_objects().rename_axis("effect")
         ends = table[["mcse_lower", "mcse_upper"]]
         checked = diagnosed[["ess_bulk", "ess_tail", "r_hat", "mcse"]]
         table = pd.concat([table.drop(columns=ends.columns), checked, ends], axis=1)
+        table["measure"] = [self.effect(name).measure for name in names]
         if self.model.scale == "log":
             heavy = [name for name in names if name != "log_ratio"]
             table.loc[heavy, ["mean", "sd", "mcse"]] = np.nan
+        table = with_old_row(table)
         table.attrs = {"calibration": str(self.calibration)}
         return table
 
@@ -247,11 +259,12 @@ class AbstractFit(ABC):
 
         An estimand that was declared after the fit was made or saved is computed now.
         """
-        stored = self.idata["effects"].to_dataset()
+        stored = stored_effects(self.idata)
         if set(ESTIMANDS) <= set(stored):
             return stored
         observed = self._draws("predictions_constant_data", "outcome")
-        computed = effect_draws(observed, self._draws("predictions", "counterfactual"))
+        counterfactual = self._draws("predictions", "counterfactual")
+        computed = effect_draws(observed, counterfactual, units=len(self.panel.treated))
         return computed.assign(dict(stored.data_vars))
 
     @cached_property
@@ -339,39 +352,49 @@ class AbstractFit(ABC):
         ]
         return xr.concat([part.rename("counterfactual") for part in parts], dim="time")
 
-    def to_frame(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
+    def to_frame(
+        self,
+        *,
+        ci_prob: float = 0.95,
+        ci_kind: IntervalKind = "eti",
+        band: BandKind = "none",
+    ) -> pd.DataFrame:
         """Return what the plots show as numbers, one row per time.
 
         Parameters
         ----------
         ci_prob, ci_kind
             Interval's probability, and ``"eti"`` or ``"hdi"``.
+        band
+            ``"simultaneous"`` adds bands that hold the whole path from ``start`` on with
+            probability ``ci_prob``; ``"none"`` does not.
 
         Returns
         -------
         pandas.DataFrame
             Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (median), and
             median, lower and upper of ``counterfactual``, ``effect`` and, from ``start`` on,
-            ``cumulative``, all in outcome units. Before ``start`` the effect is observed minus
-            replicate.
+            ``cumulative``, all in outcome units; with a band also ``effect_band_lower``,
+            ``effect_band_upper``, ``cumulative_band_lower`` and ``cumulative_band_upper``. Before
+            ``start`` the effect is observed minus replicate. With several treated units everything
+            is of their mean, but ``cumulative`` is summed over them; ``attrs["measures"]`` says so
+            of each, and ``attrs["bands"]`` what each band holds.
 
         Raises
         ------
         OptionError
             O004 for a probability outside (0, 1), O001 for an unknown kind.
         """
-        observed, counterfactual = self.panel.treated_outcome, self.counterfactual
-        effect = pointwise(observed, counterfactual)
-        running = effect.sel(time=self.panel.post.to_numpy()).cumsum("time")
-        bands = {"counterfactual": counterfactual, "effect": effect, "cumulative": running}
-        period = np.where(self.panel.times < self.panel.start, "pre", "post")
-        table = pd.DataFrame(
-            {"period": period, "observed": observed.to_numpy()}, index=self.panel.times
+        paths = {"effect": self.effect("pointwise"), "cumulative": self.effect("cumulative")}
+        return path_frame(
+            self.panel,
+            self.synthetic,
+            self.counterfactual,
+            paths,
+            ci_prob=ci_prob,
+            ci_kind=ci_kind,
+            band=band,
         )
-        table["synthetic"] = self.synthetic.median(("chain", "draw")).to_numpy()
-        for name, draws in bands.items():
-            table = table.join(_band(draws, name, ci_prob, ci_kind))
-        return table
 
     @abstractmethod
     def __repr__(self) -> str:
@@ -395,32 +418,3 @@ class AbstractFit(ABC):
         return project(
             donors, donors @ weights, most=PROJECTED, level=self.model.process.level_sd > 0
         )
-
-
-def _summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[str, Any]:
-    lower, upper = effect.interval(ci_prob, ci_kind).to_numpy()
-    errors = end_errors(effect.draws, lower, upper)
-    return {
-        "mean": float(effect.draws.mean()),
-        "median": float(effect.draws.median()),
-        "sd": float(effect.draws.std(ddof=1)),
-        "lower": float(lower),
-        "upper": float(upper),
-        "ci_prob": ci_prob,
-        "ci_kind": ci_kind,
-        "p_below_0": effect.probability(below=0),
-        "p_above_0": effect.probability(above=0),
-        "p_two_sided": two_sided(effect.draws),
-        "mcse_lower": errors[0],
-        "mcse_upper": errors[1],
-    }
-
-
-def _band(draws: xr.DataArray, name: str, ci_prob: float, ci_kind: IntervalKind) -> pd.DataFrame:
-    bounds = interval(draws, ci_prob, ci_kind)
-    columns = {f"{name}_median": draws.median(("chain", "draw"))}
-    columns |= {f"{name}_{bound}": bounds.sel(ci_bound=bound) for bound in ("lower", "upper")}
-    return pd.DataFrame(
-        {column: values.to_numpy() for column, values in columns.items()},
-        index=draws["time"].to_index(),
-    )

@@ -4,18 +4,21 @@ Every statement (interval, probability, region of practical equivalence, table, 
 off the same draws. Imports no PyMC.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, final, get_args
 
 import arviz_stats
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayes_synth.errors import OptionError, deprecated
+from bayes_synth.results.arithmetic import AbstractArithmetic
+from bayes_synth.results.bands import BandKind, band, require_band, warned
 from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.results.monte_carlo import two_sided
 from bayes_synth.sampling.settings import require_probability
-from bayes_synth.words import SAMPLE_DIMS, per_cent, probable, short, suggestion
+from bayes_synth.words import SAMPLE_DIMS, per_cent, probable, span, suggestion
 
 __all__ = ["Effect", "IntervalKind", "as_text", "describe", "interval", "require_interval"]
 
@@ -24,21 +27,30 @@ IntervalKind = Literal["eti", "hdi"]
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Effect:
+class Effect(AbstractArithmetic):
     """Hold the posterior of one estimand and answer questions about it.
 
     Parameters
     ----------
     draws
-        Dims ``(chain, draw)``, and ``time`` for the pointwise effect. Outcome units; the relative
-        effect is a fraction, the log ratio a difference of logarithms.
+        Dims ``(chain, draw)``, and ``time`` for a path: the pointwise effect and the cumulative
+        one. Outcome units; the relative effect is a fraction, the log ratio a difference of
+        logarithms.
     estimand
         Name of what the draws are draws of.
     measure
-        What the draws are measured in, for labels.
+        What the draws are measured in, for labels; with several treated units also whether the
+        draws are of their mean (``per unit, mean of 2``) or of their sum (``sum of 2 units``).
+    label
+        How the draws were computed from the estimand's, such as ``total / 250,000``; empty for the
+        estimand itself.
 
     Notes
     -----
+    ``+``, ``-``, ``*`` and ``/`` with a number on either side return another effect:
+    ``fit.effect("total") / 250_000`` is the return on a spend of 250,000, with its interval.
+    The measure stays in words: ``sales / 250,000``.
+
     Observed minus counterfactual, noise included: the interval is for the outcome that would have
     been seen without treatment, not for its expectation. Causal only if no donor was affected and
     nothing else changed at ``start`` (Abadie 2021, section 5).
@@ -47,6 +59,7 @@ class Effect:
     draws: xr.DataArray
     estimand: str
     measure: str = ""
+    label: str = ""
 
     def interval(self, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> xr.DataArray:
         """Return a credible interval.
@@ -61,8 +74,9 @@ class Effect:
         Returns
         -------
         xarray.DataArray
-            Dim ``ci_bound`` (``lower``, ``upper``), and ``time`` for the pointwise effect, in the
-            units of the draws; attributes ``ci_prob`` and ``ci_kind``.
+            Dim ``ci_bound`` (``lower``, ``upper``), and ``time`` for a path, in the units of the
+            draws; attributes ``ci_prob`` and ``ci_kind``. Of a path every period has an interval
+            of its own; :meth:`band` holds them all at once.
 
         Raises
         ------
@@ -70,6 +84,106 @@ class Effect:
             O004 for a probability outside (0, 1), O001 for an unknown kind.
         """
         return interval(self.draws, ci_prob, ci_kind)
+
+    def band(self, ci_prob: float = 0.95) -> xr.DataArray:
+        """Return a band that holds the whole path of the effect.
+
+        The path may be looked at in every period, and the probability still holds for all of them
+        together.
+
+        Parameters
+        ----------
+        ci_prob
+            Probability with which the band holds the path in all of its periods.
+
+        Returns
+        -------
+        xarray.DataArray
+            Dims ``(time, ci_bound)``, in the units of the draws, NaN where the outcome is missing.
+            Attributes ``ci_prob``; ``ci_kind``, ``"simultaneous"``; ``held``, the share of draws
+            that it holds; ``mcse``, the Monte Carlo error of this share; ``ess``, its effective
+            sample size; ``interval_prob``, the probability of the interval that it is in each
+            period.
+
+        Raises
+        ------
+        OptionError
+            O004 for a probability outside (0, 1).
+        ResultError
+            R030 for an effect that is one number.
+
+        Warns
+        -----
+        ConvergenceWarning
+            R032 when there are too few draws for the probability.
+
+        References
+        ----------
+        Besag, Green, Higdon and Mengersen (1995), Statistical Science 10(1), section 6.3.
+        """
+        return warned(band(self.draws, ci_prob))
+
+    def median(self) -> Any:
+        """Return the posterior median.
+
+        Returns
+        -------
+        float or xarray.DataArray
+            A number, in the units of the draws; with dim ``time`` for a path.
+        """
+        return _number(self.draws.median(SAMPLE_DIMS))
+
+    def to_frame(
+        self,
+        *,
+        ci_prob: float = 0.95,
+        ci_kind: IntervalKind = "eti",
+        band: BandKind = "none",
+    ) -> pd.DataFrame:
+        """Return median, interval and probabilities as a table.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind
+            Interval's probability, and ``"eti"`` or ``"hdi"``.
+        band
+            ``"simultaneous"`` adds the band that holds the whole path with probability
+            ``ci_prob``; ``"none"`` does not.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row, or one per time for a path. Columns median, lower, upper, p_below_0,
+            p_above_0, and band_lower and band_upper if asked for, in the units of the draws; NaN
+            where the outcome is missing. ``attrs`` has ``effect``, ``measure``, ``ci_prob`` and
+            ``ci_kind``.
+
+        Raises
+        ------
+        OptionError
+            O004 for a probability outside (0, 1), O001 for an unknown kind.
+        ResultError
+            R030 for a band of one number.
+        """
+        require_band(band)
+        parts = {"median": self.draws.median(SAMPLE_DIMS)}
+        parts |= _ends(self.interval(ci_prob, ci_kind))
+        parts |= {"p_below_0": self.probability(below=0), "p_above_0": self.probability(above=0)}
+        if band == "simultaneous":
+            parts |= _ends(self.band(ci_prob), "band_")
+        index = self._index()
+        table = pd.DataFrame(
+            {name: np.broadcast_to(np.asarray(part), len(index)) for name, part in parts.items()},
+            index=index,
+        )
+        table.attrs = {"effect": self.name, "measure": self.measure}
+        table.attrs |= {"ci_prob": ci_prob, "ci_kind": ci_kind}
+        return table
+
+    @property
+    def name(self) -> str:
+        """Return what the effect is called: its label, or the name of its estimand."""
+        return self.label or self.estimand
 
     def probability(self, *, above: float | None = None, below: float | None = None) -> Any:
         """Return the posterior probability that the effect lies above, below or between values.
@@ -82,7 +196,7 @@ class Effect:
         Returns
         -------
         float or xarray.DataArray
-            A number; with dim ``time`` for the pointwise effect.
+            A number; with dim ``time`` for a path.
 
         Raises
         ------
@@ -112,7 +226,7 @@ class Effect:
         Returns
         -------
         float or xarray.DataArray
-            A number; with dim ``time`` for the pointwise effect.
+            A number; with dim ``time`` for a path.
 
         Raises
         ------
@@ -133,14 +247,21 @@ class Effect:
 
     def __repr__(self) -> str:
         return (
-            f"Effect: {self.estimand}, {describe(self)}"
+            f"Effect: {self.name}, {describe(self)}"
             if self.draws.ndim == 2
             else f"Effect: {self._path()}"
         )
 
     def _path(self) -> str:
-        times = self.draws["time"].to_index()
-        return f"{self.estimand}, {len(times)} periods, {short(times[0])} to {short(times[-1])}"
+        index = self._index()
+        return " ".join(
+            [f"{self.name},", *([f"{self.measure},"] if self.measure else []), span(index)]
+        )
+
+    def _index(self) -> pd.Index:
+        if "time" in self.draws.dims:
+            return self.draws["time"].to_index()
+        return pd.Index([self.name], name="effect")
 
 
 def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> str:
@@ -164,7 +285,10 @@ def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti
 
 def as_text(effect: Effect, value: float) -> str:
     """Write a value of the effect with as many digits as its standard deviation warrants."""
-    return ESTIMANDS[effect.estimand].text(value, float(effect.draws.std()))
+    chosen = ESTIMANDS[effect.estimand]
+    # A relative effect times a number is no fraction of anything, so it is not shown in per cent.
+    shown = replace(chosen, style="number") if effect.label else chosen
+    return shown.text(value, float(effect.draws.std()))
 
 
 def interval(draws: xr.DataArray, ci_prob: float, ci_kind: IntervalKind) -> xr.DataArray:
@@ -192,6 +316,12 @@ def require_interval(ci_prob: float, ci_kind: str) -> None:
     if ci_kind not in get_args(IntervalKind):
         hint = suggestion(ci_kind, get_args(IntervalKind))
         raise OptionError("O001", f'ci_kind must be "eti" or "hdi", got {ci_kind!r}. {hint}')
+
+
+def _ends(bounds: xr.DataArray, prefix: str = "") -> dict[str, xr.DataArray]:
+    return {
+        f"{prefix}{bound}": bounds.sel(ci_bound=bound, drop=True) for bound in ("lower", "upper")
+    }
 
 
 def _number(value: xr.DataArray) -> Any:

@@ -15,11 +15,20 @@ from bayes_synth.errors import ResultError
 from bayes_synth.registry import Registry
 from bayes_synth.words import SAMPLE_DIMS
 
-__all__ = ["ESTIMANDS", "Estimand", "effect_draws", "estimand", "estimate", "pointwise"]
+__all__ = [
+    "ESTIMANDS",
+    "Estimand",
+    "effect_draws",
+    "estimand",
+    "estimate",
+    "per_period",
+    "pointwise",
+]
 
 Function = Callable[[xr.DataArray, xr.DataArray], xr.DataArray]
 Obstacle = Callable[[xr.DataArray, xr.DataArray], str]
 Style = Literal["number", "per cent"]
+Over = Literal["mean", "sum"]
 SIGN_CHANGES = 1e-3
 """At most this share of draws may give a relative effect's denominator the other sign."""
 
@@ -41,7 +50,7 @@ class Estimand:
     function
         Takes the pointwise effect and the counterfactual, dims ``(chain, draw, time)``, outcome
         units, NaN where the outcome is missing, and returns draws with dims ``(chain, draw)``, or
-        with ``time`` for a path.
+        with ``time`` for a path. With several treated units both are those of their mean.
     words
         What it is, for tables and sentences.
     measure
@@ -56,6 +65,9 @@ class Estimand:
     obstacle
         Takes the arguments of ``function`` and says why they have no such estimand; empty when
         they do.
+    over
+        What it is of several treated units: ``"mean"``, per unit; ``"sum"``, of all of them
+        together, ``function``'s draws times their number.
     """
 
     name: str
@@ -66,15 +78,35 @@ class Estimand:
     reported: bool = True
     path: bool = False
     obstacle: Obstacle = no_obstacle
+    over: Over = "mean"
 
     @property
     def factor(self) -> int:
         """Return what values are multiplied by to be shown."""
         return 100 if self.style == "per cent" else 1
 
-    def measured(self, outcome: str) -> str:
-        """Return the measure for an outcome of this name."""
-        return self.measure.replace("{outcome}", outcome)
+    def measured(self, outcome: str, units: int = 1) -> str:
+        """Return the measure for an outcome of this name and so many treated units."""
+        measure, several = self.measure.replace("{outcome}", outcome), self.of(units)
+        return f"{measure} ({several})" if several and measure else measure
+
+    def worded(self, units: int = 1) -> str:
+        """Return what it is, for tables, of so many treated units."""
+        several = self.of(units) if self.measure else ""
+        return f"{self.words}, {several}" if several else self.words
+
+    def of(self, units: int) -> str:
+        """Say what is shown of several treated units: their mean or their sum; empty for one."""
+        if units == 1:
+            return ""
+        return f"sum of {units} units" if self.over == "sum" else f"per unit, mean of {units}"
+
+    def draws(
+        self, effect: xr.DataArray, counterfactual: xr.DataArray, units: int = 1
+    ) -> xr.DataArray:
+        """Return the draws, given those of the mean of so many treated units."""
+        draws = self.function(effect, counterfactual)
+        return units * draws if units > 1 and self.over == "sum" else draws
 
     def text(self, value: float, sd: float) -> str:
         """Write a value with as many digits as the draws' standard deviation warrants."""
@@ -96,19 +128,20 @@ def estimand(
     reported: bool = True,
     path: bool = False,
     obstacle: Obstacle = no_obstacle,
+    over: Over = "mean",
 ) -> Callable[[Function], Function]:
     """Declare a function to be an estimand, under the function's own name.
 
     Parameters
     ----------
-    words, measure, style, reported, path, obstacle
+    words, measure, style, reported, path, obstacle, over
         See :class:`Estimand`.
     """
 
     def declare(function: Function) -> Function:
         name = getattr(function, "__name__", "")
         ESTIMANDS.add(
-            name, Estimand(name, function, words, measure, style, reported, path, obstacle)
+            name, Estimand(name, function, words, measure, style, reported, path, obstacle, over)
         )
         return function
 
@@ -130,8 +163,8 @@ def average(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
     return effect.mean("time")
 
 
-@estimand("total")
-def cumulative(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+@estimand("total", over="sum")
+def total(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
     """Sum the pointwise effect over its periods; dims ``(chain, draw)``."""
     return effect.sum("time")
 
@@ -150,7 +183,7 @@ def _ratio_obstacle(effect: xr.DataArray, counterfactual: xr.DataArray) -> str:
     "total, relative to the counterfactual", measure="", style="per cent", obstacle=_ratio_obstacle
 )
 def relative(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Divide the cumulative effect by the size of the cumulative counterfactual, draw by draw.
+    """Divide the total effect by the size of the total counterfactual, draw by draw.
 
     Dims ``(chain, draw)``; a fraction.
     """
@@ -169,7 +202,7 @@ def _log_obstacle(effect: xr.DataArray, counterfactual: xr.DataArray) -> str:
 
 @estimand("log ratio to the counterfactual", measure="", reported=False, obstacle=_log_obstacle)
 def log_ratio(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
-    """Take the log of the cumulative outcome over the cumulative counterfactual, draw by draw.
+    """Take the log of the total outcome over the total counterfactual, draw by draw.
 
     Dims ``(chain, draw)``; a difference of logarithms.
     """
@@ -188,13 +221,31 @@ ESTIMANDS.add(
 )
 
 
+@estimand("running total", path=True, over="sum")
+def cumulative(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+    """Add up the pointwise effect from the first period on; dims ``(chain, draw, time)``.
+
+    A period without an outcome adds nothing; before the first outcome there is no total (NaN).
+    """
+    begun = effect.notnull().any(SAMPLE_DIMS).cumsum("time") > 0
+    return effect.cumsum("time").where(begun)
+
+
+def per_period(units: int) -> str:
+    """Say of an average that it is per period, and of so many treated units their mean."""
+    several = ESTIMANDS["average"].of(units)
+    return f"per period ({several})" if several else "per period"
+
+
 def sign_changes(counterfactual: xr.DataArray) -> float:
-    """Return the share of draws whose cumulative counterfactual has the rarer sign, or is zero."""
+    """Return the share of draws whose total counterfactual has the rarer sign, or is zero."""
     total = counterfactual.sum("time")
     return min(float((total <= 0).mean()), float((total >= 0).mean()))
 
 
-def estimate(name: str, observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArray:
+def estimate(
+    name: str, observed: xr.DataArray, counterfactual: xr.DataArray, *, units: int = 1
+) -> xr.DataArray:
     """Return the draws of one estimand, over the times that have an outcome.
 
     Parameters
@@ -203,6 +254,8 @@ def estimate(name: str, observed: xr.DataArray, counterfactual: xr.DataArray) ->
         One of :data:`ESTIMANDS`.
     observed, counterfactual
         Outcome units, dims ``(time,)`` and ``(chain, draw, time)``.
+    units
+        Of how many treated units they are the mean; totals are summed over the units.
 
     Raises
     ------
@@ -212,12 +265,16 @@ def estimate(name: str, observed: xr.DataArray, counterfactual: xr.DataArray) ->
     chosen, counterfactual = ESTIMANDS[name], counterfactual.where(observed.notnull())
     effect = pointwise(observed, counterfactual)
     if obstacle := chosen.obstacle(effect, counterfactual):
-        raise ResultError("R004", f"{obstacle}.\n  Use the average or the cumulative effect.")
-    return chosen.function(effect, counterfactual).rename(name)
+        raise ResultError("R004", f"{obstacle}.\n  Use the average or the total effect.")
+    return chosen.draws(effect, counterfactual, units).rename(name)
 
 
 def effect_draws(
-    observed: xr.DataArray, counterfactual: xr.DataArray, names: Iterable[str] | None = None
+    observed: xr.DataArray,
+    counterfactual: xr.DataArray,
+    names: Iterable[str] | None = None,
+    *,
+    units: int = 1,
 ) -> xr.Dataset:
     """Return the draws of every estimand that these data allow, by name; see :func:`estimate`.
 
@@ -228,7 +285,7 @@ def effect_draws(
     effect = pointwise(observed, counterfactual)
     return xr.Dataset(
         {
-            name: ESTIMANDS[name].function(effect, counterfactual)
+            name: ESTIMANDS[name].draws(effect, counterfactual, units)
             for name in wanted
             if not ESTIMANDS[name].obstacle(effect, counterfactual)
         }

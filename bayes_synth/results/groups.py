@@ -192,7 +192,11 @@ def calibrated_groups(
     return {
         "predictions": counterfactual.to_dataset(name="counterfactual"),
         "predictions_uncalibrated": groups["predictions"],
-        "effects": effect_draws(groups["predictions_constant_data"]["outcome"], counterfactual),
+        "effects": effect_draws(
+            groups["predictions_constant_data"]["outcome"],
+            counterfactual,
+            units=len(problem.panel.treated),
+        ),
         "calibration": evidence.assign_attrs(
             skipped=json.dumps(placebos.skipped),
             pooling=inflated.pooling,

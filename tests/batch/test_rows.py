@@ -35,7 +35,7 @@ def test_a_batch_draws_what_a_fit_draws(scale):
         fit = model.fit(task.panel, random_seed=task.seed(5), progressbar=False, **QUICK)
     row = bs.fit_many([task], **QUIET).table.iloc[0]
     summary = fit.summary()
-    for name in ("average", "cumulative", "relative"):
+    for name in ("average", "total", "relative"):
         for part in ("median", "lower", "upper"):
             assert row[f"{name}_{part}"] == summary.loc[name, part]
     assert row["p_below_0"] == summary.loc["average", "p_below_0"]
@@ -95,9 +95,7 @@ def test_a_task_travels(reference):
 
 @pytest.mark.parametrize("chains", [1, 2, 4])
 def test_the_quick_verdict_is_that_of_a_fit(chains):
-    draws = (
-        fake_fit(chains=chains, draws=100).idata["effects"].to_dataset()[["average", "cumulative"]]
-    )
+    draws = fake_fit(chains=chains, draws=100).idata["effects"].to_dataset()[["average", "total"]]
     table = diagnose(draws)
     found = worst(np.stack([draws[name].to_numpy() for name in draws]))
     assert found == (table["r_hat"].max(), table[["ess_bulk", "ess_tail"]].min().min())

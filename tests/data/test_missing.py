@@ -199,23 +199,23 @@ def test_effects_leave_missing_outcomes_out(fit_with_missing, with_missing):
     seen = [2020, 2021, *range(2023, 2028)]
     whole = fit_with_missing.effect("average").draws
     assert np.allclose(whole, path.sel(time=seen).mean("time"))
-    assert np.allclose(fit_with_missing.effect("cumulative").draws, 7 * whole)
+    assert np.allclose(fit_with_missing.effect("total").draws, 7 * whole)
     counterfactual = (
         fit_with_missing.idata["predictions"]["counterfactual"].sel(time=seen).sum("time")
     )
     assert np.allclose(fit_with_missing.effect("relative").draws, 7 * whole / counterfactual)
-    part = fit_with_missing.effect("cumulative", window=slice(2021, 2023)).draws
+    part = fit_with_missing.effect("total", window=slice(2021, 2023)).draws
     assert np.allclose(part, path.sel(time=[2021, 2023]).sum("time"))
     assert np.isnan(fit_with_missing.effect("pointwise").probability(below=0).sel(time=2022))
     assert np.isfinite(
-        fit_with_missing.summary().drop(columns="ci_kind").to_numpy(dtype=float)
+        fit_with_missing.summary().drop(columns=["ci_kind", "measure"]).to_numpy(dtype=float)
     ).all()
     assert "no treated outcome at 2003, 2004, 2022" in repr(fit_with_missing)
 
 
 def test_a_window_without_outcomes_is_refused(fit_with_missing):
     with pytest.raises(ResultError, match=r"R002\] 'treated' has no outcome in the window"):
-        fit_with_missing.effect("cumulative", window=slice(2022, 2022))
+        fit_with_missing.effect("total", window=slice(2022, 2022))
 
 
 def test_the_file_keeps_missing_outcomes(fit_with_missing, with_missing, tmp_path):

@@ -166,7 +166,7 @@ def test_plotting_never_shows_a_window(fake, plot, monkeypatch):
 
 @pytest.mark.parametrize(
     ("method", "options"),
-    [("plot", {}), ("plot_weights", {}), ("plot_effect", {"estimand": "cumulative"})],
+    [("plot", {}), ("plot_weights", {}), ("plot_effect", {"estimand": "total"})],
 )
 def test_a_fit_offers_the_plot_as_a_method(fake, method, options):
     assert getattr(fake, method)(backend="none", **options).backend == "none"
@@ -215,11 +215,31 @@ def test_every_median_line_is_that_of_the_frame(either, variable, source):
     np.testing.assert_array_equal(line["y"], either.to_frame()[f"{source}_median"].dropna())
 
 
-def test_the_last_cumulative_band_is_the_interval_of_the_cumulative_effect(fake):
+def test_the_last_cumulative_band_is_the_interval_of_the_total(fake):
     band = element(plot_fit(fake, backend="none"), "band_0.95", "cumulative")
     np.testing.assert_allclose(
-        [band["y_bottom"][-1], band["y_top"][-1]], fake.effect("cumulative").interval(0.95)
+        [band["y_bottom"][-1], band["y_top"][-1]], fake.effect("total").interval(0.95)
     )
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_bands_of_the_whole_path_are_outlined_when_asked(either, name):
+    canvas = plot_fit(either, backend=name, band="simultaneous")
+    parts = [part for part in canvas.viz.children if part.startswith("simultaneous")]
+    assert parts == ["simultaneous_lower", "simultaneous_upper"]
+    if name == "none":
+        table = either.to_frame(band="simultaneous")
+        for variable in ("effect", "cumulative"):
+            line = element(canvas, "simultaneous_upper", variable)
+            np.testing.assert_array_equal(line["y"], table[f"{variable}_band_upper"].dropna())
+            assert "dashed: 95% band of the whole path" in words(canvas, variable)
+
+
+def test_no_band_is_outlined_unless_asked(fake):
+    for options in ({}, {"band": "simultaneous", "visuals": {"simultaneous": False}}):
+        canvas = plot_fit(fake, backend="none", **options)
+        assert not [part for part in canvas.viz.children if part.startswith("simultaneous")]
+        assert "dashed" not in words(canvas, "effect")
 
 
 def test_the_observed_line_is_the_treated_outcome(either):
@@ -447,9 +467,7 @@ def test_a_number_of_donors_that_makes_no_sense_is_refused(fake, most):
 # effect
 
 
-@pytest.mark.parametrize(
-    ("estimand", "factor"), [("average", 1), ("cumulative", 1), ("relative", 100)]
-)
+@pytest.mark.parametrize(("estimand", "factor"), [("average", 1), ("total", 1), ("relative", 100)])
 @pytest.mark.parametrize("kind", ["eti", "hdi"])
 def test_the_interval_is_that_of_the_effect(fake, estimand, factor, kind):
     canvas = plot_effect(fake, estimand, backend="none", ci_prob=0.8, ci_kind=kind)
@@ -464,7 +482,7 @@ def test_the_point_is_the_median_of_the_effect(fake):
     np.testing.assert_allclose(drawn, fake.effect("average").draws.median())
 
 
-@pytest.mark.parametrize("estimand", ["average", "cumulative", "relative"])
+@pytest.mark.parametrize("estimand", ["average", "total", "relative"])
 def test_the_title_is_the_description_of_the_effect(fake, estimand):
     title = words(plot_effect(fake, estimand, backend="none", ci_prob=0.8), estimand)
     assert title == f"{describe(fake.effect(estimand), 0.8)}\nnot calibrated"
@@ -482,7 +500,7 @@ def test_a_window_narrows_the_effect(fake):
     ("estimand", "label"),
     [
         ("average", "average effect (sales per period)"),
-        ("cumulative", "cumulative effect (sales)"),
+        ("total", "total effect (sales)"),
         ("relative", "total, relative to the counterfactual (per cent)"),
     ],
 )
@@ -514,9 +532,10 @@ def test_a_line_marks_no_effect(fake):
     assert [item["x"] for item in target if item["function"] == "vline"] == [0]
 
 
-def test_the_pointwise_effect_is_referred_to_the_plot_of_the_fit(fake):
-    with pytest.raises(ResultError, match=r"R005.*fit\.plot\(\)"):
-        plot_effect(fake, "pointwise", backend="none")
+@pytest.mark.parametrize("estimand", ["pointwise", "cumulative"])
+def test_a_path_is_referred_to_the_plot_of_the_fit(fake, estimand):
+    with pytest.raises(ResultError, match=r'R005.*fit\.plot\(\), or plot .* the "total"'):
+        plot_effect(fake, estimand, backend="none")
 
 
 def test_an_unknown_estimand_is_refused(fake):

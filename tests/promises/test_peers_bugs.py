@@ -34,7 +34,7 @@ def read(frame: pd.DataFrame, start=2020, **options) -> Panel:
 def test_rows_in_the_order_of_the_file_give_the_same_cumulative_effect(fake: Fit):
     """CausalPy 1018 and 1019: an unsorted index was cumulated in the order of the file."""
     again = fake_fit(panel=read(table(fake.panel).iloc[::-1]))
-    np.testing.assert_array_equal(again.effect("cumulative").draws, fake.effect("cumulative").draws)
+    np.testing.assert_array_equal(again.effect("total").draws, fake.effect("total").draws)
 
 
 def test_a_start_beyond_the_data_is_no_silent_fit_without_post_period(panel):
@@ -102,14 +102,14 @@ def test_the_frames_index_keeps_its_name(panel):
 def test_cumulative_is_the_mean_times_the_number_of_periods(fake: Fit):
     """Survey 18.6: mean and cumulative effects that do not fit each other."""
     total = fake.effect("average").draws * len(fake.panel.post)
-    np.testing.assert_allclose(fake.effect("cumulative").draws, total, rtol=1e-12)
+    np.testing.assert_allclose(fake.effect("total").draws, total, rtol=1e-12)
 
 
 def test_the_relative_effect_is_a_ratio_of_sums(fake: Fit):
     """Survey 18.6: percentages of single periods were added up."""
     total = fake.idata["predictions"]["counterfactual"].sum("time")
     np.testing.assert_allclose(
-        fake.effect("relative").draws, fake.effect("cumulative").draws / total, rtol=1e-12
+        fake.effect("relative").draws, fake.effect("total").draws / total, rtol=1e-12
     )
 
 

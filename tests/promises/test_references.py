@@ -38,7 +38,11 @@ def looked_at(fit: Any) -> xr.Dataset:
     found |= {"effective donors": 1 / (weights**2).sum("donor")}
     found |= {name: posterior[name] for name in fit.model.process.parameters}
     return xr.Dataset(
-        found | {f"{name} effect": fit.effect(name).draws for name in ("average", "cumulative")}
+        found
+        | {
+            f"{old} effect": fit.effect(name).draws
+            for old, name in (("average", "average"), ("cumulative", "total"))
+        }
     )
 
 

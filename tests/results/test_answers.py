@@ -31,7 +31,7 @@ GROUPS = {
 }  # fmt: skip
 SUMMARY = [
     "mean", "median", "sd", "lower", "upper", "ci_prob", "ci_kind", "p_below_0", "p_above_0",
-    "p_two_sided", "ess_bulk", "ess_tail", "r_hat", "mcse", "mcse_lower", "mcse_upper",
+    "p_two_sided", "ess_bulk", "ess_tail", "r_hat", "mcse", "mcse_lower", "mcse_upper", "measure",
 ]  # fmt: skip
 
 
@@ -82,8 +82,10 @@ def test_per_cent_are_recognised(fake):
 def test_summary_is_numeric_with_the_promised_columns(fake):
     table = fake.summary()
     assert table.columns.tolist() == SUMMARY
-    assert table.index.tolist() == ["average", "cumulative", "relative", "log_ratio"]
-    assert all(pd.api.types.is_numeric_dtype(table[c]) for c in SUMMARY if c != "ci_kind")
+    assert table.index.tolist() == ["average", "total", "cumulative", "relative", "log_ratio"]
+    assert all(
+        pd.api.types.is_numeric_dtype(table[c]) for c in SUMMARY if c not in ("ci_kind", "measure")
+    )
 
 
 def test_weights_are_sorted_and_name_core_and_projection(fake):
@@ -389,11 +391,7 @@ def test_the_drifts_prior_is_told_too(panel):
 
 def test_on_the_log_scale_no_mean_is_given(logged):
     table = logged[0].summary()
-    assert (
-        table.loc[["average", "cumulative", "relative"], ["mean", "sd", "mcse"]]
-        .isna()
-        .all(axis=None)
-    )
+    assert table.loc[["average", "total", "relative"], ["mean", "sd", "mcse"]].isna().all(axis=None)
     assert table[["median", "lower", "upper"]].notna().all(axis=None)
     assert table.loc["log_ratio"].notna().all()
 

@@ -39,18 +39,16 @@ def totals_of_both_signs(negative: int, draws: int = 1000) -> xr.DataArray:
 def test_estimands_of_one_posterior_agree_draw_by_draw(fake):
     path, post = fake.effect("pointwise").draws, len(fake.panel.post)
     np.testing.assert_allclose(fake.effect("average").draws, path.mean("time"))
-    np.testing.assert_allclose(fake.effect("cumulative").draws, post * fake.effect("average").draws)
+    np.testing.assert_allclose(fake.effect("total").draws, post * fake.effect("average").draws)
     total = fake.idata["predictions"]["counterfactual"].sum("time")
-    np.testing.assert_allclose(
-        fake.effect("relative").draws, fake.effect("cumulative").draws / total
-    )
+    np.testing.assert_allclose(fake.effect("relative").draws, fake.effect("total").draws / total)
 
 
 def test_the_log_ratio_is_that_of_the_totals(fake):
     total = fake.idata["predictions"]["counterfactual"].sum("time")
     outcome = float(fake.idata["predictions_constant_data"]["outcome"].sum())
     np.testing.assert_allclose(fake.effect("log_ratio").draws, np.log(outcome / total))
-    assert list(fake.summary().index) == ["average", "cumulative", "relative", "log_ratio"]
+    assert list(fake.summary().index) == ["average", "total", "cumulative", "relative", "log_ratio"]
 
 
 def test_a_relative_effect_has_the_sign_of_the_effect():
@@ -68,9 +66,9 @@ def test_a_ratio_to_a_total_of_both_signs_is_refused():
         panel=bs.Panel.from_wide(shifted.to_pandas(), treated="treated", start=panel.start)
     )
     words = r"(?s)R004\] the counterfactual total is positive in some draws and negative in others"
-    with pytest.raises(ResultError, match=words + r".*\n  Use the average or the cumulative"):
+    with pytest.raises(ResultError, match=words + r".*\n  Use the average or the total"):
         fit.effect("relative")
-    assert fit.summary().index.tolist() == ["average", "cumulative"]
+    assert fit.summary().index.tolist() == ["average", "total", "cumulative"]
 
 
 @pytest.mark.parametrize("negative", [0, 1, 999, 1000])
@@ -118,7 +116,7 @@ def test_all_draws_together_leave_out_what_has_an_obstacle():
 
 def test_missing_outcomes_count_in_no_total():
     outcome, totals = observed(20, np.nan, 25), counterfactual(np.full(4, 30.0))
-    np.testing.assert_allclose(estimate("cumulative", outcome, totals), 45 - 20)
+    np.testing.assert_allclose(estimate("total", outcome, totals), 45 - 20)
     np.testing.assert_allclose(estimate("average", outcome, totals), 25 / 2)
     np.testing.assert_allclose(estimate("relative", outcome, totals), 25 / 20)
     np.testing.assert_allclose(estimate("log_ratio", outcome, totals), np.log(45 / 20))

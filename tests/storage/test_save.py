@@ -92,7 +92,7 @@ def test_every_format_gives_back_the_same_fit(panel, suffix, tmp_path):
     assert (back.panel, back.model, repr(back)) == (panel, fit.model, repr(fit))
     assert back.record == fit.record
     assert back.idata.identical(fit.idata)
-    for estimand in ("pointwise", "average", "cumulative"):
+    for estimand in ("pointwise", "average", "total", "cumulative"):
         assert (
             back.effect(estimand).draws.to_numpy().tobytes()
             == fit.effect(estimand).draws.to_numpy().tobytes()
@@ -676,7 +676,7 @@ sys.meta_path.insert(0, Blocked())
 TELL = """
 import json, sys, bayes_synth as bs
 fit = bs.load(sys.argv[1])
-names = ("pointwise", "average", "cumulative", "relative")
+names = ("pointwise", "average", "total", "cumulative", "relative")
 told = [fit.effect(name).draws.values.tobytes().hex() for name in names]
 tables = (fit.summary(), fit.weights())
 told += [table.to_json(double_precision=15) for table in tables]

@@ -104,21 +104,43 @@ def table_digest(table):
     )
 
 
+def summary_of_old(fit):
+    """The summary as it was: the total was called cumulative, and was of the mean unit."""
+    table = fit.summary().drop(index="total", columns="measure")
+    sized = ["mean", "median", "sd", "lower", "upper", "mcse"]
+    table.loc["cumulative", sized] = (table.loc["cumulative", sized] / len(fit.panel.treated)).array
+    return table
+
+
+def path_of_old(fit):
+    """The table of paths as it was: the running total was of the mean unit."""
+    table = fit.to_frame()
+    table[table.filter(like="cumulative_").columns] /= len(fit.panel.treated)
+    return table
+
+
+def group_of_old(path, dataset, units):
+    """A group as it was: see :func:`summary_of_old`."""
+    if path != "/effects":
+        return dataset
+    return dataset.drop_vars(["total", "cumulative"]).assign(cumulative=dataset["total"] / units)
+
+
 def answer(fit):
     """Hashes of one fit, and its summary in numbers, for machines on which the bits differ."""
     draws = {}
     for path, node in fit.idata.subtree_with_keys:
-        dataset = node.to_dataset(inherit=False)
+        dataset = group_of_old(path, node.to_dataset(inherit=False), len(fit.panel.treated))
         names = {RENAMED.get(name, name): name for name in dataset.variables}
         draws[path] = digest(
             *(part for name in sorted(names) for part in (name, dataset[names[name]].to_numpy()))
         )
-    summary = fit.summary()
+    summary = summary_of_old(fit)
     return {
         "draws": draws,
         "summary": table_digest(summary),
         "weights": table_digest(fit.weights()),
-        "path": table_digest(fit.to_frame()),
+        "path": table_digest(path_of_old(fit)),
         "diagnostics": table_digest(fit.diagnostics()),
         "values": {
             name: summary.loc[name, ["median", "lower", "upper"]].tolist() for name in summary.index
@@ -157,8 +179,10 @@ def batch():
         ),
     ]
     found = bs.fit_many(tasks, random_seed=3, progressbar=False, keep="full")
-    tables = [table_digest(fit.summary()) for fit in found.fits]
-    return {"table": table_digest(found.table.drop(columns="seconds")), "fits": tables}
+    tables = [table_digest(summary_of_old(fit)) for fit in found.fits]
+    table = found.table.drop(columns="seconds")
+    old = {name: name.replace("total_", "cumulative_") for name in table}
+    return {"table": table_digest(table.rename(columns=old)), "fits": tables}
 
 
 def checks():
