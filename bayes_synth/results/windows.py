@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.data.times import time_label
+from bayes_synth.data.times import NO_ZONE, Zone, time_span
 from bayes_synth.errors import ResultError
 from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import ESTIMANDS, estimate
@@ -22,7 +22,7 @@ def effect_of(panel: Panel, idata: xr.DataTree, estimand: str, window: slice | N
     measure = ESTIMANDS[estimand].measured(panel.outcome)
     if window is None and estimand in idata["effects"]:
         return Effect(idata["effects"].to_dataset()[estimand], estimand, measure)
-    keep = times_in(window, pd.Index(panel.post))
+    keep = times_in(window, pd.Index(panel.post), panel.zone)
     observed = idata["predictions_constant_data"].to_dataset()["outcome"].sel(time=keep)
     if observed.isnull().all():
         raise ResultError(
@@ -34,8 +34,8 @@ def effect_of(panel: Panel, idata: xr.DataTree, estimand: str, window: slice | N
     return Effect(estimate(estimand, observed, counterfactual), estimand, measure)
 
 
-def times_in(window: slice | None, post: pd.Index) -> np.ndarray:
-    """Return the times of the post-period that lie in a window.
+def times_in(window: slice | None, post: pd.Index, zone: Zone = NO_ZONE) -> np.ndarray:
+    """Return the times of the post-period that lie in a window, written in the data's zone.
 
     Raises
     ------
@@ -48,16 +48,16 @@ def times_in(window: slice | None, post: pd.Index) -> np.ndarray:
         raise ResultError(
             "R002", f"window must be a slice of times such as slice(start, end), got {window!r}."
         )
-    low, high = (
-        None if end is None else time_label(end, post, what="window")
-        for end in (window.start, window.stop)
-    )
     # Text on a calendar means all of it: "2024-02" ends with February.
-    ends = [
-        end if isinstance(end, str) and isinstance(post, pd.DatetimeIndex) else label
-        for end, label in ((window.start, low), (window.stop, high))
+    spans = [
+        None if end is None else time_span(end, post, what="window", zone=zone)
+        for end in (window.start, window.stop)
     ]
-    times = post[post.slice_indexer(*ends)]  # type: ignore[arg-type]
+    low, high = (None if span is None else span.first for span in spans)
+    last = None if spans[1] is None else spans[1].last
+    after = np.ones(len(post), dtype=bool) if low is None else np.asarray(post >= low)
+    until = np.ones(len(post), dtype=bool) if last is None else np.asarray(post <= last)
+    times = post[after & until]
     if not len(times):
         raise ResultError("R002", f"window must overlap the post-period's {span(post)}.")
     if (low is not None and low < post[0]) or (high is not None and high > post[-1]):
