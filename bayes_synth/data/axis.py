@@ -6,14 +6,14 @@ can mean one thing only, and are refused with the line that converts them otherw
 
 import datetime as dt
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from bayes_synth.data.dates import Reading, may_be, read_date, readings
+from bayes_synth.data.dates import Reading, read_date, readings
 from bayes_synth.data.remarks import Remark
 from bayes_synth.data.times import NO_ZONE, Zone
 from bayes_synth.errors import PanelError
@@ -25,6 +25,8 @@ EXACT = 2**53
 """Whole numbers up to this size are exact in 64-bit floats."""
 WHOLE = re.compile(r"\s*-?[0-9]{1,18}\s*")
 """Text that is a whole number, such as a year."""
+DECIMAL = re.compile(r"\s*-?[0-9]{1,15}\.[0-9]{1,12}\s*")
+"""Text that is a number with decimals, such as 1990.25."""
 YEARS = (1800, 2200)
 """Years that dates written as one number are believed to be in."""
 
@@ -50,16 +52,18 @@ def axis_of(column: Any, name: object, notes: list[Remark]) -> Axis:
         converted first, P044 for a time zone without a name.
     """
     index = pd.Index(_instants(column) if isinstance(column, nw.Series) else column, name="time")
-    missing = int(np.sum(index.isna()))
+    blank = [isinstance(value, str) and not value.strip() for value in index]
+    missing = int(np.sum(index.isna() | np.array(blank, dtype=bool)))
     if missing:
         text = f"{missing} of {len(index)} times in {name!r} are missing. Fill or drop those rows."
         raise PanelError("P022", text)
     return _converted(index, str(name), notes)
 
 
-def look_like_times(labels: Sequence[Any]) -> bool:
+def look_like_times(labels: Iterable[Any]) -> bool:
     """Test whether most labels, at least three of them, are years or dates."""
-    return len(labels) >= 3 and sum(map(_is_time, labels)) > len(labels) / 2
+    found = [_is_time(label) for label in labels]
+    return len(found) >= 3 and sum(found) > len(found) / 2
 
 
 def _is_time(label: Any) -> bool:
@@ -68,7 +72,7 @@ def _is_time(label: Any) -> bool:
     # World Bank writes "1990 [YR1990]".
     text = re.sub(r"\s*\[YR[0-9]{4}\]$|^(?:YR|X|y)(?=[0-9]{4}$)", "", str(label))
     reading = read_date(re.sub(r"\.0$", "", text))
-    return reading is not None and YEARS[0] <= reading.first.year <= YEARS[1]
+    return reading is not None and YEARS[0] <= int(reading.first.year) <= YEARS[1]
 
 
 def _instants(column: nw.Series[Any]) -> Any:
@@ -141,6 +145,8 @@ def _from_text(index: pd.Index, name: str, notes: list[Remark]) -> Axis:
     """Read whole numbers, or dates in ISO; refuse all else with what it might have meant."""
     if all(WHOLE.fullmatch(value) for value in index):
         return Axis(_undisguised(index.astype("int64"), name, notes))
+    if all(WHOLE.fullmatch(value) or DECIMAL.fullmatch(value) for value in index):
+        return _converted(pd.Index(index.astype("float64"), name="time"), name, notes)
     texts = list(dict.fromkeys(index))
     read = {text: read_date(text) for text in texts}
     bad = [text for text, reading in read.items() if reading is None]
@@ -183,14 +189,14 @@ def _note_kinds(found: dict[str, Reading], name: str, notes: list[Remark]) -> No
 
 def _not_iso(name: str, texts: list[str], bad: str) -> PanelError:
     """Refuse text that is no ISO date, with its readings and the lines that convert the column."""
-    meant = may_be(bad)
+    meant = " or ".join(readings(bad))
     lines = _converting(name, texts)
     known = (
         f"\n  Convert it first: {' or '.join(lines)}."
         if lines
         else ("\n  Convert it first, for example with pandas.to_datetime(..., format=...).")
     )
-    reading = f"; {meant}" if meant else ""
+    reading = f", which may be {meant}" if meant else ""
     return PanelError("P032", f"{name!r} must hold ISO dates, got {bad!r}{reading}.{known}")
 
 
@@ -332,7 +338,9 @@ def _written_as(pattern: str, digits: int) -> Callable[[np.ndarray], bool]:
 
 
 def _parsed(numbers: np.ndarray, pattern: str, errors: Any = "raise") -> pd.DatetimeIndex:
-    return pd.to_datetime(pd.Index(numbers.astype(str)), format=pattern, errors=errors)
+    return pd.DatetimeIndex(
+        pd.to_datetime(pd.Index(numbers.astype(str)), format=pattern, errors=errors)
+    )
 
 
 def _parser(pattern: str) -> Callable[[np.ndarray], pd.DatetimeIndex]:

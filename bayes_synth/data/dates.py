@@ -7,11 +7,11 @@ others, so it has two readings and is left to its writer.
 import re
 from collections.abc import Callable, Iterator
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-__all__ = ["Reading", "may_be", "read_date", "readings"]
+__all__ = ["Reading", "read_date", "readings"]
 
 
 class Reading(NamedTuple):
@@ -31,7 +31,7 @@ class Form(NamedTuple):
     lasts: pd.DateOffset
 
 
-def _form(kind: str, pattern: str, first: Callable[..., pd.Timestamp], **lasts: int) -> Form:
+def _form(kind: str, pattern: str, first: Callable[..., pd.Timestamp], **lasts: Any) -> Form:
     return Form(kind, re.compile(pattern, re.ASCII), first, pd.DateOffset(**lasts))
 
 
@@ -92,12 +92,6 @@ def read_date(text: str) -> Reading | None:
                 return None
             return Reading(first, last, form.kind)
     return None
-
-
-def may_be(text: str) -> str:
-    """Say which dates a text might mean, as part of a sentence; empty when there are none."""
-    found = readings(text)
-    return f"{text!r} may be {' or '.join(found)}" if found else ""
 
 
 def readings(text: str) -> list[str]:

@@ -110,7 +110,7 @@ def near_miss(label: str, known: Sequence[str]) -> str:
     zeros = (
         "; zeros in front are lost when a file is read as numbers: read the column as text, "
         "with dtype=str"
-        if difference == "zeros" and len(other) < len(label)
+        if difference == "zeros" and label.startswith("0") and not other.startswith("0")
         else ""
     )
     return (

@@ -127,10 +127,11 @@ def _absent_rows(table: pd.DataFrame) -> str:
     absent = table.attrs.get("absent", 0)
     if not absent:
         return ""
+    unit, time, outcome = table.attrs["names"]
     return (
         f"\n  {absent} of the missing outcomes have no row. If no row means zero (no sales that "
-        "day), write the zeros: bs.Panel.from_wide("
-        "df.set_index([time, unit])[outcome].unstack(fill_value=0), ...)."
+        f"day), write the zeros: bs.Panel.from_wide("
+        f"df.set_index([{time!r}, {unit!r}])[{outcome!r}].unstack(fill_value=0), ...)."
     )
 
 

@@ -44,7 +44,7 @@ def read_long(
     cells = pd.Series(numbers_of(frame[outcome], outcome, notes), index=[times, units])
     require_unique_cells(cells, (unit, time, outcome))
     table = _sorted(cells.unstack(sort=False), notes)
-    table.attrs |= {"zone": zone, "absent": table.size - len(cells)}
+    table.attrs |= {"zone": zone, "absent": table.size - len(cells), "names": frame.columns}
     return table
 
 
@@ -77,7 +77,8 @@ def read_wide(data: Any, *, time: str | None, notes: list[Remark]) -> pd.DataFra
     labels = labels_of(names, "column names", [])
     columns = [numbers_of(frame[name], name, notes) for name in names]
     table = pd.DataFrame(dict(zip(labels, columns, strict=True))).set_index(times)
-    require_unique_cells(table.stack(future_stack=True), ("unit", time or "index", "outcome"))
+    cells = pd.Series(table.to_numpy().ravel(), pd.MultiIndex.from_product([times, labels]))
+    require_unique_cells(cells, ("unit", time or "index", "outcome"))
     table = _sorted(table, notes)
     table.attrs["zone"] = zone
     return table

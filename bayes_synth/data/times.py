@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import pandas as pd
 
-from bayes_synth.data.dates import may_be, read_date
+from bayes_synth.data.dates import read_date, readings
 from bayes_synth.errors import DesignError, DesignWarning, warn
 from bayes_synth.words import short
 
@@ -117,9 +117,9 @@ def time_span(value: Any, times: pd.Index, *, what: str, zone: Zone = NO_ZONE) -
     if isinstance(value, bool) or value is None:
         raise _unfit(value, times, what)
     if times.dtype.kind in "iuf":
-        label = _number(value, times, what)
-        return Span(label, label)
-    if isinstance(value, (int, np.integer)):
+        number = _number(value, times, what)
+        return Span(number, number)
+    if isinstance(value, (int, float, np.integer, np.floating)) and value % 1 == 0:
         value = _compact_date(int(value), times) or value
     if isinstance(value, str):
         return _text_span(value, times, what, zone)
@@ -217,10 +217,11 @@ def _unfit(value: Any, times: pd.Index, what: str) -> DesignError:
     """Say how labels of this axis are written, and what the value might have meant."""
     numbered = times.dtype.kind in "iuf"
     example = f"{times[0]}" if numbered else repr(short(times[0]))
-    meant = may_be(value) if isinstance(value, str) and not numbered else ""
-    text = f"{what}={value!r} does not fit the time axis: {meant}" if meant else ""
-    wrong = text or f"{what}={value!r} does not fit the time axis"
-    return DesignError("D001", f"{wrong}; write it like {example}.")
+    meant = readings(value) if isinstance(value, str) and not numbered else []
+    maybe = f"it may be {' or '.join(meant)}; " if meant else ""
+    return DesignError(
+        "D001", f"{what}={value!r} does not fit the time axis; {maybe}write it like {example}."
+    )
 
 
 def _changed_clock(stamp: pd.Timestamp, zone: str, what: str) -> DesignError:

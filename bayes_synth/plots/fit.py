@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
-from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import OptionError
 from bayes_synth.plots.common import (
@@ -16,6 +15,7 @@ from bayes_synth.plots.common import (
     figure_options,
     lifted,
     make_room,
+    pen,
     put_title,
     shortened,
     styles,
@@ -112,9 +112,7 @@ def plot_fit(
         look = {"color": "B1", "width": 2.5} | style["observed"]
         canvas.map(_draw_line, "observed", data=_only_outcome(fit.panel.treated_outcome), **look)
     _references(canvas, fit, middle, style)
-    backend_from_object(canvas.get_target("outcome", {})).ylim(
-        _limits(widest), canvas.get_target("outcome", {})
-    )
+    pen(canvas.get_target("outcome", {})).ylim(_limits(widest), canvas.get_target("outcome", {}))
     _words(canvas, fit, style, _intervals(ci_probs, ci_kind))
     make_room(canvas)
     return canvas
@@ -195,7 +193,7 @@ def _words(
     }
     for variable, title in titles.items():
         target = canvas.get_target(variable, {})
-        backend = backend_from_object(target)
+        backend = pen(target)
         if variable == "outcome":
             put_title(fit, title, target, style["title"])
         elif style["title"] is not None:
@@ -203,7 +201,7 @@ def _words(
         if style["ylabel"] is not None:
             backend.ylabel(shortened(panel.outcome), target, **style["ylabel"])
         if style["xlabel"] is not None and variable == "cumulative":
-            backend.xlabel(panel.time, target, **style["xlabel"])
+            backend.xlabel(shortened(panel.time), target, **style["xlabel"])
         time_axis(target, panel.times.to_numpy(), canvas.backend)
 
 
@@ -211,29 +209,25 @@ def _draw_line(da: xr.DataArray, target: Any, **style: Any) -> Any:
     """Draw a line from the first number to the last, broken where one is missing in between."""
     present = np.flatnonzero(da.notnull().to_numpy())
     da = da.isel(time=slice(present[0], present[-1] + 1))
-    return backend_from_object(target).line(da["time"].to_numpy(), da.to_numpy(), target, **style)
+    return pen(target).line(da["time"].to_numpy(), da.to_numpy(), target, **style)
 
 
 def _draw_band(da: xr.DataArray, target: Any, **style: Any) -> Any:
     da = da.dropna("time")
     low, high = (da.sel(ci_bound=bound).to_numpy() for bound in ("lower", "upper"))
-    return backend_from_object(target).fill_between_y(
-        da["time"].to_numpy(), low, high, target, **style
-    )
+    return pen(target).fill_between_y(da["time"].to_numpy(), low, high, target, **style)
 
 
 def _draw_donors(da: xr.DataArray, target: Any, **style: Any) -> Any:
     """Draw all donors as one broken line: hundreds of artists would be slow."""
     times = da["time"].to_numpy()
     x = np.tile(np.append(times, times[-1:]), da.sizes["donor"])
-    return backend_from_object(target).line(
-        x, lifted(da.transpose("donor", "time").to_numpy()), target, **style
-    )
+    return pen(target).line(x, lifted(da.transpose("donor", "time").to_numpy()), target, **style)
 
 
 def _draw_zero(_: xr.DataArray, target: Any, **style: Any) -> Any:
-    return backend_from_object(target).hline(0, target, **style)
+    return pen(target).hline(0, target, **style)
 
 
 def _draw_start(_: xr.DataArray, target: Any, *, at: Any, **style: Any) -> Any:
-    return backend_from_object(target).vline(at, target, **style)
+    return pen(target).vline(at, target, **style)

@@ -317,7 +317,8 @@ class AbstractFit(ABC):
         bands = {"counterfactual": counterfactual, "effect": effect, "cumulative": running}
         period = np.where(self.panel.times < self.panel.start, "pre", "post")
         table = pd.DataFrame(
-            {"period": period, "observed": observed.to_numpy()}, index=self.panel.times
+            {"period": period, "observed": observed.to_numpy()},
+            index=self.panel.times.rename(_index_name(self.panel.time)),
         )
         table["synthetic"] = self.synthetic.median(("chain", "draw")).to_numpy()
         for name, draws in bands.items():
@@ -361,6 +362,13 @@ def _summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[
         "p_below_0": effect.probability(below=0),
         "p_above_0": effect.probability(above=0),
     }
+
+
+def _index_name(time: str) -> str:
+    """Name the index of a table of periods; one of its columns may have the name already."""
+    ours = {"period", "observed", "synthetic"}
+    bounds = ("counterfactual_", "effect_", "cumulative_")
+    return "time" if time in ours or time.startswith(bounds) else time
 
 
 def _band(draws: xr.DataArray, name: str, ci_prob: float, ci_kind: IntervalKind) -> pd.DataFrame:
