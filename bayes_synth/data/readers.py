@@ -126,6 +126,8 @@ def require_no_indicator(data: Any, treated: Any, unit: Any, time: Any) -> None:
     DesignError
         D010.
     """
+    if isinstance(data, pd.DataFrame) and data.columns.has_duplicates:
+        return  # Refused where the frame is read.
     frame = nw.from_native(data, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         return

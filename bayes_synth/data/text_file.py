@@ -16,7 +16,9 @@ NO_OUTCOME = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/
 """Cells that hold no outcome."""
 
 
-def read_text_file(path: Path, *, unit: str, time: str, outcome: str, **options: Any) -> pd.DataFrame:
+def read_text_file(
+    path: Path, *, unit: str, time: str, outcome: str, **options: Any
+) -> pd.DataFrame:
     """Read a file with labels and times as text, and with outcomes as numbers.
 
     Parameters

@@ -186,7 +186,9 @@ def test_copies_and_readings_of_a_cell_have_other_cures():
 def test_rows_that_are_not_there_may_mean_zero():
     df = long()
     kept = df.drop(index=[25, 45, 46])
-    with pytest.raises(PanelError, match=r"P025(?s:.*)3 of the missing.*no row means zero") as caught:
+    with pytest.raises(
+        PanelError, match=r"P025(?s:.*)3 of the missing.*no row means zero"
+    ) as caught:
         panel(kept)
     line = str(caught.value).split("from_wide(")[1].split(", ...")[0]
     filled = bs.Panel.from_wide(eval(line, {"df": kept}), treated="a", start=2005)
