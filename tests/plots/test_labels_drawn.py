@@ -1,5 +1,6 @@
 """Any label is drawn as it is, in every figure and on every page."""
 
+import html
 import re
 
 import pytest
@@ -44,13 +45,16 @@ def words(canvas) -> str:
         figure.canvas.draw()
         return " ".join(text.get_text().replace(r"\$", "$") for text in figure.findobj(Text))
     if canvas.backend == "plotly":
-        import html
-
-        return html.unescape(str(figure.to_dict()).replace("<br>", " "))
+        layout = figure.to_dict()["layout"]
+        axes = [axis for key, axis in layout.items() if key.startswith(("xaxis", "yaxis"))]
+        found = [note["text"] for note in layout.get("annotations", ())]
+        found += [axis["title"]["text"] for axis in axes if "title" in axis]
+        found += [label for axis in axes for label in axis.get("ticktext", ())]
+        return html.unescape(" ".join(found).replace("<br>", " "))
     from bokeh.models import Axis, Title
 
-    found = [title.text for title in figure.select(Title)]
-    for axis in figure.select(Axis):
+    found = [title.text for title in figure.select({"type": Title})]
+    for axis in figure.select({"type": Axis}):
         found += [axis.axis_label or "", *axis.major_label_overrides.values()]
     return " ".join(map(str, found)).replace("\u2060", "")
 
