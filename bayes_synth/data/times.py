@@ -231,7 +231,13 @@ def _changed_clock(stamp: pd.Timestamp, zone: str, what: str) -> DesignError:
         for summer in (True, False)
     ]
     if sides[0] == sides[1]:
-        text = f"never occurs in {zone}, where the clock goes forward; write {str(sides[0])!r}."
-    else:
-        text = f"occurs twice in {zone}; write {str(sides[0])!r} or {str(sides[1])!r}."
-    return DesignError("D011", f"{what}={short(stamp)!r} {text}")
+        return DesignError(
+            "D011",
+            f"{what}={short(stamp)!r} never occurs in {zone}, where the clock goes forward; "
+            f"write {str(sides[0])!r}.",
+        )
+    return DesignError(
+        "D011",
+        f"{what}={short(stamp)!r} occurs twice in {zone}, where the clock goes back; "
+        f"write {str(sides[0])!r} or {str(sides[1])!r}.",
+    )
