@@ -89,7 +89,7 @@ def _converted(index: pd.Index, name: str, notes: list[Remark]) -> Axis:
         index = index.to_timestamp()
     if index.dtype.kind == "b":
         raise PanelError("P032", f"{name!r} must hold times, got booleans.")
-    if index.dtype.kind in "iu" and index.max() <= np.iinfo("int64").max:
+    if index.dtype.kind in "iu" and int(index.max()) <= np.iinfo("int64").max:
         return Axis(undisguised(index.astype("int64"), name, notes))
     if index.dtype.kind in "uf":
         return Axis(undisguised(_numeric(index, name), name, notes))

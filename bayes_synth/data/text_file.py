@@ -39,7 +39,7 @@ def read_text_file(
     if not path.is_file():
         raise PanelError("P001", f"the data must be a CSV file; there is no {path}.")
     try:
-        return pd.read_csv(
+        frame: pd.DataFrame = pd.read_csv(
             path,
             dtype={unit: str, time: str},
             keep_default_na=False,
@@ -48,3 +48,4 @@ def read_text_file(
         )
     except ValueError as error:
         raise PanelError("P001", f"cannot read {path} as CSV: {error}") from error
+    return frame

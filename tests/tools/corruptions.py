@@ -779,11 +779,9 @@ def stored(convert: Callable[[pd.Series], pd.Series]):
 
 def outcomes(case: Case, name: str) -> bool:
     """Test for a column of outcomes, which may be called by its number."""
-    return (
-        name in {"sales", "Sales", "2"}
-        if case.layout == LONG
-        else name not in {"year", "yr", "remark"}
-    )
+    if case.layout == LONG:
+        return name in {"sales", "Sales", "2"}
+    return name not in {"year", "yr", "remark"}
 
 
 def narrowed(kind: str):
