@@ -83,7 +83,7 @@ def _data_options(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("data", type=Path, help="a CSV file")
     for name in ("unit", "time", "outcome"):
         fit.add_argument(f"--{name}", required=True, help="column")
-    fit.add_argument("--start", required=True, help="first treated period")
+    fit.add_argument("--start", required=True, help="first treated period, in ISO")
     fit.add_argument(
         "--treated", required=True, action="append", help="a treated unit; repeat for several"
     )

@@ -60,7 +60,8 @@ class AbstractFit(ABC):
             over the cumulative counterfactual, which treats gains and losses alike.
         window
             Part of the post-period by label, ends included, such as ``slice(1990, 1995)``.
-            Default: all of it.
+            Default: all of it. Text is a date in ISO, in the time zone of the data, and means all
+            of what it names: ``slice("2024-04", "2024-04")`` is April.
 
         Returns
         -------

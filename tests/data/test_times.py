@@ -348,3 +348,11 @@ def test_a_saved_fit_keeps_the_zone(tmp_path):
     assert again.panel.zone.name == BERLIN
     window = slice("2024-04-03", "2024-04-03")
     assert again.effect("pointwise", window=window).draws.sizes["time"] == 24
+
+
+def test_simulated_panels_take_iso_text_only():
+    with pytest.raises(bs.errors.OptionError, match=r"O010\] start must be a date.*'01/04/2024'"):
+        bs.simulate(donors=5, pre=20, post=5, start="01/04/2024", random_seed=1)
+    assert bs.simulate(donors=5, pre=20, post=5, start="2024-04", random_seed=1).panel.start == (
+        pd.Timestamp("2024-04-01")
+    )
