@@ -22,7 +22,7 @@ How to read an entry::
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -637,7 +637,12 @@ def _(case: Case) -> None:
     case.data = case.data.assign(note="x", other=np.nan)
 
 
-@corrupts("frame", "keys in the row index", remarks="P006", layouts=(LONG,))
+def hashable(case: Case) -> bool:
+    """Test for labels and times that an index of several levels can hold."""
+    return all(isinstance(key, Hashable) for key in [*case.table.index, *case.table.columns])
+
+
+@corrupts("frame", "keys in the row index", remarks="P006", layouts=(LONG,), fits=hashable)
 def _(case: Case) -> None:
     case.data = case.data.set_index(["state", "year"])
 
