@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bayes_synth as bs
-from bayes_synth.errors import BayesSynthError, LoadError, OptionError, PanelError
+from bayes_synth.errors import BayesSynthError, LoadError, OptionError
 from bayes_synth.words import listed
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _data_options(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("data", type=Path, help="a CSV file")
     for name in ("unit", "time", "outcome"):
         fit.add_argument(f"--{name}", required=True, help="column")
-    fit.add_argument("--start", required=True, help="first treated period")
+    fit.add_argument("--start", required=True, help="first treated period, in ISO")
     fit.add_argument(
         "--treated", required=True, action="append", help="a treated unit; repeat for several"
     )
@@ -130,14 +130,10 @@ def _require_plots(names: Sequence[str]) -> None:
 
 
 def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
-    import pandas as pd
+    from bayes_synth.data.text_file import read_text_file
 
-    if not options.data.is_file():
-        raise PanelError("P001", f"the data must be a CSV file; there is no {options.data}.")
-    try:
-        table = pd.read_csv(options.data)
-    except ValueError as error:
-        raise PanelError("P001", f"cannot read {options.data} as CSV: {error}") from error
+    columns = {name: getattr(options, name) for name in ("unit", "time", "outcome")}
+    table = read_text_file(options.data, **columns)
     names = ("unit", "time", "outcome", "treated", "start", "missing")
     panel = bs.Panel.from_long(table, **{name: getattr(options, name) for name in names})
     return f"{options.data.stem}_fit", panel

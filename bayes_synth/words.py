@@ -1,5 +1,6 @@
 """Write labels, times, lists and probabilities as people do, and name the dims of draws."""
 
+import html
 from collections.abc import Hashable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -41,6 +42,28 @@ def suggestion(name: object, known: Sequence[str]) -> str:
     """Ask ``Did you mean ...?`` when a known name is close, else list the names that exist."""
     close = get_close_matches(str(name), known, n=1)
     return f"Did you mean {close[0]!r}?" if close else f"Known: {listed(known, 8)}."
+
+
+def one_line(label: object) -> str:
+    """Write a label on one line, whatever blanks and line breaks it has."""
+    return " ".join(str(label).split())
+
+
+def as_drawn(text: str, backend: str) -> str:
+    """Escape what a backend of plots would take for mathematics or markup, so that it is drawn.
+
+    matplotlib reads ``$...$`` as TeX, plotly markup and, beside MathJax, TeX, bokeh ``$$...$$``.
+    """
+    if backend == "matplotlib":
+        return text.replace("$", r"\$")
+    if backend == "plotly":
+        return html.escape(text, quote=False).replace("$", "&#36;")
+    # A word joiner takes no place, and keeps two marks from being one.
+    joiner = "\u2060"
+    marks = {"$$": f"${joiner}$", r"\(": f"\\{joiner}(", r"\[": f"\\{joiner}["}
+    for mark, apart in marks.items() if backend == "bokeh" else ():
+        text = text.replace(mark, apart)
+    return text
 
 
 SAMPLE_DIMS = ("chain", "draw")

@@ -54,7 +54,8 @@ def complete(
             "P025",
             f"{len(counts)} of {table.shape[1]} units have missing outcomes: {names}.\n"
             "  Drop the donors with missing='drop_donors', the times with missing='drop_times', "
-            "or model around the treated unit's missing outcomes with missing='model'.",
+            "or model around the treated unit's missing outcomes with missing='model'."
+            f"{_absent_rows(table)}",
         )
     kept = (
         _without_times(table, notes)
@@ -119,6 +120,19 @@ def _without_donors(
 def _missing_counts(table: pd.DataFrame) -> pd.Series:
     """Count the missing outcomes of each unit that has any."""
     return table.isna().sum()[lambda count: count > 0]
+
+
+def _absent_rows(table: pd.DataFrame) -> str:
+    """Say that a row that is not there may mean zero, and how to write the zeros."""
+    absent = table.attrs.get("absent", 0)
+    if not absent:
+        return ""
+    unit, time, outcome = table.attrs["names"]
+    return (
+        f"\n  {absent} of the missing outcomes have no row. If no row means zero (no sales that "
+        f"day), write the zeros: bs.Panel.from_wide("
+        f"df.set_index([{time!r}, {unit!r}])[{outcome!r}].unstack(fill_value=0), ...)."
+    )
 
 
 def _counted(counts: pd.Series, table: pd.DataFrame) -> str:

@@ -15,7 +15,7 @@ import xarray as xr
 from bayes_synth.data.missing import Missing
 from bayes_synth.data.remarks import Remark
 from bayes_synth.data.table import NAMES, Design, Names, design_of, facts, remarks_on, warn_about
-from bayes_synth.data.times import first_treated
+from bayes_synth.data.times import NO_ZONE, Zone, first_treated
 from bayes_synth.data.validation import (
     locked,
     require_as_many,
@@ -52,6 +52,9 @@ class Panel:
         Names that the user gave them; used as axis labels.
     remarks
         Notes and warnings from when the panel was read; see :attr:`report`.
+    zone
+        Time zone of the data, in which labels of times that are text are read. Times are what the
+        clock shows in it; where that clock goes back within the data, they are in UTC.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class Panel:
     time: str = "time"
     outcome: str = "outcome"
     remarks: tuple[Remark, ...] = ()
+    zone: Zone = NO_ZONE
 
     def __post_init__(self) -> None:
         require_numbers(self.outcomes, self.treated)
@@ -108,12 +112,15 @@ class Panel:
         data
             The frame; other columns are ignored. Levels of a pandas index count as columns.
         unit, time, outcome
-            Column names. Times are integers, dates or ISO text.
+            Column names. Times are integers, dates or text in ISO, also ``"2024-04"``,
+            ``"2024Q2"`` and ``"2024-W05"``. Dates with a time zone are kept as its clock shows
+            them.
         treated
             One label, or several units treated at the same time. Their mean is what is fitted, so
             averages are per unit; a total is summed over periods and treated units.
         start
-            Label of the first treated period, of the same type as the times.
+            Label of the first treated period, of the same type as the times. Text is a date in
+            ISO, in the time zone of the data; a timestamp with a zone of its own is converted.
         missing
             What to do about missing outcomes: raise an ``"error"``, ``"drop_donors"`` or
             ``"drop_times"`` with any, or ``"model"`` them: donors with missing outcomes are
@@ -130,11 +137,12 @@ class Panel:
         OptionError
             O001 for an unknown rule in ``missing``.
         """
-        from bayes_synth.data.readers import read_long
+        from bayes_synth.data.readers import read_long, require_no_indicator
 
+        require_no_indicator(data, treated, unit, time)
         notes: list[Remark] = []
         table = read_long(data, unit=unit, time=time, outcome=outcome, notes=notes)
-        names = Names(unit, time, outcome)
+        names = Names(str(unit), str(time), str(outcome))
         return from_table(table, treated, start, names, missing=missing, notes=notes)
 
     @classmethod
@@ -177,7 +185,7 @@ class Panel:
 
         notes: list[Remark] = []
         table = read_wide(data, time=time, notes=notes, choose=partial(_chosen, treated, donors))
-        names = Names(time=time or "time", outcome=outcome)
+        names = Names(time="time" if time is None else str(time), outcome=outcome)
         return from_table(table, treated, start, names, missing=missing, notes=notes)
 
     @classmethod
@@ -341,16 +349,19 @@ class Panel:
     def backdate(self, start: Any) -> "Panel":
         """Make a placebo in time: treat from ``start`` on, and leave the real post-period out.
 
+        ``start`` is a label of the pre-period; text is a date in ISO, in the time zone of the data.
+
         Raises
         ------
         DesignError
-            D002 unless ``start`` lies in the pre-period, D004 when it leaves too few pre-periods.
+            D001 for a label of another kind, D002 unless ``start`` lies in the pre-period, D004
+            when it leaves too few pre-periods.
 
         References
         ----------
         Abadie (2021), section 7.
         """
-        earlier = first_treated(start, self.pre)
+        earlier = first_treated(start, self.pre, self.zone)
         outcomes = locked(self.outcomes.sel(time=self.pre.to_numpy()))
         return replace(self, outcomes=outcomes, start=earlier)
 
@@ -367,7 +378,7 @@ class Panel:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Panel):
             return NotImplemented
-        names = ("treated", "start", "unit", "time", "outcome")
+        names = ("treated", "start", "unit", "time", "outcome", "zone")
         same = all(getattr(self, name) == getattr(other, name) for name in names)
         return same and self.outcomes.equals(other.outcomes)
 
@@ -414,7 +425,8 @@ def from_table(
     in :meth:`Panel.from_long`.
     """
     design = design_of(table, treated, start, missing, notes)
-    panel = Panel(*design, names.unit, names.time, names.outcome)
+    outcomes, chosen, first, zone = design
+    panel = Panel(outcomes, chosen, first, names.unit, names.time, names.outcome, zone=zone)
     notes += remarks_on(
         panel.treated_outcome.to_series(),
         table[list(panel.donors)].loc[panel.times],

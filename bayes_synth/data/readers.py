@@ -3,12 +3,7 @@
 Only this file looks at the type of outside data. It notes what it sorted or converted.
 """
 
-import datetime as dt
-import math
-import numbers
-import re
-from collections.abc import Callable, Hashable
-from decimal import Decimal
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -16,18 +11,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.axis import axis_of, look_like_times
+from bayes_synth.data.labels import labels_of
+from bayes_synth.data.outcomes import numbers_of
 from bayes_synth.data.remarks import Remark
-from bayes_synth.data.times import without_zone
-from bayes_synth.data.validation import require_distinct_labels, require_unique_cells
-from bayes_synth.errors import PanelError
+from bayes_synth.data.validation import require_unique_cells
+from bayes_synth.errors import DesignError, PanelError
 from bayes_synth.words import listed, short, suggestion
 
-EXACT = 2**53
-"""Whole numbers up to this size are exact in 64-bit floats."""
-WHOLE = re.compile(r"\s*-?[0-9]{1,18}\s*")
-"""Text that is a whole number, such as a year."""
-
-__all__ = ["read_long", "read_wide", "read_xarray"]
+__all__ = ["read_long", "read_wide", "read_xarray", "require_no_indicator"]
 
 
 def read_long(
@@ -47,10 +39,13 @@ def read_long(
     if not all(isinstance(name, Hashable) for name in columns) or len(set(columns)) < len(columns):
         raise PanelError("P004", f"unit, time and outcome must be three columns, got {roles}.")
     frame = _columns(_frame(data, [unit, time], notes), columns)
-    units, times = _labels(frame[unit], unit, notes), _times(frame[time], time, notes)
-    cells = pd.Series(_numbers(frame[outcome], outcome, notes), index=[times, units])
-    require_unique_cells(cells.index)
-    return _sorted(cells.unstack(sort=False), notes)
+    unit, time, outcome = frame.columns
+    units, (times, zone) = labels_of(frame[unit], unit, notes), axis_of(frame[time], time, notes)
+    cells = pd.Series(numbers_of(frame[outcome], outcome, notes), index=[times, units])
+    require_unique_cells(cells, (unit, time, outcome))
+    table = _sorted(cells.unstack(sort=False), notes)
+    table.attrs |= {"zone": zone, "absent": table.size - len(cells), "names": frame.columns}
+    return table
 
 
 def read_wide(
@@ -69,10 +64,12 @@ def read_wide(
     PanelError
         As in :func:`read_long`.
     """
-    if isinstance(data, pd.DataFrame):
-        data = data.set_axis(_labels(list(data.columns), "column names", notes), axis=1)
     if not isinstance(time, Hashable):
         raise PanelError("P003", f"time must name one column, got {time!r}.")
+    if isinstance(data, pd.DataFrame):
+        _require_upright(data)
+        time = str(time) if time in data.columns else time
+        data = data.set_axis(labels_of(list(data.columns), "column names", notes), axis=1)
     frame = _frame(data, [] if time is None else [time], notes)
     native = nw.to_native(frame)
     if time is None and not isinstance(native, pd.DataFrame):
@@ -83,16 +80,19 @@ def read_wide(
         )
     if time is not None:
         frame = _columns(frame, [time, *(c for c in frame.columns if c != time)])
-    times = _times(native.index if time is None else frame[time], time or "index", notes)
+    times, zone = axis_of(native.index if time is None else frame[time], time or "index", notes)
     names = [c for c in frame.columns if c != time]
-    found = list(_labels(names, "column names", []))
+    found = list(labels_of(names, "column names", []))
     labels = choose(found)
     units = [name for name, label in zip(names, found, strict=True) if label in labels]
     labels = [label for label in found if label in labels]
-    columns = [_numbers(frame[name], name, notes) for name in units]
-    table = pd.DataFrame(dict(zip(labels, columns, strict=True)))
-    require_unique_cells(pd.MultiIndex.from_product([times, labels]))
-    return _sorted(table.set_index(times), notes)
+    columns = [numbers_of(frame[name], name, notes) for name in units]
+    table = pd.DataFrame(dict(zip(labels, columns, strict=True))).set_index(times)
+    cells = pd.Series(table.to_numpy().ravel(), pd.MultiIndex.from_product([times, labels]))
+    require_unique_cells(cells, ("unit", time or "index", "outcome"))
+    table = _sorted(table, notes)
+    table.attrs["zone"] = zone
+    return table
 
 
 def read_xarray(
@@ -129,6 +129,49 @@ def read_xarray(
     )
 
 
+def require_no_indicator(data: Any, treated: Any, unit: Any, time: Any) -> None:
+    """Refuse a column of zeros and ones for ``treated``, with the units and the start it means.
+
+    Raises
+    ------
+    DesignError
+        D010.
+    """
+    if isinstance(data, pd.DataFrame) and data.columns.has_duplicates:
+        return  # Refused where the frame is read.
+    frame = nw.from_native(data, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        return
+    named = isinstance(treated, str) and treated in frame.columns
+    several = not isinstance(treated, str) and len(frame) > 1
+    if named:
+        values = frame[treated].to_list()
+    elif several and np.ndim(treated) == 1 and len(treated) == len(frame):
+        values = list(treated)
+    else:
+        return
+    if {unit, time} <= set(frame.columns) and set(values) == {0, 1}:
+        on = [bool(value) for value in values]
+        labels = frame[unit].to_list()
+        if named and treated in map(str, labels):
+            return
+        units = list(dict.fromkeys(label for label, yes in zip(labels, on, strict=True) if yes))
+        first = min(t for t, yes in zip(frame[time].to_list(), on, strict=True) if yes)
+        raise DesignError(
+            "D010",
+            "treated must name units, got a column of zeros and ones"
+            f"{f' ({treated!r})' if named else ''}. It is 1 for {listed(units)}, first at "
+            f"{short(first)}: treated={units[:5]!r}, start={short(first)!r}"
+            f"{' (1 before start too: give the start yourself)' if _always(on, labels) else ''}.",
+        )
+
+
+def _always(on: list[bool], labels: list[Any]) -> bool:
+    """Test whether the ones mark units at all times, not only from the start on."""
+    ever = {label for label, yes in zip(labels, on, strict=True) if yes}
+    return all(yes for label, yes in zip(labels, on, strict=True) if label in ever)
+
+
 def _frame(data: Any, index: list[str], notes: list[Remark]) -> nw.DataFrame[Any]:
     """Wrap an eager frame; levels of a pandas index asked for by name become columns."""
     if isinstance(data, pd.DataFrame):
@@ -158,13 +201,49 @@ def _frame(data: Any, index: list[str], notes: list[Remark]) -> nw.DataFrame[Any
     return frame
 
 
-def _columns(frame: nw.DataFrame[Any], names: list[str]) -> nw.DataFrame[Any]:
-    """Select columns by name; refuse a name that does not exist."""
+def _columns(frame: nw.DataFrame[Any], names: Sequence[Any]) -> nw.DataFrame[Any]:
+    """Select columns by name, and call them by text; refuse a name that does not exist."""
     for name in names:
         if name not in frame.columns:
             hint = suggestion(name, [str(c) for c in frame.columns])
+            if look_like_times(frame.columns):
+                hint = f"{hint} The columns are times: {ON_ITS_SIDE}"
             raise PanelError("P003", f"the frame has no column {name!r}. {hint}")
+    native = nw.to_native(frame)
+    if isinstance(native, pd.DataFrame):
+        # Columns may be called by numbers, which narwhals takes for positions.
+        native = native[list(names)].set_axis([str(name) for name in names], axis=1)
+        return nw.from_native(native, eager_only=True)
     return frame.select(names)
+
+
+ON_ITS_SIDE = (
+    "turn the frame with df.set_index('unit').T, 'unit' being the column of units, "
+    "and use bs.Panel.from_wide."
+)
+
+
+def _require_upright(data: pd.DataFrame) -> None:
+    """Refuse a frame with one row per unit and one column per time.
+
+    Raises
+    ------
+    PanelError
+        P042.
+    """
+    if not look_like_times(data.columns) or look_like_times(data.index):
+        return
+    texts = [c for c in data if all(isinstance(value, str) for value in data[c].head(3))]
+    named = all(isinstance(label, str) for label in data.index)
+    if not named and (not texts or look_like_times(data[texts[0]])):
+        return
+    line = "df.T" if named else f"df.set_index({texts[0]!r}).T"
+    raise PanelError(
+        "P042",
+        "the frame lies on its side: it has one column per time "
+        f"({listed(data.columns[-3:])}) and one row per unit.\n"
+        f"  Turn it: bs.Panel.from_wide({line}, ...); drop other columns first.",
+    )
 
 
 def _variable(data: Any, outcome: str | None) -> xr.DataArray:
@@ -181,197 +260,6 @@ def _variable(data: Any, outcome: str | None) -> xr.DataArray:
         text = f"outcome must name one variable of the dataset, got {outcome!r}."
         raise PanelError("P003", f"{text} {suggestion(outcome, names)}")
     return data[outcome]
-
-
-def _labels(column: Any, name: str, notes: list[Remark]) -> pd.Index:
-    """Write the labels of units as text; refuse missing, empty and look-alike ones."""
-    raw = list(column)
-    missing = sum(_is_missing(value) for value in raw)
-    if missing:
-        raise PanelError(
-            "P022",
-            f"{missing} of {len(raw)} labels in {name!r} are missing or empty. "
-            "Fill or drop those rows.",
-        )
-    kinds = {type(value) for value in raw}
-    labels = [str(value) for value in raw]
-    names = ", ".join(sorted(kind.__name__ for kind in kinds))
-    try:
-        different = set(raw)
-    except TypeError as error:
-        text = f"the labels in {name!r} must be text, numbers or dates, got {names}."
-        raise PanelError("P024", text) from error
-    if len(set(labels)) < len(different):
-        raise PanelError(
-            "P024",
-            f"{name!r} mixes labels that look alike but have different types ({names}). "
-            "Use one type.",
-        )
-    if raw and kinds <= {int, np.int64, np.int32}:
-        text = f"the labels in {name!r} are whole numbers: kept as text, '{labels[0]}'."
-        notes.append(Remark("P039", "noted", text))
-    require_distinct_labels(sorted(set(labels)), name)
-    return pd.Index(labels, dtype=object, name="unit")
-
-
-def _is_missing(value: object) -> bool:
-    """Test for None, NaN, NaT, pd.NA and blank text."""
-    return (
-        value is None
-        or (isinstance(value, str) and not value.strip())
-        or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))  # type: ignore[call-overload]
-    )
-
-
-def _times(column: Any, name: str, notes: list[Remark]) -> pd.Index:
-    """Convert times to int64, float64 or naive datetimes.
-
-    With a time zone, days stay the days they are there, and clock times become UTC.
-    """
-    index = pd.Index(_instants(column) if isinstance(column, nw.Series) else column, name="time")
-    missing = int(np.sum(index.isna()))
-    if missing:
-        text = f"{missing} of {len(index)} times in {name!r} are missing. Fill or drop those rows."
-        raise PanelError("P022", text)
-    if isinstance(index, pd.PeriodIndex):
-        text = f"the periods in {name!r} are replaced by their first instants."
-        notes.append(Remark("P033", "noted", text))
-        index = index.to_timestamp()
-    if index.dtype.kind == "b":
-        raise PanelError("P032", f"{name!r} must hold times, got booleans.")
-    if index.dtype.kind in "iu" and index.max() <= np.iinfo("int64").max:
-        whole: pd.Index = index.astype("int64")
-        return whole
-    if index.dtype.kind in "uf":
-        return _numeric_times(index, name)
-    if isinstance(index, pd.DatetimeIndex):
-        return _naive(index, name, notes)
-    return _parsed_times(index, name, notes)
-
-
-def _instants(column: nw.Series[Any]) -> Any:
-    """Hand a column of times to pandas, with the zone that some frames lose on the way to numpy."""
-    if not isinstance(column.dtype, nw.Datetime) or column.dtype.time_zone is None:
-        return column.to_numpy()
-    utc = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
-    return pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert(column.dtype.time_zone)
-
-
-def _numeric_times(index: pd.Index, name: str) -> pd.Index:
-    """Convert times to int64 where all are whole; refuse infinite and huge ones."""
-    if not (np.abs(index.to_numpy()) <= EXACT).all():
-        text = f"{name!r} has times that are infinite or beyond 2^53. Correct or drop those rows."
-        raise PanelError("P034", text)
-    whole = bool((index == np.floor(index)).all())
-    return index.astype("int64") if whole else index
-
-
-def _parsed_times(index: pd.Index, name: str, notes: list[Remark]) -> pd.Index:
-    """Convert times stored as objects: numbers, dates, or text of one of them."""
-    kinds = {_kind(value) for value in index}
-    if len(kinds) > 1:
-        text = f"{name!r} mixes {listed(sorted(kinds))}. Use one type for all times."
-        raise PanelError("P030", text)
-    if kinds == {"numbers"}:
-        return _times(pd.Index(index.astype("float64"), name="time"), name, notes)
-    if kinds == {"text"} and all(WHOLE.fullmatch(value) for value in index):
-        return index.astype("int64")
-    if not kinds <= {"text", "dates", "dates with a time zone"}:
-        raise PanelError("P032", f"{name!r} must hold times, got {listed(sorted(kinds))}.")
-    try:
-        parsed = pd.to_datetime(index, format="ISO8601", utc=False)
-    except ValueError as error:
-        if "Mixed timezones" in str(error):
-            hint = "Convert it first with pandas.to_datetime(..., utc=True)."
-            raise PanelError("P030", f"{name!r} mixes UTC offsets. {hint}") from error
-        bad = _first_failing(index, lambda value: pd.to_datetime(value, format="ISO8601"))
-        raise PanelError(
-            "P032",
-            f"{name!r} must hold ISO dates, got {bad!r}.\n"
-            "  Convert it first, for example with pandas.to_datetime(..., format=...).",
-        ) from error
-    return _naive(pd.DatetimeIndex(parsed, name="time"), name, notes)
-
-
-def _kind(value: object) -> str:
-    """Name the kind of one time: text, dates, numbers, or its type."""
-    if isinstance(value, str):
-        return "text"
-    if isinstance(value, (dt.date, np.datetime64)):
-        zone = getattr(value, "tzinfo", None)
-        return "dates" if zone is None else "dates with a time zone"
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    return "numbers" if number else type(value).__name__
-
-
-def _first_failing(values: pd.Index, convert: Callable[[Any], Any]) -> object:
-    """Return the first value that ``convert`` refuses."""
-    for value in values:
-        try:
-            convert(value)
-        except ValueError:
-            return value
-    return values[0]
-
-
-def _naive(index: pd.DatetimeIndex, name: str, notes: list[Remark]) -> pd.DatetimeIndex:
-    """Remove the time zone, and store dates in nanoseconds."""
-    if index.tz is not None:
-        text = f"{name!r} is in {index.tz}: days kept as they are there, clock times in UTC."
-        notes.append(Remark("P031", "noted", text))
-        local = index.tz_localize(None)
-        index = without_zone(index, days=bool((local.normalize() == local).all()))
-    try:
-        return index.as_unit("ns").rename("time")
-    except ValueError as error:
-        text = f"dates must lie between 1678 and 2261, got {short(index.min())}."
-        raise PanelError("P032", text) from error
-
-
-def _numbers(column: nw.Series[Any], name: object, notes: list[Remark]) -> np.ndarray:
-    """Convert outcomes to float64; refuse text, booleans, dates and complex numbers."""
-    kind = column.dtype
-    if kind == nw.Boolean or kind.is_temporal():
-        raise PanelError("P010", f"column {str(name)!r} must hold numbers, got {kind}.")
-    if kind != nw.Float64 and not kind.is_integer():
-        text = f"{str(name)!r} came as {kind}: converted to 64-bit numbers."
-        notes.append(Remark("P008", "noted", text))
-    whole = column.drop_nulls() if kind.is_integer() else column.head(0)
-    if len(whole) and max(abs(int(whole.max())), abs(int(whole.min()))) > EXACT:
-        text = f"{str(name)!r} has whole numbers over 2^53, which lose their last digits."
-        notes.append(Remark("V017", "warned", text))
-    if kind.is_numeric():
-        return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=float)
-    return _from_objects(column.to_list(), str(name))
-
-
-def _from_objects(values: list[Any], name: str) -> np.ndarray:
-    """Convert numbers that are stored as objects; missing ones become NaN."""
-    if any(isinstance(value, complex) for value in values):
-        raise PanelError("P011", f"column {name!r} must hold real numbers, got complex ones.")
-    bad = [value for value in values if not (_is_missing(value) or _is_real(value))]
-    if bad:
-        raise PanelError(
-            "P009",
-            f"column {name!r} must hold numbers, but {len(bad)} of {len(values)} are not: "
-            f"{listed(map(repr, bad), 3)}.\n"
-            "  Convert it first, for example with pandas.to_numeric "
-            "after removing separators or % signs.",
-        )
-    return np.array([np.nan if _is_missing(value) else _float(value) for value in values])
-
-
-def _is_real(value: object) -> bool:
-    number = isinstance(value, (numbers.Real, Decimal))
-    return number and not isinstance(value, (bool, np.bool_))
-
-
-def _float(value: Any) -> float:
-    """Convert to 64 bits; a number too large becomes infinite, and is refused with its cell."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.copysign(math.inf, value > 0 or -1)
 
 
 def _sorted(table: pd.DataFrame, notes: list[Remark]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.dates import read_date
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError
 
@@ -161,12 +162,18 @@ def _generator(seed: int | np.random.Generator | None) -> np.random.Generator:
         raise OptionError("O010", text) from error
 
 
+def _iso(start: Any) -> Any:
+    """Return text that is a date in ISO as that date, and other text as none."""
+    reading = read_date(start) if isinstance(start, str) else None
+    return reading.first if reading else pd.NaT if isinstance(start, str) else start
+
+
 def _date(start: Any) -> pd.Timestamp:
     """Read ``start`` as a date; a bare number would count nanoseconds from 1970."""
     date = (
         pd.NaT
         if isinstance(start, (int, float, np.number))
-        else pd.to_datetime(start, errors="coerce")
+        else pd.to_datetime(_iso(start), errors="coerce")
     )
     if not isinstance(date, pd.Timestamp):
         text = f"start must be a date, such as '2025-05-01', or None, got {start!r}."

@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayes_synth.data.missing import complete, unseen
 from bayes_synth.data.remarks import Remark, Table, remarks, skipped
-from bayes_synth.data.times import first_treated
+from bayes_synth.data.times import NO_ZONE, Zone, first_treated
 from bayes_synth.data.validation import locked, one_start, require_treated
 from bayes_synth.errors import DesignWarning, PanelError, PanelWarning, warn
 from bayes_synth.words import listed, short, span, texts
@@ -32,11 +32,12 @@ NAMES = Names()
 
 
 class Design(NamedTuple):
-    """Hold what makes a panel: outcomes, dims ``(time, unit)``, treated units and first period."""
+    """Hold what makes a panel: outcomes, dims ``(time, unit)``, treated units, start and zone."""
 
     outcomes: xr.DataArray
     treated: tuple[str, ...]
     start: Any
+    zone: Zone = NO_ZONE
 
 
 def design_of(
@@ -55,11 +56,12 @@ def design_of(
         text = f"the data hold a single unit ({listed(table.columns)}): no donors to weight."
         raise PanelError("P037", text)
     require_treated(chosen, [str(label) for label in table.columns])
+    zone = table.attrs.get("zone", NO_ZONE)
     table = complete(table, missing, chosen, notes)
     times = pd.Index(table.index)
-    notes += skipped(times)
-    first = first_treated(one_start(start, chosen), times)
-    return Design(locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first)
+    notes += skipped(zone.instants(times))
+    first = first_treated(zone.typed(one_start(start, chosen)), times, zone)
+    return Design(locked(xr.DataArray(table, dims=("time", "unit"))), chosen, first, zone)
 
 
 def remarks_on(treated: pd.Series, donors: pd.DataFrame, pre: int) -> list[Remark]:

@@ -1,6 +1,6 @@
 """Require of labels, outcomes and designs what every panel needs, and lock outcomes.
 
-Imports :mod:`bayes_synth.errors` and :mod:`bayes_synth.words` only.
+Imports labels, errors and words only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.labels import near_miss, require_names
 from bayes_synth.errors import DesignError, PanelError
-from bayes_synth.words import listed, short, suggestion
+from bayes_synth.words import listed, short
 
 __all__ = [
     "ROUNDING",
     "locked",
     "one_start",
     "require_as_many",
-    "require_distinct_labels",
     "require_donors",
     "require_numbers",
     "require_periods",
@@ -33,39 +33,47 @@ ROUNDING = 1e-9
 """Differences below this share of a series count as rounding, not as variation."""
 
 
-def require_distinct_labels(labels: Sequence[str], name: str) -> None:
-    """Refuse labels that differ only in case or blanks."""
-    folded: dict[str, str] = {}
-    for label in labels:
-        other = folded.setdefault(" ".join(label.split()).casefold(), label)
-        if other != label:
-            raise PanelError(
-                "P023",
-                f"{name!r} has {other!r} and {label!r}, which differ only in case or blanks. "
-                "Make them one or rename.",
-            )
+def require_unique_cells(cells: pd.Series, names: tuple[str, str, str]) -> None:
+    """Refuse a cell (time and unit) that occurs more than once; exact copies are told apart.
 
-
-def require_unique_cells(keys: pd.Index) -> None:
-    """Refuse a cell (time and unit) that occurs more than once."""
-    twice = keys[keys.duplicated()].unique()
-    if len(twice):
-        cells = listed(f"{unit} at {short(time)}" for time, unit in twice)
+    ``names`` are the columns of unit, time and outcome.
+    """
+    again = cells.index.duplicated(keep=False)
+    if not again.any():
+        return
+    twice = cells[again]
+    keys = twice.index.unique()
+    known = twice.groupby(level=[0, 1], sort=False).nunique(dropna=False)
+    different = known.index[known > 1]
+    unit, time, outcome = names
+    by = f"[{unit!r}, {time!r}]"
+    if not len(different):
         raise PanelError(
             "P020",
-            f"{len(twice)} cells occur more than once: {cells}.\n"
-            "  Aggregate first, for example groupby([unit, time]).sum().",
+            f"{len(keys)} cells occur more than once, each time with the same outcome: "
+            f"{_cells(keys)}.\n  If a join or an export has copied the rows, drop the copies: "
+            f"df.drop_duplicates([{unit!r}, {time!r}, {outcome!r}]); adding them up would double "
+            "these cells.",
         )
+    raise PanelError(
+        "P020",
+        f"{len(keys)} cells occur more than once, {len(different)} of them with different "
+        f"outcomes: {_cells(different)}.\n"
+        f"  If they are parts of a whole, add them: df.groupby({by})[{outcome!r}].sum(); if they "
+        "are readings of one thing, average them: .mean(); if another column tells them apart, "
+        "it belongs to the unit.",
+    )
+
+
+def _cells(keys: pd.Index) -> str:
+    return listed(f"{unit} at {short(time)}" for time, unit in keys)
 
 
 def require_treated(treated: Sequence[str], units: Sequence[str]) -> None:
     """Refuse a design without treated units, or with one that is not in the data."""
     if not treated:
         raise DesignError("D014", "nobody is treated: name at least one unit with treated=...")
-    for label in treated:
-        if label not in units:
-            hint = suggestion(label, units)
-            raise DesignError("D007", f"the treated unit {label!r} is not in the data. {hint}")
+    require_names(treated, units)
 
 
 def require_periods(donors: int, pre: int, post: int, start: Any) -> None:
@@ -96,7 +104,7 @@ def require_donors(labels: Sequence[str], treated: Sequence[str], donors: Sequen
         if label in treated:
             raise DesignError("D008", f"{label!r} is treated; name donors only.")
         if label not in donors:
-            hint = suggestion(label, donors)
+            hint = near_miss(label, donors)
             raise DesignError("D009", f"{label!r} must be a donor of this panel. {hint}")
 
 

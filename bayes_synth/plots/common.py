@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from textwrap import wrap
-from typing import Any, TypedDict
+from typing import Any, TypedDict, final
 
 import numpy as np
 from arviz_base import rcParams
@@ -12,15 +12,17 @@ from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import OptionError, ResultError
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.words import listed, suggestion
+from bayes_synth.words import as_drawn, listed, one_line, suggestion
 
 __all__ = [
     "CanvasOptions",
+    "Pen",
     "Visuals",
     "chosen_backend",
     "figure_options",
     "lifted",
     "make_room",
+    "pen",
     "point_size",
     "put_title",
     "require_known",
@@ -47,6 +49,54 @@ def require_known(options: Mapping[str, Any], known: type) -> None:
         if name not in known.__annotations__:
             hint = suggestion(name, [*known.__annotations__])
             raise TypeError(f"the plot got an unexpected keyword argument {name!r}. {hint}")
+
+
+@final
+class Pen:
+    """Draw with a backend of arviz-plots, writing every text as it is: no ``$`` starts a formula.
+
+    All that this library writes into figures goes through one of these; see :func:`pen`.
+    """
+
+    def __init__(self, target: Any) -> None:
+        self.name: str = backend_from_object(target, return_module=False)
+        self.module = backend_from_object(target)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the backend has to draw lines, areas and points with."""
+        return getattr(self.module, name)
+
+    def title(self, text: str, target: Any, **style: Any) -> Any:
+        """Write a title."""
+        return self.module.title(as_drawn(text, self.name), target, **style)
+
+    def xlabel(self, text: str, target: Any, **style: Any) -> Any:
+        """Label the x axis."""
+        return self.module.xlabel(as_drawn(text, self.name), target, **style)
+
+    def ylabel(self, text: str, target: Any, **style: Any) -> Any:
+        """Label the y axis."""
+        return self.module.ylabel(as_drawn(text, self.name), target, **style)
+
+    def text(self, x: Any, y: Any, text: str, target: Any, **style: Any) -> Any:
+        """Write a text into the figure."""
+        return self.module.text(x, y, as_drawn(text, self.name), target, **style)
+
+    def xticks(self, ticks: Any, labels: Any, target: Any, **style: Any) -> Any:
+        """Label places on the x axis."""
+        return self.module.xticks(ticks, self._each(labels), target, **style)
+
+    def yticks(self, ticks: Any, labels: Any, target: Any, **style: Any) -> Any:
+        """Label places on the y axis."""
+        return self.module.yticks(ticks, self._each(labels), target, **style)
+
+    def _each(self, labels: Any) -> Any:
+        return labels if labels is None else [as_drawn(str(label), self.name) for label in labels]
+
+
+def pen(target: Any) -> Pen:
+    """Return the backend of a plot or a figure, which writes labels as they are."""
+    return Pen(target)
 
 
 NEEDS = {"plotly": ("plotly", "webcolors"), "bokeh": ("bokeh",), "matplotlib": ("matplotlib",)}
@@ -129,7 +179,7 @@ def put_title(fit: AbstractFit, title: str, target: Any, style: Mapping[str, Any
     alarms = fit.convergence.alarms
     if alarms or rows:
         options = {"size": 11} | ({} if fit.converged else {"color": "red"}) | dict(style or {})
-        backend_from_object(target).title("\n".join([*alarms, *rows]), target, **options)
+        pen(target).title("\n".join([*alarms, *rows]), target, **options)
 
 
 def make_room(canvas: PlotCollection) -> None:
@@ -182,5 +232,6 @@ def lifted(lines: np.ndarray) -> np.ndarray:
 
 
 def shortened(label: str, most: int = 28) -> str:
-    """Cut a label to what fits beside an axis."""
+    """Write a label on one line, and cut it to what fits beside an axis."""
+    label = one_line(label)
     return label if len(label) <= most else label[: most - 1] + "…"

@@ -6,7 +6,6 @@ from typing import Any, Unpack
 import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection, plot_dist
-from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import ResultError
 from bayes_synth.plots.common import (
@@ -15,6 +14,7 @@ from bayes_synth.plots.common import (
     chosen_backend,
     figure_options,
     make_room,
+    pen,
     put_title,
     require_known,
     styles,
@@ -24,7 +24,7 @@ from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect, IntervalKind, describe, require_interval
 from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.results.windows import Window
-from bayes_synth.words import probable
+from bayes_synth.words import one_line, probable
 
 __all__ = ["plot_effect"]
 
@@ -113,7 +113,7 @@ def _references(
     target: Any, effect: Effect, rope: tuple[float, float] | None, style: Mapping[str, Any]
 ) -> None:
     """Draw the region and the line of no effect, and label and limit the axis."""
-    factor, backend = ESTIMANDS[effect.estimand].factor, backend_from_object(target)
+    factor, backend = ESTIMANDS[effect.estimand].factor, pen(target)
     if rope is not None and style["rope"] is not None:
         options = {"color": "gray", "alpha": 0.3} | style["rope"]
         backend.vspan(factor * rope[0], factor * rope[1], target, **options)
@@ -121,7 +121,7 @@ def _references(
         options = {"color": "B1", "width": 1, "linestyle": "C1"} | style["zero"]
         backend.vline(0, target, **options)
     if style["xlabel"] is not None:
-        backend.xlabel(_label(effect), target, **style["xlabel"])
+        backend.xlabel(one_line(_label(effect)), target, **style["xlabel"])
     backend.xlim(_range(factor * effect.draws, factor * np.array(rope or (0, 0))), target)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
-from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError
@@ -17,6 +16,7 @@ from bayes_synth.plots.common import (
     figure_options,
     lifted,
     make_room,
+    pen,
     put_title,
     shortened,
     styles,
@@ -124,9 +124,7 @@ def plot_fit(
         look = {"color": "B1", "width": 2.5} | style["observed"]
         canvas.map(_draw_line, "observed", data=_only_outcome(fit.panel.treated_outcome), **look)
     _references(canvas, fit, middle, style)
-    backend_from_object(canvas.get_target("outcome", {})).ylim(
-        _limits(widest), canvas.get_target("outcome", {})
-    )
+    pen(canvas.get_target("outcome", {})).ylim(_limits(widest), canvas.get_target("outcome", {}))
     held = f"dashed: {per_cent(max(ci_probs))} band of the whole path"
     outlined = band != "none" and style["simultaneous"] is not None
     _words(canvas, fit, style, _intervals(ci_probs, ci_kind), held if outlined else "")
@@ -223,7 +221,7 @@ def _words(
     }
     for variable, title in titles.items():
         target = canvas.get_target(variable, {})
-        backend = backend_from_object(target)
+        backend = pen(target)
         if variable == "outcome":
             put_title(fit, title, target, style["title"])
         elif style["title"] is not None:
@@ -231,7 +229,7 @@ def _words(
         if style["ylabel"] is not None:
             backend.ylabel(shortened(panel.outcome), target, **style["ylabel"])
         if style["xlabel"] is not None and variable == "cumulative":
-            backend.xlabel(panel.time, target, **style["xlabel"])
+            backend.xlabel(shortened(panel.time), target, **style["xlabel"])
         time_axis(target, panel.times.to_numpy(), canvas.backend)
 
 
@@ -245,29 +243,25 @@ def _draw_line(da: xr.DataArray, target: Any, **style: Any) -> Any:
     """Draw a line from the first number to the last, broken where one is missing in between."""
     present = np.flatnonzero(da.notnull().to_numpy())
     da = da.isel(time=slice(present[0], present[-1] + 1))
-    return backend_from_object(target).line(da["time"].to_numpy(), da.to_numpy(), target, **style)
+    return pen(target).line(da["time"].to_numpy(), da.to_numpy(), target, **style)
 
 
 def _draw_band(da: xr.DataArray, target: Any, **style: Any) -> Any:
     da = da.dropna("time")
     low, high = (da.sel(ci_bound=bound).to_numpy() for bound in ("lower", "upper"))
-    return backend_from_object(target).fill_between_y(
-        da["time"].to_numpy(), low, high, target, **style
-    )
+    return pen(target).fill_between_y(da["time"].to_numpy(), low, high, target, **style)
 
 
 def _draw_donors(da: xr.DataArray, target: Any, **style: Any) -> Any:
     """Draw all donors as one broken line: hundreds of artists would be slow."""
     times = da["time"].to_numpy()
     x = np.tile(np.append(times, times[-1:]), da.sizes["donor"])
-    return backend_from_object(target).line(
-        x, lifted(da.transpose("donor", "time").to_numpy()), target, **style
-    )
+    return pen(target).line(x, lifted(da.transpose("donor", "time").to_numpy()), target, **style)
 
 
 def _draw_zero(_: xr.DataArray, target: Any, **style: Any) -> Any:
-    return backend_from_object(target).hline(0, target, **style)
+    return pen(target).hline(0, target, **style)
 
 
 def _draw_start(_: xr.DataArray, target: Any, *, at: Any, **style: Any) -> Any:
-    return backend_from_object(target).vline(at, target, **style)
+    return pen(target).vline(at, target, **style)

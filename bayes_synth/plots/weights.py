@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
-from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.plots.common import (
     Visuals,
@@ -15,6 +14,7 @@ from bayes_synth.plots.common import (
     figure_options,
     lifted,
     make_room,
+    pen,
     point_size,
     put_title,
     shortened,
@@ -117,12 +117,12 @@ def _draw_intervals(da: xr.DataArray, target: Any, **style: Any) -> Any:
         da.sel(column=["lower", "upper"]).to_numpy(),
         da.sel(column=["height", "height"]).to_numpy(),
     )
-    return backend_from_object(target).line(lifted(ends), lifted(heights), target, **style)
+    return pen(target).line(lifted(ends), lifted(heights), target, **style)
 
 
 def _draw_means(da: xr.DataArray, target: Any, **style: Any) -> Any:
     mean, height = (da.sel(column=name).to_numpy() for name in ("mean", "height"))
-    return backend_from_object(target).scatter(mean, height, target, **style)
+    return pen(target).scatter(mean, height, target, **style)
 
 
 def _words(
@@ -134,7 +134,7 @@ def _words(
 ) -> None:
     """Label donors and weights, and say in the title which donors are not shown."""
     target = canvas.get_target("weights", {})
-    backend = backend_from_object(target)
+    backend = pen(target)
     if style["yticks"] is not None:
         labels = [shortened(label) for label in shown.index]
         backend.yticks(shown["height"].to_numpy(), labels, target, **style["yticks"])

@@ -17,7 +17,7 @@ from bayes_synth.errors import OptionError
 from bayes_synth.report.sections import Figure, Section, sections
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind, require_interval
-from bayes_synth.words import suggestion
+from bayes_synth.words import one_line, suggestion
 
 __all__ = ["Kind", "report"]
 
@@ -59,7 +59,7 @@ def report(
             f"{suggestion(str(kind), get_args(Kind))}",
         )
     require_interval(ci_prob, ci_kind)
-    title = f"Synthetic control of {fit.panel.treated_name}, {fit.panel.outcome}"
+    title = one_line(f"Synthetic control of {fit.panel.treated_name}, {fit.panel.outcome}")
     parts = list(sections(fit, checks, ci_prob, ci_kind))
     return RENDERERS[kind](title, _with_plots(fit, parts) if kind == "html" else parts)
 

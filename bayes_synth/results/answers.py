@@ -67,9 +67,10 @@ class AbstractFit(ABC):
         window
             Part of the post-period by label, ends included, such as ``slice(1990, 1995)``, or a
             list of parts that do not overlap, such as the bursts of a campaign:
-            ``[slice("2024-04-01", "2024-04-14"), slice("2024-05-01", None)]``. What happened after
-            a campaign's end is the effect over ``slice(end, None)``. Default: all of the
-            post-period.
+            ``[slice("2024-04-01", "2024-04-14"), slice("2024-05-01", None)]``. Text is a date in
+            ISO, in the time zone of the data, and means all of what it names: ``slice("2024-04",
+            "2024-04")`` is April. What happened after a campaign's end is the effect over
+            ``slice(end, None)``. Default: all of the post-period.
 
         Returns
         -------

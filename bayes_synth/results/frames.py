@@ -42,7 +42,7 @@ def path_frame(
             "observed": panel.treated_outcome.to_numpy(),
             "synthetic": synthetic.median(("chain", "draw")).to_numpy(),
         },
-        index=panel.times,
+        index=panel.times.rename(_index_name(panel.time)),
     )
     for name, draws in shown.items():
         table[f"{name}_median"] = draws.median(("chain", "draw")).to_series()
@@ -54,6 +54,13 @@ def path_frame(
     if found:
         table.attrs["bands"] = {name: band_promise(ends) for name, ends in found.items()}
     return table
+
+
+def _index_name(time: str) -> str:
+    """Name the index of a table of periods; one of its columns may have the name already."""
+    ours = {"period", "observed", "synthetic", "gap"}
+    bounds = ("counterfactual_", "effect_", "cumulative_")
+    return "time" if time in ours or time.startswith(bounds) else time
 
 
 def summary_row(effect: Effect, ci_prob: float, ci_kind: IntervalKind) -> dict[str, object]:

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.data.times import time_label
+from bayes_synth.data.times import NO_ZONE, Zone, time_span
 from bayes_synth.errors import ResultError
 from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import ESTIMANDS, estimate
@@ -30,7 +30,7 @@ def effect_of(
     measure = ESTIMANDS[estimand].measured(panel.outcome, units)
     if window is None and estimand in (stored := stored_effects(idata)):
         return Effect(stored[estimand], estimand, measure)
-    keep = times_in(window, pd.Index(panel.post))
+    keep = times_in(window, pd.Index(panel.post), panel.zone)
     observed = idata["predictions_constant_data"].to_dataset()["outcome"].sel(time=keep)
     if observed.isnull().all():
         raise ResultError(
@@ -56,7 +56,7 @@ def stored_effects(idata: xr.DataTree) -> xr.Dataset:
     return stored.drop_vars(changed)
 
 
-def times_in(window: Window | None, post: pd.Index) -> np.ndarray:
+def times_in(window: Window | None, post: pd.Index, zone: Zone = NO_ZONE) -> np.ndarray:
     """Return the times of the post-period that lie in a window, or in any of several.
 
     Raises
@@ -68,7 +68,7 @@ def times_in(window: Window | None, post: pd.Index) -> np.ndarray:
     if window is None:
         return np.asarray(post)
     several = [window] if isinstance(window, slice) else _slices(window)
-    found = [_times_in_one(each, post) for each in several]
+    found = [_times_in_one(each, post, zone) for each in several]
     times = pd.Index(np.concatenate(found))
     if twice := listed(map(short, times[times.duplicated()].unique().sort_values())):
         raise ResultError(
@@ -89,19 +89,19 @@ def _slices(window: object) -> list[slice]:
     )
 
 
-def _times_in_one(window: slice, post: pd.Index) -> np.ndarray:
+def _times_in_one(window: slice, post: pd.Index, zone: Zone) -> np.ndarray:
     if window.step is not None:
         raise ResultError("R002", f"window must be a slice without a step, got {window!r}.")
-    low, high = (
-        None if end is None else time_label(end, post, what="window")
-        for end in (window.start, window.stop)
-    )
     # Text on a calendar means all of it: "2024-02" ends with February.
-    ends = [
-        end if isinstance(end, str) and isinstance(post, pd.DatetimeIndex) else label
-        for end, label in ((window.start, low), (window.stop, high))
+    spans = [
+        None if end is None else time_span(end, post, what="window", zone=zone)
+        for end in (window.start, window.stop)
     ]
-    times = post[post.slice_indexer(*ends)]  # type: ignore[arg-type]
+    low, high = (None if span is None else span.first for span in spans)
+    last = None if spans[1] is None else spans[1].last
+    after = np.ones(len(post), dtype=bool) if low is None else np.asarray(post >= low)
+    until = np.ones(len(post), dtype=bool) if last is None else np.asarray(post <= last)
+    times = post[after & until]
     if not len(times):
         raise ResultError("R002", f"window must overlap the post-period's {span(post)}.")
     if (low is not None and low < post[0]) or (high is not None and high > post[-1]):

@@ -36,6 +36,7 @@ def provenance(model: AbstractSyntheticControl, panel: Panel, record: RunRecord)
             "unit": panel.unit,
             "time": panel.time,
             "outcome": panel.outcome,
+            "zone": asdict(panel.zone),
             "sha256": fingerprint(panel),
         },
         "sampling": _sampling_facts(record),

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.data.times import time_label
+from bayes_synth.data.times import Zone, time_label
 from bayes_synth.data.validation import locked
 from bayes_synth.errors import BayesSynthError, LoadError
 from bayes_synth.model.specification import AbstractSyntheticControl
@@ -256,4 +256,5 @@ def _panel(idata: xr.DataTree, facts: dict[str, Any]) -> Panel:
     # The start as the axis has it: 2005.0 among fractions of years, not 2005.
     start = next((time for time in times if time == label), label)
     names = {name: facts[name] for name in ("unit", "time", "outcome")}
-    return Panel(locked(outcomes), tuple(facts["treated"]), start, **names)
+    zone = Zone(**facts.get("zone", {}))
+    return Panel(locked(outcomes), tuple(facts["treated"]), start, **names, zone=zone)

@@ -22,7 +22,7 @@ How to read an entry::
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -380,6 +380,58 @@ corrupts("times", "months as periods", remarks="P033", fits=even)(
 )
 
 
+def written(dates: pd.DatetimeIndex, pattern: str) -> list[int]:
+    return [int(date.strftime(pattern)) for date in dates]
+
+
+def months(count: int) -> pd.DatetimeIndex:
+    return pd.date_range("1990-01-01", periods=count, freq="MS").as_unit("ns")
+
+
+def quarters(count: int) -> pd.DatetimeIndex:
+    return pd.date_range("1990-01-01", periods=count, freq="QS").as_unit("ns")
+
+
+def weeks(count: int) -> pd.DatetimeIndex:
+    return pd.date_range("2019-12-02", periods=count, freq="7D").as_unit("ns")
+
+
+READ_AS_DATES = {
+    "days written YYYYMMDD": ("P040", lambda n: written(days(n), "%Y%m%d"), days),
+    "days written YYYYMMDD as text": ("P040", lambda n: days(n).strftime("%Y%m%d"), days),
+    "months written YYYYMM": ("P040", lambda n: written(months(n), "%Y%m"), months),
+    "quarters as text": (
+        "P033",
+        lambda n: [f"{d.year}Q{d.quarter}" for d in quarters(n)],
+        quarters,
+    ),
+    "weeks as text": ("P033", lambda n: weeks(n).strftime("%G-W%V"), weeks),
+}
+for name, (code, make, expected) in READ_AS_DATES.items():
+    corrupts("times", name, remarks=code, fits=even)(axis(make, expected))
+corrupts("times", "months as text", fits=even)(axis(lambda n: months(n).strftime("%Y-%m"), months))
+corrupts("times", "years as decimals in text", fits=even)(
+    axis(lambda n: [f"{year}.0" for year in years(n)], years)
+)
+corrupts("times", "hours over summer time's begin", remarks="P031", fits=even)(
+    axis(
+        lambda n: pd.date_range("2024-03-31", periods=n, freq="h", tz="Europe/Berlin"),
+        lambda n: (
+            pd.date_range("2024-03-31", periods=n, freq="h", tz="Europe/Berlin")
+            .tz_localize(None)
+            .as_unit("ns")
+        ),
+        start=lambda label: str(label.tz_localize(None)),
+    )
+)
+corrupts("times", "hours over summer time's end", remarks="P043", fits=even)(
+    axis(
+        lambda n: pd.date_range("2024-10-27", periods=n, freq="h", tz="Europe/Berlin"),
+        lambda n: pd.date_range("2024-10-26 22:00", periods=n, freq="h").as_unit("ns"),
+    )
+)
+
+
 def planted(make: Callable[[int], Any], value: Any):
     """Put another value in place of one time."""
 
@@ -417,6 +469,20 @@ BAD_TIMES = {
 }
 each("times", BAD_TIMES, lambda pair: planted(*pair), fits=lambda case: len(case.table) > 3)
 WRONG_TIMES = {
+    "month before day": ("P032", (lambda n: days(n).strftime("%m/%d/%y"), days)),
+    "names of months": ("P032", (lambda n: days(n).strftime("%d %B %Y"), days)),
+    "fiscal years": ("P032", (lambda n: [f"{y}/{(y + 1) % 100:02d}" for y in years(n)], years)),
+    "serial dates of a spreadsheet": ("P041", (lambda n: 45292 + np.arange(n), days)),
+    "seconds since 1970": ("P041", (lambda n: 1_704_067_200 + 86_400 * np.arange(n), days)),
+    "milliseconds since 1970": (
+        "P041",
+        (lambda n: 1_704_067_200_000 + 86_400_000 * np.arange(n), days),
+    ),
+    "weeks written YYYYWW": ("P041", (lambda n: written(weeks(n), "%G%V"), weeks)),
+    "quarters written YYYYQ": (
+        "P041",
+        (lambda n: [10 * d.year + d.quarter for d in quarters(n)], quarters),
+    ),
     "booleans for times": ("P032 P020", (lambda n: np.arange(n) % 2 == 0, years)),
     "one time only": ("P020 D002 D004", (lambda n: [1990] * n, years)),
     "day before month": ("P032", (lambda n: days(n).strftime("%d/%m/%Y"), days)),
@@ -534,6 +600,29 @@ def _(case: Case) -> None:
     one_label(case.treated + " ")(case)
 
 
+ALIKE = {
+    "a no-break space more": lambda label: label + "\u00a0",
+    "a zero-width space": lambda label: label[:1] + "\u200b" + label[1:],
+    "wide letters": lambda label: "".join(
+        chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in label
+    ),
+}
+for name, change in ALIKE.items():
+    corrupts("labels", f"a label with {name}", refused="P023", fits=peopled)(
+        lambda case, change=change: one_label(change(case.treated))(case)
+    )
+DRAWN = {"dollar signs": "Ca$h & $avings_{x", "a backslash": r"\alpha $x", "two dollars": "$$x$$"}
+for name, text in DRAWN.items():
+    corrupts("labels", f"a label with {name}", fits=peopled)(one_label(text))
+
+
+@corrupts("labels", "06 and 6", refused="P023 P024", fits=peopled)
+def _(case: Case) -> None:
+    one_label("06")(case)
+    donor = next(name for name in case.table.columns if name not in ("06", case.treated))
+    case.table = case.table.rename(columns={donor: "6"})
+
+
 @corrupts("labels", "1 and '1'", refused="P024", fits=peopled)
 def _(case: Case) -> None:
     one_label(1)(case)
@@ -579,7 +668,12 @@ def _(case: Case) -> None:
     case.data = case.data.assign(note="x", other=np.nan)
 
 
-@corrupts("frame", "keys in the row index", remarks="P006", layouts=(LONG,))
+def hashable(case: Case) -> bool:
+    """Test for labels and times that an index of several levels can hold."""
+    return all(isinstance(key, Hashable) for key in [*case.table.index, *case.table.columns])
+
+
+@corrupts("frame", "keys in the row index", remarks="P006", layouts=(LONG,), fits=hashable)
 def _(case: Case) -> None:
     case.data = case.data.set_index(["state", "year"])
 
@@ -622,6 +716,35 @@ def _(case: Case) -> None:
 @corrupts("frame", "all rows twice", refused="P020")
 def _(case: Case) -> None:
     case.data = pd.concat([case.data] * 2, ignore_index=case.layout != WIDE)
+
+
+def upright(case: Case) -> bool:
+    """Test for text as labels, and for times that nobody takes for anything else."""
+    index = case.table.index
+    years = index.dtype.kind == "i" and bool((index >= 1900).all() and (index <= 2100).all())
+    words = all(isinstance(label, str) and not label[:1].isdigit() for label in case.table)
+    return words and (years or isinstance(index, pd.DatetimeIndex))
+
+
+@corrupts("frame", "a frame on its side", refused="P042 P003", layouts=(WIDE, COLUMN), fits=upright)
+def _(case: Case) -> None:
+    keyed = case.data if case.layout == WIDE else case.data.set_index("year")
+    case.data = keyed.T if case.layout == WIDE else keyed.T.rename_axis("state").reset_index()
+
+
+@corrupts("frame", "columns called by numbers", layouts=(LONG,))
+def _(case: Case) -> None:
+    names = {name: place for place, name in enumerate(case.data.columns)}
+    case.data = case.data.rename(columns=names)
+    case.options |= {role: names[case.options[role]] for role in ("unit", "time", "outcome")}
+
+
+@corrupts(
+    "frame", "a row twice with another outcome", refused="P020", layouts=(LONG,), fits=ordinary
+)
+def _(case: Case) -> None:
+    row = case.data.iloc[[case.rng.integers(len(case.data))]]
+    case.data = pd.concat([case.data, row.assign(sales=row["sales"] + 1)])
 
 
 @corrupts("frame", "a row left out", layouts=(LONG,))
@@ -691,9 +814,10 @@ def stored(convert: Callable[[pd.Series], pd.Series]):
 
 
 def outcomes(case: Case, name: str) -> bool:
-    return (
-        name in {"sales", "Sales"} if case.layout == LONG else name not in {"year", "yr", "remark"}
-    )
+    """Test for a column of outcomes, which may be called by its number."""
+    if case.layout == LONG:
+        return name in {"sales", "Sales", "2"}
+    return name not in {"year", "yr", "remark"}
 
 
 def narrowed(kind: str):
@@ -749,6 +873,9 @@ corrupts("numbers", "missing outcomes as None", remarks="P008")(
 WRONG_NUMBERS = {
     "text": ("P009", lambda s: s.astype(str)),
     "text with separators": ("P009", lambda s: s.map("{:,.3f}".format)),
+    "text with decimal commas": ("P009", lambda s: s.map("{:.2f}".format).str.replace(".", ",")),
+    "text with apostrophes": ("P009", lambda s: s.map("{:,.1f}".format).str.replace(",", "'")),
+    "text with dollars": ("P009", lambda s: s.map("${:.2f}".format)),
     "shares as text": ("P009", lambda s: s.map("{:.1f} %".format)),
     "text as categories": ("P009", lambda s: s.astype(str).astype("category")),
     "booleans": ("P010", lambda s: s > 0),
@@ -939,7 +1066,13 @@ def calendar(case: Case) -> bool:
     return isinstance(case.expected.index, pd.DatetimeIndex)
 
 
+def otherwise(label: Any) -> Any:
+    """Write a label in another form that looks the same."""
+    return "0" + label if str(label).isdigit() else str(label) + "\u200b"
+
+
 TREATED = {
+    "the name in another form": ("D007", lambda c: otherwise(str(c.treated))),
     "a list of one": ("", lambda c: [c.treated]),
     "a tuple of one": ("", lambda c: (c.treated,)),
     "a set of one": ("", lambda c: {c.treated}),
@@ -958,6 +1091,39 @@ TREATED = {
 }
 for name, (refused, make) in TREATED.items():
     corrupts("words", f"treated is {name}", refused=refused)(passed(treated=make))
+
+corrupts(
+    "words",
+    "treated is a column of zeros and ones",
+    refused="D010 D007",
+    fits=lambda case: not any(str(label)[:1].isdigit() for label in case.table),
+)(passed(treated=lambda c: [0] * (len(c.table) * len(c.table.columns) - 1) + [1]))
+
+
+def zoned(case: Case) -> bool:
+    """Test for times with a zone, among which a stamp without one is a clock's reading."""
+    return getattr(case.table.index, "tz", None) is not None
+
+
+def unzoned(case: Case) -> bool:
+    return calendar(case) and not zoned(case)
+
+
+DAY_FIRST = {"day first": "%d/%m/%Y", "month first": "%m.%d.%Y", "named": "%d %b %Y"}
+for name, pattern in DAY_FIRST.items():
+    corrupts("words", f"start is text with the {name}", refused="D001", fits=calendar)(
+        passed(start=lambda c, pattern=pattern: c.first.strftime(pattern))
+    )
+ISO = {"text in ISO": "%Y-%m-%dT%H:%M", "text without dashes": "%Y%m%d"}
+for name, pattern in ISO.items():
+    corrupts(
+        "words",
+        f"start is {name}",
+        fits=lambda c: unzoned(c) and c.first == c.first.normalize(),
+    )(passed(start=lambda c, pattern=pattern: c.first.strftime(pattern)))
+corrupts("words", "start has a zone", refused="D012", fits=unzoned)(
+    passed(start=lambda c: (c.first + pd.Timedelta("1h")).tz_localize("Asia/Tokyo"))
+)
 
 START = {
     "per unit": ("", lambda c: {c.treated: c.start}),
@@ -991,10 +1157,15 @@ START = {
     "of another type": ("D001", lambda c: 2000 if calendar(c) else pd.Timestamp("2000-01-01")),
 }
 for name, (refused, make) in START.items():
-    corrupts("words", f"start is {name}", refused=refused)(passed(start=make))
-corrupts("words", "start is between two times", remarks="D003", fits=lambda case: case.at > 3)(
-    passed(start=lambda c: c.first - (pd.Timedelta("1min") if calendar(c) else 0.125))
-)
+    corrupts("words", f"start is {name}", refused=refused, fits=lambda case: not zoned(case))(
+        passed(start=make)
+    )
+corrupts(
+    "words",
+    "start is between two times",
+    remarks="D003",
+    fits=lambda case: case.at > 3 and not zoned(case),
+)(passed(start=lambda c: c.first - (pd.Timedelta("1min") if calendar(c) else 0.125)))
 
 MISSING = {
     "drop_donors": ("", "drop_donors"),

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
-from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.checks.pictures.paths import draw_paths
-from bayes_synth.plots.common import chosen_backend, figure_options, make_room, put_title
+from bayes_synth.plots.common import chosen_backend, figure_options, make_room, pen, put_title
 from bayes_synth.results.answers import AbstractFit
 
 __all__ = ["plot_placebos"]
@@ -50,7 +49,7 @@ def plot_placebos(
 
 
 def _draw_curve(_: xr.DataArray, target: Any, *, held: xr.DataArray, **style: Any) -> Any:
-    plain = backend_from_object(target)
+    plain = pen(target)
     plain.line(
         np.array([0.0, 1.0]), np.array([0.0, 1.0]), target, color="gray", linestyle="C1", width=1
     )

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
-from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.plots.common import (
     chosen_backend,
     figure_options,
     lifted,
     make_room,
+    pen,
     point_size,
     put_title,
     shortened,
@@ -41,7 +41,7 @@ def plot_forest(
         figure_kwargs=figure_options(800, max(300, 160 + 28 * len(table)), None),
     )
     target = canvas.get_target("effect", {})
-    plain, effect = backend_from_object(target), fit.effect("average")
+    plain, effect = pen(target), fit.effect("average")
     low, high = (float(bound) for bound in effect.interval(0.95))
     plain.vspan(low, high, target, color="gray", alpha=0.15)
     plain.vline(float(effect.draws.median()), target, color="gray", width=1.5)
@@ -63,14 +63,10 @@ def _draw_intervals(
     _: xr.DataArray, target: Any, *, table: pd.DataFrame, heights: np.ndarray, **style: Any
 ) -> Any:
     ends = table[["lower", "upper"]].to_numpy(float)
-    return backend_from_object(target).line(
-        lifted(ends), lifted(heights[:, None].repeat(2, 1)), target, **style
-    )
+    return pen(target).line(lifted(ends), lifted(heights[:, None].repeat(2, 1)), target, **style)
 
 
 def _draw_medians(
     _: xr.DataArray, target: Any, *, table: pd.DataFrame, heights: np.ndarray, **style: Any
 ) -> Any:
-    return backend_from_object(target).scatter(
-        table["median"].to_numpy(float), heights, target, **style
-    )
+    return pen(target).scatter(table["median"].to_numpy(float), heights, target, **style)

@@ -10,13 +10,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection
-from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.plots.common import (
     TITLE_WIDTH,
     chosen_backend,
     figure_options,
     make_room,
+    pen,
     point_size,
     put_title,
     time_axis,
@@ -101,7 +101,7 @@ def _layer_style(layer: Layer, backend: str) -> dict[str, Any]:
 
 
 def _draw_layer(da: xr.DataArray, target: Any, *, kind: str, **style: Any) -> Any:
-    backend, x, y = backend_from_object(target), da["x"].to_numpy(), da.sel(row="y").to_numpy()
+    backend, x, y = pen(target), da["x"].to_numpy(), da.sel(row="y").to_numpy()
     if kind == "band":
         return backend.fill_between_y(x, y, da.sel(row="top").to_numpy(), target, **style)
     if kind in ("line", "points"):
@@ -116,7 +116,7 @@ def _draw_layer(da: xr.DataArray, target: Any, *, kind: str, **style: Any) -> An
 
 def _label_axes(canvas: PlotCollection, key: str, panel: Axes, fit: AbstractFit | None) -> None:
     target = canvas.get_target(key, {})
-    backend = backend_from_object(target)
+    backend = pen(target)
     if fit is not None:
         put_title(fit, panel.title, target, {})
     else:

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
-from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.plots.common import (
     chosen_backend,
     figure_options,
     lifted,
     make_room,
+    pen,
     put_title,
     shortened,
     time_axis,
@@ -62,11 +62,11 @@ def draw_paths(
         width=1.0,
     )
     canvas.map(_draw_lines, "top", data=empty, series=list(top.values()), color="B1", width=2.5)
-    backend = backend_from_object(target)
+    backend = pen(target)
     backend.hline(0, target, color="B1", width=0.8, alpha=0.6)
     backend.vline(fit.panel.post[0], target, color="B1", width=1.2, linestyle="C1", alpha=0.8)
     backend.ylabel(shortened(fit.panel.outcome), target)
-    backend.xlabel(fit.panel.time, target)
+    backend.xlabel(shortened(fit.panel.time), target)
     time_axis(target, fit.panel.times.to_numpy(), canvas.backend)
 
 
@@ -76,4 +76,4 @@ def _draw_lines(_: xr.DataArray, target: Any, *, series: list[pd.Series], **styl
         return None
     times = np.concatenate([line.index.to_numpy()[[*range(len(line)), -1]] for line in series])
     values = np.concatenate([lifted(line.to_numpy(float)[None, :]) for line in series])
-    return backend_from_object(target).line(times, values, target, **style)
+    return pen(target).line(times, values, target, **style)
