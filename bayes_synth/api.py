@@ -5,10 +5,10 @@ computes.
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Unpack, final
 
 import numpy as np
 import xarray as xr
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
     from bayes_synth.checks.result import Checks
-    from bayes_synth.plots.common import CanvasOptions, Visuals
+    from bayes_synth.plots.look import CanvasOptions
     from bayes_synth.report.render import Kind
 
 __all__ = ["Fit", "SyntheticControl", "load"]
@@ -292,35 +292,39 @@ class Fit(AbstractFit):
     def plot(
         self,
         *,
+        panels: Sequence[str] = ("path", "effect", "cumulative"),
+        window: slice | None = None,
+        donors: bool = True,
         ci_probs: Sequence[float] = (0.5, 0.95),
         ci_kind: IntervalKind = "eti",
         backend: str | None = None,
-        plot_collection: "PlotCollection | None" = None,
-        visuals: "Visuals | None" = None,
-        figure_kwargs: Mapping[str, Any] | None = None,
+        **options: "Unpack[CanvasOptions]",
     ) -> "PlotCollection":
         """Plot observed and counterfactual, the effect per period, and the cumulative effect.
 
         Parameters
         ----------
-        ci_probs, ci_kind, backend, plot_collection, visuals, figure_kwargs
-            See :func:`bayes_synth.plots.plot_fit`, also for errors.
+        panels, window, donors, ci_probs, ci_kind, backend, **options
+            See :func:`bayes_synth.plots.plot_fit`, also for errors; the last are ``title``,
+            ``labels``, ``figsize``, ``size`` (``"screen"``, ``"slide"``, ``"paper"``), ``theme``
+            (``"light"``, ``"dark"``), ``visuals``, ``plot_collection`` and ``figure_kwargs``.
 
         Returns
         -------
         arviz_plots.PlotCollection
-            Three panels over time, in outcome units; ``savefig`` and ``show`` as in ArviZ.
+            Panels over time, in outcome units; ``savefig`` and ``show`` as in ArviZ.
         """
         from bayes_synth.plots.fit import plot_fit
 
         return plot_fit(
             self,
+            panels=panels,
+            window=window,
+            donors=donors,
             ci_probs=ci_probs,
             ci_kind=ci_kind,
             backend=backend,
-            plot_collection=plot_collection,
-            visuals=visuals,
-            figure_kwargs=figure_kwargs,
+            **options,
         )
 
     def plot_effect(
@@ -332,15 +336,15 @@ class Fit(AbstractFit):
         ci_kind: IntervalKind = "eti",
         rope: tuple[float, float] | None = None,
         backend: str | None = None,
-        **canvas_options: "Unpack[CanvasOptions]",
+        **options: "Unpack[CanvasOptions]",
     ) -> "PlotCollection":
         """Plot the posterior density of an effect.
 
         Parameters
         ----------
-        estimand, window, ci_prob, ci_kind, rope, backend, **canvas_options
-            See :func:`bayes_synth.plots.plot_effect`, also for errors; the last are
-            ``plot_collection``, ``visuals`` and ``figure_kwargs``.
+        estimand, window, ci_prob, ci_kind, rope, backend, **options
+            See :func:`bayes_synth.plots.plot_effect`, also for errors; the last as in
+            :meth:`plot`.
 
         Returns
         -------
@@ -357,7 +361,7 @@ class Fit(AbstractFit):
             ci_kind=ci_kind,
             rope=rope,
             backend=backend,
-            **canvas_options,
+            **options,
         )
 
     def plot_weights(
@@ -367,16 +371,15 @@ class Fit(AbstractFit):
         ci_kind: IntervalKind = "eti",
         most: int = 15,
         backend: str | None = None,
-        plot_collection: "PlotCollection | None" = None,
-        visuals: "Visuals | None" = None,
-        figure_kwargs: Mapping[str, Any] | None = None,
+        **options: "Unpack[CanvasOptions]",
     ) -> "PlotCollection":
         """Plot the donor weights with their intervals.
 
         Parameters
         ----------
-        ci_prob, ci_kind, most, backend, plot_collection, visuals, figure_kwargs
-            See :func:`bayes_synth.plots.plot_weights`, also for errors.
+        ci_prob, ci_kind, most, backend, **options
+            See :func:`bayes_synth.plots.plot_weights`, also for errors; the last as in
+            :meth:`plot`.
 
         Returns
         -------
@@ -386,14 +389,7 @@ class Fit(AbstractFit):
         from bayes_synth.plots.weights import plot_weights
 
         return plot_weights(
-            self,
-            ci_prob=ci_prob,
-            ci_kind=ci_kind,
-            most=most,
-            backend=backend,
-            plot_collection=plot_collection,
-            visuals=visuals,
-            figure_kwargs=figure_kwargs,
+            self, ci_prob=ci_prob, ci_kind=ci_kind, most=most, backend=backend, **options
         )
 
     def report(

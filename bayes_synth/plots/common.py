@@ -1,44 +1,28 @@
-"""Functions that all plots share: backend, parts, titles and time axes."""
+"""Functions that all plots share: backends, parts, sizes of points, and broken lines."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from textwrap import wrap
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from arviz_base import rcParams
 from arviz_plots import PlotCollection
-from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import OptionError, ResultError
-from bayes_synth.results.answers import AbstractFit
 from bayes_synth.words import listed, suggestion
 
 __all__ = [
-    "CanvasOptions",
     "Visuals",
     "chosen_backend",
-    "figure_options",
     "lifted",
-    "make_room",
     "point_size",
-    "put_title",
     "require_known",
     "shortened",
     "styles",
-    "time_axis",
 ]
 
 Visuals = Mapping[str, bool | Mapping[str, Any]]
 """Parts of a plot by name: False leaves one out, a mapping styles it."""
-
-
-class CanvasOptions(TypedDict, total=False):
-    """Options that all plots share beside ``backend``; see :func:`bayes_synth.plots.plot_fit`."""
-
-    plot_collection: PlotCollection | None
-    visuals: Visuals | None
-    figure_kwargs: Mapping[str, Any] | None
 
 
 def require_known(options: Mapping[str, Any], known: type) -> None:
@@ -50,8 +34,6 @@ def require_known(options: Mapping[str, Any], known: type) -> None:
 
 
 NEEDS = {"plotly": ("plotly", "webcolors"), "bokeh": ("bokeh",), "matplotlib": ("matplotlib",)}
-TITLE_WIDTH = 90
-"""Characters of a title line that fit above the narrowest of the plots."""
 
 
 def chosen_backend(backend: str | None, canvas: PlotCollection | None = None) -> str:
@@ -107,67 +89,6 @@ def _style(wish: bool | Mapping[str, Any]) -> dict[str, Any] | None:
     if isinstance(wish, Mapping):
         return dict(wish)
     return {} if wish else None
-
-
-def figure_options(
-    width: int, height: int, wishes: Mapping[str, Any] | None, **ours: Any
-) -> dict[str, Any]:
-    """Return the options of the figure, with a size in dots unless the caller gives one.
-
-    A size of the caller's is in inches, as ArviZ has it, unless ``figsize_units`` says dots.
-    """
-    size = (
-        {} if "figsize" in (wishes or {}) else {"figsize": (width, height), "figsize_units": "dots"}
-    )
-    return size | ours | dict(wishes or {})
-
-
-def put_title(fit: AbstractFit, title: str, target: Any, style: Mapping[str, Any] | None) -> None:
-    """Write the title, wrapped, below the alarms of the fit, which cannot be switched off."""
-    rows = [] if style is None else title.splitlines()
-    rows = [line for text in rows for line in wrap(text, TITLE_WIDTH)]
-    alarms = fit.convergence.alarms
-    if alarms or rows:
-        options = {"size": 11} | ({} if fit.ok else {"color": "red"}) | dict(style or {})
-        backend_from_object(target).title("\n".join([*alarms, *rows]), target, **options)
-
-
-def make_room(canvas: PlotCollection) -> None:
-    """Let matplotlib fit long labels into the figure and align them, as the others always do."""
-    if canvas.backend == "matplotlib":
-        figure = canvas.viz["figure"].item()
-        figure.set_layout_engine("constrained")
-        figure.align_ylabels()
-
-
-def time_axis(target: Any, times: np.ndarray, backend: str) -> None:
-    """Put ticks on whole periods, with short calendar labels."""
-    draw = {"matplotlib": _matplotlib_time, "bokeh": _bokeh_time}.get(backend)
-    if draw is not None:
-        draw(target, times.dtype.kind == "M")
-
-
-def _matplotlib_time(target: Any, dates: bool) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-    from matplotlib.ticker import MaxNLocator
-
-    locator = (
-        AutoDateLocator(maxticks=9)
-        if dates
-        else MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10])
-    )
-    target.xaxis.set_major_locator(locator)
-    if dates:
-        target.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-
-
-def _bokeh_time(target: Any, dates: bool) -> None:
-    from bokeh.models import DatetimeTicker, DatetimeTickFormatter
-
-    # Without them bokeh counts milliseconds since 1970, and puts ticks on round numbers of those.
-    if dates:
-        target.xaxis.ticker = DatetimeTicker()
-        target.xaxis.formatter = DatetimeTickFormatter(days="%d %b", months="%b %Y", years="%Y")
 
 
 def point_size(backend: str) -> float:

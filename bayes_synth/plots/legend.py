@@ -1,0 +1,152 @@
+"""A legend below the picture: what each line, band and point stands for, on every backend."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Literal, NamedTuple
+
+from arviz_plots import PlotCollection
+
+from bayes_synth.plots.look import Look
+from bayes_synth.plots.text import plain
+from bayes_synth.plots.themes import targets
+
+__all__ = ["Entry", "put_legend"]
+
+DASHES = {"matplotlib": "--", "plotly": "dash", "bokeh": "dashed"}
+
+
+class Entry(NamedTuple):
+    """One row of a legend: its words, what is drawn, and how."""
+
+    label: str
+    kind: Literal["line", "band", "points"]
+    color: str
+    alpha: float = 1.0
+    width: float = 2.0
+    dashed: bool = False
+    hollow: bool = False
+
+
+def put_legend(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None:
+    """Write a legend below the last panel; the ``"none"`` backend records it there."""
+    rows = [entry._replace(label=plain(entry.label, canvas.backend)) for entry in entries]
+    draw = {"matplotlib": _matplotlib, "plotly": _plotly, "bokeh": _bokeh}.get(canvas.backend)
+    if draw is None:
+        labels = [entry.label for entry in rows]
+        targets(canvas)[-1].append({"function": "legend", "labels": labels})
+    elif rows:
+        draw(canvas, look, rows)
+
+
+def _colour(canvas: PlotCollection, name: str) -> Any:
+    """Resolve names such as ``C0`` and ``B1`` as ArviZ does for all else that is drawn."""
+    backend = import_module(f"arviz_plots.backend.{canvas.backend}.core")
+    return backend.expand_aesthetic_aliases(lambda **style: style["color"])(color=name)
+
+
+def _matplotlib(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = []
+    for entry in entries:
+        colour, alpha = _colour(canvas, entry.color), entry.alpha
+        if entry.kind == "band":
+            handles.append(Patch(facecolor=colour, alpha=alpha, linewidth=0, label=entry.label))
+            continue
+        dots: dict[str, Any] = {"marker": "o", "linestyle": ""} if entry.kind == "points" else {}
+        dots |= {"fillstyle": "none"} if entry.hollow else {}
+        dash = {"linestyle": DASHES["matplotlib"]} if entry.dashed else {}
+        handles.append(
+            Line2D([], [], color=colour, alpha=alpha, lw=entry.width, label=entry.label)
+        )
+        handles[-1].set(**dots | dash)
+    figure = canvas.viz["figure"].item()
+    ink = look.written("legend")
+    width = figure.get_size_inches()[0] * 100
+    legend = figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=_columns([entry.label for entry in entries], width, look),
+        fontsize=ink["size"],
+        frameon=False,
+        labelcolor=ink.get("color"),
+    )
+    legend.set_in_layout(True)
+
+
+def _columns(labels: Sequence[str], width: float, look: Look) -> int:
+    """Return in how many columns rows of these words fit side by side."""
+    letter = 6.6 * look.size.text * (look.points("legend") / look.size.text / 9.0)
+    widest = max(len(label) for label in labels) * letter + 55
+    return max(1, min(len(labels), int(width / widest)))
+
+
+def _plotly(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None:
+    import plotly.graph_objects as go
+
+    figure = canvas.viz["figure"].item()
+    for entry in entries:
+        look_of = {"color": _colour(canvas, entry.color)}
+        if entry.kind == "line":
+            dash = "dash" if entry.dashed else "solid"
+            drawn: dict[str, Any] = {
+                "mode": "lines",
+                "line": look_of | {"width": entry.width * look.scale, "dash": dash},
+            }
+        else:
+            symbol = "square" if entry.kind == "band" else "circle"
+            symbol += "-open" if entry.hollow else ""
+            size = 12 * look.scale
+            drawn = {"mode": "markers", "marker": look_of | {"symbol": symbol, "size": size}}
+        figure.add_trace(
+            go.Scatter(
+                x=[None], y=[None], name=entry.label, opacity=entry.alpha, showlegend=True, **drawn
+            )
+        )
+    place = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": 0, "yanchor": "bottom"}
+    font = {"size": look.points("legend")}
+    figure.update_layout(
+        showlegend=True,
+        legend=place
+        | {"yref": "container", "font": font, "itemclick": False, "itemdoubleclick": False},
+    )
+
+
+def _bokeh(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None:
+    from bokeh.models import Legend, LegendItem
+
+    target = targets(canvas)[-1]
+    items = []
+    for entry in entries:
+        colour, alpha = _colour(canvas, entry.color), entry.alpha
+        if entry.kind == "line":
+            glyph = target.line(
+                x=[],
+                y=[],
+                line_color=colour,
+                line_alpha=alpha,
+                line_width=entry.width * look.scale,
+                line_dash=DASHES["bokeh"] if entry.dashed else "solid",
+            )
+        else:
+            shape, size = ("square" if entry.kind == "band" else "circle"), 12 * look.scale
+            fill = None if entry.hollow else colour
+            glyph = target.scatter(
+                x=[], y=[], marker=shape, size=size, line_color=colour, fill_color=fill, alpha=alpha
+            )
+        items.append(LegendItem(label=entry.label, renderers=[glyph]))
+    words = look.written("legend")
+    columns = _columns([entry.label for entry in entries], target.width / look.scale, look)
+    legend = Legend(
+        items=items,
+        orientation="horizontal",
+        ncols=columns,
+        location="center",
+        label_text_font_size=f"{words['size']:g}px",
+        border_line_alpha=0,
+        background_fill_alpha=0,
+        **({"label_text_color": words["color"]} if "color" in words else {}),
+    )
+    target.add_layout(legend, "below")
+    target.height += int(2.4 * words["size"] * -(-len(items) // columns))
