@@ -19,8 +19,8 @@ from bayes_synth.checks.result import Check, Verdict, thresholds
 from bayes_synth.fitting.noise_choice import Refits
 from bayes_synth.fitting.placebos import placebos
 from bayes_synth.model.calibration import Calibration
-from bayes_synth.results.answers import AbstractFit
 from bayes_synth.plots.placebos import Gaps, own_gap
+from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.sampling.progress import shared_bar
 from bayes_synth.words import listed

@@ -1,6 +1,6 @@
 """The figure: made in the wanted size, given room for its words, and saved without a network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -8,9 +8,9 @@ import xarray as xr
 from arviz_plots import PlotCollection
 
 from bayes_synth.plots.look import Look
-from bayes_synth.plots.themes import paint
+from bayes_synth.plots.themes import paint, targets
 
-__all__ = ["Canvas", "finish", "new_canvas", "plot_width"]
+__all__ = ["Canvas", "finish", "new_canvas", "plot_height", "plot_width"]
 
 
 @final
@@ -56,14 +56,28 @@ def extent(look: Look, shape: tuple[float, float]) -> tuple[float, float]:
     return width, look.size.height or shape[1] * width / shape[0]
 
 
-def plot_width(look: Look, shape: tuple[float, float], columns: int = 1) -> int:
-    """Return how many characters of a title fit above one panel."""
+def plot_width(
+    look: Look, shape: tuple[float, float], columns: int = 1, beside: Sequence[str] = ()
+) -> int:
+    """Return how many characters of a title fit above one panel with these labels beside it."""
+    width = _outer(look, shape)[0]
+    labels = 7.0 * look.size.text * max(map(len, beside), default=0)
+    return max(20, int((width / columns - 60 - labels) / (9.2 * look.size.text)))
+
+
+def plot_height(look: Look, shape: tuple[float, float], rows: int = 1) -> int:
+    """Return how many characters of a label fit beside one panel."""
+    height = _outer(look, shape)[1]
+    return max(5, int(((height - 120) / rows - 35) / (8.2 * look.size.text)))
+
+
+def _outer(look: Look, shape: tuple[float, float]) -> tuple[float, float]:
+    """Return width and height in hundredths of an inch, also where the backend is told them."""
     wishes = look.options.get("figure_kwargs") or {}
-    width = extent(look, shape)[0]
-    if "figsize" in wishes:
-        given = wishes["figsize"][0]
-        width = given if wishes.get("figsize_units") == "dots" else 100 * given
-    return max(20, int((width / columns - 60) / (9.2 * look.size.text)))
+    if "figsize" not in wishes:
+        return extent(look, shape)
+    unit = 1.0 if wishes.get("figsize_units") == "dots" else 100.0
+    return unit * wishes["figsize"][0], unit * wishes["figsize"][1]
 
 
 def _figure(look: Look, shape: tuple[float, float]) -> dict[str, Any]:
@@ -90,6 +104,8 @@ def finish(canvas: PlotCollection, look: Look) -> None:
         figure.align_ylabels()
     elif canvas.backend == "plotly":
         _make_room_in_plotly(figure, look)
+    elif canvas.backend == "bokeh":
+        _make_room_in_bokeh(canvas)
 
 
 def _make_room_in_plotly(figure: Any, look: Look) -> None:
@@ -97,7 +113,7 @@ def _make_room_in_plotly(figure: Any, look: Look) -> None:
     titles = [note for note in figure.layout.annotations if (note.text or " ").strip()]
     line = 1.35 * look.points("title")
     lines = {note.yref: note.text.count("<br>") + 1 for note in titles}
-    axes = [axis for axis in figure.select_yaxes()]
+    axes = list(figure.select_yaxes())
     rows = sorted({axis.domain for axis in axes}, key=lambda ends: -ends[1])
     heights = [
         max((lines.get(_domain(axis), 0) for axis in axes if axis.domain == row), default=0) * line
@@ -107,10 +123,11 @@ def _make_room_in_plotly(figure: Any, look: Look) -> None:
     labels = any(axis.title.text for axis in figure.select_xaxes())
     legend = 2.6 * look.points("legend") if figure.layout.showlegend else 0
     below = ticks + (1.8 * look.points("label") if labels else 0)
-    top, bottom = heights[0] + line, below + legend + 10
+    top, bottom = heights[0] + line + 15, below + legend + 10
     figure.update_layout(margin={"t": top, "b": bottom, "r": 30 * look.scale})
     inner = float(figure.layout.height or 450) - top - bottom
-    between = [height + ticks for height in heights[1:]]
+    shared = any(axis.matches for axis in figure.select_xaxes())
+    between = [height + (0.5 * line if shared else below + ticks) for height in heights[1:]]
     share = max(0.05, (inner - sum(between)) / len(rows) / inner)
     high, places = 1.0, {}
     for row, gap in zip(rows, [*between, 0.0], strict=True):
@@ -123,3 +140,19 @@ def _make_room_in_plotly(figure: Any, look: Look) -> None:
 def _domain(axis: Any) -> str:
     name = axis.plotly_name.removeprefix("yaxis")
     return f"y{name} domain"
+
+
+def _make_room_in_bokeh(canvas: PlotCollection) -> None:
+    """Label a shared time axis once, and share the height of the legend among the panels."""
+    panels = targets(canvas)
+    if len({id(panel.x_range) for panel in panels}) < len(panels):
+        for panel in panels[:-1]:
+            panel.xaxis.major_label_text_font_size = "0px"
+    for panel in panels:
+        panel.title.text_font_style = "normal"
+        panel.xaxis.axis_label_text_font_style = panel.yaxis.axis_label_text_font_style = "normal"
+    below = sum(tag for tag in panels[-1].tags if isinstance(tag, int))
+    below += 45 if len(panels) > 1 and panels[-1].xaxis[0].axis_label else 0
+    for panel in panels:
+        panel.height -= below // len(panels)
+    panels[-1].height += below

@@ -1,6 +1,6 @@
 """Functions that all plots share: backends, parts, sizes of points, and broken lines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,6 +18,7 @@ __all__ = [
     "point_size",
     "require_known",
     "shortened",
+    "shortened_apart",
     "styles",
 ]
 
@@ -105,3 +106,20 @@ def lifted(lines: np.ndarray) -> np.ndarray:
 def shortened(label: str, most: int = 28) -> str:
     """Cut a label to what fits beside an axis."""
     return label if len(label) <= most else label[: most - 1] + "…"
+
+
+def shortened_apart(labels: Iterable[object], most: int) -> list[str]:
+    """Cut labels to what fits beside an axis: in the middle if their ends tell them apart."""
+    texts = [" ".join(str(label).split()) for label in labels]
+    short = [shortened(text, most) for text in texts]
+    if len(set(short)) == len(set(texts)):
+        return short
+    for tail in range((most - 1) // 2, most - 1):
+        short = [_without_middle(text, most, tail) for text in texts]
+        if len(set(short)) == len(set(texts)):
+            break
+    return short
+
+
+def _without_middle(text: str, most: int, tail: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1 - tail]}…{text[-tail:]}"

@@ -36,9 +36,7 @@ def _bokeh(target: Any, dates: bool, most: int) -> None:
     # Without them bokeh counts milliseconds since 1970, and puts ticks on round numbers of those.
     if dates:
         target.xaxis.ticker = DatetimeTicker(desired_num_ticks=most)
-        target.xaxis.formatter = DatetimeTickFormatter(
-            days="%d %b %Y", months="%b %Y", years="%Y"
-        )
+        target.xaxis.formatter = DatetimeTickFormatter(days="%d %b %Y", months="%b %Y", years="%Y")
     else:
         target.xaxis.ticker = AdaptiveTicker(
             base=10, mantissas=[1, 2, 5], min_interval=1, desired_num_ticks=most

@@ -1,6 +1,5 @@
 """The posterior density of one effect, with its interval and a region of practical equivalence."""
 
-from collections.abc import Mapping
 from typing import Any, Unpack
 
 import numpy as np
@@ -10,7 +9,7 @@ from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import ResultError
 from bayes_synth.plots.canvas import finish, new_canvas, plot_width
-from bayes_synth.plots.common import Visuals, shortened
+from bayes_synth.plots.common import Visuals
 from bayes_synth.plots.look import CanvasOptions, Look
 from bayes_synth.plots.registry import plot
 from bayes_synth.plots.text import put_label, put_title
@@ -99,9 +98,7 @@ def plot_effect(
     return canvas
 
 
-def _references(
-    target: Any, effect: Effect, rope: tuple[float, float] | None, look: Look
-) -> None:
+def _references(target: Any, effect: Effect, rope: tuple[float, float] | None, look: Look) -> None:
     """Draw the region and the line of no effect, and label and limit the axis."""
     factor, backend = ESTIMANDS[effect.estimand].factor, backend_from_object(target)
     if rope is not None and look.shows("rope"):

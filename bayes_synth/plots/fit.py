@@ -9,7 +9,7 @@ import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.plots.canvas import finish, new_canvas, plot_width
+from bayes_synth.plots.canvas import finish, new_canvas, plot_height, plot_width
 from bayes_synth.plots.common import lifted, shortened
 from bayes_synth.plots.dates import time_axis
 from bayes_synth.plots.legend import Entry, put_legend
@@ -207,7 +207,7 @@ def _references(canvas: PlotCollection, shown: Shown, look: Look) -> None:
         canvas.map(_draw_zero, "zero", data=middle[flat], **style)
     post = shown.widest.index[shown.widest.index >= shown.fit.panel.start]
     if look.shows("average") and "effect" in shown.panels and len(post) > 1:
-        style = look.drawn("average", color=look.palette.accent, width=1.6, linestyle="C1")
+        style = look.drawn("average", color=ink, width=1.4, linestyle="C2")
         at = float(shown.fit.effect("average").draws.median())
         canvas.map(
             _draw_average, "average", data=middle[["effect"]], post=post.to_numpy(), at=at, **style
@@ -228,6 +228,7 @@ def _limits(table: pd.DataFrame, source: str) -> tuple[float, float]:
 def _words(canvas: PlotCollection, shown: Shown, look: Look) -> None:
     """Write titles and labels, and set the limits of panels that have donors."""
     fit, width = shown.fit, plot_width(look, shown.shape)
+    measures = _measures(shown, look)
     for place, name in enumerate(shown.panels):
         target = canvas.get_target(name, {})
         title = look.word(name, PANELS[name].title(fit, max(shown.tables), shown.ci_kind))
@@ -235,13 +236,24 @@ def _words(canvas: PlotCollection, shown: Shown, look: Look) -> None:
         if first and look.title is not None:
             title = look.title
         put_title(fit if first else None, title, target, look, width)
-        put_label("y", look.word("outcome", shortened(fit.panel.outcome)), target, look, 18)
+        put_label("y", measures[place], target, look, plot_height(look, shown.shape))
         if name == shown.panels[-1]:
             put_label("x", look.word("time", fit.panel.time), target, look, width)
         if PANELS[name].level:
             limits = _limits(shown.widest, PANELS[name].source)
             backend_from_object(target).ylim(limits, target)
         time_axis(target, shown.widest.index.to_numpy(), look, width)
+
+
+def _measures(shown: Shown, look: Look) -> list[str]:
+    """Name the outcome beside every panel, or once in the middle where its name is long."""
+    count = len(shown.panels)
+    fits = 2 * plot_height(look, shown.shape, count)
+    name = look.word("outcome", shown.fit.panel.outcome)
+    if len(name) <= fits or count == 1:
+        return [shortened(name, max(fits, 28))] * count
+    middle = (count - 1) // 2
+    return [shortened(name, fits * (count - 1)) if at == middle else "" for at in range(count)]
 
 
 def _entries(shown: Shown, look: Look, donors: bool) -> list[Entry]:
@@ -258,7 +270,7 @@ def _entries(shown: Shown, look: Look, donors: bool) -> list[Entry]:
             for prob in sorted(shown.tables)
             for wide in [prob == max(shown.tables)]
         ],
-        "average": Entry("average effect", "line", accent, width=1.6, dashed=True),
+        "average": Entry("average effect", "line", ink, width=1.4, dash="dotted"),
         "donors": Entry(look.word("donors", "donors"), "line", soft, 0.7, width=1.0),
         "start": Entry(
             look.word("start", f"start, {short(shown.fit.panel.start)}"),
@@ -266,7 +278,7 @@ def _entries(shown: Shown, look: Look, donors: bool) -> list[Entry]:
             ink,
             0.8,
             width=1.2,
-            dashed=True,
+            dash="dashed",
         ),
     }
     absent = {

@@ -11,7 +11,7 @@ from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import OptionError, ResultError
 from bayes_synth.plots.canvas import finish, new_canvas, plot_width
-from bayes_synth.plots.common import lifted, point_size, shortened
+from bayes_synth.plots.common import lifted, point_size, shortened, shortened_apart
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import CanvasOptions, Look
 from bayes_synth.plots.text import put_label, put_ticks, put_title
@@ -156,15 +156,14 @@ def _references(target: Any, forest: Forest, look: Look) -> None:
         plain.vline(0, target, **style)
 
 
-def _words(
-    canvas: PlotCollection, forest: Forest, look: Look, fit: AbstractFit | None
-) -> None:
+def _words(canvas: PlotCollection, forest: Forest, look: Look, fit: AbstractFit | None) -> None:
     target = canvas.get_target("effect", {})
-    labels = [shortened(str(label), NAME) for label in forest.table.index]
+    labels = shortened_apart(forest.table.index, NAME)
     put_ticks(forest.heights, labels, target, look)
     put_label("x", look.word("effect", forest.xlabel), target, look)
     title = forest.title if look.title is None else look.title
-    put_title(fit, title, target, look, plot_width(look, forest.shape))
+    put_title(fit, title, target, look, plot_width(look, forest.shape, beside=labels))
+    backend_from_object(target).ylim((-0.7, len(labels) - 0.3), target)
     if forest.own is not None and look.shows("legend"):
         entries = [
             Entry("refit: median and 95% ETI", "points", look.palette.accent),

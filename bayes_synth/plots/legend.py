@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from arviz_plots import PlotCollection
 
 from bayes_synth.plots.look import Look
@@ -12,7 +13,8 @@ from bayes_synth.plots.themes import targets
 
 __all__ = ["Entry", "put_legend"]
 
-DASHES = {"matplotlib": "--", "plotly": "dash", "bokeh": "dashed"}
+DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
+"""What plotly calls them; matplotlib and bokeh have our words."""
 
 
 class Entry(NamedTuple):
@@ -23,7 +25,7 @@ class Entry(NamedTuple):
     color: str
     alpha: float = 1.0
     width: float = 2.0
-    dashed: bool = False
+    dash: Literal["solid", "dashed", "dotted"] = "solid"
     hollow: bool = False
 
 
@@ -56,30 +58,30 @@ def _matplotlib(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) ->
             continue
         dots: dict[str, Any] = {"marker": "o", "linestyle": ""} if entry.kind == "points" else {}
         dots |= {"fillstyle": "none"} if entry.hollow else {}
-        dash = {"linestyle": DASHES["matplotlib"]} if entry.dashed else {}
-        handles.append(
-            Line2D([], [], color=colour, alpha=alpha, lw=entry.width, label=entry.label)
-        )
-        handles[-1].set(**dots | dash)
+        dots = {"linestyle": entry.dash} | dots
+        handles.append(Line2D([], [], color=colour, alpha=alpha, lw=entry.width, label=entry.label))
+        handles[-1].set(**dots)
     figure = canvas.viz["figure"].item()
     ink = look.written("legend")
     width = figure.get_size_inches()[0] * 100
-    legend = figure.legend(
+    figure.legend(
         handles=handles,
         loc="outside lower center",
         ncols=_columns([entry.label for entry in entries], width, look),
         fontsize=ink["size"],
         frameon=False,
+        handlelength=1.6,
+        columnspacing=1.4,
         labelcolor=ink.get("color"),
     )
-    legend.set_in_layout(True)
 
 
 def _columns(labels: Sequence[str], width: float, look: Look) -> int:
     """Return in how many columns rows of these words fit side by side."""
-    letter = 6.6 * look.size.text * (look.points("legend") / look.size.text / 9.0)
-    widest = max(len(label) for label in labels) * letter + 55
-    return max(1, min(len(labels), int(width / widest)))
+    letter, handle = 6.4 * look.size.text, 42
+    columns = max(1, int(width / (max(map(len, labels)) * letter + handle)))
+    # As many rows as needed, each as full as the others.
+    return -(-len(labels) // -(-len(labels) // min(columns, len(labels))))
 
 
 def _plotly(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None:
@@ -89,11 +91,8 @@ def _plotly(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> Non
     for entry in entries:
         look_of = {"color": _colour(canvas, entry.color)}
         if entry.kind == "line":
-            dash = "dash" if entry.dashed else "solid"
-            drawn: dict[str, Any] = {
-                "mode": "lines",
-                "line": look_of | {"width": entry.width * look.scale, "dash": dash},
-            }
+            shape = {"width": entry.width * look.scale, "dash": DASHES[entry.dash]}
+            drawn: dict[str, Any] = {"mode": "lines", "line": look_of | shape}
         else:
             symbol = "square" if entry.kind == "band" else "circle"
             symbol += "-open" if entry.hollow else ""
@@ -109,7 +108,8 @@ def _plotly(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> Non
     figure.update_layout(
         showlegend=True,
         legend=place
-        | {"yref": "container", "font": font, "itemclick": False, "itemdoubleclick": False},
+        | {"yref": "container", "font": font, "traceorder": "normal"}
+        | {"itemclick": False, "itemdoubleclick": False},
     )
 
 
@@ -122,18 +122,24 @@ def _bokeh(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None
         colour, alpha = _colour(canvas, entry.color), entry.alpha
         if entry.kind == "line":
             glyph = target.line(
-                x=[],
-                y=[],
+                x=[np.nan],
+                y=[np.nan],
                 line_color=colour,
                 line_alpha=alpha,
                 line_width=entry.width * look.scale,
-                line_dash=DASHES["bokeh"] if entry.dashed else "solid",
+                line_dash=entry.dash,
             )
         else:
             shape, size = ("square" if entry.kind == "band" else "circle"), 12 * look.scale
             fill = None if entry.hollow else colour
             glyph = target.scatter(
-                x=[], y=[], marker=shape, size=size, line_color=colour, fill_color=fill, alpha=alpha
+                x=[np.nan],
+                y=[np.nan],
+                marker=shape,
+                size=size,
+                line_color=colour,
+                fill_color=fill,
+                alpha=alpha,
             )
         items.append(LegendItem(label=entry.label, renderers=[glyph]))
     words = look.written("legend")
@@ -149,4 +155,4 @@ def _bokeh(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None
         **({"label_text_color": words["color"]} if "color" in words else {}),
     )
     target.add_layout(legend, "below")
-    target.height += int(2.4 * words["size"] * -(-len(items) // columns))
+    target.tags = [*target.tags, int(2.2 * words["size"] * -(-len(items) // columns)) + 10]

@@ -65,9 +65,7 @@ def _references(target: Any, fit: AbstractFit, look: Look) -> None:
     backend.vline(fit.panel.post[0], target, color=ink, **dashed)
 
 
-def entries_of(
-    look: Look, named: Sequence[str], front: str, others: str = ""
-) -> Iterator[Entry]:
+def entries_of(look: Look, named: Sequence[str], front: str, others: str = "") -> Iterator[Entry]:
     """Yield the legend's rows: the line in front, the named ones, and the others together."""
     yield Entry(front, "line", look.palette.ink, width=2.6)
     for colour, label in zip(NAMED, named, strict=False):

@@ -11,7 +11,7 @@ from arviz_plots.plot_collection import backend_from_object
 from bayes_synth.errors import OptionError
 from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.plots.canvas import finish, new_canvas, plot_width
-from bayes_synth.plots.common import point_size, shortened
+from bayes_synth.plots.common import point_size, shortened, shortened_apart
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import CanvasOptions, Look
 from bayes_synth.plots.paths import draw_paths
@@ -104,7 +104,9 @@ def plot_placebos(
         raise OptionError("O044", f"within must be a positive number or None, got {within!r}.")
     gaps = gaps_of(fit)
     shape = 1200.0, max(450.0, 140.0 + 18.0 * min(len(gaps.donors) + 1, ROWS))
-    canvas = new_canvas(look, ["gaps", "ratios"], shape, columns=2)
+    # matplotlib and bokeh leave room for the names of the rows by themselves.
+    apart = {"plot_hspace": 0.26} if look.backend == "plotly" else {}
+    canvas = new_canvas(look, ["gaps", "ratios"], shape, columns=2, **apart)
     width = plot_width(look, shape, 2)
     draw_gaps(canvas, fit, gaps, look, within=within, width=width)
     draw_ratios(canvas, gaps, look, width)
@@ -190,8 +192,9 @@ def draw_ratios(canvas: PlotCollection, gaps: Gaps, look: Look, width: int) -> N
             heights=heights[chosen].to_numpy(),
             **style,
         )
+    backend_from_object(target).ylim((-0.7, len(shown) - 0.3), target)
     backend_from_object(target).xlim((0.0, 1.05 * float(np.nanmax(ratios))), target)
-    labels = [shortened(str(label), 32) for label in shown.index]
+    labels = shortened_apart(shown.index, 32)
     put_ticks(heights.to_numpy(), labels, target, look)
     ratio = look.word("ratio", "ratio of post- to pre-period root mean square gap")
     put_label("x", ratio, target, look, width)

@@ -48,9 +48,7 @@ def put_title(
     backend_from_object(target).title(text, target, **options)
 
 
-def put_label(
-    axis: str, text: str, target: Any, look: Look, width: int = 60
-) -> None:
+def put_label(axis: str, text: str, target: Any, look: Look, width: int = 60) -> None:
     """Name the x or the y axis, unless the part is switched off or the word is empty."""
     part = f"{axis}label"
     if text and look.shows(part):

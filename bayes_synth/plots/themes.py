@@ -12,9 +12,11 @@ __all__ = ["paint", "targets"]
 
 def targets(canvas: PlotCollection) -> list[Any]:
     """Return every panel of a collection."""
-    return [
-        canvas.viz["plot"][name].item() for name in canvas.viz["plot"].to_dataset().data_vars
-    ] if "plot" in canvas.viz.children else [canvas.viz["plot"].item()]
+    return (
+        [canvas.viz["plot"][name].item() for name in canvas.viz["plot"].to_dataset().data_vars]
+        if "plot" in canvas.viz.children
+        else [canvas.viz["plot"].item()]
+    )
 
 
 def paint(canvas: PlotCollection, look: Look) -> None:

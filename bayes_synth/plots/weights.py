@@ -9,7 +9,7 @@ from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.plots.canvas import finish, new_canvas, plot_width
-from bayes_synth.plots.common import lifted, point_size, shortened
+from bayes_synth.plots.common import lifted, point_size, shortened_apart
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import CanvasOptions, Look
 from bayes_synth.plots.registry import plot
@@ -86,7 +86,8 @@ def plot_weights(
     if look.shows("legend"):
         put_legend(canvas, look, entries)
     target = canvas.get_target("weights", {})
-    put_title(fit, _title(look, table, len(shown)), target, look, plot_width(look, shape))
+    width = plot_width(look, shape, beside=shortened_apart(shown.index, NAME))
+    put_title(fit, _title(look, table, len(shown)), target, look, width)
     finish(canvas, look)
     return canvas
 
@@ -133,14 +134,14 @@ def _words(
 ) -> None:
     """Label donors and weights, and limit the axis."""
     target = canvas.get_target("weights", {})
-    put_ticks(
-        shown["height"].to_numpy(), [shortened(label, NAME) for label in shown.index], target, look
-    )
+    labels = shortened_apart(shown.index, NAME)
+    put_ticks(shown["height"].to_numpy(), labels, target, look)
     interval = f"{per_cent(table.attrs['ci_prob'])} {table.attrs['ci_kind'].upper()}"
     put_label("x", look.word("weight", f"weight (mean and {interval})"), target, look)
     high = float(shown["upper"].max())
     # A sliver left of 0, so that the points of very light donors are not cut in half.
     backend_from_object(target).xlim((-0.015 * high, 1.05 * high), target)
+    backend_from_object(target).ylim((-0.7, len(shown) - 0.3), target)
 
 
 def _title(look: Look, table: pd.DataFrame, shown: int) -> str:

@@ -38,7 +38,7 @@ def plot_placebos(
     rows = [
         *placebo_entries(gaps, look),
         Entry("share held", "line", look.palette.accent, width=2.5),
-        Entry("as promised", "line", look.palette.soft, width=1.0, dashed=True),
+        Entry("as promised", "line", look.palette.soft, width=1.0, dash="dashed"),
     ]
     put_legend(canvas, look, rows)
     finish(canvas, look)

@@ -110,9 +110,7 @@ def _draw_layer(da: xr.DataArray, target: Any, *, kind: str, **style: Any) -> An
     )
 
 
-def _label_axes(
-    target: Any, panel: Axes, fit: AbstractFit | None, look: Look, width: int
-) -> None:
+def _label_axes(target: Any, panel: Axes, fit: AbstractFit | None, look: Look, width: int) -> None:
     put_title(fit, panel.title, target, look, width)
     put_label("x", panel.xlabel, target, look, width)
     put_label("y", panel.ylabel, target, look, 30)
