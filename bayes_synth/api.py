@@ -26,11 +26,14 @@ from bayes_synth.sampling.settings import Sampler, Settings, Size, entropy, requ
 from bayes_synth.storage.save import read, save
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pymc as pm
     from arviz_plots import PlotCollection
 
     from bayes_synth.checks.result import Checks
     from bayes_synth.plots.look import CanvasOptions
+    from bayes_synth.report.export import DrawsFormat
     from bayes_synth.report.render import Kind
 
 __all__ = ["Fit", "SyntheticControl", "load"]
@@ -429,6 +432,70 @@ class Fit(AbstractFit):
         from bayes_synth.report.render import report
 
         return report(self, kind, checks=checks, ci_prob=ci_prob, ci_kind=ci_kind)
+
+    def methods_text(self) -> str:
+        """Write a methods paragraph with the numbers of this fit, and the references it needs.
+
+        Returns
+        -------
+        str
+            One paragraph (question, panel, model, priors, calibration, sampling, convergence,
+            versions), all read off the fit, and a list of references.
+        """
+        from bayes_synth.report.methods import methods_text
+
+        return methods_text(self)
+
+    def export(
+        self,
+        folder: str | PathLike[str],
+        *,
+        checks: "Checks | None" = None,
+        draws: "DrawsFormat" = "csv",
+        workbook: bool = False,
+        ci_prob: float = 0.95,
+        ci_kind: IntervalKind = "eti",
+        overwrite: bool = False,
+    ) -> "tuple[Path, ...]":
+        """Write tables for spreadsheets, R and LaTeX into a folder, each column described.
+
+        Parameters
+        ----------
+        folder
+            Where to write; it is made if it does not exist. Files that are not an export's own
+            stay as they are.
+        checks
+            The answers of :func:`bayes_synth.checks.run`, as a table of their own.
+        draws
+            ``"csv"``, ``"parquet"`` or ``"none"``: the format of the posterior draws.
+        workbook
+            Whether to write all tables into one Excel workbook too; this needs openpyxl.
+        ci_prob, ci_kind
+            Interval's probability, and ``"eti"`` or ``"hdi"``.
+        overwrite
+            Whether an earlier export in the folder may be replaced.
+
+        Returns
+        -------
+        tuple of pathlib.Path
+            What was written: ``effects.csv``, ``path.csv``, ``weights.csv``, ``checks.csv`` (if
+            given), ``draws.csv`` (effects, noise and weights), ``draws_counterfactual.csv``,
+            ``dictionary.csv``, ``effects.tex``, ``weights.tex``, ``methods.txt``,
+            ``references.bib``, ``README.md``, and ``fit.xlsx`` (if asked for).
+
+        Raises
+        ------
+        LoadError
+            L010 without openpyxl, L011 without pyarrow when they are asked for, L012 when the
+            folder holds an export already, or is a file.
+        OptionError
+            O047 for another format of draws, O004 for a probability outside (0, 1), O001 for an
+            unknown kind.
+        """
+        from bayes_synth.report.export import Plan, export
+
+        plan = Plan(draws, workbook, ci_prob, ci_kind)
+        return export(self, folder, plan, checks=checks, overwrite=overwrite)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fit as netCDF or zarr, so that :func:`bayes_synth.load` reads it back.

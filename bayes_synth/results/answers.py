@@ -301,15 +301,24 @@ class AbstractFit(ABC):
         Returns
         -------
         pandas.DataFrame
-            Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (median), and
-            median, lower and upper of ``counterfactual``, ``effect`` and, from ``start`` on,
-            ``cumulative``, all in outcome units. Before ``start`` the effect is observed minus
-            replicate.
+            Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (median),
+            ``gap`` (observed minus synthetic), and median, lower and upper of ``counterfactual``,
+            ``effect`` (observed minus counterfactual) and, from ``start`` on, ``cumulative``, all
+            in outcome units.
 
         Raises
         ------
         OptionError
             O004 for a probability outside (0, 1), O001 for an unknown kind.
+
+        Notes
+        -----
+        Gap and effect are two questions. The synthetic outcome is what the weighted donors and the
+        level give, without noise and drift: the classical picture, whose gap before ``start`` shows
+        how well the donors fit. The counterfactual is what would have been seen: forecasts carry
+        noise and drift on, so the effect may be smaller than the gap, and before ``start``, where
+        it is observed minus a replicate, it is near zero by construction. Intervals and
+        probabilities are about the effect.
         """
         observed, counterfactual = self.panel.treated_outcome, self.counterfactual
         effect = pointwise(observed, counterfactual)
@@ -320,6 +329,7 @@ class AbstractFit(ABC):
             {"period": period, "observed": observed.to_numpy()}, index=self.panel.times
         )
         table["synthetic"] = self.synthetic.median(("chain", "draw")).to_numpy()
+        table["gap"] = table["observed"] - table["synthetic"]
         for name, draws in bands.items():
             table = table.join(_band(draws, name, ci_prob, ci_kind))
         return table
