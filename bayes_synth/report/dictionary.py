@@ -20,6 +20,7 @@ GAPS = (
     "the gap shows how well the donors fit."
 )
 OUTCOME, SHARE, NUMBER, WORD = "outcome", "share (0 to 1)", "number", "text"
+MEASURE = "see the column measure"
 PATH = {
     "counterfactual": "outcome without treatment, noise included (before the start: a replicate)",
     "effect": "observed - counterfactual",
@@ -37,11 +38,12 @@ ENDS = {
 COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
     "effects": {
         "effect": ("name of the effect", WORD),
-        "mean": ("posterior mean; of ratios read the median", "{measure}"),
-        "median": ("posterior median", "{measure}"),
-        "sd": ("posterior standard deviation", "{measure}"),
-        "lower": ("lower end of the credible interval", "{measure}"),
-        "upper": ("upper end of the credible interval", "{measure}"),
+        "measure": ("what the numbers of the row are measured in", WORD),
+        "mean": ("posterior mean; of ratios read the median", MEASURE),
+        "median": ("posterior median", MEASURE),
+        "sd": ("posterior standard deviation", MEASURE),
+        "lower": ("lower end of the credible interval", MEASURE),
+        "upper": ("upper end of the credible interval", MEASURE),
         "ci_prob": ("probability of the interval", SHARE),
         "ci_kind": ("eti: equal tails; hdi: highest density", WORD),
         "p_below_0": ("posterior probability that the effect is negative", SHARE),
@@ -49,7 +51,7 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "ess_bulk": ("effective number of draws for the middle", NUMBER),
         "ess_tail": ("effective number of draws for the tails", NUMBER),
         "r_hat": ("R-hat; at most 1.01 when the chains agree", NUMBER),
-        "mcse": ("Monte Carlo error of the mean", "{measure}"),
+        "mcse": ("Monte Carlo error of the mean", MEASURE),
     },
     "path": {
         "period": ("pre: before the start; post: from it on", WORD),
@@ -103,13 +105,11 @@ def _described(fit: AbstractFit, table: str, column: str) -> tuple[str, str]:
 
 
 def _measured(fit: AbstractFit, measure: str) -> str:
-    if measure == "{measure}":
-        return "that of the effect: see its row in the list of effects"
     return fit.panel.outcome if measure == OUTCOME else measure
 
 
 def _of_path(fit: AbstractFit, column: str) -> tuple[str, str]:
-    if column == fit.panel.time:
+    if column in (fit.panel.time, f"{fit.panel.time}_label"):
         return "the period", "label of time"
     found = re.fullmatch(rf"({'|'.join(PATH)})_({'|'.join(ENDS)})", column)
     if found is None:

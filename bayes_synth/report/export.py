@@ -1,11 +1,11 @@
 """A fit as a folder of tables for spreadsheets, R and LaTeX, each column described."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import pandas as pd
 import xarray as xr
@@ -18,6 +18,7 @@ from bayes_synth.report.methods import methods_text, references
 from bayes_synth.report.tables import effects_latex, weights_latex
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind, require_interval
+from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.words import listed, short, suggestion
 
 __all__ = ["DrawsFormat", "export"]
@@ -36,8 +37,8 @@ NAMES = (
     "fit.xlsx",
 )
 """Everything that an export may write; nothing else in the folder is touched."""
-ROWS = 1_048_576 - 1
-"""Rows of a sheet below its head."""
+ROWS, COLUMNS = 1_048_576 - 1, 16_384
+"""Rows of a sheet below its head, and its columns."""
 
 
 class Plan(NamedTuple):
@@ -131,7 +132,7 @@ def _tables(fit: AbstractFit, plan: Plan, checks: Checks | None) -> dict[str, pd
     options = {"ci_prob": plan.ci_prob, "ci_kind": plan.ci_kind}
     path = fit.to_frame(**options).rename_axis(fit.panel.time)  # type: ignore[arg-type]
     tables = {
-        "effects": fit.summary(**options),  # type: ignore[arg-type]
+        "effects": _effects(fit, plan),
         "path": path.set_axis(_dates(path.index)),
         "weights": fit.weights(**options),  # type: ignore[arg-type]
     }
@@ -141,6 +142,14 @@ def _tables(fit: AbstractFit, plan: Plan, checks: Checks | None) -> dict[str, pd
     if plan.draws != "none":
         flat |= {"draws": _draws(fit), "draws_counterfactual": _counterfactual(fit)}
     return flat
+
+
+def _effects(fit: AbstractFit, plan: Plan) -> pd.DataFrame:
+    """Return the summary, with what each row is measured in."""
+    table = fit.summary(ci_prob=plan.ci_prob, ci_kind=plan.ci_kind).rename_axis("effect")
+    measures = [ESTIMANDS[str(name)].measured(fit.panel.outcome) for name in table.index]
+    table.insert(0, "measure", [measure or "fraction" for measure in measures])
+    return table
 
 
 def _indexed(table: pd.DataFrame) -> pd.DataFrame:
@@ -179,12 +188,10 @@ def _wanted(fit: AbstractFit, effects: xr.Dataset) -> set[str]:
 def _counterfactual(fit: AbstractFit) -> pd.DataFrame:
     """Return one row per posterior draw, with the counterfactual of each treated period."""
     path = fit.counterfactual.sel(time=fit.panel.post.to_numpy())
-    return _by_draw(
-        {
-            short(label): path.isel(time=place, drop=True)
-            for place, label in enumerate(fit.panel.post)
-        }
-    )
+    periods = {
+        short(label): path.isel(time=place, drop=True) for place, label in enumerate(fit.panel.post)
+    }
+    return _by_draw(periods)
 
 
 def _by_draw(columns: Mapping[str, xr.DataArray]) -> pd.DataFrame:
@@ -202,17 +209,17 @@ def _write_workbook(path: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     """Write a sheet per table; draws that a sheet cannot hold stay in their own file."""
     with pd.ExcelWriter(path, engine="openpyxl") as book:
         for name, table in tables.items():
-            if len(table) <= ROWS and table.shape[1] <= 16_384:
-                _plain_cells(table).to_excel(book, sheet_name=name, index=False)
+            if len(table) <= ROWS and table.shape[1] <= COLUMNS:
+                table.to_excel(book, sheet_name=name, index=False)
+                for row in book.sheets[name].iter_rows():
+                    _keep_texts(row)
 
 
-def _plain_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep texts that begin like a formula from being one."""
-
-    def kept(cell: object) -> object:
-        return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+@" else cell
-
-    return table.map(kept)
+def _keep_texts(row: Iterable[Any]) -> None:
+    """Keep labels that begin like a formula from being one."""
+    for cell in row:
+        if cell.data_type == "f":
+            cell.data_type = "s"
 
 
 SHOWN = {
