@@ -4,7 +4,6 @@ Each method calls one function of a wing, which knows the abstract classes only;
 computes.
 """
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -523,8 +522,9 @@ class Fit(AbstractFit):
         return headline(self)
 
     def _repr_html_(self) -> str:
-        table = self.summary().to_html(float_format=lambda x: f"{x:.4g}")
-        return f"<pre>{html.escape(headline(self))}</pre>{table}"
+        from bayes_synth.report.notebook import notebook_html
+
+        return notebook_html(self)
 
 
 def load(path: str | PathLike[str]) -> Fit:

@@ -93,7 +93,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class LoadWarning(UserWarning):
-    """A file could be read, but it is not the one that was saved."""
+    """A file could be read, but another program has written it anew."""
 
 
 def deprecated(old: str, new: str) -> None:

@@ -14,7 +14,7 @@ __all__ = ["Canvas", "finish", "new_canvas", "plot_height", "plot_width"]
 
 
 @final
-class Canvas(PlotCollection):
+class Canvas(PlotCollection):  # type: ignore[misc]  # arviz-plots has no types
     """A PlotCollection whose pages hold all they need, so that they open without a network."""
 
     def savefig(self, filename: Any, **kwargs: Any) -> None:

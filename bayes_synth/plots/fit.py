@@ -262,24 +262,23 @@ def _entries(shown: Shown, look: Look, donors: bool) -> list[Entry]:
     levels = {"path": "counterfactual", "synthetic": "synthetic"}
     paths = [word for name, word in levels.items() if name in shown.panels]
     middle = look.word("counterfactual", f"{' or '.join(paths) or 'effect'}, median")
+    begin = look.word("start", f"start, {short(shown.fit.panel.start)}")
+    widest = max(shown.tables)
     rows = {
-        "observed": Entry(look.word("observed", "observed"), "line", ink, width=2.5),
-        "median": Entry(middle, "line", accent),
+        "observed": [Entry(look.word("observed", "observed"), "line", ink, width=2.5)],
+        "median": [Entry(middle, "line", accent)],
         "bands": [
-            Entry(f"{per_cent(prob)} {shown.ci_kind.upper()}", "band", accent, 0.9 - 0.6 * wide)
+            Entry(
+                f"{per_cent(prob)} {shown.ci_kind.upper()}",
+                "band",
+                accent,
+                0.3 if prob == widest else 0.9,
+            )
             for prob in sorted(shown.tables)
-            for wide in [prob == max(shown.tables)]
         ],
-        "average": Entry("average effect", "line", ink, width=1.4, dash="dotted"),
-        "donors": Entry(look.word("donors", "donors"), "line", soft, 0.7, width=1.0),
-        "start": Entry(
-            look.word("start", f"start, {short(shown.fit.panel.start)}"),
-            "line",
-            ink,
-            0.8,
-            width=1.2,
-            dash="dashed",
-        ),
+        "average": [Entry("average effect", "line", ink, width=1.4, dash="dotted")],
+        "donors": [Entry(look.word("donors", "donors"), "line", soft, 0.7, width=1.0)],
+        "start": [Entry(begin, "line", ink, 0.8, width=1.2, dash="dashed")],
     }
     absent = {
         "observed": not shown.levels,
@@ -287,7 +286,7 @@ def _entries(shown: Shown, look: Look, donors: bool) -> list[Entry]:
         "average": "effect" not in shown.panels,
     }
     kept = [row for part, row in rows.items() if look.shows(part) and not absent.get(part)]
-    return [each for row in kept for each in (row if isinstance(row, list) else [row])]
+    return [entry for row in kept for entry in row]
 
 
 def _draw_line(da: xr.DataArray, target: Any, **style: Any) -> Any:

@@ -114,7 +114,7 @@ def _plotly(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> Non
 
 
 def _bokeh(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None:
-    from bokeh.models import Legend, LegendItem
+    from bokeh.models.annotations.legends import Legend, LegendItem
 
     target = targets(canvas)[-1]
     items = []

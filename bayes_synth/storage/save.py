@@ -83,28 +83,21 @@ def read(path: str | os.PathLike[str]) -> Parts:
         text = f"{source} is not a {suffix} file that can be read: {reason}"
         raise LoadError("L001", text) from error
     facts = _facts(idata, source)
-    if content != seal and not rewritten:
-        raise LoadError("L001", f"{source} does not hold what was saved: the file was changed.")
+    if content != seal:
+        by = ", and another program wrote it anew" if rewritten else ""
+        raise LoadError("L001", f"{source} does not hold what was saved: the file was changed{by}.")
     parts = _parts(idata, facts, source)
     if fingerprint(parts.panel) != facts["panel"]["sha256"]:
         text = f"the data in {source} are not those that were fitted: the file was changed."
         raise LoadError("L001", text)
     if rewritten:
-        _remark_rewritten(source, same=content == seal)
+        text = (
+            f"{source} was written anew by another program; its content is what was saved. "
+            "Save it again with fit.save(), so that damage to its bytes can be seen."
+        )
+        warn(LoadWarning, "L013", text)
     del idata.attrs[FACTS]
     return parts
-
-
-def _remark_rewritten(source: Path, *, same: bool) -> None:
-    """Say that another program wrote the file anew, and what could be compared."""
-    what = (
-        "its content is what was saved"
-        if same
-        else "the data are those that were fitted, but its draws or attributes are not the ones "
-        "that were saved, and nothing can tell whether they are right"
-    )
-    text = f"{source} was written anew by another program: {what}. Save it again with fit.save()."
-    warn(LoadWarning, "L013", text)
 
 
 def _require_rebuildable(model: AbstractSyntheticControl) -> None:

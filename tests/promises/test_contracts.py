@@ -60,6 +60,8 @@ FIT = {
     "plot_effect",
     "plot_weights",
     "report",
+    "methods_text",
+    "export",
     "save",
 }
 PUBLIC = [bs.Panel, bs.SyntheticControl, bs.Fit, bs.Effect, bs.FitTask, BatchResult, EffectDraws]
