@@ -91,11 +91,11 @@ def read(path: str | os.PathLike[str]) -> Parts:
         text = f"the data in {source} are not those that were fitted: the file was changed."
         raise LoadError("L001", text)
     if rewritten:
-        text = (
+        remark = (
             f"{source} was written anew by another program; its content is what was saved. "
             "Save it again with fit.save(), so that damage to its bytes can be seen."
         )
-        warn(LoadWarning, "L013", text)
+        warn(LoadWarning, "L013", remark)
     del idata.attrs[FACTS]
     return parts
 
