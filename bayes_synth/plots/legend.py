@@ -116,33 +116,11 @@ def _plotly(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> Non
 def _bokeh(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None:
     from bokeh.models.annotations.legends import Legend, LegendItem
 
-    target = targets(canvas)[-1]
-    items = []
-    for entry in entries:
-        colour, alpha = _colour(canvas, entry.color), entry.alpha
-        if entry.kind == "line":
-            glyph = target.line(
-                x=[np.nan],
-                y=[np.nan],
-                line_color=colour,
-                line_alpha=alpha,
-                line_width=entry.width * look.scale,
-                line_dash=entry.dash,
-            )
-        else:
-            shape, size = ("square" if entry.kind == "band" else "circle"), 12 * look.scale
-            fill = None if entry.hollow else colour
-            glyph = target.scatter(
-                x=[np.nan],
-                y=[np.nan],
-                marker=shape,
-                size=size,
-                line_color=colour,
-                fill_color=fill,
-                alpha=alpha,
-            )
-        items.append(LegendItem(label=entry.label, renderers=[glyph]))
-    words = look.written("legend")
+    target, words = targets(canvas)[-1], look.written("legend")
+    items = [
+        LegendItem(label=entry.label, renderers=[_bokeh_glyph(canvas, target, look, entry)])
+        for entry in entries
+    ]
     columns = _columns([entry.label for entry in entries], target.width / look.scale, look)
     legend = Legend(
         items=items,
@@ -155,4 +133,18 @@ def _bokeh(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None
         **({"label_text_color": words["color"]} if "color" in words else {}),
     )
     target.add_layout(legend, "below")
+    # How much height the rows of the legend take, for those who share it out.
     target.tags = [*target.tags, int(2.2 * words["size"] * -(-len(items) // columns)) + 10]
+
+
+def _bokeh_glyph(canvas: PlotCollection, target: Any, look: Look, entry: Entry) -> Any:
+    """Draw what an entry shows where nobody sees it: bokeh's legends copy what is drawn."""
+    colour, alpha = _colour(canvas, entry.color), entry.alpha
+    nowhere = {"x": [np.nan], "y": [np.nan]}
+    if entry.kind == "line":
+        width = entry.width * look.scale
+        shape = {"line_width": width, "line_dash": entry.dash}
+        return target.line(**nowhere, line_color=colour, line_alpha=alpha, **shape)
+    marker = "square" if entry.kind == "band" else "circle"
+    colours = {"line_color": colour, "fill_color": None if entry.hollow else colour}
+    return target.scatter(**nowhere, marker=marker, size=12 * look.scale, alpha=alpha, **colours)

@@ -12,7 +12,7 @@ from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind, as_text, interval, require_interval
 from bayes_synth.words import listed, per_cent, span, suggestion
 
-__all__ = ["PANELS", "bands", "chosen_panels", "shown_times", "widest_first"]
+__all__ = ["PANELS", "bands", "chosen_panels", "dataset", "shown_times", "widest_first"]
 
 
 class Panel(NamedTuple):

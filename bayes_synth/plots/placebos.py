@@ -18,7 +18,15 @@ from bayes_synth.plots.paths import draw_paths
 from bayes_synth.plots.text import put_label, put_ticks, put_title
 from bayes_synth.results.answers import AbstractFit
 
-__all__ = ["Gaps", "draw_gaps", "draw_ratios", "plot_placebos"]
+__all__ = [
+    "ROWS",
+    "Gaps",
+    "draw_gaps",
+    "draw_ratios",
+    "own_gap",
+    "placebo_entries",
+    "plot_placebos",
+]
 
 PARTS = ("lines", "front", "ratio", "legend", "title", "xlabel", "ylabel", "yticks")
 LABELS = ("outcome", "time", "treated", "donors", "ratio")

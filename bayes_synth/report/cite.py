@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, get_args
 from bayes_synth.errors import OptionError
 from bayes_synth.words import suggestion
 
-__all__ = ["REFERENCES", "Reference", "cite"]
+__all__ = ["REFERENCES", "Reference", "cite", "cited"]
 
 Style = Literal["text", "bibtex"]
 

@@ -21,7 +21,7 @@ from bayes_synth.results.effects import IntervalKind, require_interval
 from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.words import listed, short, suggestion
 
-__all__ = ["DrawsFormat", "export"]
+__all__ = ["NAMES", "DrawsFormat", "Plan", "export"]
 
 DrawsFormat = Literal["csv", "parquet", "none"]
 TABLES = ("effects", "path", "weights", "checks", "draws", "draws_counterfactual")

@@ -69,7 +69,9 @@ def legend_labels(canvas):
         return [trace.name for trace in figure.data if trace.showlegend]
     panels = [canvas.get_target(name, {}) for name in canvas.viz["plot"].to_dataset()]
     if canvas.backend == "bokeh":
-        legends = [each for panel in panels for each in panel.below if hasattr(each, "items")]
+        from bokeh.models import Legend
+
+        legends = [each for panel in panels for each in panel.below if isinstance(each, Legend)]
         return [item.label.value for each in legends for item in each.items]
     return [label for item in recorded(canvas, "legend") for label in item["labels"]]
 

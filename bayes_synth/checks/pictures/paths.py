@@ -1,13 +1,15 @@
 """Draw the effects of refits over time, under the fit's own."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
+from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.plots.canvas import finish, new_canvas, plot_width
-from bayes_synth.plots.legend import put_legend
+from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import Look
 from bayes_synth.plots.paths import draw_paths, entries_of, farthest
 from bayes_synth.plots.text import put_title
@@ -19,17 +21,30 @@ SHAPE = (850.0, 480.0)
 
 
 def plot_paths(
-    fit: AbstractFit, lines: Mapping[str, pd.Series], title: str, *, backend: str | None = None
+    fit: AbstractFit,
+    lines: Mapping[str, pd.Series],
+    title: str,
+    *,
+    band: tuple[pd.Series, pd.Series] | None = None,
+    backend: str | None = None,
 ) -> PlotCollection:
-    """Draw lines by label under the fit's own median effect; the legend names the farthest."""
+    """Draw lines by label under the fit's own median effect; the legend names the farthest.
+
+    ``band`` is the lower and upper end of a 95 % interval to draw below them.
+    """
     look = Look.of(backend, {})
     own = middle(fit.effect("pointwise").draws)
     named, width = farthest(lines, own), plot_width(look, SHAPE)
     canvas = new_canvas(look, ["paths"], SHAPE)
+    if band is not None:
+        style = look.drawn("band", color="C1", alpha=0.25)
+        canvas.map(_draw_band, "band", data=xr.Dataset({"paths": 0.0}), band=band, **style)
     draw_paths(canvas, fit, "paths", lines, own, look, named=named, width=width)
     rest = len(lines) - len(named)
     others = f"{rest} other{'s' if rest > 1 else ''}, closer to the fit" if rest else ""
-    put_legend(canvas, look, list(entries_of(look, named, "the fit", others)))
+    rows = list(entries_of(look, named, "the fit", others))
+    rows += [] if band is None else [Entry("95% ETI", "band", "C1", 0.25)]
+    put_legend(canvas, look, rows)
     put_title(fit, title, canvas.get_target("paths", {}), look, width)
     finish(canvas, look)
     return canvas
@@ -38,3 +53,11 @@ def plot_paths(
 def middle(path: xr.DataArray) -> pd.Series:
     """Return the median of a path's draws by time."""
     return path.median(("chain", "draw")).to_series()
+
+
+def _draw_band(
+    _: xr.DataArray, target: Any, *, band: tuple[pd.Series, pd.Series], **style: Any
+) -> Any:
+    low, high = band
+    times, ends = low.index.to_numpy(), (low.to_numpy(float), high.to_numpy(float))
+    return backend_from_object(target).fill_between_y(times, *ends, target, **style)
