@@ -151,6 +151,9 @@ def _make_room_in_bokeh(canvas: PlotCollection) -> None:
     for panel in panels:
         panel.title.text_font_style = "normal"
         panel.xaxis.axis_label_text_font_style = panel.yaxis.axis_label_text_font_style = "normal"
+    rows = {index.item() for index in canvas.viz["row_index"].to_dataset().data_vars.values()}
+    if len(rows) < len(panels):
+        return
     below = sum(tag for tag in panels[-1].tags if isinstance(tag, int))
     below += 45 if len(panels) > 1 and panels[-1].xaxis[0].axis_label else 0
     for panel in panels:

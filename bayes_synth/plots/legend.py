@@ -122,17 +122,17 @@ def _bokeh(canvas: PlotCollection, look: Look, entries: Sequence[Entry]) -> None
         for entry in entries
     ]
     columns = _columns([entry.label for entry in entries], target.width / look.scale, look)
-    legend = Legend(
-        items=items,
-        orientation="horizontal",
-        ncols=columns,
-        location="center",
-        label_text_font_size=f"{words['size']:g}px",
-        border_line_alpha=0,
-        background_fill_alpha=0,
-        **({"label_text_color": words["color"]} if "color" in words else {}),
-    )
-    target.add_layout(legend, "below")
+    look_of: dict[str, Any] = {
+        "items": items,
+        "orientation": "horizontal",
+        "ncols": columns,
+        "location": "center",
+        "label_text_font_size": f"{words['size']:g}px",
+        "border_line_alpha": 0,
+        "background_fill_alpha": 0,
+    }
+    ink = {"label_text_color": words["color"]} if "color" in words else {}
+    target.add_layout(Legend(**look_of, **ink), "below")
     # How much height the rows of the legend take, for those who share it out.
     target.tags = [*target.tags, int(2.2 * words["size"] * -(-len(items) // columns)) + 10]
 
