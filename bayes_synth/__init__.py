@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.model.calibration import Calibration
+    from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
 
@@ -32,6 +33,7 @@ _HOMES = {
     "FitTask": "batch",
     "Panel": "data.panel",
     "SyntheticControl": "api",
+    "cite": "report.cite",
     "fetch_dataset": "datasets",
     "fit_many": "batch",
     "load": "api",
@@ -54,6 +56,7 @@ __all__ = [
     "SyntheticControl",
     "batch",
     "checks",
+    "cite",
     "errors",
     "estimands",
     "fetch_dataset",

@@ -4,11 +4,10 @@ Each method calls one function of a wing, which knows the abstract classes only;
 computes.
 """
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Unpack, final
 
 import numpy as np
 import xarray as xr
@@ -21,7 +20,6 @@ from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.registry import saved
 from bayes_synth.report.headline import headline
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.results.bands import BandKind
 from bayes_synth.results.effects import IntervalKind
 from bayes_synth.results.groups import prior_groups, tree
 from bayes_synth.results.windows import Window
@@ -29,11 +27,14 @@ from bayes_synth.sampling.settings import Sampler, Settings, Size, entropy, requ
 from bayes_synth.storage.save import read, save
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pymc as pm
     from arviz_plots import PlotCollection
 
     from bayes_synth.checks.result import Checks
-    from bayes_synth.plots.common import CanvasOptions, Visuals
+    from bayes_synth.plots.look import CanvasOptions
+    from bayes_synth.report.export import DrawsFormat
     from bayes_synth.report.render import Kind
 
 __all__ = ["Fit", "SyntheticControl", "load"]
@@ -297,37 +298,40 @@ class Fit(AbstractFit):
     def plot(
         self,
         *,
+        panels: Sequence[str] = ("path", "effect", "cumulative"),
+        window: slice | None = None,
+        donors: bool = True,
         ci_probs: Sequence[float] = (0.5, 0.95),
         ci_kind: IntervalKind = "eti",
-        band: BandKind = "none",
         backend: str | None = None,
-        plot_collection: "PlotCollection | None" = None,
-        visuals: "Visuals | None" = None,
-        figure_kwargs: Mapping[str, Any] | None = None,
+        **options: "Unpack[PathOptions]",
     ) -> "PlotCollection":
         """Plot observed and counterfactual, the effect per period, and the cumulative effect.
 
         Parameters
         ----------
-        ci_probs, ci_kind, band, backend, plot_collection, visuals, figure_kwargs
-            See :func:`bayes_synth.plots.plot_fit`, also for errors.
+        panels, window, donors, ci_probs, ci_kind, backend, **options
+            See :func:`bayes_synth.plots.plot_fit`, also for errors; the last are ``band``
+            (``"none"``, ``"simultaneous"``), ``title``, ``labels``, ``figsize``, ``size``
+            (``"screen"``, ``"slide"``, ``"paper"``), ``theme`` (``"light"``, ``"dark"``),
+            ``visuals``, ``plot_collection`` and ``figure_kwargs``.
 
         Returns
         -------
         arviz_plots.PlotCollection
-            Three panels over time, in outcome units; ``savefig`` and ``show`` as in ArviZ.
+            Panels over time, in outcome units; ``savefig`` and ``show`` as in ArviZ.
         """
         from bayes_synth.plots.fit import plot_fit
 
         return plot_fit(
             self,
+            panels=panels,
+            window=window,
+            donors=donors,
             ci_probs=ci_probs,
             ci_kind=ci_kind,
-            band=band,
             backend=backend,
-            plot_collection=plot_collection,
-            visuals=visuals,
-            figure_kwargs=figure_kwargs,
+            **options,
         )
 
     def plot_effect(
@@ -339,15 +343,15 @@ class Fit(AbstractFit):
         ci_kind: IntervalKind = "eti",
         rope: tuple[float, float] | None = None,
         backend: str | None = None,
-        **canvas_options: "Unpack[CanvasOptions]",
+        **options: "Unpack[CanvasOptions]",
     ) -> "PlotCollection":
         """Plot the posterior density of an effect.
 
         Parameters
         ----------
-        estimand, window, ci_prob, ci_kind, rope, backend, **canvas_options
-            See :func:`bayes_synth.plots.plot_effect`, also for errors; the last are
-            ``plot_collection``, ``visuals`` and ``figure_kwargs``.
+        estimand, window, ci_prob, ci_kind, rope, backend, **options
+            See :func:`bayes_synth.plots.plot_effect`, also for errors; the last as in
+            :meth:`plot`.
 
         Returns
         -------
@@ -364,7 +368,7 @@ class Fit(AbstractFit):
             ci_kind=ci_kind,
             rope=rope,
             backend=backend,
-            **canvas_options,
+            **options,
         )
 
     def plot_weights(
@@ -374,16 +378,15 @@ class Fit(AbstractFit):
         ci_kind: IntervalKind = "eti",
         most: int = 15,
         backend: str | None = None,
-        plot_collection: "PlotCollection | None" = None,
-        visuals: "Visuals | None" = None,
-        figure_kwargs: Mapping[str, Any] | None = None,
+        **options: "Unpack[CanvasOptions]",
     ) -> "PlotCollection":
         """Plot the donor weights with their intervals.
 
         Parameters
         ----------
-        ci_prob, ci_kind, most, backend, plot_collection, visuals, figure_kwargs
-            See :func:`bayes_synth.plots.plot_weights`, also for errors.
+        ci_prob, ci_kind, most, backend, **options
+            See :func:`bayes_synth.plots.plot_weights`, also for errors; the last as in
+            :meth:`plot`.
 
         Returns
         -------
@@ -393,14 +396,7 @@ class Fit(AbstractFit):
         from bayes_synth.plots.weights import plot_weights
 
         return plot_weights(
-            self,
-            ci_prob=ci_prob,
-            ci_kind=ci_kind,
-            most=most,
-            backend=backend,
-            plot_collection=plot_collection,
-            visuals=visuals,
-            figure_kwargs=figure_kwargs,
+            self, ci_prob=ci_prob, ci_kind=ci_kind, most=most, backend=backend, **options
         )
 
     def extend(self, panel: Panel, *, strict: bool = False) -> "Fit":
@@ -487,6 +483,70 @@ class Fit(AbstractFit):
 
         return report(self, kind, checks=checks, ci_prob=ci_prob, ci_kind=ci_kind)
 
+    def methods_text(self) -> str:
+        """Write a methods paragraph with the numbers of this fit, and the references it needs.
+
+        Returns
+        -------
+        str
+            One paragraph (question, panel, model, priors, calibration, sampling, convergence,
+            versions), all read off the fit, and a list of references.
+        """
+        from bayes_synth.report.methods import methods_text
+
+        return methods_text(self)
+
+    def export(
+        self,
+        folder: str | PathLike[str],
+        *,
+        checks: "Checks | None" = None,
+        draws: "DrawsFormat" = "csv",
+        workbook: bool = False,
+        ci_prob: float = 0.95,
+        ci_kind: IntervalKind = "eti",
+        overwrite: bool = False,
+    ) -> "tuple[Path, ...]":
+        """Write tables for spreadsheets, R and LaTeX into a folder, each column described.
+
+        Parameters
+        ----------
+        folder
+            Where to write; it is made if it does not exist. Files that are not an export's own
+            stay as they are.
+        checks
+            The answers of :func:`bayes_synth.checks.run`, as a table of their own.
+        draws
+            ``"csv"``, ``"parquet"`` or ``"none"``: the format of the posterior draws.
+        workbook
+            Whether to write all tables into one Excel workbook too; this needs openpyxl.
+        ci_prob, ci_kind
+            Interval's probability, and ``"eti"`` or ``"hdi"``.
+        overwrite
+            Whether an earlier export in the folder may be replaced.
+
+        Returns
+        -------
+        tuple of pathlib.Path
+            What was written: ``effects.csv``, ``path.csv``, ``weights.csv``, ``checks.csv`` (if
+            given), ``draws.csv`` (effects, noise and weights), ``draws_counterfactual.csv``,
+            ``dictionary.csv``, ``effects.tex``, ``weights.tex``, ``methods.txt``,
+            ``references.bib``, ``README.md``, and ``fit.xlsx`` (if asked for).
+
+        Raises
+        ------
+        LoadError
+            L010 without openpyxl, L011 without pyarrow when they are asked for, L012 when the
+            folder holds an export already, or is a file.
+        OptionError
+            O047 for another format of draws, O004 for a probability outside (0, 1), O001 for an
+            unknown kind.
+        """
+        from bayes_synth.report.export import Plan, export
+
+        plan = Plan(draws, workbook, ci_prob, ci_kind)
+        return export(self, folder, plan, checks=checks, overwrite=overwrite)
+
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fit as netCDF or zarr, so that :func:`bayes_synth.load` reads it back.
 
@@ -513,8 +573,9 @@ class Fit(AbstractFit):
         return headline(self)
 
     def _repr_html_(self) -> str:
-        table = self.summary().to_html(float_format=lambda x: f"{x:.4g}")
-        return f"<pre>{html.escape(headline(self))}</pre>{table}"
+        from bayes_synth.report.notebook import notebook_html
+
+        return notebook_html(self)
 
 
 def load(path: str | PathLike[str]) -> Fit:

@@ -14,6 +14,7 @@ __all__ = [
     "DesignError",
     "DesignWarning",
     "LoadError",
+    "LoadWarning",
     "OptionError",
     "PanelError",
     "PanelWarning",
@@ -89,6 +90,10 @@ class DesignWarning(UserWarning):
 
 class ConvergenceWarning(UserWarning):
     """The sampler's draws should not be trusted yet."""
+
+
+class LoadWarning(UserWarning):
+    """A file could be read, but another program has written it anew."""
 
 
 def deprecated(old: str, new: str) -> None:

@@ -155,14 +155,10 @@ def _anticipation_reason(
 def _draw_anticipation(
     fit: AbstractFit, answers: Mapping[str, RefitEffect], *, backend: str | None = None
 ) -> "PlotCollection":
-    lines = {}
-    for refit in answers.values():
-        effect = Effect(refit.effects["pointwise"], "pointwise")
-        interval = effect.interval(0.95)
-        lines["median"] = middle(effect.draws)
-        lines |= {bound: interval.sel(ci_bound=bound).to_series() for bound in ("lower", "upper")}
-    title = (
-        "Effect per period: median from the true start on (bold), "
-        "median and 95% ETI from the earlier start on (thin)"
-    )
-    return plot_paths(fit, lines, title, backend=backend)
+    (refit,) = answers.values()
+    effect = Effect(refit.effects["pointwise"], "pointwise")
+    interval = effect.interval(0.95)
+    low, high = (interval.sel(ci_bound=bound).to_series() for bound in ("lower", "upper"))
+    lines = {"from the earlier start on": middle(effect.draws)}
+    title = "Effect per period (median): from the true start on, and from the earlier one on"
+    return plot_paths(fit, lines, title, band=(low, high), backend=backend)

@@ -19,7 +19,7 @@ from bayes_synth.checks.result import Check, Verdict, thresholds
 from bayes_synth.fitting.noise_choice import Refits
 from bayes_synth.fitting.placebos import placebos
 from bayes_synth.model.calibration import Calibration
-from bayes_synth.model.outcome_scale import outcome_scale
+from bayes_synth.plots.placebos import Gaps, own_gap
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.sampling.progress import shared_bar
@@ -175,7 +175,7 @@ def _rmse(gaps: pd.DataFrame) -> pd.Series:
 
 def _ranks(gaps: pd.DataFrame, fit: AbstractFit) -> dict[str, float]:
     """Return the treated unit's ratio and its rank p-values, for both sides and for each."""
-    units = pd.concat([gaps, _own_gap(fit).to_frame("treated").T])
+    units = pd.concat([gaps, own_gap(fit).to_frame("treated").T])
     before = _rmse(units[list(fit.panel.pre)])
     after = units[list(fit.panel.post)]
     sides = {"two_sided": after, "above": after.clip(lower=0), "below": after.clip(upper=0)}
@@ -184,15 +184,6 @@ def _ranks(gaps: pd.DataFrame, fit: AbstractFit) -> dict[str, float]:
         f"p_{side}": float((ratio >= ratio["treated"]).mean()) for side, ratio in ratios.items()
     }
     return {"ratio": float(ratios["two_sided"]["treated"]), **shares}
-
-
-def _own_gap(fit: AbstractFit) -> pd.Series:
-    """Return the treated unit's mean gap on the model's scale, as those of the placebos are."""
-    scale = outcome_scale(fit.model.scale)
-    observed = fit.panel.treated_outcome
-    synthetic = scale.forward(fit.synthetic).mean(("chain", "draw"))
-    gap: xr.DataArray = scale.forward(observed.where(observed > scale.least)) - synthetic
-    return gap.to_series()
 
 
 def _graded_by_coverage(
@@ -223,5 +214,5 @@ def _draw_placebos(
     nominal = np.linspace(0.02, 0.98, 49)
     shares = [float((table["p"] >= 1 - probability).mean()) for probability in nominal]
     held = xr.DataArray(shares, coords={"nominal": nominal})
-    lines = {str(label): row for label, row in gaps.iterrows()}
-    return plot_placebos(fit, lines, _own_gap(fit), held, backend=backend)
+    shown = Gaps(gaps, own_gap(fit), fit.panel.treated_name, fit.panel.pre)
+    return plot_placebos(fit, shown, held, backend=backend)

@@ -25,6 +25,8 @@ __all__ = [
     "worst",
 ]
 
+WRAPPED = "white-space:pre-wrap"
+"""Style of a sentence in a notebook: pages cut lines that they may not wrap."""
 Verdict = Literal["pass", "caution", "fail", "not applicable"]
 
 
@@ -81,7 +83,7 @@ class Check:
 
     def _repr_html_(self) -> str:
         table = self.table.to_html(float_format=lambda number: f"{number:.4g}")
-        return f"<pre>{html.escape(repr(self))}</pre>{table}"
+        return f'<pre style="{WRAPPED}">{html.escape(repr(self))}</pre>{table}'
 
 
 @final

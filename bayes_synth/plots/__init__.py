@@ -10,9 +10,28 @@ from typing import TYPE_CHECKING, Any
 from bayes_synth.plots.registry import PLOTS, Plot, plot
 
 if TYPE_CHECKING:
-    from bayes_synth.plots.shipped import every_plot, plot_effect, plot_fit, plot_weights
+    from bayes_synth.plots.shipped import (
+        CanvasOptions,
+        every_plot,
+        plot_effect,
+        plot_effects,
+        plot_fit,
+        plot_placebos,
+        plot_weights,
+    )
 
-__all__ = ["PLOTS", "Plot", "every_plot", "plot", "plot_effect", "plot_fit", "plot_weights"]
+__all__ = [
+    "PLOTS",
+    "CanvasOptions",
+    "Plot",
+    "every_plot",
+    "plot",
+    "plot_effect",
+    "plot_effects",
+    "plot_fit",
+    "plot_placebos",
+    "plot_weights",
+]
 
 
 def __getattr__(name: str) -> Any:

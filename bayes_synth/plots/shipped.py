@@ -2,10 +2,21 @@
 
 from bayes_synth.plots.effect import plot_effect
 from bayes_synth.plots.fit import plot_fit
+from bayes_synth.plots.forest import plot_effects
+from bayes_synth.plots.look import CanvasOptions
+from bayes_synth.plots.placebos import plot_placebos
 from bayes_synth.plots.registry import PLOTS, Plot
 from bayes_synth.plots.weights import plot_weights
 
-__all__ = ["every_plot", "plot_effect", "plot_fit", "plot_weights"]
+__all__ = [
+    "CanvasOptions",
+    "every_plot",
+    "plot_effect",
+    "plot_effects",
+    "plot_fit",
+    "plot_placebos",
+    "plot_weights",
+]
 
 
 def every_plot() -> list[Plot]:

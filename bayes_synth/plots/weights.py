@@ -1,26 +1,19 @@
 """The donor weights with their intervals, the heaviest on top."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
+from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.plots.common import (
-    Visuals,
-    chosen_backend,
-    figure_options,
-    lifted,
-    make_room,
-    pen,
-    point_size,
-    put_title,
-    shortened,
-    styles,
-)
+from bayes_synth.plots.canvas import finish, new_canvas, plot_width
+from bayes_synth.plots.common import lifted, point_size, shortened_apart
+from bayes_synth.plots.legend import Entry, put_legend
+from bayes_synth.plots.look import CanvasOptions, Look
 from bayes_synth.plots.registry import plot
+from bayes_synth.plots.text import put_label, put_ticks, put_title
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind
 from bayes_synth.sampling.settings import require_count
@@ -28,12 +21,10 @@ from bayes_synth.words import per_cent, probable
 
 __all__ = ["plot_weights"]
 
-PARTS = ("interval", "mean", "title", "xlabel", "yticks")
-# Filled against hollow, so that the two can be told apart without colour.
-COLOURS = {
-    "core": {"color": "C0", "facecolor": "C0"},
-    "others": {"color": "gray", "facecolor": "B0"},
-}
+PARTS = ("interval", "mean", "legend", "title", "xlabel", "yticks")
+LABELS = ("weight", "core", "others")
+NAME = 40
+"""Letters of a donor's name that fit beside the axis."""
 
 
 @plot("Donor weights with their intervals.", section="Donors", place=3)
@@ -44,9 +35,7 @@ def plot_weights(
     ci_kind: IntervalKind = "eti",
     most: int = 15,
     backend: str | None = None,
-    plot_collection: PlotCollection | None = None,
-    visuals: Visuals | None = None,
-    figure_kwargs: Mapping[str, Any] | None = None,
+    **options: Unpack[CanvasOptions],
 ) -> PlotCollection:
     """Plot the posterior mean and interval of the heaviest weights.
 
@@ -58,9 +47,9 @@ def plot_weights(
         The interval's probability and kind.
     most
         How many donors to show; the title counts the others and their weight.
-    backend, plot_collection, visuals, figure_kwargs
-        As in :func:`plot_fit`; parts: interval, mean, title, xlabel, yticks. A collection must have
-        the variable weights.
+    backend, **options
+        As in :func:`plot_fit`. Labels: weight (the axis), core and others (legend). Parts:
+        interval, mean, legend, title, xlabel, yticks. A collection must have the variable weights.
 
     Returns
     -------
@@ -77,39 +66,51 @@ def plot_weights(
         R006 when the backend is not installed.
     """
     require_count("most", most, 1)
-    name, style = chosen_backend(backend, plot_collection), styles(visuals, PARTS)
+    look = Look.of(backend, options, PARTS, LABELS)
     table = fit.weights(ci_prob=ci_prob, ci_kind=ci_kind)
     shown = table.head(most).assign(height=np.arange(min(most, len(table)))[::-1])
-    canvas = plot_collection or PlotCollection.wrap(
-        xr.Dataset({"weights": 0.0}),
-        backend=name,
-        figure_kwargs=figure_options(700, 160 + 28 * len(shown), figure_kwargs),
-    )
-    for group, rows in {"core": shown[shown["core"]], "others": shown[~shown["core"]]}.items():
-        _draw_group(canvas, group, rows, style)
-    _words(canvas, fit, style, table, shown)
-    make_room(canvas)
+    shape = 700.0, 190.0 + 28 * len(shown)
+    canvas = new_canvas(look, ["weights"], shape)
+    groups = {"core": shown[shown["core"]], "others": shown[~shown["core"]]}
+    for group, rows in groups.items():
+        if len(rows):
+            _draw_group(canvas, group, rows, look)
+    _words(canvas, look, table, shown)
+    names = {"core": "together 80% of the weight", "others": "other donors"}
+    colours = {"core": look.palette.accent, "others": look.palette.soft}
+    entries = [
+        Entry(look.word(group, names[group]), "points", colours[group], hollow=group == "others")
+        for group, rows in groups.items()
+        if len(rows)
+    ]
+    if look.shows("legend"):
+        put_legend(canvas, look, entries)
+    target = canvas.get_target("weights", {})
+    width = plot_width(look, shape, beside=shortened_apart(shown.index, NAME))
+    put_title(fit, _title(look, table, len(shown)), target, look, width)
+    finish(canvas, look)
     return canvas
 
 
-def _draw_group(
-    canvas: PlotCollection, group: str, rows: pd.DataFrame, style: Mapping[str, Any]
-) -> None:
+def _draw_group(canvas: PlotCollection, group: str, rows: pd.DataFrame, look: Look) -> None:
     """Draw intervals and means of the donors of one colour."""
-    if rows.empty:
-        return
     columns = ["mean", "lower", "upper", "height"]
     numbers = xr.DataArray(
         rows[columns].to_numpy(float),
         dims=("donor", "column"),
         coords={"donor": rows.index.array, "column": columns},
     ).to_dataset(name="weights")
-    if style["interval"] is not None:
-        look = {"color": COLOURS[group]["color"], "width": 2} | style["interval"]
-        canvas.map(_draw_intervals, f"interval_{group}", data=numbers, **look)
-    if style["mean"] is not None:
-        look = COLOURS[group] | {"size": point_size(canvas.backend)} | style["mean"]
-        canvas.map(_draw_means, f"mean_{group}", data=numbers, **look)
+    core, page = group == "core", look.palette.page or "B0"
+    colour = look.palette.accent if core else look.palette.soft
+    if look.shows("interval"):
+        style = look.drawn("interval", color=colour, width=2.0)
+        canvas.map(_draw_intervals, f"interval_{group}", data=numbers, **style)
+    if look.shows("mean"):
+        # Filled against hollow, so that the two can be told apart without colour.
+        fill = colour if core else page
+        size = point_size(canvas.backend)
+        style = look.drawn("mean", color=colour, facecolor=fill, size=size)
+        canvas.map(_draw_means, f"mean_{group}", data=numbers, **style)
 
 
 def _draw_intervals(da: xr.DataArray, target: Any, **style: Any) -> Any:
@@ -117,43 +118,41 @@ def _draw_intervals(da: xr.DataArray, target: Any, **style: Any) -> Any:
         da.sel(column=["lower", "upper"]).to_numpy(),
         da.sel(column=["height", "height"]).to_numpy(),
     )
-    return pen(target).line(lifted(ends), lifted(heights), target, **style)
+    return backend_from_object(target).line(lifted(ends), lifted(heights), target, **style)
 
 
 def _draw_means(da: xr.DataArray, target: Any, **style: Any) -> Any:
     mean, height = (da.sel(column=name).to_numpy() for name in ("mean", "height"))
-    return pen(target).scatter(mean, height, target, **style)
+    return backend_from_object(target).scatter(mean, height, target, **style)
 
 
 def _words(
     canvas: PlotCollection,
-    fit: AbstractFit,
-    style: Mapping[str, Any],
+    look: Look,
     table: pd.DataFrame,
     shown: pd.DataFrame,
 ) -> None:
-    """Label donors and weights, and say in the title which donors are not shown."""
+    """Label donors and weights, and limit the axis."""
     target = canvas.get_target("weights", {})
-    backend = pen(target)
-    if style["yticks"] is not None:
-        labels = [shortened(label) for label in shown.index]
-        backend.yticks(shown["height"].to_numpy(), labels, target, **style["yticks"])
-    if style["xlabel"] is not None:
-        interval = f"{per_cent(table.attrs['ci_prob'])} {table.attrs['ci_kind'].upper()}"
-        backend.xlabel(f"weight (mean and {interval})", target, **style["xlabel"])
-    put_title(fit, _title(table, len(shown)), target, style["title"])
+    labels = shortened_apart(shown.index, NAME)
+    put_ticks(shown["height"].to_numpy(), labels, target, look)
+    interval = f"{per_cent(table.attrs['ci_prob'])} {table.attrs['ci_kind'].upper()}"
+    put_label("x", look.word("weight", f"weight (mean and {interval})"), target, look)
     high = float(shown["upper"].max())
     # A sliver left of 0, so that the points of very light donors are not cut in half.
-    backend.xlim((-0.015 * high, 1.05 * high), target)
+    backend_from_object(target).xlim((-0.015 * high, 1.05 * high), target)
+    backend_from_object(target).ylim((-0.7, len(shown) - 0.3), target)
 
 
-def _title(table: pd.DataFrame, shown: int) -> str:
+def _title(look: Look, table: pd.DataFrame, shown: int) -> str:
+    """Say how many donors hold most of the weight, and which are not shown."""
+    if look.title is not None:
+        return look.title
     core, rest = int(table["core"].sum()), table["mean"].iloc[shown:]
     probability = probable(table.attrs["core_probability"])
     holders = (
         f"{core} of {len(table)} donors (filled) hold" if core > 1 else "One donor (filled) holds"
     )
-    others = (
-        f"\nand {len(rest)} more donors with {rest.sum():.2g} of the weight" if len(rest) else ""
-    )
+    more = f"{len(rest)} more donors" if len(rest) > 1 else "one more donor"
+    others = f"\nand {more} with {rest.sum():.2g} of the weight" if len(rest) else ""
     return f"{holders} 80% of the weight (probability {probability}){others}"

@@ -37,8 +37,11 @@ h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2rem}
 table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 thead th{background:var(--soft)}figure{margin:1rem 0}
-img{max-width:100%;height:auto;background:#fff;border-radius:.3rem}
-@media(max-width:500px){table{font-size:.78rem}th,td{padding:.25rem .3rem}}
+img{max-width:100%;height:auto}
+@media(prefers-color-scheme:dark){img{filter:invert(.9) hue-rotate(180deg)}}
+@media(max-width:500px){table{font-size:.78rem}th,td{padding:.25rem .3rem}
+h1{font-size:1.3rem;overflow-wrap:anywhere}figure{overflow-x:auto;margin:1rem 0}
+img{max-width:none;width:38rem}}
 @media print{body{max-width:none;padding:0}h2,figure,tr{break-inside:avoid}}
 """
 
@@ -160,7 +163,8 @@ def _figure(figure: Figure) -> str:
 
     picture = figure.draw(backend="matplotlib").viz["figure"].item()
     png = io.BytesIO()
-    picture.savefig(png, format="png", dpi=90, bbox_inches="tight")
+    # Without a page of its own, so that the style can turn light and dark round.
+    picture.savefig(png, format="png", dpi=110, bbox_inches="tight", transparent=True)
     plt.close(picture)
     data, alt = base64.b64encode(png.getvalue()).decode(), html.escape(figure.alt, quote=True)
     return f"<figure><img alt='{alt}' src='data:image/png;base64,{data}'></figure>"

@@ -373,18 +373,28 @@ class AbstractFit(ABC):
         Returns
         -------
         pandas.DataFrame
-            Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (median), and
-            median, lower and upper of ``counterfactual``, ``effect`` and, from ``start`` on,
-            ``cumulative``, all in outcome units; with a band also ``effect_band_lower``,
-            ``effect_band_upper``, ``cumulative_band_lower`` and ``cumulative_band_upper``. Before
-            ``start`` the effect is observed minus replicate. With several treated units everything
-            is of their mean, but ``cumulative`` is summed over them; ``attrs["measures"]`` says so
-            of each, and ``attrs["bands"]`` what each band holds.
+            Index: times. Columns ``period`` (pre, post), ``observed``, ``synthetic`` (median),
+            ``gap`` (observed minus synthetic), and median, lower and upper of ``counterfactual``,
+            ``effect`` (observed minus counterfactual) and, from ``start`` on, ``cumulative``, all
+            in outcome units; with a band also ``effect_band_lower``, ``effect_band_upper``,
+            ``cumulative_band_lower`` and ``cumulative_band_upper``. Before ``start`` the effect is
+            observed minus replicate. With several treated units everything is of their mean, but
+            ``cumulative`` is summed over them; ``attrs["measures"]`` says so of each, and
+            ``attrs["bands"]`` what each band holds.
 
         Raises
         ------
         OptionError
             O004 for a probability outside (0, 1), O001 for an unknown kind.
+
+        Notes
+        -----
+        Gap and effect are two questions. The synthetic outcome is what the weighted donors and the
+        level give, without noise and drift: the classical picture, whose gap before ``start`` shows
+        how well the donors fit. The counterfactual is what would have been seen: forecasts carry
+        noise and drift on, so the effect may be smaller than the gap, and before ``start``, where
+        it is observed minus a replicate, it is near zero by construction. Intervals and
+        probabilities are about the effect.
         """
         paths = {"effect": self.effect("pointwise"), "cumulative": self.effect("cumulative")}
         return path_frame(

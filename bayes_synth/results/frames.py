@@ -44,6 +44,7 @@ def path_frame(
         },
         index=panel.times.rename(_index_name(panel.time)),
     )
+    table["gap"] = table["observed"] - table["synthetic"]
     for name, draws in shown.items():
         table[f"{name}_median"] = draws.median(("chain", "draw")).to_series()
         table = table.join(_ends(interval(draws, ci_prob, ci_kind), name))

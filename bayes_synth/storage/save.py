@@ -18,14 +18,14 @@ import xarray as xr
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.times import Zone, time_label
 from bayes_synth.data.validation import locked
-from bayes_synth.errors import BayesSynthError, LoadError
+from bayes_synth.errors import BayesSynthError, LoadError, LoadWarning, warn
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.record import RunRecord
 from bayes_synth.storage.digests import digest, fingerprint
 from bayes_synth.storage.provenance import OLDEST, SCHEMA, current, provenance, record_of
 from bayes_synth.storage.specs import foreign_parts, from_spec, to_spec
-from bayes_synth.storage.trees import ROOT, put, read_tree, suffix_of, write
+from bayes_synth.storage.trees import ROOT, is_unchanged, put, read_tree, suffix_of, write
 from bayes_synth.words import listed
 
 __all__ = ["FACTS", "SEAL", "Parts", "read", "save"]
@@ -71,6 +71,7 @@ def read(path: str | os.PathLike[str]) -> Parts:
         raise LoadError("L001", f"{source} does not exist.")
     try:
         idata = read_tree(source, suffix)
+        rewritten = not is_unchanged(source, suffix)
         seal = idata.attrs.pop(SEAL, None)
         content = digest(idata)
     # HDF5, zarr, their codecs and xarray decode bytes that may be anything. What they raise then is
@@ -83,11 +84,18 @@ def read(path: str | os.PathLike[str]) -> Parts:
         raise LoadError("L001", text) from error
     facts = _facts(idata, source)
     if content != seal:
-        raise LoadError("L001", f"{source} does not hold what was saved: the file was changed.")
+        by = ", and another program wrote it anew" if rewritten else ""
+        raise LoadError("L001", f"{source} does not hold what was saved: the file was changed{by}.")
     parts = _parts(idata, facts, source)
     if fingerprint(parts.panel) != facts["panel"]["sha256"]:
         text = f"the data in {source} are not those that were fitted: the file was changed."
         raise LoadError("L001", text)
+    if rewritten:
+        remark = (
+            f"{source} was written anew by another program; its content is what was saved. "
+            "Save it again with fit.save(), so that damage to its bytes can be seen."
+        )
+        warn(LoadWarning, "L013", remark)
     del idata.attrs[FACTS]
     return parts
 

@@ -10,16 +10,29 @@ import xarray as xr
 
 from bayes_synth.errors import LoadError
 
-__all__ = ["ROOT", "STAMP", "SUFFIXES", "put", "read_tree", "suffix_of", "write", "write_zip"]
+__all__ = [
+    "ROOT",
+    "STAMP",
+    "SUFFIXES",
+    "is_rewritten",
+    "is_unchanged",
+    "put",
+    "read_tree",
+    "suffix_of",
+    "write",
+    "write_zip",
+]
 
 SUFFIXES = (".nc", ".zarr", ".zarr.zip")
 # Beside the digest of the content there is one of the bytes, which is compared before any decoder
 # sees them: HDF5 can loop for ever on damaged bytes, and zarr's text codec allocates whatever a
 # damaged count asks for. In netCDF files it is appended, where HDF5 does not look; zarr stores
-# have it in the attributes of their root. So a file that another tool repacked is refused too.
+# have it in the attributes of their root. What another program wrote anew is told apart by how
+# such files end.
 MARK = b"\nbayes_synth sha256 "
 STAMP = "bayes_synth_parts_sha256"
 ROOT = "zarr.json"
+HDF5 = b"\x89HDF\r\n\x1a\n"
 # Format 2 has a codec that unpickles; only format 3 is written, so only format 3 is read.
 # Consolidated metadata would repeat all metadata, outside the specification of the format.
 ZARR: dict[str, Any] = {"zarr_format": 3, "consolidated": False}
@@ -73,13 +86,10 @@ def read_tree(source: Path, suffix: str, group: str | None = None) -> xr.DataTre
     Raises
     ------
     ValueError
-        When the bytes differ from those that were written; nothing is decoded then.
+        When the bytes differ from those that were written, unless another program wrote the file
+        anew; nothing is decoded then.
     """
-    if suffix == ".nc":
-        unchanged = _is_marked(source.read_bytes())
-    else:
-        unchanged = _is_stamped(_store_parts(source))
-    if not unchanged:
+    if not (is_unchanged(source, suffix) or is_rewritten(source, suffix)):
         raise ValueError("its bytes are not those that were written")
     if suffix == ".nc":
         with xr.open_datatree(source, engine="h5netcdf") as opened:
@@ -91,6 +101,32 @@ def read_tree(source: Path, suffix: str, group: str | None = None) -> xr.DataTre
         tree = opened.load()
     tree.attrs.pop(STAMP, None)
     return tree
+
+
+def is_unchanged(source: Path, suffix: str) -> bool:
+    """Tell whether a file has the bytes that were written."""
+    if suffix == ".nc":
+        return _is_marked(source.read_bytes())
+    return _is_stamped(_store_parts(source))
+
+
+def is_rewritten(source: Path, suffix: str) -> bool:
+    """Tell whether another program wrote the file anew, such as xarray after opening it.
+
+    A whole HDF5 file ends where its superblock says, so ours are longer by their digest, and
+    damaged ones longer or shorter. zarr stores of others have consolidated metadata, or no stamp.
+    """
+    if suffix == ".nc":
+        content = source.read_bytes()
+        return content.startswith(HDF5) and _end_of_hdf5(content) == len(content)
+    root = json.loads(_store_parts(source)[ROOT])
+    return "consolidated_metadata" in root or STAMP not in root["attributes"]
+
+
+def _end_of_hdf5(content: bytes) -> int:
+    """Return the end-of-file address of the superblock (HDF5 File Format Specification, II.A)."""
+    place = 40 if content[len(HDF5)] < 2 else 28
+    return int.from_bytes(content[place : place + 8], "little")
 
 
 def put(written: Path, target: Path) -> None:

@@ -13,7 +13,7 @@ from arviz_plots import PlotCollection
 from bayes_synth.datasets import load_dataset
 from bayes_synth.errors import OptionError, ResultError
 from bayes_synth.plots import plot_effect, plot_fit, plot_weights
-from bayes_synth.results.effects import describe
+from bayes_synth.results.effects import as_text, describe
 from bayes_synth.testing import fake_fit, fake_panel
 
 BACKENDS = ("none", "matplotlib", "plotly", "bokeh")
@@ -197,7 +197,7 @@ def test_the_band_of_the_effect_is_the_interval_of_the_pointwise_effect(either, 
 
 @pytest.mark.parametrize(
     ("variable", "source"),
-    [("outcome", "counterfactual"), ("effect", "effect"), ("cumulative", "cumulative")],
+    [("path", "counterfactual"), ("effect", "effect"), ("cumulative", "cumulative")],
 )
 @pytest.mark.parametrize("prob", [0.5, 0.95])
 def test_every_band_is_that_of_the_frame(either, prob, variable, source):
@@ -208,7 +208,7 @@ def test_every_band_is_that_of_the_frame(either, prob, variable, source):
 
 @pytest.mark.parametrize(
     ("variable", "source"),
-    [("outcome", "counterfactual"), ("effect", "effect"), ("cumulative", "cumulative")],
+    [("path", "counterfactual"), ("effect", "effect"), ("cumulative", "cumulative")],
 )
 def test_every_median_line_is_that_of_the_frame(either, variable, source):
     line = element(plot_fit(either, backend="none"), "median", variable)
@@ -243,7 +243,7 @@ def test_no_band_is_outlined_unless_asked(fake):
 
 
 def test_the_observed_line_is_the_treated_outcome(either):
-    line = element(plot_fit(either, backend="none"), "observed", "outcome")
+    line = element(plot_fit(either, backend="none"), "observed", "path")
     np.testing.assert_array_equal(line["y"], either.panel.treated_outcome)
 
 
@@ -252,59 +252,78 @@ def test_the_cumulative_effect_starts_with_the_treatment(either):
     np.testing.assert_array_equal(line["x"], either.panel.post.to_numpy())
 
 
-@pytest.mark.parametrize("variable", ["outcome", "effect", "cumulative"])
+@pytest.mark.parametrize("variable", ["path", "effect", "cumulative"])
 def test_a_vertical_line_marks_the_start_in_every_panel(either, variable):
     line = element(plot_fit(either, backend="none"), "start", variable)
     assert line["x"] == either.panel.post.to_numpy()[0]
 
 
 def test_all_donors_are_drawn(either):
-    line = element(plot_fit(either, backend="none"), "donors", "outcome")
+    line = element(plot_fit(either, backend="none"), "donors", "path")
     drawn = line["y"].reshape(len(either.panel.donors), -1)[:, :-1]
     np.testing.assert_array_equal(drawn, either.panel.donor_outcomes.transpose("donor", "time"))
 
 
 def test_the_line_of_the_donors_is_lifted_between_them(either):
-    line = element(plot_fit(either, backend="none"), "donors", "outcome")
+    line = element(plot_fit(either, backend="none"), "donors", "path")
     assert np.isnan(line["y"].reshape(len(either.panel.donors), -1)[:, -1]).all()
 
 
 def test_a_remote_donor_does_not_flatten_the_treated_unit(fake):
     outcomes = fake.panel.outcomes
     panel = replace(fake.panel, outcomes=outcomes + 1e6 * (outcomes["unit"] == "donor_05"))
-    target = plot_fit(fake_fit(panel=panel), backend="none").get_target("outcome", {})
+    target = plot_fit(fake_fit(panel=panel), backend="none").get_target("path", {})
     assert next(item["lims"] for item in target if item["function"] == "ylim")[1] < 1e4
 
 
 def test_the_limits_hold_the_widest_band(fake):
     canvas = plot_fit(fake, backend="none", ci_probs=(0.5, 0.999))
-    low, high = next(d["lims"] for d in canvas.get_target("outcome", {}) if "lims" in d)
-    band = element(canvas, "band_0.999", "outcome")
+    low, high = next(d["lims"] for d in canvas.get_target("path", {}) if "lims" in d)
+    band = element(canvas, "band_0.999", "path")
     assert low < band["y_bottom"].min() < band["y_top"].max() < high
 
 
-@pytest.mark.parametrize("variable", ["outcome", "effect", "cumulative"])
-def test_every_title_names_the_probabilities_and_the_kind(fake, variable):
-    title = words(plot_fit(fake, backend="none", ci_probs=(0.8, 0.995), ci_kind="hdi"), variable)
-    assert "80% and 99.5% HDI" in title
+def legend(canvas):
+    """The words of the legend of the "none" backend."""
+    drawn = [
+        item
+        for name in canvas.viz["plot"].to_dataset()
+        for item in canvas.get_target(name, {})
+        if item["function"] == "legend"
+    ]
+    return [label for item in drawn for label in item["labels"]]
+
+
+def test_the_legend_names_the_probabilities_and_the_kind(fake):
+    labels = legend(plot_fit(fake, backend="none", ci_probs=(0.8, 0.995), ci_kind="hdi"))
+    assert {"80% HDI", "99.5% HDI", "observed", "donors", "average effect"} <= set(labels)
+
+
+@pytest.mark.parametrize(("variable", "estimand"), [("effect", "average"), ("cumulative",) * 2])
+def test_the_title_of_a_panel_has_the_number_with_its_interval(fake, variable, estimand):
+    title = words(plot_fit(fake, backend="none", ci_probs=(0.5, 0.8)), variable)
+    low, high = (
+        as_text(fake.effect(estimand), float(end)) for end in fake.effect(estimand).interval(0.8)
+    )
+    assert f"[{low}, {high}] (80% ETI)" in title
 
 
 def test_the_title_names_the_treated_unit(fake):
-    assert "treated" in words(plot_fit(fake, backend="none"), "outcome")
+    assert "treated" in words(plot_fit(fake, backend="none"), "path")
 
 
-@pytest.mark.parametrize("variable", ["outcome", "effect", "cumulative"])
+@pytest.mark.parametrize("variable", ["path", "effect", "cumulative"])
 def test_every_panel_names_the_outcome(fake, variable):
     assert words(plot_fit(fake, backend="none"), variable, "ylabel") == "sales"
 
 
 def test_the_time_axis_is_named_once(fake):
     canvas = plot_fit(fake, backend="none")
-    named = [words(canvas, variable, "xlabel") for variable in ("outcome", "effect", "cumulative")]
+    named = [words(canvas, variable, "xlabel") for variable in ("path", "effect", "cumulative")]
     assert named == ["", "", fake.panel.time]
 
 
-@pytest.mark.parametrize("part", ["donors", "median", "observed", "zero", "start"])
+@pytest.mark.parametrize("part", ["donors", "median", "observed", "average", "zero", "start"])
 def test_a_part_can_be_left_out(fake, part):
     assert part not in plot_fit(fake, backend="none", visuals={part: False}).viz.children
 

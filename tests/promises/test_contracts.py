@@ -63,6 +63,8 @@ FIT = {
     "plot_weights",
     "extend",
     "report",
+    "methods_text",
+    "export",
     "save",
 }
 PUBLIC = [bs.Panel, bs.SyntheticControl, bs.Fit, bs.Effect, bs.FitTask, BatchResult, EffectDraws]
@@ -164,7 +166,7 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 
 def test_the_public_names_are_those_of_the_design():
     expected = (
-        "Calibration Effect Fit FitTask Panel SyntheticControl batch checks errors estimands "
+        "Calibration Effect Fit FitTask Panel SyntheticControl batch checks cite errors estimands "
         "fetch_dataset fit_many load load_dataset noise plots priors simulate testing"
     )
     assert sorted(bs.__all__) == expected.split()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import xarray as xr
 from file_tools import in_file, light_fit, read_plainly, seal, short_fit, write_whole
 
 import bayes_synth as bs
-from bayes_synth.errors import LoadError
+from bayes_synth.errors import LoadError, LoadWarning
 from bayes_synth.results.record import Attempt, RunRecord
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.storage.digests import digest
@@ -287,6 +288,46 @@ def test_a_store_that_would_unpickle_is_refused_unread(tmp_path):
     assert not ran.exists()
 
 
+def written_anew(path, suffix, change=lambda tree: tree):
+    """A file opened with xarray and saved by it again, as any notebook may do."""
+    again = path.with_name(f"again{suffix}")
+    tree = change(read_plainly(path))
+    if suffix == ".nc":
+        tree.to_netcdf(again)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # zarr says that others may not read consolidated data
+            tree.to_zarr(again)
+    return again
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_file_that_xarray_wrote_anew_loads_with_a_remark(suffix, tmp_path):
+    path = tmp_path / f"fit{suffix}"
+    fit = light_fit()
+    fit.save(path)
+    with pytest.warns(LoadWarning, match=r"\[L013\].*written anew by another program"):
+        back = bs.load(written_anew(path, suffix))
+    xr.testing.assert_identical(back.idata, fit.idata)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tree: tree * 1.0,
+        lambda tree: tree.map_over_datasets(
+            lambda data: data.astype("float32", copy=False) if "s" in data else data
+        ),
+    ],
+    ids=["no attributes", "other types"],
+)
+def test_a_file_written_anew_with_other_content_is_refused(change, tmp_path):
+    path = tmp_path / "fit.nc"
+    light_fit().save(path)
+    with pytest.raises(LoadError, match=r"\[L001\]"):
+        bs.load(written_anew(path, ".nc", change))
+
+
 @each_format
 def test_bytes_other_than_those_written_are_refused_before_they_are_decoded(
     suffix, tmp_path, monkeypatch
@@ -294,7 +335,7 @@ def test_bytes_other_than_those_written_are_refused_before_they_are_decoded(
     path = tmp_path / f"fit{suffix}"
     light_fit().save(path)
     if suffix == ".nc":
-        read_plainly(path).to_netcdf(path, engine="h5netcdf")
+        path.write_bytes(path.read_bytes().replace(b"posterior", b"posteriof", 1))
     elif suffix == ".zarr":
         (path / "posterior" / "s" / "c" / "0" / "0").write_bytes(b"")
     else:

@@ -1,58 +1,51 @@
 """Draw the gaps of placebos and the treated unit, and how often our intervals hold zero."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
+from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.checks.pictures.paths import draw_paths
-from bayes_synth.plots.common import chosen_backend, figure_options, make_room, pen, put_title
+from bayes_synth.plots.canvas import finish, new_canvas, plot_width
+from bayes_synth.plots.legend import Entry, put_legend
+from bayes_synth.plots.look import Look
+from bayes_synth.plots.placebos import ROWS, Gaps, draw_gaps, draw_ratios, placebo_entries
+from bayes_synth.plots.text import put_label, put_title
 from bayes_synth.results.answers import AbstractFit
 
 __all__ = ["plot_placebos"]
 
 
 def plot_placebos(
-    fit: AbstractFit,
-    gaps: Mapping[str, pd.Series],
-    own: pd.Series,
-    held: xr.DataArray,
-    *,
-    backend: str | None = None,
+    fit: AbstractFit, gaps: Gaps, held: xr.DataArray, *, backend: str | None = None
 ) -> PlotCollection:
-    """Draw gaps by time, and the share of placebos whose interval holds zero by its probability.
+    """Draw gaps by time, ratios by unit, and the share of placebos whose interval holds zero.
 
-    ``held`` is that share, dims ``(nominal,)``.
+    ``held`` is that share by the interval's probability, dims ``(nominal,)``.
     """
-    canvas = PlotCollection.wrap(
-        xr.Dataset({"gaps": 0.0, "coverage": 0.0}),
-        cols=["__variable__"],
-        col_wrap=2,
-        backend=chosen_backend(backend),
-        figure_kwargs=figure_options(1100, 450, None),
-    )
-    draw_paths(canvas, fit, "gaps", gaps, {"treated": own})
-    canvas.map(
-        _draw_curve, "curve", data=xr.Dataset({"coverage": 0.0}), held=held, color="C0", width=2.5
-    )
-    words = {
-        "gaps": f"Gap, observed minus synthetic:\ntreated (bold), {len(gaps)} donors as if treated",
-        "coverage": "Share of placebos whose interval\nholds zero (dashed: as promised)",
-    }
-    for variable, title in words.items():
-        put_title(fit, title, canvas.get_target(variable, {}), {})
-    make_room(canvas)
+    look = Look.of(backend, {})
+    shape = 900.0, max(1100.0, 300.0 + 54.0 * min(len(gaps.donors) + 1, ROWS))
+    canvas, width = new_canvas(look, ["gaps", "ratios", "coverage"], shape), plot_width(look, shape)
+    draw_gaps(canvas, fit, gaps, look, width=width)
+    draw_ratios(canvas, gaps, look, width)
+    style = look.drawn("curve", color=look.palette.accent, width=2.5)
+    canvas.map(_draw_curve, "curve", data=xr.Dataset({"coverage": 0.0}), held=held, **style)
+    target = canvas.get_target("coverage", {})
+    put_label("x", "probability of the interval", target, look)
+    put_label("y", "share of placebos held", target, look, 30)
+    put_title(None, "Share of placebos whose interval holds zero", target, look, width)
+    rows = [
+        *placebo_entries(gaps, look),
+        Entry("share held", "line", look.palette.accent, width=2.5),
+        Entry("as promised", "line", look.palette.soft, width=1.0, dash="dashed"),
+    ]
+    put_legend(canvas, look, rows)
+    finish(canvas, look)
     return canvas
 
 
 def _draw_curve(_: xr.DataArray, target: Any, *, held: xr.DataArray, **style: Any) -> Any:
-    plain = pen(target)
-    plain.line(
-        np.array([0.0, 1.0]), np.array([0.0, 1.0]), target, color="gray", linestyle="C1", width=1
-    )
-    plain.xlabel("probability of the interval", target)
-    plain.ylabel("share of placebos held", target)
+    plain, ends = backend_from_object(target), np.array([0.0, 1.0])
+    plain.line(ends, ends, target, color="gray", linestyle="C1", width=1)
     return plain.line(held["nominal"].to_numpy(), held.to_numpy(), target, **style)

@@ -4,28 +4,23 @@ Every layer is data and a style; backends, time axes and titles are those of the
 """
 
 from collections.abc import Mapping, Sequence
-from textwrap import wrap
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection
+from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.plots.common import (
-    TITLE_WIDTH,
-    chosen_backend,
-    figure_options,
-    make_room,
-    pen,
-    point_size,
-    put_title,
-    time_axis,
-)
+from bayes_synth.plots.canvas import finish, new_canvas, plot_width
+from bayes_synth.plots.common import point_size
+from bayes_synth.plots.dates import time_axis
+from bayes_synth.plots.legend import Entry, put_legend
+from bayes_synth.plots.look import Look
+from bayes_synth.plots.text import put_label, put_ticks, put_title
 from bayes_synth.results.answers import AbstractFit
 
 __all__ = ["GREY", "Axes", "Layer", "picture"]
 
-SPACING = {"plotly": {"vertical_spacing": 0.2}}
 GREY = {"color": "gray", "alpha": 0.8}
 DASHED = {"color": "B1", "width": 1.2, "linestyle": "C1", "alpha": 0.8}
 
@@ -44,29 +39,26 @@ class Layer(NamedTuple):
 
 
 class Axes(NamedTuple):
-    """Hold layers by name on one pair of axes, and its words; ``ticks`` are labels by height."""
+    """Hold layers by name on one pair of axes, and its words.
+
+    ``ticks`` are labels by height, ``legend`` says what layers stand for.
+    """
 
     title: str
     layers: Mapping[str, Layer]
     xlabel: str = ""
     ylabel: str = ""
     ticks: Mapping[float, str] = {}
+    legend: Sequence[Entry] = ()
 
 
 def picture(
     panels: Mapping[str, Axes], *, fit: AbstractFit | None, backend: str | None, height: int = 330
 ) -> PlotCollection:
     """Draw the panels under each other; the first warns of a fit that has not converged."""
-    name = chosen_backend(backend)
-    canvas = PlotCollection.wrap(
-        xr.Dataset(dict.fromkeys(panels, 0.0)),
-        cols=["__variable__"],
-        col_wrap=1,
-        backend=name,
-        figure_kwargs=figure_options(
-            850, height * len(panels), None, **SPACING.get(name, {}) if len(panels) > 1 else {}
-        ),
-    )
+    look = Look.of(backend, {})
+    shape = 850.0, float(height * len(panels))
+    canvas = new_canvas(look, panels, shape)
     for key, panel in panels.items():
         for part, layer in panel.layers.items():
             canvas.map(
@@ -74,10 +66,14 @@ def picture(
                 f"{key}_{part}",
                 data=_layer_data(key, layer),
                 kind=layer.kind,
-                **_layer_style(layer, name),
+                **_layer_style(layer, look.backend),
             )
-        _label_axes(canvas, key, panel, fit if key == next(iter(panels)) else None)
-    make_room(canvas)
+        alarmed = fit if key == next(iter(panels)) else None
+        _label_axes(canvas.get_target(key, {}), panel, alarmed, look, plot_width(look, shape))
+    entries = {entry.label: entry for panel in panels.values() for entry in panel.legend}
+    if entries:
+        put_legend(canvas, look, list(entries.values()))
+    finish(canvas, look)
     return canvas
 
 
@@ -101,7 +97,7 @@ def _layer_style(layer: Layer, backend: str) -> dict[str, Any]:
 
 
 def _draw_layer(da: xr.DataArray, target: Any, *, kind: str, **style: Any) -> Any:
-    backend, x, y = pen(target), da["x"].to_numpy(), da.sel(row="y").to_numpy()
+    backend, x, y = backend_from_object(target), da["x"].to_numpy(), da.sel(row="y").to_numpy()
     if kind == "band":
         return backend.fill_between_y(x, y, da.sel(row="top").to_numpy(), target, **style)
     if kind in ("line", "points"):
@@ -114,18 +110,12 @@ def _draw_layer(da: xr.DataArray, target: Any, *, kind: str, **style: Any) -> An
     )
 
 
-def _label_axes(canvas: PlotCollection, key: str, panel: Axes, fit: AbstractFit | None) -> None:
-    target = canvas.get_target(key, {})
-    backend = pen(target)
-    if fit is not None:
-        put_title(fit, panel.title, target, {})
-    else:
-        backend.title("\n".join(wrap(panel.title, TITLE_WIDTH)), target, size=11)
-    for write, text in ((backend.xlabel, panel.xlabel), (backend.ylabel, panel.ylabel)):
-        if text:
-            write(text, target)
+def _label_axes(target: Any, panel: Axes, fit: AbstractFit | None, look: Look, width: int) -> None:
+    put_title(fit, panel.title, target, look, width)
+    put_label("x", panel.xlabel, target, look, width)
+    put_label("y", panel.ylabel, target, look, 30)
     if panel.ticks:
-        backend.yticks(np.array(list(panel.ticks)), list(panel.ticks.values()), target)
+        put_ticks(np.array(list(panel.ticks)), list(panel.ticks.values()), target, look)
     lines = [
         layer for layer in panel.layers.values() if layer.kind == "line" and layer.x is not None
     ]
@@ -133,4 +123,4 @@ def _label_axes(canvas: PlotCollection, key: str, panel: Axes, fit: AbstractFit 
         np.asarray(layer.x) for layer in lines if np.asarray(layer.x).dtype.kind in "Mi"
     ]
     if times:
-        time_axis(target, times[0], canvas.backend)
+        time_axis(target, times[0], look, width)

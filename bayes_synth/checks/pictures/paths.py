@@ -1,40 +1,52 @@
-"""Draw lines over time with one of them on top."""
+"""Draw the effects of refits over time, under the fit's own."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from arviz_plots import PlotCollection
+from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.plots.common import (
-    chosen_backend,
-    figure_options,
-    lifted,
-    make_room,
-    pen,
-    put_title,
-    shortened,
-    time_axis,
-)
+from bayes_synth.plots.canvas import finish, new_canvas, plot_width
+from bayes_synth.plots.legend import Entry, put_legend
+from bayes_synth.plots.look import Look
+from bayes_synth.plots.paths import draw_paths, entries_of, farthest
+from bayes_synth.plots.text import put_title
 from bayes_synth.results.answers import AbstractFit
 
-__all__ = ["draw_paths", "middle", "plot_paths"]
+__all__ = ["middle", "plot_paths"]
+
+SHAPE = (850.0, 480.0)
 
 
 def plot_paths(
-    fit: AbstractFit, lines: Mapping[str, pd.Series], title: str, *, backend: str | None = None
+    fit: AbstractFit,
+    lines: Mapping[str, pd.Series],
+    title: str,
+    *,
+    band: tuple[pd.Series, pd.Series] | None = None,
+    backend: str | None = None,
 ) -> PlotCollection:
-    """Draw thin lines by label under the fit's own median effect, and mark zero and the start."""
-    canvas = PlotCollection.wrap(
-        xr.Dataset({"paths": 0.0}),
-        backend=chosen_backend(backend),
-        figure_kwargs=figure_options(800, 450, None),
-    )
-    draw_paths(canvas, fit, "paths", lines, {"fit": middle(fit.effect("pointwise").draws)})
-    put_title(fit, title, canvas.get_target("paths", {}), {})
-    make_room(canvas)
+    """Draw lines by label under the fit's own median effect; the legend names the farthest.
+
+    ``band`` is the lower and upper end of a 95 % interval to draw below them.
+    """
+    look = Look.of(backend, {})
+    own = middle(fit.effect("pointwise").draws)
+    named, width = farthest(lines, own), plot_width(look, SHAPE)
+    canvas = new_canvas(look, ["paths"], SHAPE)
+    if band is not None:
+        style = look.drawn("band", color="C1", alpha=0.25)
+        canvas.map(_draw_band, "band", data=xr.Dataset({"paths": 0.0}), band=band, **style)
+    draw_paths(canvas, fit, "paths", lines, own, look, named=named, width=width)
+    rest = len(lines) - len(named)
+    others = f"{rest} other{'s' if rest > 1 else ''}, closer to the fit" if rest else ""
+    rows = list(entries_of(look, named, "the fit", others))
+    rows += [] if band is None else [Entry("95% ETI", "band", "C1", 0.25)]
+    put_legend(canvas, look, rows)
+    put_title(fit, title, canvas.get_target("paths", {}), look, width)
+    finish(canvas, look)
     return canvas
 
 
@@ -43,37 +55,9 @@ def middle(path: xr.DataArray) -> pd.Series:
     return path.median(("chain", "draw")).to_series()
 
 
-def draw_paths(
-    canvas: PlotCollection,
-    fit: AbstractFit,
-    variable: str,
-    lines: Mapping[str, pd.Series],
-    top: Mapping[str, pd.Series],
-) -> None:
-    """Draw the lines on one panel of a collection, and name its axes."""
-    empty, target = xr.Dataset({variable: 0.0}), canvas.get_target(variable, {})
-    canvas.map(
-        _draw_lines,
-        "lines",
-        data=empty,
-        series=list(lines.values()),
-        color="C0",
-        alpha=0.55,
-        width=1.0,
-    )
-    canvas.map(_draw_lines, "top", data=empty, series=list(top.values()), color="B1", width=2.5)
-    backend = pen(target)
-    backend.hline(0, target, color="B1", width=0.8, alpha=0.6)
-    backend.vline(fit.panel.post[0], target, color="B1", width=1.2, linestyle="C1", alpha=0.8)
-    backend.ylabel(shortened(fit.panel.outcome), target)
-    backend.xlabel(shortened(fit.panel.time), target)
-    time_axis(target, fit.panel.times.to_numpy(), canvas.backend)
-
-
-def _draw_lines(_: xr.DataArray, target: Any, *, series: list[pd.Series], **style: Any) -> Any:
-    """Draw all of them as one line that breaks between them and where an outcome is missing."""
-    if not series:
-        return None
-    times = np.concatenate([line.index.to_numpy()[[*range(len(line)), -1]] for line in series])
-    values = np.concatenate([lifted(line.to_numpy(float)[None, :]) for line in series])
-    return pen(target).line(times, values, target, **style)
+def _draw_band(
+    _: xr.DataArray, target: Any, *, band: tuple[pd.Series, pd.Series], **style: Any
+) -> Any:
+    low, high = band
+    times, ends = low.index.to_numpy(), (low.to_numpy(float), high.to_numpy(float))
+    return backend_from_object(target).fill_between_y(times, *ends, target, **style)
