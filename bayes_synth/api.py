@@ -400,7 +400,7 @@ class Fit(AbstractFit):
         self,
         kind: "Kind" = "text",
         *,
-        checks: "Checks | None" = None,
+        checks: "Checks | bool | None" = None,
         ci_prob: float = 0.95,
         ci_kind: IntervalKind = "eti",
     ) -> str:
@@ -414,8 +414,8 @@ class Fit(AbstractFit):
             ``"text"``, ``"markdown"``, or ``"html"``: one page with its figures, which needs no
             script and no network.
         checks
-            The answers of :func:`bayes_synth.checks.run`; with None the report says that no check
-            was run.
+            The answers of :func:`bayes_synth.checks.run` about this fit, or True to ask all now;
+            with None or False the report says that no check was run.
         ci_prob, ci_kind
             Probability of the intervals, and ``"eti"`` (equal tails) or ``"hdi"`` (highest
             density).
@@ -428,7 +428,8 @@ class Fit(AbstractFit):
         Raises
         ------
         OptionError
-            O001 for another kind, O004 for a probability outside (0, 1).
+            O001 for another kind, O004 for a probability outside (0, 1), O054 for the answers
+            about another fit.
         """
         from bayes_synth.report.render import report
 

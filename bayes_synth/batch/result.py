@@ -1,5 +1,6 @@
 """The result of a batch: one row per task, the fits, and the failures."""
 
+import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,10 @@ from bayes_synth.storage.provenance import record_of
 from bayes_synth.storage.specs import from_spec
 
 __all__ = ["BatchResult", "Entry", "collected"]
+
+
+SHOWN, WIDTH = 5, 160
+"""So many failures are named in a result's repr, and so much of a message is shown."""
 
 
 class Entry(NamedTuple):
@@ -93,11 +98,23 @@ class BatchResult:
         undone = sum(failure.error == "KeyboardInterrupt" for failure in self.failures)
         why = f" ({undone} of them interrupted)" if undone else ""
         flagged = count - fine - failed
-        return f"{count} fits: {fine} fine, {flagged} flagged, {failed} failed{why}"
+        total = f"{count} fits: {fine} fine, {flagged} flagged, {failed} failed{why}"
+        known = [each for each in self.failures if each.error != "KeyboardInterrupt"]
+        more = [f"  and {len(known) - SHOWN} more: see .failures"] if len(known) > SHOWN else []
+        return "\n".join([total, *map(_failure_line, known[:SHOWN]), *more])
 
     def _repr_html_(self) -> str:
         shown: str = self.table.to_html(max_rows=20, float_format=lambda x: f"{x:.4g}")
-        return f"<pre>{self!r}</pre>{shown}"
+        return f"<pre>{html.escape(repr(self))}</pre>{shown}"
+
+
+def _failure_line(failure: Failure) -> str:
+    """Say in a line which task failed, and why."""
+    labels = ", ".join(f"{name}={value}" for name, value in failure.labels.items())
+    message = " ".join(failure.message.split())
+    cut = f"{message[:WIDTH]}..." if len(message) > WIDTH else message
+    where = f"task {failure.task}" + (f" ({labels})" if labels else "")
+    return f"  failed: {where}: {failure.error} [{failure.code}] {cut}"
 
 
 def collected(

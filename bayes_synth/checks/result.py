@@ -85,9 +85,18 @@ class Check:
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Checks:
-    """Hold the answers about one fit, by the name of the check."""
+    """Hold the answers about one fit, by the name of the check.
+
+    Parameters
+    ----------
+    results
+        The answers, in the order in which they were asked.
+    about
+        Digest of the fit that was asked about; empty when it is not known.
+    """
 
     results: tuple[Check, ...]
+    about: str = ""
 
     @property
     def table(self) -> pd.DataFrame:
