@@ -286,7 +286,8 @@ def _write(fit: "bs.Fit", kind: str, file: Path, options: argparse.Namespace) ->
     elif kind == "csv":
         fit.to_frame(ci_prob=options.ci_prob).to_csv(file)
     else:
-        bs.plots.PLOTS[kind].draw(fit, backend="matplotlib").savefig(file)
+        plots = {each.name: each for each in bs.plots.every_plot()}
+        plots[kind].draw(fit, backend="matplotlib").savefig(file)
     word = {"fit": "Fit:", "csv": "Path:"}.get(kind, "Figure:")
     _tell(f"{word:<7} {file.resolve()}", options)
 

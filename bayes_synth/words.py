@@ -43,6 +43,11 @@ def suggestion(name: object, known: Sequence[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else f"Known: {listed(known, 8)}."
 
 
+def public(names: Iterable[str]) -> list[str]:
+    """Return the names that a user may type, in order: for tab completion."""
+    return sorted(name for name in names if not name.startswith("_"))
+
+
 SAMPLE_DIMS = ("chain", "draw")
 """Dims of posterior draws, in this order."""
 

@@ -19,6 +19,7 @@ from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import tree
 from bayes_synth.storage.provenance import record_of
 from bayes_synth.storage.specs import from_spec
+from bayes_synth.words import public
 
 __all__ = ["BatchResult", "Entry", "collected"]
 
@@ -91,6 +92,9 @@ class BatchResult:
     table: pd.DataFrame
     failures: tuple[Failure, ...]
     fits: Sequence[Fit | EffectDraws | None]
+
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
 
     def __repr__(self) -> str:
         fine = int(self.table["ok"].sum())

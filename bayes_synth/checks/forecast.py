@@ -69,8 +69,13 @@ def _seconds(fit: AbstractFit, todo: Sequence[Case], placebos: int) -> float:
     record, size = fit.record, as_calibration(fit, 0).size
     parallel = min(record.settings.cores, record.chains or 1)
     each = record.seconds * parallel * _steps(size) / max(1, _steps(record.settings.size))
-    slow = sum(Problem.of(case.model, case.panel).regression is None for case in todo)
-    return float((len(todo) - slow + placebos) * each + slow * COMPILE_SECONDS) / joblib.cpu_count()
+    models = {repr(case.model): case for case in todo}
+    compiled = {
+        name for name, (model, panel, _) in models.items() if not Problem.of(model, panel).regression
+    }
+    slow = sum(repr(case.model) in compiled for case in todo)
+    work = (len(todo) - slow + placebos) * each + slow * COMPILE_SECONDS
+    return work / int(joblib.cpu_count())
 
 
 def _steps(size: Size) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, final, get_args
 import pandas as pd
 
 from bayes_synth.errors import ResultError
-from bayes_synth.words import suggestion
+from bayes_synth.words import public, suggestion
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -74,6 +74,9 @@ class Check:
             )
         return self.picture(backend=backend)
 
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
+
     def __repr__(self) -> str:
         return f"{self.verdict.upper():<14} {self.question} {self.reason}"
 
@@ -119,6 +122,9 @@ class Checks:
                 return each
         hint = suggestion(name, [each.name for each in self.results])
         raise ResultError("R005", f"name must be that of a check in these, got {name!r}. {hint}")
+
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
 
     def __repr__(self) -> str:
         counts = self.table["verdict"].value_counts()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, cast, final
 
 import pandas as pd
 
@@ -247,7 +247,7 @@ def _numbers(column: pd.Series, decimal: str) -> pd.Series:
 
     values = [number(text) for text in column]
     kind: Any = object if any(isinstance(value, str) for value in values) else float
-    return pd.Series(values, index=column.index, dtype=kind)
+    return cast(pd.Series, pd.Series(values, index=column.index, dtype=kind))
 
 
 def _date_format(column: pd.Series, name: str) -> str | None:
@@ -287,8 +287,7 @@ def _times(column: pd.Series, style: str | None, name: str) -> pd.Series:
         numbers = all(NUMBER.fullmatch(text.strip()) for text in column.unique())
         if not numbers or not len(column):
             return column
-        converted: pd.Series = pd.to_numeric(column)
-        return converted
+        return cast(pd.Series, pd.to_numeric(column))
     try:
         dates = {text: datetime.strptime(text.strip(), style) for text in column.unique()}
     except ValueError as error:

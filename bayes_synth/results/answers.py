@@ -32,6 +32,7 @@ from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 from bayes_synth.results.record import RunRecord
 from bayes_synth.results.simplex import Projection, core_donors, project
 from bayes_synth.results.windows import effect_of
+from bayes_synth.words import public
 
 __all__ = ["AbstractFit"]
 
@@ -323,6 +324,9 @@ class AbstractFit(ABC):
         for name, draws in bands.items():
             table = table.join(_band(draws, name, ci_prob, ci_kind))
         return table
+
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
 
     @abstractmethod
     def __repr__(self) -> str:

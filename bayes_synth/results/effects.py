@@ -14,7 +14,7 @@ import xarray as xr
 from bayes_synth.errors import OptionError, deprecated
 from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.sampling.settings import require_probability
-from bayes_synth.words import SAMPLE_DIMS, per_cent, probable, short, suggestion
+from bayes_synth.words import SAMPLE_DIMS, per_cent, probable, public, short, suggestion
 
 __all__ = ["Effect", "IntervalKind", "as_text", "describe", "interval", "require_interval"]
 
@@ -129,6 +129,9 @@ class Effect:
         """Return the measure, under its deprecated name."""
         deprecated("Effect.unit", "Effect.measure")
         return self.measure
+
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
 
     def __repr__(self) -> str:
         return (

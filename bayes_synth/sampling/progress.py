@@ -96,8 +96,9 @@ class _Lines:
         if error[0] is None:
             self._line(f"done after {time.monotonic() - self._began:.0f} s")
 
-    def add_task(self, description: str, **state: Any) -> None:
+    def add_task(self, description: str, **state: Any) -> int:
         self._state |= {"description": description, "completed": 0} | state
+        return 0
 
     def advance(self, task: Any, steps: int) -> None:
         # Chains count from threads of their own.
