@@ -71,7 +71,9 @@ def _seconds(fit: AbstractFit, todo: Sequence[Case], placebos: int) -> float:
     each = record.seconds * parallel * _steps(size) / max(1, _steps(record.settings.size))
     models = {repr(case.model): case for case in todo}
     compiled = {
-        name for name, (model, panel, _) in models.items() if not Problem.of(model, panel).regression
+        name
+        for name, (model, panel, _) in models.items()
+        if not Problem.of(model, panel).regression
     }
     slow = sum(repr(case.model) in compiled for case in todo)
     work = (len(todo) - slow + placebos) * each + slow * COMPILE_SECONDS

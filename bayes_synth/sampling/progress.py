@@ -38,7 +38,7 @@ class Bar:
         self.expected, self._known = expected, total or 0
         self.total = None if total is None else max(total, expected)
         self.progress = _progress() if shown else None
-        self._task = (
+        self._task: Any = (
             self.progress.add_task(words, total=self.total, note="") if self.progress else None
         )
 
@@ -96,7 +96,7 @@ class _Lines:
         if error[0] is None:
             self._line(f"done after {time.monotonic() - self._began:.0f} s")
 
-    def add_task(self, description: str, **state: Any) -> int:
+    def add_task(self, description: str, **state: Any) -> Any:
         self._state |= {"description": description, "completed": 0} | state
         return 0
 
