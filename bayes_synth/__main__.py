@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
         "report": "write a page about a saved fit, with every check",
     }
     made = {
-        name: commands.add_parser(name, help=text, description=f"{text}.".capitalize(), **shape)
+        name: commands.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", **shape
+        )
         for name, text in words.items()
     }
     _data_options(made["fit"])

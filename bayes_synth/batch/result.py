@@ -154,7 +154,11 @@ def _index(entries: Sequence[Entry]) -> pd.Index:
     names = list(dict.fromkeys(name for _, labels, _ in entries for name in labels))
     if not names:
         return pd.RangeIndex(len(entries), name="task")
-    parts = [pd.Index([labels.get(name) for _, labels, _ in entries], name=name) for name in names]
+    # A label may be a tuple, which pandas would take for several levels.
+    parts = [
+        pd.Index([labels.get(name) for _, labels, _ in entries], name=name, tupleize_cols=False)
+        for name in names
+    ]
     return parts[0] if len(names) == 1 else pd.MultiIndex.from_arrays(parts, names=names)
 
 

@@ -287,7 +287,7 @@ def _times(column: pd.Series, style: str | None, name: str) -> pd.Series:
         numbers = all(NUMBER.fullmatch(text.strip()) for text in column.unique())
         if not numbers or not len(column):
             return column
-        return cast(pd.Series, pd.to_numeric(column))
+        return pd.to_numeric(column)
     try:
         dates = {text: datetime.strptime(text.strip(), style) for text in column.unique()}
     except ValueError as error:

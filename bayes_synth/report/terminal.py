@@ -34,7 +34,7 @@ def say(text: str) -> None:
 def total_line(fit: AbstractFit, ci_prob: float = 0.95) -> str:
     """State the effect summed over periods and treated units, and over how many of each."""
     panel, effect = fit.panel, total(fit)
-    units = f" and {len(panel.treated)} treated units" if len(panel.treated) > 1 else ""
+    units = f", and {len(panel.treated)} treated units" if len(panel.treated) > 1 else ""
     return f"Total: {describe(effect, ci_prob)}, over {span(panel.post)}{units}."
 
 
