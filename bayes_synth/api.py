@@ -4,7 +4,6 @@ Each method calls one function of a wing, which knows the abstract classes only;
 computes.
 """
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -24,6 +23,7 @@ from bayes_synth.results.effects import IntervalKind
 from bayes_synth.results.groups import prior_groups, tree
 from bayes_synth.sampling.settings import Sampler, Settings, Size, entropy, require_count
 from bayes_synth.storage.save import read, save
+from bayes_synth.words import preformatted
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -462,7 +462,7 @@ class Fit(AbstractFit):
 
     def _repr_html_(self) -> str:
         table = self.summary().to_html(float_format=lambda x: f"{x:.4g}")
-        return f"<pre>{html.escape(headline(self))}</pre>{table}"
+        return f"{preformatted(headline(self))}{table}"
 
 
 def load(path: str | PathLike[str]) -> Fit:

@@ -1,5 +1,6 @@
 """Write labels, times, lists and probabilities as people do, and name the dims of draws."""
 
+import html
 from collections.abc import Hashable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -46,6 +47,11 @@ def suggestion(name: object, known: Sequence[str]) -> str:
 def public(names: Iterable[str]) -> list[str]:
     """Return the names that a user may type, in order: for tab completion."""
     return sorted(name for name in names if not name.startswith("_"))
+
+
+def preformatted(text: str) -> str:
+    """Return text as HTML that keeps its columns, also in pages whose style changes ``<pre>``."""
+    return f"<pre style='font-family:monospace;white-space:pre-wrap'>{html.escape(text)}</pre>"
 
 
 SAMPLE_DIMS = ("chain", "draw")

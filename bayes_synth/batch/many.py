@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import joblib
-from rich.console import Console
 
 from bayes_synth import errors
 from bayes_synth.batch.one import Answer, Failure, Keep, reported, run
@@ -26,7 +25,7 @@ from bayes_synth.errors import (
     warn,
 )
 from bayes_synth.priors import PADDING
-from bayes_synth.sampling.progress import bar
+from bayes_synth.sampling.progress import announce, bar
 from bayes_synth.sampling.settings import entropy
 from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.words import suggestion
@@ -148,7 +147,7 @@ def fit_many(
         results.flush()
     result = collected(batch.entries, results, batch.failures, keep, seed)
     if progressbar:
-        Console().print(repr(result))
+        announce(repr(result))
     return result
 
 

@@ -1,6 +1,5 @@
 """The result of a batch: one row per task, the fits, and the failures."""
 
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import tree
 from bayes_synth.storage.provenance import record_of
 from bayes_synth.storage.specs import from_spec
-from bayes_synth.words import public
+from bayes_synth.words import preformatted, public
 
 __all__ = ["BatchResult", "Entry", "collected"]
 
@@ -109,7 +108,7 @@ class BatchResult:
 
     def _repr_html_(self) -> str:
         shown: str = self.table.to_html(max_rows=20, float_format=lambda x: f"{x:.4g}")
-        return f"<pre>{html.escape(repr(self))}</pre>{shown}"
+        return f"{preformatted(repr(self))}{shown}"
 
 
 def _failure_line(failure: Failure) -> str:

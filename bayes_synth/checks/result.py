@@ -1,6 +1,5 @@
 """What a check answers: a question, a verdict, one sentence with the numbers."""
 
-import html
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, final, get_args
 import pandas as pd
 
 from bayes_synth.errors import ResultError
-from bayes_synth.words import public, suggestion
+from bayes_synth.words import preformatted, public, suggestion
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -82,7 +81,7 @@ class Check:
 
     def _repr_html_(self) -> str:
         table = self.table.to_html(float_format=lambda number: f"{number:.4g}")
-        return f"<pre>{html.escape(repr(self))}</pre>{table}"
+        return f"{preformatted(repr(self))}{table}"
 
 
 @final
