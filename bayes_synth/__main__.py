@@ -1,29 +1,43 @@
-"""The command line: ``python -m bayes_synth demo``, ``fit data.csv ...`` and ``report fit.nc``.
+"""The command line: ``bayes-synth demo``, ``fit data.csv ...`` and ``report fit.nc``.
 
 Each command imports what takes time to import, so that ``--help`` answers at once.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bayes_synth as bs
-from bayes_synth.errors import BayesSynthError, LoadError, OptionError
-from bayes_synth.words import listed
+from bayes_synth.errors import (
+    BayesSynthError,
+    LoadError,
+    OptionError,
+    PanelError,
+    SamplingFailed,
+)
+from bayes_synth.words import listed, suggestion
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from bayes_synth.checks.result import Checks
     from bayes_synth.report.render import Kind
 
 __all__ = ["main"]
 
-LARGEST_WEIGHTS = 8
-"""Donors that the table of weights names; the others share its last row."""
 PAGES: "dict[str, Kind]" = {".html": "html", ".md": "markdown", ".txt": "text"}
 MAIN_PLOT = "plot_fit"
+FINE, DOUBTFUL, REFUSED, FAILED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
+EXIT_CODES = f"""exit codes:
+  {FINE}    done, and the fit has converged
+  {DOUBTFUL}    done, but the fit has not converged or was interrupted; with --strict also when
+       the donors do not fit (fit, demo) or a check fails (report)
+  {REFUSED}    refused: the command, the data or a file is not as it must be
+  {FAILED}    the sampler gave no usable draws
+  {BROKEN}    an unexpected error: please report it
+  {INTERRUPTED}  interrupted by Ctrl-C before there was a result"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,96 +46,213 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when the fit converged, 1 when it did not, 2 when the command could not be run.
+        The exit code; ``--help`` lists them.
     """
     options = _parser().parse_args(arguments)
     try:
-        return _report(options) if options.command == "report" else _fit(options)
-    except BayesSynthError as error:
+        with _progress(options):
+            return int(options.run(options))
+    except (BayesSynthError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__} {error}\n")
-        return 2
+        return FAILED if isinstance(error, SamplingFailed) else REFUSED
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        return INTERRUPTED
+    # An exit code of its own: Python's is 1, which would say that the fit is doubtful.
+    except Exception:
+        traceback.print_exc()
+        return BROKEN
+
+
+class _Version(argparse.Action):
+    """Print the version, which takes an import to know."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        print(f"bayes_synth {bs.__version__}")
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bayes_synth", description="Bayesian synthetic control."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="fit Proposition 99 with the recommended model")
-    fit = commands.add_parser("fit", help="fit your own data: one row per unit and time")
-    _data_options(fit)
-    for command in (demo, fit):
-        command.add_argument(
-            "--out", type=Path, default=Path.cwd(), help="folder for the figures and the fit"
+    shape: Any = {
+        "epilog": EXIT_CODES,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "allow_abbrev": False,
+    }
+    script = "bayes-synth" if Path(sys.argv[0]).stem == "bayes-synth" else "python -m bayes_synth"
+    parser = argparse.ArgumentParser(script, description="Bayesian synthetic control.", **shape)
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version, and exit")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|fit|report")
+    words = {
+        "demo": "fit Proposition 99 with the recommended model",
+        "fit": "fit your own data: one row per unit and time",
+        "report": "write a page about a saved fit, with every check",
+    }
+    made = {
+        name: commands.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", **shape
         )
-        command.add_argument(
-            "--seed", type=int, default=None if command is fit else 1, help="random seed"
-        )
-        command.add_argument(
-            "--plot",
-            action="append",
-            default=[],
-            metavar="NAME",
-            help="another figure, such as plot_weights; repeat for several",
-        )
-    report = commands.add_parser("report", help="a page about a saved fit, with every check")
-    report.add_argument("fit", type=Path, help="a file that fit.save() wrote")
-    report.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        help="the page: .html, .md or .txt; default: .html beside the fit",
-    )
-    no_checks = "do not run the checks, which refit the model many times"
-    report.add_argument("--no-checks", action="store_true", help=no_checks)
-    for command in (demo, fit, report):
-        command.add_argument("--quiet", action="store_true", help="no progress bars")
+        for name, text in words.items()
+    }
+    _data_options(made["fit"])
+    for name in ("demo", "fit"):
+        _fit_options(made[name], seed=1 if name == "demo" else None)
+    _report_options(made["report"])
+    for command in made.values():
+        _common_options(command)
     return parser
 
 
 def _data_options(fit: argparse.ArgumentParser) -> None:
-    fit.add_argument("data", type=Path, help="a CSV file")
-    for name in ("unit", "time", "outcome"):
-        fit.add_argument(f"--{name}", required=True, help="column")
-    fit.add_argument("--start", required=True, help="first treated period, in ISO")
     fit.add_argument(
-        "--treated", required=True, action="append", help="a treated unit; repeat for several"
+        "data", type=Path, nargs="?", help="a CSV file; .gz, .bz2 and .xz are read too"
     )
-    missing = "what to do about missing outcomes: error, drop_donors, drop_times or model"
-    fit.add_argument("--missing", default="error", help=missing)
+    for name, text in {
+        "unit": "column of the units' labels, which stay text (NA and 06 too)",
+        "time": "column of the times: numbers or dates",
+        "outcome": "column of the numbers",
+    }.items():
+        fit.add_argument(f"--{name}", required=True, metavar="COLUMN", help=text)
+    fit.add_argument(
+        "--treated", required=True, action="extend", nargs="+", metavar="UNIT",
+        help="the treated unit, or several: their mean is fitted, --total sums over them",
+    )  # fmt: skip
+    fit.add_argument("--start", required=True, help="first treated period, such as 2021-04-01")
+    fit.add_argument(
+        "--missing", default="error",
+        help="what to do about missing outcomes: error (default), drop_donors, drop_times or model",
+    )  # fmt: skip
+    group = fit.add_argument_group("how the file is written (found out and said, unless given)")
+    group.add_argument("--sep", help="character between fields, or: tab")
+    group.add_argument("--decimal", help="decimal sign: . or ,")
+    group.add_argument("--encoding", help="such as utf-8 or cp1252")
+    group.add_argument("--date-format", help="such as %%d.%%m.%%Y; --start may be written so too")
+    model = fit.add_argument_group("the model")
+    model.add_argument("--scale", default="linear", help="linear (default) or log")
+    model.add_argument("--noise", help="LocalLevel (default), LocalLinearTrend, AR1, IID or auto")
 
 
-def _report(options: argparse.Namespace) -> int:
-    fit, page = bs.load(options.fit), options.output or options.fit.with_suffix(".html")
-    if page.suffix not in PAGES:
-        raise LoadError("L005", f"the page must end in one of {listed(PAGES)}, got {page.name!r}.")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    checks = None if options.no_checks else bs.checks.run(fit, progressbar=not options.quiet)
-    page.write_text(fit.report(PAGES[page.suffix], checks=checks), encoding="utf-8")
-    _say(f"Report: {page.resolve()}")
-    return 0 if fit.converged else 1
+def _fit_options(command: argparse.ArgumentParser, seed: int | None) -> None:
+    add = command.add_argument
+    add("--out", type=Path, default=Path.cwd(), help="folder for the files (default: this one)")
+    add("--seed", type=int, default=seed, help="random seed (default: a fresh one, which is said)")
+    add("--plot", action="append", default=[], metavar="NAME", help="another figure; repeatable")
+    add("--total", action="store_true", help="lead with the total over periods and treated units")
+    add("--csv", action="store_true", help="also write the path per period as CSV")
+    add("--json", action="store_true", help="print one JSON object instead of tables")
+    add("--strict", action="store_true", help="exit with 1 also when the donors do not fit")
+
+
+def _report_options(report: argparse.ArgumentParser) -> None:
+    add = report.add_argument
+    add("fit", type=Path, help="a file that fit.save() or the command fit wrote")
+    add("-o", "--output", type=Path, metavar="PAGE", help=".html (default), .md or .txt")
+    add("--no-checks", action="store_true", help="do not run the checks, which refit the model")
+    add("--strict", action="store_true", help="exit with 1 also when a check fails")
+    add("--neighbours", nargs="+", default=[], metavar="UNIT", help="donors possibly affected")
+    add("--seed", type=int, default=0, help="random seed of the checks' refits (default: 0)")
+    add("--json", action="store_true", help="print one JSON object with the checks' verdicts")
+
+
+def _common_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--ci-prob", type=float, default=0.95, help="probability of the intervals (default: 0.95)")
+    add("--overwrite", action="store_true", help="replace files that exist")
+    add("--quiet", action="store_true", help="no progress, neither bars nor lines")
+    command.set_defaults(run=_report if command.prog.endswith("report") else _fit)
+
+
+@contextmanager
+def _progress(options: argparse.Namespace) -> Iterator[None]:
+    """Draw bars in a terminal; without one, write lines with the time to the standard error."""
+    if options.quiet or (sys.stdout.isatty() and not options.json):
+        yield
+        return
+    from bayes_synth.sampling.progress import as_lines
+
+    with as_lines(_log):
+        yield
+
+
+def _log(text: str) -> None:
+    from datetime import datetime
+
+    sys.stderr.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}\n")
+    sys.stderr.flush()
 
 
 def _fit(options: argparse.Namespace) -> int:
     _require_plots(options.plot)
+    _require_probability(options.ci_prob)
     demo = options.command == "demo"
     name, panel = ("prop99", bs.load_dataset("prop99")) if demo else _read(options)
-    fit = bs.SyntheticControl().fit(panel, random_seed=options.seed, progressbar=not options.quiet)
-    _show(fit)
+    model = bs.SyntheticControl() if demo else _model(options)
+    files = _files(options, name)
+    _require_free([file for _, file in files], options)
+    fit = model.fit(panel, random_seed=options.seed, progressbar=not options.quiet)
+    _show(fit, options, [file for _, file in files])
     options.out.mkdir(parents=True, exist_ok=True)
-    for plot in dict.fromkeys([MAIN_PLOT, *options.plot]):
-        figure = options.out / (f"{name}.png" if plot == MAIN_PLOT else f"{name}_{plot}.png")
-        bs.plots.PLOTS[plot].draw(fit, backend="matplotlib").savefig(figure)
-        _say(f"Figure: {figure.resolve()}")
-    file = options.out / f"{name}.nc"
-    fit.save(file, overwrite=True)
-    _say(f"Fit:    {file.resolve()}")
-    return 0 if fit.converged else 1
+    for kind, file in files:
+        _write(fit, kind, file, options)
+    poor = options.strict and fit.fit_verdict.word == "poor"
+    return FINE if fit.ok and not poor else DOUBTFUL
+
+
+def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
+    """Read the panel, and say how the file was written unless it is plain."""
+    from bayes_synth.data.text_file import OPENERS, TextFormat, read_text
+
+    treated = list(options.treated)
+    # After several treated units the file looks like one more.
+    if options.data is None and len(treated) > 1 and Path(treated[-1]).is_file():
+        options.data = Path(treated.pop())
+    if options.data is None:
+        raise PanelError("P001", "the data must be a CSV file, got none: name it before --treated.")
+    layout = TextFormat(options.sep, options.decimal, options.encoding, options.date_format)
+    columns = {name: getattr(options, name) for name in ("unit", "time", "outcome")}
+    table, start, found = read_text(options.data, **columns, start=options.start, layout=layout)
+    if found:
+        _log(f"Read {options.data}: {', '.join(found)}.")
+    panel = bs.Panel.from_long(
+        table, **columns, treated=treated, start=start, missing=options.missing
+    )
+    packed = options.data.suffix.lower() in OPENERS
+    return f"{Path(options.data.stem).stem if packed else options.data.stem}_fit", panel
+
+
+def _model(options: argparse.Namespace) -> "bs.SyntheticControl":
+    """Make the model; the noise is named as in Python, in capitals or not."""
+    if options.noise is None:
+        return bs.SyntheticControl(scale=options.scale)
+    known = {name.lower(): name for name in bs.noise.__all__ if not name.startswith("Abstract")}
+    wanted = options.noise.lower().replace("_", "").replace("-", "")
+    if wanted == "auto":
+        return bs.SyntheticControl(scale=options.scale, noise="auto")
+    if wanted not in known:
+        hint = suggestion(options.noise, [*known.values(), "auto"])
+        raise OptionError("O001", f"--noise must name a process, got {options.noise!r}. {hint}")
+    return bs.SyntheticControl(scale=options.scale, noise=getattr(bs.noise, known[wanted])())
+
+
+def _files(options: argparse.Namespace, name: str) -> list[tuple[str, Path]]:
+    """Name what is written: figures by the plot, then the path per period and the fit."""
+    files = [
+        (plot, options.out / (f"{name}.png" if plot == MAIN_PLOT else f"{name}_{plot}.png"))
+        for plot in dict.fromkeys([MAIN_PLOT, *options.plot])
+    ]
+    files += [("csv", options.out / f"{name}.csv")] if options.csv else []
+    return [*files, ("fit", options.out / f"{name}.nc")]
+
+
+def _require_free(files: Iterable[Path], options: argparse.Namespace) -> None:
+    """Refuse to replace a file before anything is computed."""
+    taken = [str(file) for file in files if file.exists()]
+    if taken and not options.overwrite:
+        raise LoadError("L004", f"{listed(taken)} must not exist yet; pass --overwrite to replace.")
 
 
 def _require_plots(names: Sequence[str]) -> None:
     """Refuse an unknown plot before anything is fitted."""
-    known = {each.name for each in bs.plots.every_plot()}
+    known = {each.name for each in bs.plots.every_plot()} if names else set()
     for name in names:
         if name not in known:
             raise OptionError(
@@ -129,78 +260,103 @@ def _require_plots(names: Sequence[str]) -> None:
             )
 
 
-def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
-    from bayes_synth.data.text_file import read_text_file
+def _require_probability(ci_prob: float) -> None:
+    from bayes_synth.sampling.settings import require_probability
 
-    columns = {name: getattr(options, name) for name in ("unit", "time", "outcome")}
-    table = read_text_file(options.data, **columns)
-    names = ("unit", "time", "outcome", "treated", "start", "missing")
-    panel = bs.Panel.from_long(table, **{name: getattr(options, name) for name in names})
-    return f"{options.data.stem}_fit", panel
+    require_probability("--ci-prob", ci_prob, "O004")
 
 
-def _show(fit: "bs.Fit") -> None:
-    from rich.console import Console
+def _show(fit: "bs.Fit", options: argparse.Namespace, files: list[Path]) -> None:
+    from bayes_synth.report.facts import facts
+    from bayes_synth.report.terminal import say, show, total_line
 
-    console = Console()
-    console.print(f"{fit!r}\n", soft_wrap=True, markup=False, highlight=False)
-    console.print(_effects(fit))
-    console.print(_weights(fit))
+    if options.json:
+        where = [str(file.resolve()) for file in files]
+        _print_json(facts(fit, options.ci_prob) | {"files": where})
+        return
+    if options.total:
+        say(total_line(fit, options.ci_prob))
+    show(fit, options.ci_prob)
+    if options.seed is None:
+        say(f"Seed:   {fit.record.settings.random_seed} (--seed repeats this fit)")
 
 
-def _say(text: str) -> None:
-    from rich.console import Console
+def _write(fit: "bs.Fit", kind: str, file: Path, options: argparse.Namespace) -> None:
+    """Write one file, and say where it is."""
+    if kind == "fit":
+        fit.save(file, overwrite=options.overwrite)
+    elif kind == "csv":
+        fit.to_frame(ci_prob=options.ci_prob).to_csv(file)
+    else:
+        plots = {each.name: each for each in bs.plots.every_plot()}
+        plots[kind].draw(fit, backend="matplotlib").savefig(file)
+    word = {"fit": "Fit:", "csv": "Path:"}.get(kind, "Figure:")
+    _tell(f"{word:<7} {file.resolve()}", options)
 
-    Console().print(text, soft_wrap=True, markup=False, highlight=False)
+
+def _report(options: argparse.Namespace) -> int:
+    _require_probability(options.ci_prob)
+    if options.no_checks and (options.strict or options.neighbours):
+        option = "--strict" if options.strict else "--neighbours"
+        raise OptionError("O050", f"{option} needs the checks: leave --no-checks out.")
+    fit, page = bs.load(options.fit), options.output or options.fit.with_suffix(".html")
+    if page.suffix not in PAGES:
+        raise LoadError("L005", f"the page must end in one of {listed(PAGES)}, got {page.name!r}.")
+    _require_free([page], options)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    checks = None if options.no_checks else _checked(fit, options)
+    text = fit.report(PAGES[page.suffix], checks=checks, ci_prob=options.ci_prob)
+    page.write_text(text, encoding="utf-8")
+    if options.json:
+        _print_json(_report_facts(fit, checks, options) | {"files": [str(page.resolve())]})
+    elif checks is not None:
+        _tell(_verdicts(checks), options)
+    _tell(f"Report: {page.resolve()}", options)
+    failed = options.strict and checks is not None and checks.verdict == "fail"
+    return FINE if fit.ok and not failed else DOUBTFUL
 
 
-def _effects(fit: "bs.Fit") -> "Table":
-    from rich.markup import escape
-
-    title = f"Effects of the treatment, {fit.panel.outcome} (95 % equal-tailed credible intervals)"
-    table = _table(
-        escape(title), ("effect", "median", "lower", "upper", "P(< 0)", "P(> 0)", "ESS", "R-hat")
+def _checked(fit: "bs.Fit", options: argparse.Namespace) -> "Checks":
+    return bs.checks.run(
+        fit,
+        neighbours=options.neighbours,
+        random_seed=options.seed,
+        progressbar=not options.quiet,
     )
-    for name, row in fit.summary().iterrows():
-        if bs.estimands.ESTIMANDS[str(name)].path:
-            continue
-        spread = float(fit.effect(str(name)).draws.std())
-        text = bs.estimands.ESTIMANDS[str(name)].text
-        values = [text(float(row[column]), spread) for column in ("median", "lower", "upper")]
-        masses = [f"{row[column]:.3f}" for column in ("p_below_0", "p_above_0")]
-        words = bs.estimands.ESTIMANDS[str(name)].of(len(fit.panel.treated))
-        label = f"{name}, {words}" if words and row["measure"] else str(name)
-        table.add_row(label, *values, *masses, f"{row['ess_bulk']:.0f}", f"{row['r_hat']:.3f}")
-    return table
 
 
-def _weights(fit: "bs.Fit") -> "Table":
-    from rich.markup import escape
-
-    weights = fit.weights()
-    rest = weights.iloc[LARGEST_WEIGHTS:]
-    columns = ("donor", "mean", "lower", "upper", "P(above 1 %)")
-    table = _table("Donor weights (95 % equal-tailed credible intervals)", columns)
-    for donor, row in weights.head(LARGEST_WEIGHTS).iterrows():
-        values = (
-            f"{row[column]:.3f}" for column in ("mean", "lower", "upper", "p_above_1_percent")
-        )
-        table.add_row(escape(str(donor)), *values)
-    if len(rest):
-        others = escape(f"{len(rest)} others: {listed(rest.index, 3)}")
-        table.add_row(others, f"{rest['mean'].sum():.3f}", "", "", "")
-    return table
+def _verdicts(checks: "Checks") -> str:
+    """Name the checks that do not pass, the worst first."""
+    verdicts = checks.table["verdict"]
+    parts = [
+        f"{word}: {listed(names, 20)}"
+        for word in ("fail", "caution")
+        if len(names := verdicts.index[verdicts == word])
+    ]
+    return f"Checks: {'; '.join(parts) or 'none fails, none asks for caution'}"
 
 
-def _table(title: str, columns: Sequence[str]) -> "Table":
-    """An empty table whose first column is text and whose others are numbers."""
-    from rich.table import Table
+def _report_facts(
+    fit: "bs.Fit", checks: "Checks | None", options: argparse.Namespace
+) -> dict[str, Any]:
+    from bayes_synth.report.facts import check_facts, facts
 
-    table = Table(title=title)
-    for column in columns:
-        text = column == columns[0]
-        table.add_column(column, justify="left" if text else "right", no_wrap=not text)
-    return table
+    verdicts = {} if checks is None else check_facts(checks)
+    return facts(fit, options.ci_prob) | {"checks": verdicts}
+
+
+def _tell(text: str, options: argparse.Namespace) -> None:
+    """Say where a file is, unless the output is JSON, which says so itself."""
+    if not options.json:
+        from bayes_synth.report.terminal import say
+
+        say(text)
+
+
+def _print_json(facts: dict[str, Any]) -> None:
+    import json
+
+    print(json.dumps({"bayes_synth": bs.__version__} | facts, indent=2, allow_nan=False))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
     from bayes_synth.checks.result import Checks
-    from bayes_synth.plots.look import CanvasOptions
+    from bayes_synth.plots.look import CanvasOptions, PathOptions
     from bayes_synth.report.export import DrawsFormat
     from bayes_synth.report.render import Kind
 
@@ -449,7 +449,7 @@ class Fit(AbstractFit):
         self,
         kind: "Kind" = "text",
         *,
-        checks: "Checks | None" = None,
+        checks: "Checks | bool | None" = None,
         ci_prob: float = 0.95,
         ci_kind: IntervalKind = "eti",
     ) -> str:
@@ -463,8 +463,8 @@ class Fit(AbstractFit):
             ``"text"``, ``"markdown"``, or ``"html"``: one page with its figures, which needs no
             script and no network.
         checks
-            The answers of :func:`bayes_synth.checks.run`; with None the report says that no check
-            was run.
+            The answers of :func:`bayes_synth.checks.run` about this fit, or True to ask all now;
+            with None or False the report says that no check was run.
         ci_prob, ci_kind
             Probability of the intervals, and ``"eti"`` (equal tails) or ``"hdi"`` (highest
             density).
@@ -477,7 +477,8 @@ class Fit(AbstractFit):
         Raises
         ------
         OptionError
-            O001 for another kind, O004 for a probability outside (0, 1).
+            O001 for another kind, O004 for a probability outside (0, 1), O054 for the answers
+            about another fit.
         """
         from bayes_synth.report.render import report
 

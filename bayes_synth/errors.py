@@ -107,3 +107,7 @@ def warn(category: type[Warning], code: str, text: str) -> str:
     message = f"[{code}] {text}"
     warnings.warn(message, category, stacklevel=2, skip_file_prefixes=HERE)
     return message
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -361,3 +361,7 @@ def as_weights_prior(prior: AbstractWeightsPrior | VariableFactory) -> AbstractW
 def concentration_for(effective_donors: float, donors: int) -> float:
     """Return the symmetric concentration at which ``1 / E[sum w^2]`` is ``effective_donors``."""
     return 1.0 if donors == 1 else (effective_donors - 1) / (donors - effective_donors)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -165,3 +165,7 @@ def fake_placebos(panel: Panel, *, kappa: float = 1.0, random_seed: int = 0) -> 
     )
     gaps[list(panel.post)] = gaps[list(panel.post)].add(table["error"], axis=0)
     return Placebos(table[list(COLUMNS)], (), gaps)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

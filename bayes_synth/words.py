@@ -44,6 +44,16 @@ def suggestion(name: object, known: Sequence[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else f"Known: {listed(known, 8)}."
 
 
+def public(names: Iterable[str]) -> list[str]:
+    """Return the names that a user may type, in order: for tab completion."""
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def preformatted(text: str) -> str:
+    """Return text as HTML that keeps its columns, also in pages whose style changes ``<pre>``."""
+    return f"<pre style='font-family:monospace;white-space:pre-wrap'>{html.escape(text)}</pre>"
+
+
 def one_line(label: object) -> str:
     """Write a label on one line, whatever blanks and line breaks it has."""
     return " ".join(str(label).split())

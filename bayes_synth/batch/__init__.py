@@ -22,3 +22,7 @@ __all__ = [
     "leave_one_out",
     "placebos",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,7 +1,7 @@
 """The front door of batches: check the options, hand the tasks out, collect the answers."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import closing
 from functools import partial
 from os import PathLike
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import joblib
-from rich.console import Console
 
 from bayes_synth import errors
 from bayes_synth.batch.one import Answer, Failure, Keep, reported, run
-from bayes_synth.batch.pool import Source, answers, jobs
+from bayes_synth.batch.pool import Source, answers, jobs, require_backend
 from bayes_synth.batch.result import BatchResult, Entry, collected
 from bayes_synth.batch.store import Folder, Memory, Results
-from bayes_synth.batch.task import FitTask
+from bayes_synth.batch.task import FitTask, named
+from bayes_synth.data.panel import Panel
 from bayes_synth.errors import (
     BayesSynthError,
     ConvergenceWarning,
@@ -25,7 +25,7 @@ from bayes_synth.errors import (
     warn,
 )
 from bayes_synth.priors import PADDING
-from bayes_synth.sampling.progress import bar
+from bayes_synth.sampling.progress import announce, bar
 from bayes_synth.sampling.settings import entropy
 from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.words import suggestion
@@ -36,7 +36,7 @@ OnError = Literal["record", "raise"]
 
 
 def fit_many(
-    tasks: Iterable[FitTask],
+    tasks: Iterable[FitTask] | Mapping[Any, Panel | FitTask],
     *,
     n_jobs: int | None = None,
     backend: str | None = None,
@@ -53,6 +53,8 @@ def fit_many(
     ----------
     tasks
         See :class:`bayes_synth.FitTask`; functions of :mod:`bayes_synth.batch` make lists of them.
+        A mapping of names to panels (or tasks), such as ``{"chicago": panel}``, fits each with the
+        default model; ``name`` is then the first label of the table.
         An iterator is read as tasks are handed out, so that ten thousand panels need not be in
         memory together. Equal tasks are fitted once.
     n_jobs
@@ -89,8 +91,8 @@ def fit_many(
     Raises
     ------
     OptionError
-        O001 for an unknown option, or when a task is not a ``FitTask``; O009 when ``random_seed``
-        cannot be used as a seed.
+        O001 for an unknown option or backend, or when a task is not a ``FitTask``; O009 when
+        ``random_seed`` cannot be used as a seed; O055 when the backend cannot be used here.
     LoadError
         L001 when the folder holds other things, or damaged files, L002 when a newer version wrote
         it, L004 when it holds results and ``resume`` is off, L008 when its results are of another
@@ -120,6 +122,8 @@ def fit_many(
     """
     _require_word("keep", keep, get_args(Keep))
     _require_word("on_error", on_error, get_args(OnError))
+    require_backend(backend)
+    tasks = named(tasks) if isinstance(tasks, Mapping) else tasks
     results, seed = _results(store, random_seed, keep, resume=resume)
     batch = _Batch(tasks, results, keep)
     source = Source(batch.todo())
@@ -143,7 +147,7 @@ def fit_many(
         results.flush()
     result = collected(batch.entries, results, batch.failures, keep, seed)
     if progressbar:
-        Console().print(repr(result))
+        announce(repr(result))
     return result
 
 
@@ -226,7 +230,9 @@ class _Batch:
         """Note the task, and return it."""
         if not isinstance(task, FitTask):
             raise OptionError(
-                "O001", f"fit_many() takes bs.FitTask objects, got {type(task).__name__}."
+                "O001",
+                f"fit_many() takes bs.FitTask objects, got {type(task).__name__}; of panels make "
+                'bs.FitTask(panel), or name them: fit_many({"chicago": panel}).',
             )
         kept = None if self._keep == "summary" else task
         self.entries.append(Entry(task.key, dict(task.labels), kept))

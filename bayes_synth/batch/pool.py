@@ -7,12 +7,14 @@ from itertools import islice
 from typing import Any, final
 
 import joblib
-from joblib.parallel import get_active_backend
+from joblib.parallel import BACKENDS, EXTERNAL_BACKENDS, get_active_backend
 
 from bayes_synth.batch.one import Answer, failed
 from bayes_synth.batch.task import FitTask
+from bayes_synth.errors import OptionError
+from bayes_synth.words import suggestion
 
-__all__ = ["Source", "answers", "jobs"]
+__all__ = ["Source", "answers", "jobs", "require_backend"]
 
 CHUNK = 16
 """Tasks per worker that are handed out at once to a backend that returns whole lists only."""
@@ -25,6 +27,31 @@ def jobs(n_jobs: int | None) -> int:
     """Return how many tasks run at a time: ``n_jobs``, or as joblib's context says, or -1."""
     wanted = get_active_backend()[1] if n_jobs is None else n_jobs
     return -1 if wanted is None else int(wanted)
+
+
+def require_backend(backend: Any) -> None:
+    """Refuse a backend that joblib does not know, or that cannot be used as things stand.
+
+    Raises
+    ------
+    OptionError
+        O001 for a name that is not registered, O055 when the backend itself refuses.
+    """
+    known = sorted({*BACKENDS, *EXTERNAL_BACKENDS})
+    if isinstance(backend, str) and backend not in known:
+        ray = " For Ray call ray.util.joblib.register_ray() first." if backend == "ray" else ""
+        raise OptionError(
+            "O001",
+            f"backend must be one of joblib's, got {backend!r}. {suggestion(backend, known)}{ray}",
+        )
+    if backend is None:
+        return
+    try:
+        joblib.Parallel(n_jobs=1, backend=backend)
+    # Backends refuse in their own ways: Dask by a ValueError without a client, others by what they
+    # cannot import or what is no backend at all.
+    except (ImportError, TypeError, ValueError) as error:
+        raise OptionError("O055", f"backend={backend!r} cannot be used here: {error}") from error
 
 
 @final

@@ -19,8 +19,13 @@ from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import tree
 from bayes_synth.storage.provenance import record_of
 from bayes_synth.storage.specs import from_spec
+from bayes_synth.words import preformatted, public
 
 __all__ = ["BatchResult", "Entry", "collected"]
+
+
+SHOWN, WIDTH = 5, 160
+"""So many failures are named in a result's repr, and so much of a message is shown."""
 
 
 class Entry(NamedTuple):
@@ -90,17 +95,32 @@ class BatchResult:
     failures: tuple[Failure, ...]
     fits: Sequence[Fit | EffectDraws | None]
 
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
+
     def __repr__(self) -> str:
         fine = int(self.table["ok"].sum())
         failed, count = len(self.failures), len(self.table)
         undone = sum(failure.error == "KeyboardInterrupt" for failure in self.failures)
         why = f" ({undone} of them interrupted)" if undone else ""
         flagged = count - fine - failed
-        return f"{count} fits: {fine} fine, {flagged} flagged, {failed} failed{why}"
+        total = f"{count} fits: {fine} fine, {flagged} flagged, {failed} failed{why}"
+        known = [each for each in self.failures if each.error != "KeyboardInterrupt"]
+        more = [f"  and {len(known) - SHOWN} more: see .failures"] if len(known) > SHOWN else []
+        return "\n".join([total, *map(_failure_line, known[:SHOWN]), *more])
 
     def _repr_html_(self) -> str:
         shown: str = self.table.to_html(max_rows=20, float_format=lambda x: f"{x:.4g}")
-        return f"<pre>{self!r}</pre>{shown}"
+        return f"{preformatted(repr(self))}{shown}"
+
+
+def _failure_line(failure: Failure) -> str:
+    """Say in a line which task failed, and why."""
+    labels = ", ".join(f"{name}={value}" for name, value in failure.labels.items())
+    message = " ".join(failure.message.split())
+    cut = f"{message[:WIDTH]}..." if len(message) > WIDTH else message
+    where = f"task {failure.task}" + (f" ({labels})" if labels else "")
+    return f"  failed: {where}: {failure.error} [{failure.code}] {cut}"
 
 
 def collected(
@@ -137,7 +157,11 @@ def _index(entries: Sequence[Entry]) -> pd.Index:
     names = list(dict.fromkeys(name for _, labels, _ in entries for name in labels))
     if not names:
         return pd.RangeIndex(len(entries), name="task")
-    parts = [pd.Index([labels.get(name) for _, labels, _ in entries], name=name) for name in names]
+    # A label may be a tuple, which pandas would take for several levels.
+    parts = [
+        pd.Index([labels.get(name) for _, labels, _ in entries], name=name, tupleize_cols=False)
+        for name in names
+    ]
     return parts[0] if len(names) == 1 else pd.MultiIndex.from_arrays(parts, names=names)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, final
 
 import numpy as np
@@ -17,7 +17,7 @@ from bayes_synth.storage.digests import fingerprint
 from bayes_synth.storage.specs import to_spec
 from bayes_synth.words import short
 
-__all__ = ["FitTask"]
+__all__ = ["FitTask", "named"]
 
 CONTENT = ("draws", "tune", "chains", "target_accept", "sampler", "largest_r_hat", "least_ess")
 """Fields that are part of a task's key, beside the panel and the model; the order is part of it."""
@@ -113,3 +113,26 @@ class FitTask:
     def settings(self, seed: int) -> Settings:
         """Return how to sample with this ``seed``: on one core, because tasks run side by side."""
         return Settings.checked(self.size, sampler=self.sampler, cores=1, random_seed=seed)
+
+
+def named(panels: Mapping[Any, Panel | FitTask]) -> list[FitTask]:
+    """Make a task of every panel, labelled by its ``name``; a task keeps its own labels too.
+
+    Raises
+    ------
+    OptionError
+        O001 for a value that is neither a panel nor a task.
+    """
+    return [_named(name, panel) for name, panel in panels.items()]
+
+
+def _named(name: Any, panel: Panel | FitTask) -> FitTask:
+    if isinstance(panel, FitTask):
+        return replace(panel, labels={"name": name} | dict(panel.labels))
+    if isinstance(panel, Panel):
+        return FitTask(panel, labels={"name": name})
+    raise OptionError(
+        "O001",
+        f"fit_many() takes a bs.Panel or a bs.FitTask by name, got {type(panel).__name__} for "
+        f"{name!r}; make a panel with bs.Panel.from_long(...).",
+    )

@@ -131,10 +131,8 @@ def _placebos_of(fit: AbstractFit, random_seed: int, progressbar: bool, refit: R
     if (before := REFITTED.get(fit, {}).get(random_seed)) is not None:
         return before
     plan = fit.model.calibration or Calibration()
-    with shared_bar("Checking", shown=False) as bar:
-        # The placebos show a bar of their own, unless a run shows one already.
-        settings = as_calibration(fit, random_seed, progressbar and bar.progress is None)
-        answers = refit(fit.problem, plan, settings)
+    with shared_bar("Checking", shown=progressbar) as bar:
+        answers = refit(fit.problem, plan, as_calibration(fit, random_seed, progressbar))
         bar.stopped |= bool(answers.stopped)
     if not answers.stopped:
         REFITTED.setdefault(fit, {})[random_seed] = answers

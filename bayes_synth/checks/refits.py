@@ -39,8 +39,10 @@ __all__ = [
     "Refitter",
     "as_calibration",
     "as_row",
+    "case_key",
     "concluded",
     "inflated_as",
+    "made_before",
     "posterior_sd",
     "refits",
     "shifted",
@@ -108,8 +110,8 @@ def refits(
     ConvergenceWarning
         S004 after an interrupt: only the refits that were complete are returned.
     """
-    settings, kept = as_calibration(fit, random_seed), KNOWN.setdefault(fit, {})
-    keys = {label: _refit_key(case, random_seed) for label, case in cases.items()}
+    settings, kept = as_calibration(fit, random_seed), made_before(fit)
+    keys = {label: case_key(case, random_seed) for label, case in cases.items()}
     todo = {keys[label]: case for label, case in cases.items() if keys[label] not in kept}
     pool = joblib.Parallel(n_jobs=joblib.cpu_count(), backend="threading", return_as="generator")
     with shared_bar("Checking", shown=progressbar and bool(todo)) as bar:
@@ -136,7 +138,12 @@ def as_calibration(fit: AbstractFit, random_seed: int, progressbar: bool = False
     return Settings.checked(plan.size, random_seed=random_seed, progressbar=progressbar)
 
 
-def _refit_key(case: Case, random_seed: int) -> tuple[Any, ...]:
+def made_before(fit: AbstractFit) -> "dict[Hashable, RefitEffect]":
+    """Return the refits that were made of this fit, by :func:`case_key`."""
+    return KNOWN.setdefault(fit, {})
+
+
+def case_key(case: Case, random_seed: int) -> tuple[Any, ...]:
     """Collect what decides a refit: panel, start, model, placebos that are left out, and seed."""
     panel = f"{fingerprint(case.panel)} {short(case.panel.start)}"
     return hashlib.sha256(panel.encode()).hexdigest(), repr(case.model), case.without, random_seed

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal, final
 
 from bayes_synth.checks.result import Check
@@ -38,10 +39,11 @@ class Question:
     refits: bool
     of: Literal["fit", "panel"]
 
-    def ask(self, fit: Any, *, random_seed: int, progressbar: bool) -> Check:
-        """Ask about this fit, or about its panel."""
-        options = {"random_seed": random_seed, "progressbar": progressbar} if self.refits else {}
-        return self.function(fit.panel if self.of == "panel" else fit, **options)
+    def ask(self, fit: Any, **options: Any) -> Check:
+        """Ask about this fit, or about its panel, with those of the options that it takes."""
+        known = signature(self.function).parameters
+        taken = {name: value for name, value in options.items() if name in known}
+        return self.function(fit.panel if self.of == "panel" else fit, **taken)
 
 
 QUESTIONS: Registry[Question] = Registry("check")

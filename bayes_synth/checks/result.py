@@ -1,6 +1,5 @@
 """What a check answers: a question, a verdict, one sentence with the numbers."""
 
-import html
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
@@ -9,7 +8,7 @@ import pandas as pd
 
 from bayes_synth.errors import ResultError
 from bayes_synth.results.monte_carlo import NEAR
-from bayes_synth.words import suggestion
+from bayes_synth.words import preformatted, public, suggestion
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -78,20 +77,32 @@ class Check:
             )
         return self.picture(backend=backend)
 
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
+
     def __repr__(self) -> str:
         return f"{self.verdict.upper():<14} {self.question} {self.reason}"
 
     def _repr_html_(self) -> str:
         table = self.table.to_html(float_format=lambda number: f"{number:.4g}")
-        return f'<pre style="{WRAPPED}">{html.escape(repr(self))}</pre>{table}'
+        return f"{preformatted(repr(self))}{table}"
 
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Checks:
-    """Hold the answers about one fit, by the name of the check."""
+    """Hold the answers about one fit, by the name of the check.
+
+    Parameters
+    ----------
+    results
+        The answers, in the order in which they were asked.
+    about
+        Digest of the fit that was asked about; empty when it is not known.
+    """
 
     results: tuple[Check, ...]
+    about: str = ""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -114,6 +125,9 @@ class Checks:
                 return each
         hint = suggestion(name, [each.name for each in self.results])
         raise ResultError("R005", f"name must be that of a check in these, got {name!r}. {hint}")
+
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
 
     def __repr__(self) -> str:
         counts = self.table["verdict"].value_counts()

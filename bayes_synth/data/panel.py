@@ -26,7 +26,7 @@ from bayes_synth.data.validation import (
     require_varies,
 )
 from bayes_synth.errors import deprecated
-from bayes_synth.words import listed, texts
+from bayes_synth.words import listed, public, texts
 
 __all__ = ["Panel", "from_table"]
 
@@ -389,6 +389,9 @@ class Panel:
         """Put the panel in words: treated units, start, donors, periods, outcome, missing times."""
         design = Design(self.outcomes.rename(self.outcome), self.treated, self.start)
         return facts(design, self.donors, (self.pre, self.post), self.missing_times)
+
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
 
     def __repr__(self) -> str:
         rows = (f"  {name:<8} {text}" for name, text in self.facts.items())

@@ -7,3 +7,7 @@ from bayes_synth.noise.local_level import LocalLevel
 from bayes_synth.noise.local_linear_trend import LocalLinearTrend
 
 __all__ = ["AR1", "IID", "AbstractNoise", "LocalLevel", "LocalLinearTrend"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -39,3 +39,7 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(import_module("bayes_synth.plots.shipped"), name)
     raise AttributeError(f"module 'bayes_synth.plots' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

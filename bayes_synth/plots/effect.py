@@ -16,6 +16,7 @@ from bayes_synth.plots.text import put_label, put_title
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect, IntervalKind, describe, require_interval
 from bayes_synth.results.estimands import ESTIMANDS
+from bayes_synth.results.windows import Window
 from bayes_synth.words import probable
 
 __all__ = ["plot_effect"]
@@ -31,7 +32,7 @@ def plot_effect(
     fit: AbstractFit,
     estimand: str = "average",
     *,
-    window: slice | None = None,
+    window: Window | None = None,
     ci_prob: float = 0.95,
     ci_kind: IntervalKind = "eti",
     rope: tuple[float, float] | None = None,
@@ -45,7 +46,7 @@ def plot_effect(
     fit
         The fit.
     estimand, window
-        As in :meth:`bayes_synth.Fit.effect`; ``"average"``, ``"cumulative"``, ``"relative"`` or
+        As in :meth:`bayes_synth.Fit.effect`; ``"average"``, ``"total"``, ``"relative"`` or
         ``"log_ratio"``.
     ci_prob, ci_kind
         The interval's probability and kind.
@@ -65,15 +66,18 @@ def plot_effect(
     Raises
     ------
     ResultError
-        R005 for an unknown estimand, and for the pointwise effect, which :func:`plot_fit` shows;
-        R002, R004 as in :meth:`bayes_synth.Fit.effect`; R006 when the backend is not installed.
+        R005 for an unknown estimand, and for the pointwise and the cumulative effect, which
+        :func:`plot_fit` shows; R002, R004, R033 as in :meth:`bayes_synth.Fit.effect`; R006 when the
+        backend is not installed.
     OptionError
         O001 for unknown names, O004 for a probability outside (0, 1), O005 unless the low end of
         ``rope`` is less than its high end.
     """
     if estimand in ESTIMANDS and ESTIMANDS[estimand].path:
         raise ResultError(
-            "R005", f"the {estimand} effect is a path, not one number: see it with fit.plot()."
+            "R005",
+            f"the {estimand} effect is a path, not one number: see it with fit.plot(), or plot the "
+            '"average" or the "total" effect.',
         )
     require_interval(ci_prob, ci_kind)
     look = Look.of(backend, options, (*ARVIZ, *OWN), LABELS)

@@ -122,8 +122,8 @@ def plot_fit(
         :class:`bayes_synth.plots.CanvasOptions`. Labels: path, effect,
         cumulative, synthetic, gap (titles of panels), outcome, time (axes), observed,
         counterfactual, donors, start (legend). Parts in ``visuals``: donors, bands, simultaneous,
-        median, observed, average, zero, start, legend, title, ylabel, xlabel. A collection must have the
-        panels as variables.
+        median, observed, average, zero, start, legend, title, ylabel, xlabel. A collection must
+        have the panels as variables.
 
     Returns
     -------

@@ -12,11 +12,13 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from bayes_synth.checks import run
 from bayes_synth.checks.result import Checks
 from bayes_synth.errors import OptionError
 from bayes_synth.report.sections import Figure, Section, sections
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind, require_interval
+from bayes_synth.storage.digests import answer_digest
 from bayes_synth.words import one_line, suggestion
 
 __all__ = ["Kind", "report"]
@@ -50,7 +52,7 @@ def report(
     fit: AbstractFit,
     kind: Kind = "text",
     *,
-    checks: Checks | None = None,
+    checks: Checks | bool | None = None,
     ci_prob: float = 0.95,
     ci_kind: IntervalKind = "eti",
 ) -> str:
@@ -63,8 +65,34 @@ def report(
         )
     require_interval(ci_prob, ci_kind)
     title = one_line(f"Synthetic control of {fit.panel.treated_name}, {fit.panel.outcome}")
-    parts = list(sections(fit, checks, ci_prob, ci_kind))
+    parts = list(sections(fit, _answers(fit, checks), ci_prob, ci_kind))
     return RENDERERS[kind](title, _with_plots(fit, parts) if kind == "html" else parts)
+
+
+def _answers(fit: AbstractFit, checks: object) -> Checks | None:
+    """Run the checks when asked to; refuse the answers about another fit.
+
+    Raises
+    ------
+    OptionError
+        O001 for something that is no answer, O054 for the answers about another fit.
+    """
+    if checks is True:
+        return run(fit)
+    if checks is None or checks is False:
+        return None
+    if not isinstance(checks, Checks):
+        got = type(checks).__name__
+        raise OptionError(
+            "O001", f"checks must be True, or what bs.checks.run(fit) returned; got {got}."
+        )
+    if checks.about not in ("", answer_digest(fit.panel, fit.idata)):
+        raise OptionError(
+            "O054",
+            "checks must be the answers about this fit, got those about another: "
+            "pass checks=bs.checks.run(fit), or checks=True to run them now.",
+        )
+    return checks
 
 
 def _with_plots(fit: AbstractFit, parts: list[Section]) -> list[Section]:

@@ -35,6 +35,7 @@ from bayes_synth.results.record import RunRecord
 from bayes_synth.results.simplex import Projection, core_donors, project
 from bayes_synth.results.width_ratio import width_ratio
 from bayes_synth.results.windows import Window, effect_of, stored_effects
+from bayes_synth.words import public
 
 __all__ = ["AbstractFit"]
 
@@ -406,6 +407,9 @@ class AbstractFit(ABC):
             ci_kind=ci_kind,
             band=band,
         )
+
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
 
     @abstractmethod
     def __repr__(self) -> str:

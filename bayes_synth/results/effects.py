@@ -18,7 +18,7 @@ from bayes_synth.results.bands import BandKind, band, require_band, warned
 from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.results.monte_carlo import two_sided
 from bayes_synth.sampling.settings import require_probability
-from bayes_synth.words import SAMPLE_DIMS, per_cent, probable, span, suggestion
+from bayes_synth.words import SAMPLE_DIMS, per_cent, probable, public, span, suggestion
 
 __all__ = ["Effect", "IntervalKind", "as_text", "describe", "interval", "require_interval"]
 
@@ -244,6 +244,9 @@ class Effect(AbstractArithmetic):
         """Return the measure, under its deprecated name."""
         deprecated("Effect.unit", "Effect.measure")
         return self.measure
+
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
 
     def __repr__(self) -> str:
         return (

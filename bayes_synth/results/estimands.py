@@ -290,3 +290,7 @@ def effect_draws(
             if not ESTIMANDS[name].obstacle(effect, counterfactual)
         }
     )
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Hold BLAS to one thread while anything is fitted: answers must not depend on its threads."""
+"""Prepare for threads: one thread for BLAS, so that no answer depends on it, and no lazy module."""
 
 import threading
 from collections.abc import Iterator
@@ -18,12 +18,15 @@ class _SingleThread:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inside = 0
+        self._inside, self._ready = 0, False
         self._limits = ExitStack()
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
+            if not self._ready:
+                _touch_lazy_modules()
+                self._ready = True
             if not self._inside:
                 self._limits.enter_context(threadpool_limits(1, user_api="blas"))
             self._inside += 1
@@ -34,6 +37,18 @@ class _SingleThread:
                 self._inside -= 1
                 if not self._inside:
                     self._limits.close()
+
+
+def _touch_lazy_modules() -> None:
+    """Let scipy look for array libraries once, before there are threads.
+
+    With numpyro installed arviz-base puts a lazy ``jax`` into ``sys.modules``. The first density
+    that scipy computes then imports it, and where several threads do so at once, Python 3.12's
+    loader shows a half-made module to all but one: "module 'jax' has no attribute 'Array'".
+    """
+    from scipy import stats
+
+    stats.t.logpdf(0.0, 5)
 
 
 single_threaded = _SingleThread()

@@ -11,7 +11,7 @@ import xarray as xr
 from bayes_synth.data.panel import Panel
 from bayes_synth.words import short
 
-__all__ = ["digest", "fingerprint"]
+__all__ = ["answer_digest", "digest", "fingerprint"]
 
 
 def fingerprint(panel: Panel) -> str:
@@ -24,6 +24,16 @@ def fingerprint(panel: Panel) -> str:
     ]
     content.update("\x1f".join(map(str, labels)).encode())
     return content.hexdigest()
+
+
+def answer_digest(panel: Panel, idata: xr.DataTree) -> str:
+    """Return the SHA-256 digest of a panel and of its counterfactual's draws: of one fit's answer.
+
+    A fit that was saved and loaded has the digest of the one that was saved.
+    """
+    predictions = digest(xr.DataTree.from_dict({"predictions": idata["predictions"].to_dataset()}))
+    content = f"{fingerprint(panel)} {short(panel.start)} {predictions}"
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def digest(tree: xr.DataTree) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayes_synth as bs
-from bayes_synth.data.text_file import read_text_file
+from bayes_synth.data.text_file import TextFormat, read_text
 from bayes_synth.errors import DesignError, PanelError, PanelWarning
 
 YEARS = range(1990, 2010)
@@ -198,12 +198,15 @@ def test_rows_that_are_not_there_may_mean_zero():
     assert "zero" not in str(caught.value)
 
 
+COLUMNS = {"unit": "geo", "time": "year", "outcome": "y"}
+
+
 @pytest.mark.parametrize("labels", [("NA", "DE", "FR", "IT"), ("06", "01", "16", "26")], ids=str)
 def test_a_file_keeps_its_labels_as_they_are_written(tmp_path, labels):
     frame = long(labels)
     frame.loc[25, "y"] = np.nan
     frame.to_csv(tmp_path / "data.csv", index=False, na_rep="NA")
-    table = read_text_file(tmp_path / "data.csv", unit="geo", time="year", outcome="y")
+    table, _, _ = read_text(tmp_path / "data.csv", **COLUMNS, start="2005", layout=TextFormat())
     with pytest.warns(PanelWarning, match="P026.*1 of 20 times"):
         made = panel(table, treated=labels[0], missing="model")
     assert made.treated == (labels[0],)
@@ -215,5 +218,5 @@ def test_a_file_keeps_its_decimal_years(tmp_path):
     frame = long()
     frame["year"] += 0.25
     frame.to_csv(tmp_path / "data.csv", index=False)
-    table = read_text_file(tmp_path / "data.csv", unit="geo", time="year", outcome="y")
+    table, _, _ = read_text(tmp_path / "data.csv", **COLUMNS, start="2005", layout=TextFormat())
     assert panel(table, start=2005.25).times[0] == 1990.25

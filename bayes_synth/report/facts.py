@@ -1,0 +1,84 @@
+"""Facts about a fit as plain data, for programs that read the command line's answer."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bayes_synth.checks.result import Checks
+from bayes_synth.report.headline import alarms
+from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.effects import Effect
+from bayes_synth.results.estimands import ESTIMANDS
+from bayes_synth.words import short
+
+__all__ = ["check_facts", "effects_of", "facts", "total"]
+
+
+def facts(fit: AbstractFit, ci_prob: float = 0.95) -> dict[str, Any]:
+    """Return what a fit says as numbers, words and lists, ready for JSON.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    ci_prob
+        Probability of the equal-tailed intervals.
+
+    Returns
+    -------
+    dict
+        ``ok`` and the verdicts, ``alarms``, ``effects`` by estimand (``median``, ``lower``,
+        ``upper``, ``p_below_0``, ``p_above_0``, ``measure``), mean ``weights`` by donor, ``seed``
+        and ``versions``. A number that does not exist is None.
+    """
+    panel, record = fit.panel, fit.record
+    return {
+        "outcome": panel.outcome,
+        "treated": list(panel.treated),
+        "donors": len(panel.donors),
+        "start": short(panel.start),
+        "periods": {"pre": len(panel.pre), "post": len(panel.post)},
+        "ok": fit.ok,
+        "alarms": alarms(fit),
+        "convergence": str(fit.convergence),
+        "fit": str(fit.fit_verdict),
+        "calibration": str(fit.calibration),
+        "ci_prob": ci_prob,
+        "ci_kind": "eti",
+        "effects": {name: _numbers(each, ci_prob) for name, each in effects_of(fit).items()},
+        "weights": {str(donor): float(mean) for donor, mean in fit.weights()["mean"].items()},
+        "warnings": list(record.warnings),
+        "seed": record.settings.random_seed,
+        "versions": dict(record.versions),
+    }
+
+
+def check_facts(checks: Checks) -> dict[str, Any]:
+    """Return the verdict, question and reason of every check, by name."""
+    rows = checks.table[["verdict", "question", "reason"]].to_dict(orient="index")
+    return {str(name): row for name, row in rows.items()}
+
+
+def effects_of(fit: AbstractFit) -> dict[str, Effect]:
+    """Return every effect of a fit that is one number, by estimand; the total is among them."""
+    names = [name for name, each in ESTIMANDS.items() if not each.path and name in fit.effects]
+    effects = {name: fit.effect(name) for name in names}
+    return {"total": total(fit)} | effects if len(fit.panel.treated) > 1 else effects
+
+
+def total(fit: AbstractFit) -> Effect:
+    """Return the effect summed over post-periods and treated units, in outcome units."""
+    if "total" in ESTIMANDS:
+        return fit.effect("total")
+    mean = fit.effect("cumulative")
+    return replace(mean, draws=mean.draws * len(fit.panel.treated))
+
+
+def _numbers(effect: Effect, ci_prob: float) -> dict[str, Any]:
+    lower, upper = (float(bound) for bound in effect.interval(ci_prob))
+    numbers = {"median": float(np.median(effect.draws)), "lower": lower, "upper": upper}
+    masses = {"p_below_0": effect.probability(below=0), "p_above_0": effect.probability(above=0)}
+    finite = {name: x if math.isfinite(x) else None for name, x in (numbers | masses).items()}
+    return finite | {"measure": effect.measure}
