@@ -24,6 +24,8 @@ def write(fits: pd.DataFrame, answers: Sequence[dict[str, Any]]) -> None:
     default = real[real["model"] == "default"]
     if len(default):
         write_between("calibration.md", "panels", panel_table(default))
+        write_between("calibration.md", "statements", statement_table(default))
+        write_between("calibration.md", "factors", factor_table(default))
         write_between("calibration.md", "estimators", estimator_table(default))
         write_between("calibration.md", "power", power_table(default))
         write_between("calibration.md", "selected", selected_table(default))
@@ -82,6 +84,41 @@ def panel_table(fits: pd.DataFrame) -> str:
         name: f"{pooled[name]} ({low:.2f}-{high:.2f})" for name, (low, high) in bands.items()
     }
     return table([*lines, pooled])
+
+
+STATEMENTS = ("first", "single", "first third", "last third", "thirds", "running")
+
+
+def statement_table(fits: pd.DataFrame) -> str:
+    """Coverage of every statement by panel and pooled, and of the bands."""
+    groups = [*fits.groupby("source", sort=False), ("**all**", fits)]
+    lines = []
+    for name, part in groups:
+        held = pd.DataFrame(list(part["statements"]))
+        average = " ".join(f"{part[f'covered {level}'].mean():.2f}" for level in LEVELS)
+        row = {"panel (placebos)": f"{name} ({len(part)})", "average": average}
+        for each in STATEMENTS:
+            row[each] = " ".join(f"{held[f'{each} {level}'].mean():.2f}" for level in LEVELS)
+        row["band"] = f"{held['band pointwise'].mean():.2f}"
+        row["band of the running total"] = f"{held['band cumulative'].mean():.2f}"
+        lines.append(row)
+    return table(lines)
+
+
+def factor_table(fits: pd.DataFrame) -> str:
+    """Coverage of single periods and of the average by the factor that the fit prints."""
+    groups = pd.cut(
+        fits["factor"], [0, 0.7, 1.4, np.inf], labels=["below 0.7", "0.7 to 1.4", "above 1.4"]
+    )
+    lines = []
+    for name, part in fits.groupby(groups, observed=True):
+        held = pd.DataFrame(list(part["statements"]))
+        row = {"printed factor": str(name), "placebos": len(part)}
+        row["average"] = " ".join(f"{part[f'covered {level}'].mean():.2f}" for level in LEVELS)
+        for each in ("first", "single"):
+            row[each] = " ".join(f"{held[f'{each} {level}'].mean():.2f}" for level in LEVELS)
+        lines.append(row)
+    return table(lines)
 
 
 def _panel_line(name: str, part: pd.DataFrame) -> dict[str, str]:
@@ -145,6 +182,9 @@ def power_table(fits: pd.DataFrame) -> str:
 SELECTIONS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "largest": lambda part: part["pre_mean"].abs(),
     "most trending": lambda part: (part["trend"] / part["pre_mean"]).abs(),
+    "fastest": lambda part: part["trend"] / part["pre_mean"].abs(),
+    "slowest": lambda part: -part["trend"] / part["pre_mean"].abs(),
+    "noisiest": lambda part: part["pre_sd"] / part["pre_mean"].abs(),
     "best fitting": lambda part: -part["fit_ratio"],
 }
 

@@ -15,6 +15,9 @@ NEGATIVE = "iid, not calibrated, halved"
 HALF_NORMAL, LOCAL_LEVEL = bs.priors.HalfNormal, bs.noise.LocalLevel
 MODELS: dict[str, bs.SyntheticControl] = {
     "default": bs.SyntheticControl(),
+    "one part, as in 0.1": bs.SyntheticControl(
+        calibrate=bs.Calibration(degrees_of_freedom=5, pooling=0.5, growth_sd=0, q_factors=(1.0,))
+    ),
     "q prior x 0.5": bs.SyntheticControl(noise=LOCAL_LEVEL(q=HALF_NORMAL(0.25))),
     "q prior x 0.25": bs.SyntheticControl(noise=LOCAL_LEVEL(q=HALF_NORMAL(0.125))),
     "free initial level": bs.SyntheticControl(noise=LOCAL_LEVEL(initial_level=np.inf)),
@@ -50,6 +53,9 @@ def score_fit(
         "bounds": {str(level): quantiles(average, level) for level in LEVELS},
         "uncalibrated": quantiles(raw, 0.95),
         "pointwise": pointwise(fit.effect("pointwise").draws, truth),
+        "statements": statements(fit, truth),
+        "factor": fit.calibration.width_ratio,
+        "alarms": [code for code, _ in fit.alarms],
         "kappa": None if fit.calibration.kappa is None else float(fit.calibration.kappa.mean()),
         "ok": fit.ok,
         "fit_ratio": fit.fit_verdict.ratio,
@@ -78,6 +84,39 @@ def interval_score(low: Any, high: Any, truth: Any, alpha: float = 0.05) -> Any:
     43).
     """
     return high - low + 2 / alpha * (np.maximum(low - truth, 0) + np.maximum(truth - high, 0))
+
+
+def statements(fit: bs.Fit, truth: float) -> dict[str, float]:
+    """Share of intervals that hold a constant effect, by statement and level, and of bands."""
+    effect = fit.effect("pointwise").draws
+    paths = effect.to_numpy().reshape(-1, effect.sizes["time"]) - truth
+    parts = np.array_split(np.arange(paths.shape[1]), min(3, paths.shape[1]))
+    thirds = np.stack([paths[:, part].mean(1) for part in parts], axis=1)
+    running = paths.cumsum(1)
+    draws = {
+        "first": paths[:, :1],
+        "single": paths,
+        "first third": thirds[:, :1],
+        "last third": thirds[:, -1:],
+        "thirds": thirds,
+        "running": running,
+    }
+    held = {
+        f"{name} {level}": _held(values, level)
+        for name, values in draws.items()
+        for level in LEVELS
+    }
+    for name in ("pointwise", "cumulative"):
+        band = fit.effect(name).band(0.95).to_numpy()
+        low, high = band if band.shape[0] == 2 else band.T
+        true = truth * (np.ones(len(low)) if name == "pointwise" else np.arange(1, len(low) + 1))
+        held[f"band {name}"] = float(((low <= true) & (true <= high)).all())
+    return held
+
+
+def _held(paths: np.ndarray, level: float) -> float:
+    low, high = np.quantile(paths, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return float(((low <= 0) & (high >= 0)).mean())
 
 
 def pointwise(effect: xr.DataArray, truth: float) -> dict[str, float]:

@@ -26,6 +26,15 @@ def local(
     return chosen.panel(pd.read_csv(f"{DATA}/{file}.csv"))
 
 
+def monthly(file: str, unit: str, outcome: str, start: Any, time: str = "month") -> bs.Panel:
+    """A panel without a treated unit: its first one stands in, so that it can be read."""
+    frame = pd.read_csv(f"{DATA}/{file}.csv")
+    treated = min(frame[unit])
+    return bs.Panel.from_long(
+        frame, unit=unit, time=time, outcome=outcome, treated=treated, start=start
+    )
+
+
 PANELS: dict[str, Callable[[], bs.Panel]] = {
     "Prop 99": lambda: bs.load_dataset("prop99"),
     "Germany": lambda: local("germany", "germany"),
@@ -33,6 +42,9 @@ PANELS: dict[str, Callable[[], bs.Panel]] = {
     "Basque 1975": lambda: local("basque", "basque", start=1975),
     "GeoLift": lambda: local("geolift", "geolift_test", treated="chicago", leave_out=("portland",)),
     "Texas": lambda: bs.load_dataset("texas"),
+    "Growth": lambda: monthly("growth_hongkong", "country", "growth", 44, "quarter"),
+    "Prices": lambda: monthly("growth_ppi", "country", "growth", "2018-01-01"),
+    "Unemployment": lambda: monthly("unemployment", "state", "rate", "2017-01-01"),
 }
 
 
