@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-PATHS = 3
+PATHS = 2
 """How many paths continue each draw of a placebo: a covariance needs more paths than draws."""
 
 
@@ -130,8 +130,11 @@ def _refits(
     seeds = iter(np.random.SeedSequence([settings.random_seed, 1]).spawn(len(units) * len(factors)))
     refits: dict[Key, Callable[[], Answer]] = {}
     for label, unit in units.items():
-        shared = len(factors) if unit.regression is not None else 1
-        size = replace(plan.size, draws=-(-plan.draws // shared), tune=-(-plan.tune // shared))
+        size = plan.size
+        if unit.regression is not None:
+            # Slices start close to the posterior: half of the tuning that NUTS needs is enough.
+            draws, tune = -(-size.draws // len(factors)), -(-size.tune // (2 * len(factors)))
+            size = replace(size, draws=draws, tune=tune)
         small = replace(settings, size=size, cores=1, progressbar=False)
         for factor in factors:
             narrowed = unit.narrowed(factor)

@@ -72,7 +72,7 @@ class Calibration:
         their labels is taken.
     draws, tune, chains, target_accept
         Size of each refit: smaller than the fit's own, because only a mean and a covariance are
-        needed. Slices share draws and tuning among the factors of ``q``.
+        needed. Slices share the draws, and half of the tuning, among the factors of ``q``.
 
     Raises
     ------

@@ -271,7 +271,7 @@ def test_an_unsettled_refit_is_run_again_three_times_as_long(monkeypatch):
     monkeypatch.setattr("bayes_synth.fitting.refit.refitted", refitted)
     plan = Calibration(draws=60, tune=100, q_factors=(1.0,))
     assert rows(fake_panel(donors=2), plan, placebo_answer).table["ok"].all()
-    assert sizes == 2 * [(60, 100), (180, 300)]
+    assert sizes == 2 * [(60, 50), (180, 150)]
 
 
 def test_slices_share_their_draws_among_the_factors_of_q():
@@ -282,7 +282,7 @@ def test_slices_share_their_draws_among_the_factors_of_q():
         return answered()
 
     rows(fake_panel(donors=2), PLAN, refit)
-    assert sizes == 2 * [(0.02, 20, 34), (0.1, 20, 34), (0.5, 20, 34)]
+    assert sizes == 2 * [(0.02, 20, 17), (0.1, 20, 17), (0.5, 20, 17)]
     sizes.clear()
     heavy = bs.SyntheticControl(noise=bs.noise.LocalLevel(degrees_of_freedom=4))
     settings = Settings.checked(Size(10, 1, 1, 0.9), cores=1, random_seed=1)
