@@ -21,6 +21,8 @@ CANDIDATES = 10
 """At most so many donors are tried as aggregates."""
 ALIKE = 0.9995
 """Correlation of steps from which a donor nearly copies the treated unit."""
+CLOSER = 10.0
+"""And so many times as close to it, in one minus the correlation, as the median donor is."""
 FEWEST = 8
 """Fewest steps that tell a copy."""
 
@@ -61,12 +63,14 @@ def near_copies(treated: np.ndarray, donors: np.ndarray, names: Sequence[str]) -
     own, steps = np.diff(treated), np.diff(donors, axis=0)
     if len(own) < FEWEST or np.ptp(own) == 0:
         return []
+    moving = [j for j in range(len(names)) if np.ptp(steps[:, j]) > 0]
+    apart = {j: 1 - _correlation(own, steps[:, j]) for j in moving}
+    # Where all units share a strong season, all correlate: a copy is closer than the others are.
+    usual = float(np.median(list(apart.values()))) if apart else 0.0
     return [
-        name
-        for name, series, theirs in zip(names, donors.T, steps.T, strict=True)
-        if np.ptp(theirs) > 0
-        and not np.array_equal(series, treated)
-        and _correlation(own, theirs) > ALIKE
+        names[j]
+        for j, distance in apart.items()
+        if distance < min(1 - ALIKE, usual / CLOSER) and not np.array_equal(donors[:, j], treated)
     ]
 
 

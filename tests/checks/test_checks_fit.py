@@ -124,6 +124,7 @@ def test_sixty_donors_of_pure_noise_count_as_overfitting():
     assert caught >= 8
 
 
+@pytest.mark.filterwarnings("ignore:.D040")
 def test_weights_of_a_split_do_not_know_what_comes_after():
     def spoiled(y):
         return y + 50.0 * (y.index >= 2014) * (y.index < 2020)
@@ -160,6 +161,7 @@ def test_a_unit_above_all_donors_is_outside_their_hull(noise, verdict):
     assert check.table["outside"].tolist() == [1.0, 0.0]
 
 
+@pytest.mark.filterwarnings("ignore:.D040")
 def test_a_unit_that_moves_more_than_its_donors_fails_even_with_a_level():
     fit = fake_fit(panel=changed(fake_panel(), lambda y: 100 + 30 * (y - 100)))
     assert checks.convex_hull(fit).verdict == "fail"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import bayes_synth as bs
 from bayes_synth import Calibration, checks
@@ -16,6 +17,7 @@ from bayes_synth.checks.refits import (
 )
 from bayes_synth.errors import ConvergenceWarning
 from bayes_synth.fitting.refit import settled
+from bayes_synth.model.problem import Problem
 from bayes_synth.sampling.progress import shared_bar
 from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
 
@@ -158,6 +160,13 @@ def path(post=8, sd=1.0):
     return sd * np.random.default_rng(0).standard_normal((4, 250, post))
 
 
+def refit_of(draws):
+    """A problem with as many post-periods, and draws of its noise."""
+    problem = Problem.of(bs.SyntheticControl(), fake_panel(post=draws.shape[2]))
+    noise = {name: (("chain", "draw"), np.full(draws.shape[:2], 0.3)) for name in "sq"}
+    return problem, xr.Dataset(noise)
+
+
 def middle(draws):
     """Distance of the quartiles of the average."""
     low, high = np.quantile(draws.mean(2), [0.25, 0.75])
@@ -166,8 +175,7 @@ def middle(draws):
 
 def width(fit, draws, without=()):
     """How much wider the average becomes."""
-    seen = np.ones(draws.shape[2], dtype=bool)
-    wider = inflated_as(fit, draws, seen, 1.0, without, np.random.default_rng(1))
+    wider = inflated_as(fit, draws, *refit_of(draws), without, np.random.default_rng(1))
     return middle(wider) / middle(draws)
 
 
@@ -184,8 +192,7 @@ def test_a_refit_is_inflated_as_much_as_the_placebos_missed():
 
 def test_an_uncalibrated_fit_leaves_its_refits_as_they_are():
     draws = path()
-    seen = np.ones(8, dtype=bool)
-    same = inflated_as(fake_fit(), draws, seen, 1.0, (), np.random.default_rng(1))
+    same = inflated_as(fake_fit(), draws, *refit_of(draws), (), np.random.default_rng(1))
     np.testing.assert_array_equal(same, draws)
 
 

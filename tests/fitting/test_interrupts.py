@@ -107,6 +107,10 @@ def test_an_interrupted_second_attempt_leaves_the_first(sampler):
     assert [partial for _, partial in asked] == [True, False]
 
 
+FACTORS = len(bs.Calibration().q_factors)
+"""Refits of each donor, all of which it takes."""
+
+
 def stopping_after(monkeypatch, count: int) -> list[tuple[str, ...]]:
     """Refit in no time, interrupted while the refit of that number runs."""
     done = []
@@ -126,7 +130,7 @@ def stopping_after(monkeypatch, count: int) -> list[tuple[str, ...]]:
 def test_interrupted_refits_calibrate_if_they_are_eight(sampler, monkeypatch, count, calibrated):
     asked, acts = sampler
     acts.append(0)
-    done = stopping_after(monkeypatch, count)
+    done = stopping_after(monkeypatch, FACTORS * count)
     panel = fake_panel(donors=12)
     monkeypatch.setattr("bayes_synth.fitting.extend.sample", fake_sampling(panel, asked))
     with pytest.warns(
@@ -134,7 +138,7 @@ def test_interrupted_refits_calibrate_if_they_are_eight(sampler, monkeypatch, co
         match=rf"\[S004\] PARTIAL: calibration interrupted after {count} of 12 refits",
     ):
         fit = bs.SyntheticControl().fit(panel, draws=250, cores=1, **QUIET)
-    assert (len(done), fit.ok) == (count, False)
+    assert (len(done), fit.ok) == (FACTORS * count, False)
     assert (fit.calibration.kappa is not None) == calibrated
     word = (
         "calibrated on 8 donors"
@@ -142,7 +146,7 @@ def test_interrupted_refits_calibrate_if_they_are_eight(sampler, monkeypatch, co
         else "not calibrated (interrupted after 7 of 12 refits, too few"
     )
     assert str(fit.calibration).startswith(word)
-    assert asked == [False], "after one interrupt the next is the caller's"
+    assert set(asked) == {False}, "after one interrupt the next is the caller's"
 
 
 def fake_sampling(panel, asked):
@@ -160,7 +164,7 @@ def fake_sampling(panel, asked):
 
 
 def test_strict_takes_no_partial_calibration(sampler, monkeypatch):
-    stopping_after(monkeypatch, 9)
+    stopping_after(monkeypatch, FACTORS * 9 + 1)
     with pytest.raises(
         SamplingFailed, match=r"\[S004\] calibration interrupted after 9 of 12 refits"
     ):

@@ -16,7 +16,15 @@ from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.testing import fake_panel
 
 TABLE = pd.DataFrame(
-    {"error": [1.0, -2.0, 3.0], "sd": [1.0, 2.0, 8.0], "step": [1.0, 1.0, 2.0]},
+    {
+        "error": [1.0, -2.0, 3.0],
+        "sd": [1.0, 2.0, 8.0],
+        "step": [1.0, 1.0, 2.0],
+        "doubt": 0.4,
+        "deviation": 1.0,
+        "deviation_sd": 1.0,
+        "periods": 3.0,
+    },
     index=["a", "b", "c"],
 )
 AUTO = bs.SyntheticControl(noise="auto", calibrate=Calibration(draws=60, tune=100))
@@ -40,7 +48,7 @@ def test_with_calibration_kappa_is_integrated_out_under_the_other_placebos(nu):
         return np.prod(law.pdf(others["z"] / np.exp(x)) / np.exp(x)) * stats.norm.pdf(x)
 
     def density(x):
-        width = np.exp(x) * plan.pooled(8.0, 2.0, others) / 2
+        width = np.exp(x) * plan.pooled(TABLE.loc["c"], "sd", others) / 2
         return law.pdf(1.5 / width) / width * posterior(x)
 
     expected = np.log(

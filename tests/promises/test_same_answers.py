@@ -1,4 +1,8 @@
-"""Today's answers are those of commit 8ef7793, bit for bit, for 37 fits and a run of checks."""
+"""Answers are, bit for bit, those of the last change that was meant to change them.
+
+They were equal to those of version 0.1 when the package was put into wings; the calibration in two
+parts changed them, and ``tests/tools/answers.py`` wrote them again.
+"""
 
 import json
 
@@ -6,7 +10,12 @@ import answers
 import pytest
 
 STORED = json.loads(answers.ANSWERS.read_text())
-MADE = [*answers.fits(), ("chosen noise", answers.chosen), ("checks", answers.checks)]
+MADE = [
+    *answers.fits(),
+    ("chosen noise", answers.chosen),
+    ("batch", answers.batch),
+    ("checks", answers.checks),
+]
 
 
 @pytest.mark.slow
@@ -16,14 +25,3 @@ def test_an_answer_is_the_same(name, make):
     if answers.machine() != STORED["machine"]:
         pytest.skip(f"made on {STORED['machine']}: draws are bitwise equal on one type only")
     assert json.loads(json.dumps(make())) == STORED["answers"][name]
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_a_batch_differs_by_the_rule_of_second_attempts_alone(monkeypatch):
-    """At 8ef7793 a batch repeated every fit with a problem; single fits had today's rule."""
-    if answers.machine() != STORED["machine"]:
-        pytest.skip(f"made on {STORED['machine']}: draws are bitwise equal on one type only")
-    rule = "bayes_synth.batch.one.mendable"
-    monkeypatch.setattr(rule, lambda verdict, *_: bool(verdict.problems))
-    assert json.loads(json.dumps(answers.batch())) == STORED["answers"]["batch"]

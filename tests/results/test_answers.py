@@ -127,7 +127,7 @@ def test_diagnostics_cover_effect_noise_and_every_weight(fake):
 def test_what_diagnostics_add_in_words_is_plain(real):
     attrs = real.diagnostics().attrs
     assert list(attrs) == [
-        "convergence", "fit", "divergences", "attempts", "partial", "warnings",
+        "convergence", "fit", "alarms", "divergences", "attempts", "partial", "warnings",
     ]  # fmt: skip
     assert json.loads(json.dumps(attrs)) == attrs
     assert attrs["attempts"] == [
@@ -370,6 +370,7 @@ def test_effects_on_the_log_scale_are_in_outcome_units(logged):
     assert fit.model.priors(panel)["s"].endswith(" log sales")
 
 
+@pytest.mark.filterwarnings("ignore:.V04")
 def test_outcomes_without_a_logarithm_are_refused_by_name():
     table = fake_panel().outcomes.to_pandas()
     table.iloc[2, 1], table.iloc[3:5, 3] = 0.0, -1.0
@@ -396,6 +397,7 @@ def test_on_the_log_scale_no_mean_is_given(logged):
     assert table.loc["log_ratio"].notna().all()
 
 
+@pytest.mark.filterwarnings("ignore:.V04", "ignore:.D040")
 def test_what_the_treated_unit_did_after_the_start_may_have_no_logarithm():
     table = fake_panel().outcomes.to_pandas()
     table.loc[2022:, "treated"] = 0.0

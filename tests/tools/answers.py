@@ -20,12 +20,6 @@ import pandas as pd
 import bayes_synth as bs
 from bayes_synth.testing import fake_panel
 
-RENAMED = {"step": "scale"}
-"""Variables by the names that they had when the answers were made."""
-REWORDED = ("typical step", "scale")
-"""What the noise processes' descriptions said then, which label the scores of a choice."""
-NEWER = ["p_two_sided", "mcse_lower", "mcse_upper", "p_mcse", "p_late_mcse", "shift_mcse"]
-"""Columns that tables did not have when the answers were made."""
 ANSWERS = Path(__file__).parents[1] / "promises" / "answers.json"
 PLAN = bs.Calibration(draws=60, tune=60, most=6)
 SIZES = {"draws": 60, "tune": 60, "chains": 2, "random_seed": 1, "progressbar": False}
@@ -86,7 +80,7 @@ def digest(*parts):
     for part in parts:
         values = np.asarray(part)
         if values.dtype.kind in "OUT":
-            found.update(repr(values.tolist()).replace(*REWORDED).encode())
+            found.update(repr(values.tolist()).encode())
         else:
             kind = values.astype("datetime64[ns]") if values.dtype.kind == "M" else values
             found.update(str(kind.dtype).encode() + np.ascontiguousarray(kind).tobytes())
@@ -94,7 +88,6 @@ def digest(*parts):
 
 
 def table_digest(table):
-    table = table.drop(columns=NEWER, errors="ignore")
     numbers = [
         column if column.dtype.kind in "biufM" else column.astype(str)
         for _, column in table.items()
@@ -104,43 +97,19 @@ def table_digest(table):
     )
 
 
-def summary_of_old(fit):
-    """The summary as it was: the total was called cumulative, and was of the mean unit."""
-    table = fit.summary().drop(index="total", columns="measure")
-    sized = ["mean", "median", "sd", "lower", "upper", "mcse"]
-    table.loc["cumulative", sized] = (table.loc["cumulative", sized] / len(fit.panel.treated)).array
-    return table
-
-
-def path_of_old(fit):
-    """The table of paths as it was: the running total was of the mean unit."""
-    table = fit.to_frame()
-    table[table.filter(like="cumulative_").columns] /= len(fit.panel.treated)
-    return table
-
-
-def group_of_old(path, dataset, units):
-    """A group as it was: see :func:`summary_of_old`."""
-    if path != "/effects":
-        return dataset
-    return dataset.drop_vars(["total", "cumulative"]).assign(cumulative=dataset["total"] / units)
-
-
 def answer(fit):
     """Hashes of one fit, and its summary in numbers, for machines on which the bits differ."""
     draws = {}
     for path, node in fit.idata.subtree_with_keys:
-        dataset = group_of_old(path, node.to_dataset(inherit=False), len(fit.panel.treated))
-        names = {RENAMED.get(name, name): name for name in dataset.variables}
-        draws[path] = digest(
-            *(part for name in sorted(names) for part in (name, dataset[names[name]].to_numpy()))
-        )
-    summary = summary_of_old(fit)
+        dataset = node.to_dataset(inherit=False)
+        names = sorted(dataset.variables)
+        draws[path] = digest(*(part for name in names for part in (name, dataset[name].to_numpy())))
+    summary = fit.summary()
     return {
         "draws": draws,
         "summary": table_digest(summary),
         "weights": table_digest(fit.weights()),
-        "path": table_digest(path_of_old(fit)),
+        "path": table_digest(fit.to_frame()),
         "diagnostics": table_digest(fit.diagnostics()),
         "values": {
             name: summary.loc[name, ["median", "lower", "upper"]].tolist() for name in summary.index
