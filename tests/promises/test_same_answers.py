@@ -10,12 +10,8 @@ import answers
 import pytest
 
 STORED = json.loads(answers.ANSWERS.read_text())
-MADE = [
-    *answers.fits(),
-    ("chosen noise", answers.chosen),
-    ("batch", answers.batch),
-    ("checks", answers.checks),
-]
+OTHERS = {"chosen noise": answers.chosen, "batch": answers.batch, "checks": answers.checks}
+MADE = [*answers.fits(), *OTHERS.items()]
 
 
 @pytest.mark.slow

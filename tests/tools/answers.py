@@ -148,10 +148,8 @@ def batch():
         ),
     ]
     found = bs.fit_many(tasks, random_seed=3, progressbar=False, keep="full")
-    tables = [table_digest(summary_of_old(fit)) for fit in found.fits]
-    table = found.table.drop(columns="seconds")
-    old = {name: name.replace("total_", "cumulative_") for name in table}
-    return {"table": table_digest(table.rename(columns=old)), "fits": tables}
+    tables = [table_digest(fit.summary()) for fit in found.fits]
+    return {"table": table_digest(found.table.drop(columns="seconds")), "fits": tables}
 
 
 def checks():
@@ -159,10 +157,7 @@ def checks():
     panel = bs.load_dataset("prop99").keep(["Utah", "Nevada", "Montana", "Ohio", "Texas", "Idaho"])
     fit = bs.SyntheticControl(calibrate=replace(PLAN, most=40)).fit(panel, **SIZES)
     found = bs.checks.run(fit, random_seed=5, progressbar=False)
-    tables = {
-        check.name: check.table.drop(columns="mcse", errors="ignore") for check in found
-    }  # the Monte Carlo error of a refit's median is new
-    return {check.name: [check.verdict, table_digest(tables[check.name])] for check in found}
+    return {check.name: [check.verdict, table_digest(check.table)] for check in found}
 
 
 def machine():
