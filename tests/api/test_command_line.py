@@ -118,7 +118,7 @@ def test_the_file_may_stand_behind_the_treated_units(run, table, tmp_path):
 @pytest.mark.parametrize(
     "labels",
     [
-        {"treated": "06", "donor_00": "01", "donor_01": "6"},
+        {"treated": "06", "donor_00": "01", "donor_01": "16"},
         {"donor_00": "NA", "donor_01": "null"},
         {"treated": "NA", "donor_00": "1.0"},
     ],
@@ -128,6 +128,12 @@ def test_labels_stay_text(run, table, labels):
     assert run(named, treated=["--treated", labels.get("treated", "treated")]) == 0
     panel = run.fitted[0][1]
     assert set(labels.values()) <= {*panel.donors, *panel.treated}
+
+
+def test_labels_that_differ_only_in_zeros_are_refused(run, table, capsys):
+    named = table.assign(unit=table["unit"].replace({"treated": "06", "donor_01": "6"}))
+    assert run(named, treated=["--treated", "06"]) == 2
+    assert "P023" in capsys.readouterr().err
 
 
 def test_how_the_file_was_written_is_said_unless_it_is_plain(run, table, capsys):
@@ -188,6 +194,9 @@ def test_json_is_one_object_and_nothing_else(run, table, tmp_path, capsys):
     assert (average["lower"], average["upper"], said["ci_prob"]) == (lower, upper, 0.9)
     assert (said["ok"], said["treated"], said["start"]) == (True, ["treated"], "2020")
     assert len(said["files"]) == 3
+    assert average["p_two_sided"] == 2 * min(average["p_below_0"], average["p_above_0"])
+    assert [alarm["code"] for alarm in said["alarms"]] == ["A004"]
+    assert said["alarms"][0]["sentence"] == fit.alarms[0].sentence
     assert sum(said["weights"].values()) == pytest.approx(1)
 
 
@@ -203,8 +212,7 @@ def test_the_total_is_over_periods_and_treated_units(run, table, tmp_path, capsy
     assert run(table, "--total", "--json", treated=["--treated", *treated]) == 0
     fit, said = bs.load(tmp_path / "out" / "shops_fit.nc"), json.loads(capsys.readouterr().out)
     total = float(fit.effect("average").draws.median()) * len(fit.panel.post) * len(treated)
-    name = "total" if "total" in said["effects"] else "cumulative"
-    assert said["effects"][name]["median"] == pytest.approx(total)
+    assert said["effects"]["total"]["median"] == pytest.approx(total)
     assert run(table, "--total", "--overwrite", treated=["--treated", *treated]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("Total: ")
