@@ -147,7 +147,11 @@ def _report_options(report: argparse.ArgumentParser) -> None:
     add("fit", type=Path, help="a file that fit.save() or the command fit wrote")
     add("-o", "--output", type=Path, metavar="PAGE", help=".html (default), .md or .txt")
     add("--no-checks", action="store_true", help="do not run the checks, which refit the model")
-    add("--strict", action="store_true", help="exit with 1 also when the fit has any alarm, or a check fails")
+    add(
+        "--strict",
+        action="store_true",
+        help="exit with 1 also when the fit has any alarm, or a check fails",
+    )
     add("--neighbours", nargs="+", default=[], metavar="UNIT", help="donors possibly affected")
     add("--seed", type=int, default=0, help="random seed of the checks' refits (default: 0)")
     add("--json", action="store_true", help="print one JSON object with the checks' verdicts")

@@ -23,7 +23,8 @@ def plain(text: str, backend: str) -> str:
 
 def wrapped(text: str, width: int) -> str:
     """Break long lines between words, and words that are longer than a line."""
-    return "\n".join(line for row in text.splitlines() for line in wrap(row, width))
+    rows = (wrap(row, width, break_on_hyphens=False) for row in text.splitlines())
+    return "\n".join(line for row in rows for line in row)
 
 
 def other_alarms(fit: AbstractFit) -> list[str]:
@@ -35,7 +36,10 @@ def alarm_lines(fit: AbstractFit) -> list[str]:
     """Say what must be read first: the sampler's alarms in words, the others by their codes."""
     codes = other_alarms(fit)
     word = "ALARM" if len(codes) == 1 else "ALARMS"
-    return [*fit.convergence.alarms, *([f"{word} {', '.join(codes)}: see fit.alarms"] * bool(codes))]
+    return [
+        *fit.convergence.alarms,
+        *([f"{word} {', '.join(codes)}: see fit.alarms"] * bool(codes)),
+    ]
 
 
 def put_title(

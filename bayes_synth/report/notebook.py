@@ -17,6 +17,6 @@ def notebook_html(fit: AbstractFit) -> str:
     """Write what a notebook shows of a fit: its lines in a fixed font, and its effects."""
     return (
         f'<pre style="{FIXED}">{html.escape(headline(fit))}</pre>'
-        f"{as_html(effect_table(fit, 0.95, "eti"))}"
+        f"{as_html(effect_table(fit, 0.95, 'eti'))}"
         "<small>Median and 95% ETI; all columns: <code>fit.summary()</code>.</small>"
     )

@@ -180,9 +180,7 @@ def _section(part: Section, *, warning: bool) -> str:
             "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in part.items) + "</ul>"
         )
     if part.table is not None:
-        pieces.append(
-            f"<div class='wide'>{as_html(part.table)}</div>"
-        )
+        pieces.append(f"<div class='wide'>{as_html(part.table)}</div>")
     pieces += [_figure(figure) for figure in part.figures]
     return f"<section{' class=warning' if warning else ''}>{''.join(pieces)}</section>"
 

@@ -15,7 +15,7 @@ from bayes_synth.api import SyntheticControl
 from bayes_synth.checks import Check, Checks
 from bayes_synth.errors import SamplingFailed
 from bayes_synth.plots import PLOTS, every_plot
-from bayes_synth.testing import fake_fit, fake_panel
+from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
 
 COLUMNS = ["--unit", "unit", "--time", "time", "--outcome", "sales", "--start", "2020"]
 TREATED = ["--treated", "treated"]
@@ -67,7 +67,8 @@ def table():
 
 @pytest.fixture
 def saved(tmp_path):
-    fake_fit(panel=fake_panel(effect=3.0)).save(tmp_path / "fit.nc")
+    panel = fake_panel(effect=3.0)
+    fake_fit(panel=panel, placebos=fake_placebos(panel)).save(tmp_path / "fit.nc")
     return tmp_path / "fit.nc"
 
 
@@ -310,6 +311,17 @@ def test_strict_reports_exit_with_1_when_a_check_fails(saved, verdicts, words, o
     verdicts(*words)
     assert main(["report", str(saved), "-o", str(saved.parent / "a.txt"), *options]) == code
     assert (saved.parent / "a.txt").exists()
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)])
+def test_strict_exits_with_1_when_the_fit_has_an_alarm(
+    run, table, verdicts, tmp_path, options, code
+):
+    assert run(table, *options) == code
+    verdicts("pass")
+    file = tmp_path / "out" / "shops_fit.nc"
+    assert [alarm.code for alarm in bs.load(file).alarms] == ["A004"]
+    assert main(["report", str(file), *options]) == code
 
 
 def test_a_report_names_what_does_not_pass(saved, verdicts, capsys):

@@ -232,7 +232,7 @@ def test_bands_of_the_whole_path_are_outlined_when_asked(either, name):
         for variable in ("effect", "cumulative"):
             line = element(canvas, "simultaneous_upper", variable)
             np.testing.assert_array_equal(line["y"], table[f"{variable}_band_upper"].dropna())
-            assert line["linestyle"] == DASHED
+            assert line["linestyle"] == "C1"  # dashed, as the legend's row is
         assert "95% band of the whole path" in legend(canvas)
 
 
