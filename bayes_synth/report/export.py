@@ -246,8 +246,8 @@ def _readme(fit: AbstractFit, place: Path, plan: Plan) -> str:
     ]
     warning = "".join(f"\n**{alarm}**\n" for alarm in alarms(fit))
     several = (
-        f"\nTotal and cumulative are summed over the {len(fit.panel.treated)} treated units; all other "
-        "numbers are per treated unit, their mean.\n"
+        f"\nTotal and cumulative are summed over the {len(fit.panel.treated)} treated units; all "
+        "other numbers are per treated unit, their mean.\n"
         if len(fit.panel.treated) > 1
         else ""
     )

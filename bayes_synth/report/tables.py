@@ -9,7 +9,7 @@ from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind
 from bayes_synth.words import per_cent, short
 
-__all__ = ["as_latex", "effects_latex", "as_html", "escaped", "weights_latex"]
+__all__ = ["as_html", "as_latex", "effects_latex", "escaped", "weights_latex"]
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -35,7 +35,7 @@ def escaped(text: object) -> str:
 
 
 def as_html(table: pd.DataFrame) -> str:
-    """Write a table with its index as the first column; every letter of a text is shown as it is."""
+    """Write a table with its index as the first column; texts show every letter."""
     flat = table.reset_index()
     flat = flat.map(lambda cell: html.escape(cell) if isinstance(cell, str) else cell)
     flat.columns = pd.Index([html.escape(str(name)) for name in flat.columns])

@@ -321,7 +321,7 @@ def test_strict_exits_with_1_when_the_fit_has_an_alarm(
     verdicts("pass")
     file = tmp_path / "out" / "shops_fit.nc"
     assert [alarm.code for alarm in bs.load(file).alarms] == ["A004"]
-    assert main(["report", str(file), *options]) == code
+    assert main(["report", str(file), "-o", str(tmp_path / "page.txt"), *options]) == code
 
 
 def test_a_report_names_what_does_not_pass(saved, verdicts, capsys):
