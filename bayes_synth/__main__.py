@@ -33,7 +33,7 @@ FINE, DOUBTFUL, REFUSED, FAILED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 EXIT_CODES = f"""exit codes:
   {FINE}    done, and the fit has converged
   {DOUBTFUL}    done, but the fit has not converged or was interrupted; with --strict also when
-       the donors do not fit (fit, demo) or a check fails (report)
+       fit.alarms is not empty or a check fails (report)
   {REFUSED}    refused: the command, the data or a file is not as it must be
   {FAILED}    the sampler gave no usable draws
   {BROKEN}    an unexpected error: please report it
@@ -139,7 +139,7 @@ def _fit_options(command: argparse.ArgumentParser, seed: int | None) -> None:
     add("--total", action="store_true", help="lead with the total over periods and treated units")
     add("--csv", action="store_true", help="also write the path per period as CSV")
     add("--json", action="store_true", help="print one JSON object instead of tables")
-    add("--strict", action="store_true", help="exit with 1 also when the donors do not fit")
+    add("--strict", action="store_true", help="exit with 1 also when the fit has any alarm")
 
 
 def _report_options(report: argparse.ArgumentParser) -> None:
@@ -147,7 +147,11 @@ def _report_options(report: argparse.ArgumentParser) -> None:
     add("fit", type=Path, help="a file that fit.save() or the command fit wrote")
     add("-o", "--output", type=Path, metavar="PAGE", help=".html (default), .md or .txt")
     add("--no-checks", action="store_true", help="do not run the checks, which refit the model")
-    add("--strict", action="store_true", help="exit with 1 also when a check fails")
+    add(
+        "--strict",
+        action="store_true",
+        help="exit with 1 also when the fit has any alarm, or a check fails",
+    )
     add("--neighbours", nargs="+", default=[], metavar="UNIT", help="donors possibly affected")
     add("--seed", type=int, default=0, help="random seed of the checks' refits (default: 0)")
     add("--json", action="store_true", help="print one JSON object with the checks' verdicts")
@@ -193,8 +197,8 @@ def _fit(options: argparse.Namespace) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     for kind, file in files:
         _write(fit, kind, file, options)
-    poor = options.strict and fit.fit_verdict.word == "poor"
-    return FINE if fit.ok and not poor else DOUBTFUL
+    alarming = options.strict and fit.alarms
+    return FINE if fit.ok and not alarming else DOUBTFUL
 
 
 def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
@@ -312,8 +316,9 @@ def _report(options: argparse.Namespace) -> int:
     elif checks is not None:
         _tell(_verdicts(checks), options)
     _tell(f"Report: {page.resolve()}", options)
-    failed = options.strict and checks is not None and checks.verdict == "fail"
-    return FINE if fit.ok and not failed else DOUBTFUL
+    failed = checks is not None and checks.verdict == "fail"
+    doubted = options.strict and (failed or fit.alarms)
+    return FINE if fit.ok and not doubted else DOUBTFUL
 
 
 def _checked(fit: "bs.Fit", options: argparse.Namespace) -> "Checks":

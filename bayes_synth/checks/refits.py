@@ -23,6 +23,7 @@ from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.calibrated import Alternative
 from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.inflating import inflate
@@ -207,7 +208,7 @@ def concluded(
 def _refit_case(fit: AbstractFit, case: Case, settings: Settings) -> RefitEffect:
     """Refit one case and inflate its forecast as the fit's own was."""
     problem = Problem.of(case.model, case.panel, pool=fit.panel.donors)
-    best = settled(problem, settings, fit.calibration.alternatives)
+    best = settled(problem, settings, _alternatives(fit, problem))
     refit, rng = best.value, settings.calibration_stream()
     path = inflated_as(fit, refit.path, problem, refit.sampled.posterior, case.without, rng)
     padded = refit.sampled.posterior["weights"].mean(("chain", "draw")).to_numpy()
@@ -215,6 +216,12 @@ def _refit_case(fit: AbstractFit, case: Case, settings: Settings) -> RefitEffect
     weights = pd.Series(padded[: len(donors)], index=donors)
     effects = effect_draws(*refit.labelled(path), units=len(problem.panel.treated))
     return RefitEffect(effects, weights, not best.problems)
+
+
+def _alternatives(fit: AbstractFit, problem: Problem) -> tuple[Alternative, ...]:
+    """Return the priors on ``q`` that the fit averaged over; none for a noise without such one."""
+    found = fit.calibration.alternatives
+    return found if all(problem.narrowed(each.factor) for each in found) else ()
 
 
 def inflated_as(

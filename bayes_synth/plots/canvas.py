@@ -10,7 +10,15 @@ from arviz_plots import PlotCollection
 from bayes_synth.plots.look import Look
 from bayes_synth.plots.themes import paint, targets
 
-__all__ = ["Canvas", "finish", "new_canvas", "plot_height", "plot_width"]
+__all__ = [
+    "Canvas",
+    "finish",
+    "new_canvas",
+    "plot_height",
+    "plot_rows",
+    "plot_width",
+    "side_by_side",
+]
 
 
 @final
@@ -69,6 +77,17 @@ def plot_height(look: Look, shape: tuple[float, float], rows: int = 1) -> int:
     """Return how many characters of a label fit beside one panel."""
     height = _outer(look, shape)[1]
     return max(5, int(((height - 120) / rows - 35) / (8.2 * look.size.text)))
+
+
+def plot_rows(look: Look, shape: tuple[float, float], panels: int = 1) -> int:
+    """Return how many rows of ticks fit into one of the panels above each other."""
+    room = _outer(look, shape)[1] - (40 + 100 * panels) * look.size.text
+    return max(3, int(room / panels / (18 * look.size.text)))
+
+
+def side_by_side(look: Look, shape: tuple[float, float]) -> int:
+    """Return 2 where two panels fit beside each other, else 1."""
+    return 2 if _outer(look, shape)[0] >= 600 else 1
 
 
 def _outer(look: Look, shape: tuple[float, float]) -> tuple[float, float]:

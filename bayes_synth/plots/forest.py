@@ -14,7 +14,7 @@ from bayes_synth.plots.canvas import finish, new_canvas, plot_width
 from bayes_synth.plots.common import lifted, point_size, shortened, shortened_apart
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import CanvasOptions, Look
-from bayes_synth.plots.text import put_label, put_ticks, put_title
+from bayes_synth.plots.text import other_alarms, put_label, put_ticks, put_title
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind, require_interval
 from bayes_synth.results.estimands import ESTIMANDS
@@ -74,7 +74,8 @@ def plot_effects(
     -------
     arviz_plots.PlotCollection
         One row per fit with median and interval, in outcome units (per cent for the relative
-        effect). Rows of fits that have not converged are marked.
+        effect). Rows of fits that have not converged are marked, and rows of fits with other alarms
+        have their codes.
 
     Raises
     ------
@@ -111,7 +112,10 @@ def _row(
 
 
 def _row_label(label: object, fit: AbstractFit) -> str:
-    return f"{label} (not converged)" if fit.convergence.alarms else str(label)
+    """Write a row's label with what alarms about its fit; a long label is cut, its alarms never."""
+    said = [*(["not converged"] if fit.convergence.alarms else []), *other_alarms(fit)]
+    marks = f" ({', '.join(said)})" if said else ""
+    return f"{shortened(str(label), max(NAME - len(marks), 10))}{marks}"
 
 
 def _named(estimand: str) -> str:

@@ -97,6 +97,8 @@ THEMES: Mapping[Theme, Palette] = {
 }
 TEXT = {"title": 11.0, "label": 10.0, "tick": 9.0, "legend": 9.0}
 """Sizes of text in points."""
+NARROW = 6.0
+"""Width in inches below which text becomes smaller."""
 BROWSER = 1.25
 """Pixels that look like a point of matplotlib's."""
 
@@ -237,4 +239,6 @@ def _checked_size(size: Format, figsize: tuple[float, float] | None) -> Format:
             "O040",
             f"figsize must be width and height in inches, such as (8, 4.5), got {figsize!r}.",
         )
-    return size._replace(width=100 * width, height=100 * height)
+    # Narrow figures have smaller text, which would otherwise leave no room for the panels.
+    text = size.text * min(1.0, max(0.7, width / NARROW))
+    return size._replace(width=100 * width, height=100 * height, text=text)

@@ -10,7 +10,7 @@ from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import OptionError
 from bayes_synth.model.outcome_scale import outcome_scale
-from bayes_synth.plots.canvas import finish, new_canvas, plot_width
+from bayes_synth.plots.canvas import finish, new_canvas, plot_rows, plot_width, side_by_side
 from bayes_synth.plots.common import point_size, shortened, shortened_apart
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import CanvasOptions, Look
@@ -113,11 +113,12 @@ def plot_placebos(
     gaps = gaps_of(fit)
     shape = 1200.0, max(450.0, 140.0 + 18.0 * min(len(gaps.donors) + 1, ROWS))
     # matplotlib and bokeh leave room for the names of the rows by themselves.
-    apart = {"plot_hspace": 0.26} if look.backend == "plotly" else {}
-    canvas = new_canvas(look, ["gaps", "ratios"], shape, columns=2, **apart)
-    width = plot_width(look, shape, 2)
+    columns = side_by_side(look, shape)
+    apart = {"plot_hspace": 0.26} if look.backend == "plotly" and columns == 2 else {}
+    canvas = new_canvas(look, ["gaps", "ratios"], shape, columns=columns, **apart)
+    width = plot_width(look, shape, columns)
     draw_gaps(canvas, fit, gaps, look, within=within, width=width)
-    draw_ratios(canvas, gaps, look, width)
+    draw_ratios(canvas, gaps, look, width, min(ROWS, plot_rows(look, shape, 3 - columns)))
     if look.shows("legend"):
         put_legend(canvas, look, placebo_entries(gaps, look))
     finish(canvas, look)
@@ -182,10 +183,12 @@ def draw_gaps(
     put_title(fit, title + (words if title else ""), canvas.get_target("gaps", {}), look, width)
 
 
-def draw_ratios(canvas: PlotCollection, gaps: Gaps, look: Look, width: int) -> None:
-    """Draw one row per unit, the largest ratio on top, and the treated unit filled in ink."""
+def draw_ratios(
+    canvas: PlotCollection, gaps: Gaps, look: Look, width: int, rows: int = ROWS
+) -> None:
+    """Draw the largest ratios, one row per unit, and the treated unit filled in ink."""
     ratios = gaps.errors["ratio"].sort_values(ascending=False, kind="stable")
-    shown = ratios[(np.arange(len(ratios)) < ROWS) | (ratios.index == gaps.name)]
+    shown = ratios[(np.arange(len(ratios)) < rows) | (ratios.index == gaps.name)]
     heights = pd.Series(np.arange(len(shown), dtype=float)[::-1], index=shown.index)
     target = canvas.get_target("ratios", {})
     for group, chosen in (("donor", shown.index != gaps.name), ("own", shown.index == gaps.name)):

@@ -9,7 +9,10 @@ from bayes_synth.plots.look import Look
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.words import as_drawn
 
-__all__ = ["plain", "put_label", "put_ticks", "put_title", "wrapped"]
+__all__ = ["alarm_lines", "other_alarms", "plain", "put_label", "put_ticks", "put_title", "wrapped"]
+
+SAMPLER = ("A001", "A002")
+"""Codes of the alarms that ``fit.convergence.alarms`` puts into words."""
 
 
 def plain(text: str, backend: str) -> str:
@@ -20,7 +23,23 @@ def plain(text: str, backend: str) -> str:
 
 def wrapped(text: str, width: int) -> str:
     """Break long lines between words, and words that are longer than a line."""
-    return "\n".join(line for row in text.splitlines() for line in wrap(row, width))
+    rows = (wrap(row, width, break_on_hyphens=False) for row in text.splitlines())
+    return "\n".join(line for row in rows for line in row)
+
+
+def other_alarms(fit: AbstractFit) -> list[str]:
+    """Return the codes of the alarms that are not about the sampler, which has its own words."""
+    return [code for code, _ in fit.alarms if code not in SAMPLER]
+
+
+def alarm_lines(fit: AbstractFit) -> list[str]:
+    """Say what must be read first: the sampler's alarms in words, the others by their codes."""
+    codes = other_alarms(fit)
+    word = "ALARM" if len(codes) == 1 else "ALARMS"
+    return [
+        *fit.convergence.alarms,
+        *([f"{word} {', '.join(codes)}: see fit.alarms"] * bool(codes)),
+    ]
 
 
 def put_title(
@@ -28,7 +47,7 @@ def put_title(
 ) -> None:
     """Write a title, wrapped, below the alarms of the fit, which cannot be switched off."""
     rows = wrapped(text, width).splitlines() if look.shows(part) else []
-    alarms = [] if fit is None else wrapped("\n".join(fit.convergence.alarms), width).splitlines()
+    alarms = [] if fit is None else wrapped("\n".join(alarm_lines(fit)), width).splitlines()
     if not alarms and not rows:
         return
     red = {"color": "red"} if alarms else {}

@@ -24,7 +24,7 @@ MEASURE = "see the column measure"
 PATH = {
     "counterfactual": "outcome without treatment, noise included (before the start: a replicate)",
     "effect": "observed - counterfactual",
-    "cumulative": "effect summed from the start on",
+    "cumulative": "effect summed from the start on, and over the treated units",
     "synthetic": "donors times weights plus level, no noise, no drift",
     "gap": "observed - synthetic",
 }
@@ -48,10 +48,13 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "ci_kind": ("eti: equal tails; hdi: highest density", WORD),
         "p_below_0": ("posterior probability that the effect is negative", SHARE),
         "p_above_0": ("posterior probability that the effect is positive", SHARE),
+        "p_two_sided": ("twice the smaller of the two probabilities before it", SHARE),
         "ess_bulk": ("effective number of draws for the middle", NUMBER),
         "ess_tail": ("effective number of draws for the tails", NUMBER),
         "r_hat": ("R-hat; at most 1.01 when the chains agree", NUMBER),
         "mcse": ("Monte Carlo error of the mean", MEASURE),
+        "mcse_lower": ("Monte Carlo error of the interval's lower end", MEASURE),
+        "mcse_upper": ("Monte Carlo error of the interval's upper end", MEASURE),
     },
     "path": {
         "period": ("pre: before the start; post: from it on", WORD),
@@ -114,13 +117,15 @@ def _of_path(fit: AbstractFit, column: str) -> tuple[str, str]:
     found = re.fullmatch(rf"({'|'.join(PATH)})_({'|'.join(ENDS)})", column)
     if found is None:
         return _unknown(fit, column)
-    return f"{PATH[found[1]]}: {ENDS[found[2]]}", fit.panel.outcome
+    units = len(fit.panel.treated) if found[1] == "cumulative" else 1
+    measure = ESTIMANDS["cumulative"].measured(fit.panel.outcome, units)
+    return f"{PATH[found[1]]}: {ENDS[found[2]]}", measure
 
 
 def _of_draws(fit: AbstractFit, column: str) -> tuple[str, str]:
     if column in ESTIMANDS:
-        chosen = ESTIMANDS[column]
-        return f"effect: {chosen.words}", chosen.measured(fit.panel.outcome) or "fraction"
+        chosen, units = ESTIMANDS[column], len(fit.panel.treated)
+        return f"effect: {chosen.words}", chosen.measured(fit.panel.outcome, units) or "fraction"
     if column.startswith("weight["):
         return f"weight of the donor {column[7:-1]}", SHARE
     scale = "log units" if fit.model.scale == "log" else fit.panel.outcome

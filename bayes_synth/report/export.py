@@ -14,11 +14,11 @@ from bayes_synth.checks.result import Checks
 from bayes_synth.errors import LoadError, OptionError
 from bayes_synth.report.cite import cited
 from bayes_synth.report.dictionary import GAPS, dictionary
+from bayes_synth.report.headline import alarms
 from bayes_synth.report.methods import methods_text, references
 from bayes_synth.report.tables import effects_latex, weights_latex
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind, require_interval
-from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.words import listed, short, suggestion
 
 __all__ = ["NAMES", "DrawsFormat", "Plan", "export"]
@@ -145,10 +145,9 @@ def _tables(fit: AbstractFit, plan: Plan, checks: Checks | None) -> dict[str, pd
 
 
 def _effects(fit: AbstractFit, plan: Plan) -> pd.DataFrame:
-    """Return the summary, with what each row is measured in."""
+    """Return the summary, with what each row is measured in before its numbers."""
     table = fit.summary(ci_prob=plan.ci_prob, ci_kind=plan.ci_kind).rename_axis("effect")
-    measures = [ESTIMANDS[str(name)].measured(fit.panel.outcome) for name in table.index]
-    table.insert(0, "measure", [measure or "fraction" for measure in measures])
+    table.insert(0, "measure", table.pop("measure").replace("", "fraction"))
     return table
 
 
@@ -245,14 +244,15 @@ def _readme(fit: AbstractFit, place: Path, plan: Plan) -> str:
         for name, text in names.items()
         if (place / name.split(",")[0]).exists()
     ]
-    alarms = "".join(f"\n**{alarm}**\n" for alarm in fit.convergence.alarms)
+    warning = "".join(f"\n**{alarm}**\n" for alarm in alarms(fit))
     several = (
-        f"\nAll numbers are per treated unit: the mean of {len(fit.panel.treated)}.\n"
+        f"\nTotal and cumulative are summed over the {len(fit.panel.treated)} treated units; all "
+        "other numbers are per treated unit, their mean.\n"
         if len(fit.panel.treated) > 1
         else ""
     )
     return (
-        f"# Synthetic control of {fit.panel.treated_name}, {fit.panel.outcome}\n{alarms}\n"
+        f"# Synthetic control of {fit.panel.treated_name}, {fit.panel.outcome}\n{warning}\n"
         + "\n".join(rows)
         + f"\n\n## Gap and effect\n\n{GAPS}\n{several}\n"
         "## Do not sum intervals\n\nMedians and interval ends of single periods do not add up to "

@@ -1,16 +1,15 @@
 """Facts about a fit as plain data, for programs that read the command line's answer."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bayes_synth.checks.result import Checks
-from bayes_synth.report.headline import alarms
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import ESTIMANDS
+from bayes_synth.results.monte_carlo import two_sided
 from bayes_synth.words import short
 
 __all__ = ["check_facts", "effects_of", "facts", "total"]
@@ -29,8 +28,9 @@ def facts(fit: AbstractFit, ci_prob: float = 0.95) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``ok`` and the verdicts, ``alarms``, ``effects`` by estimand (``median``, ``lower``,
-        ``upper``, ``p_below_0``, ``p_above_0``, ``measure``), mean ``weights`` by donor, ``seed``
+        ``ok`` and the verdicts, ``alarms`` (each with ``code`` and ``sentence``), ``effects`` by
+        estimand (``median``, ``lower``, ``upper``, ``p_below_0``, ``p_above_0``,
+        ``p_two_sided``, ``measure``), mean ``weights`` by donor, ``seed``
         and ``versions``. A number that does not exist is None.
     """
     panel, record = fit.panel, fit.record
@@ -41,7 +41,7 @@ def facts(fit: AbstractFit, ci_prob: float = 0.95) -> dict[str, Any]:
         "start": short(panel.start),
         "periods": {"pre": len(panel.pre), "post": len(panel.post)},
         "ok": fit.ok,
-        "alarms": alarms(fit),
+        "alarms": [alarm._asdict() for alarm in fit.alarms],
         "convergence": str(fit.convergence),
         "fit": str(fit.fit_verdict),
         "calibration": str(fit.calibration),
@@ -64,21 +64,18 @@ def check_facts(checks: Checks) -> dict[str, Any]:
 def effects_of(fit: AbstractFit) -> dict[str, Effect]:
     """Return every effect of a fit that is one number, by estimand; the total is among them."""
     names = [name for name, each in ESTIMANDS.items() if not each.path and name in fit.effects]
-    effects = {name: fit.effect(name) for name in names}
-    return {"total": total(fit)} | effects if len(fit.panel.treated) > 1 else effects
+    return {name: fit.effect(name) for name in names}
 
 
 def total(fit: AbstractFit) -> Effect:
     """Return the effect summed over post-periods and treated units, in outcome units."""
-    if "total" in ESTIMANDS:
-        return fit.effect("total")
-    mean = fit.effect("cumulative")
-    return replace(mean, draws=mean.draws * len(fit.panel.treated))
+    return fit.effect("total")
 
 
 def _numbers(effect: Effect, ci_prob: float) -> dict[str, Any]:
     lower, upper = (float(bound) for bound in effect.interval(ci_prob))
     numbers = {"median": float(np.median(effect.draws)), "lower": lower, "upper": upper}
     masses = {"p_below_0": effect.probability(below=0), "p_above_0": effect.probability(above=0)}
+    masses["p_two_sided"] = two_sided(effect.draws)
     finite = {name: x if math.isfinite(x) else None for name, x in (numbers | masses).items()}
     return finite | {"measure": effect.measure}

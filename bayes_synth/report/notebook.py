@@ -4,6 +4,7 @@ import html
 
 from bayes_synth.report.headline import headline
 from bayes_synth.report.sections import effect_table
+from bayes_synth.report.tables import as_html
 from bayes_synth.results.answers import AbstractFit
 
 __all__ = ["notebook_html"]
@@ -14,9 +15,8 @@ FIXED = "font-family:ui-monospace,Menlo,Consolas,monospace;white-space:pre-wrap;
 
 def notebook_html(fit: AbstractFit) -> str:
     """Write what a notebook shows of a fit: its lines in a fixed font, and its effects."""
-    table = effect_table(fit, 0.95, "eti").reset_index()
     return (
         f'<pre style="{FIXED}">{html.escape(headline(fit))}</pre>'
-        f"{table.to_html(index=False, border=0)}"
+        f"{as_html(effect_table(fit, 0.95, 'eti'))}"
         "<small>Median and 95% ETI; all columns: <code>fit.summary()</code>.</small>"
     )

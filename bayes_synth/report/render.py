@@ -16,6 +16,7 @@ from bayes_synth.checks import run
 from bayes_synth.checks.result import Checks
 from bayes_synth.errors import OptionError
 from bayes_synth.report.sections import Figure, Section, sections
+from bayes_synth.report.tables import as_html
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind, require_interval
 from bayes_synth.storage.digests import answer_digest
@@ -179,9 +180,7 @@ def _section(part: Section, *, warning: bool) -> str:
             "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in part.items) + "</ul>"
         )
     if part.table is not None:
-        pieces.append(
-            f"<div class='wide'>{part.table.reset_index().to_html(index=False, border=0)}</div>"
-        )
+        pieces.append(f"<div class='wide'>{as_html(part.table)}</div>")
     pieces += [_figure(figure) for figure in part.figures]
     return f"<section{' class=warning' if warning else ''}>{''.join(pieces)}</section>"
 

@@ -1,4 +1,6 @@
-"""Tables of a fit as LaTeX, with the columns that a paper prints."""
+"""Tables of a fit as LaTeX, with the columns that a paper prints, and tables of texts as HTML."""
+
+import html
 
 import pandas as pd
 
@@ -7,7 +9,7 @@ from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind
 from bayes_synth.words import per_cent, short
 
-__all__ = ["as_latex", "effects_latex", "escaped", "weights_latex"]
+__all__ = ["as_html", "as_latex", "effects_latex", "escaped", "weights_latex"]
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -30,6 +32,14 @@ SPECIAL = {
 def escaped(text: object) -> str:
     """Write a text so that LaTeX prints every letter of it; line breaks become blanks."""
     return "".join(SPECIAL.get(letter, letter) for letter in " ".join(str(text).split()))
+
+
+def as_html(table: pd.DataFrame) -> str:
+    """Write a table with its index as the first column; texts show every letter."""
+    flat = table.reset_index()
+    flat = flat.map(lambda cell: html.escape(cell) if isinstance(cell, str) else cell)
+    flat.columns = pd.Index([html.escape(str(name)) for name in flat.columns])
+    return str(flat.to_html(index=False, border=0, escape=False))
 
 
 def as_latex(table: pd.DataFrame, caption: str, label: str) -> str:

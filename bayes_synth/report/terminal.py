@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from bayes_synth.report.facts import effects_of, total
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import as_text, describe
+from bayes_synth.results.monte_carlo import two_sided
 from bayes_synth.words import listed, per_cent, probable, span
 
 if TYPE_CHECKING:
@@ -54,17 +55,18 @@ def _effects(fit: AbstractFit, ci_prob: float) -> "Table":
     several = len(fit.panel.treated) > 1
     table = _table(
         f"Effects of the treatment on {fit.panel.outcome} {_intervals(ci_prob)}",
-        ("effect", "median", "lower", "upper", "P(< 0)", "P(> 0)"),
+        ("effect", "median", "lower", "upper", "P(< 0)", "P(> 0)", "two-sided p"),
     )
     for name, effect in effects_of(fit).items():
         lower, upper = (float(bound) for bound in effect.interval(ci_prob))
         values = [as_text(effect, x) for x in (float(effect.draws.median()), lower, upper)]
         masses = [effect.probability(below=0), effect.probability(above=0)]
+        masses.append(two_sided(effect.draws))
         table.add_row(name, *values, *(probable(mass).removeprefix("= ") for mass in masses))
     if several:
         table.caption = (
             f"total: summed over periods and the {len(fit.panel.treated)} treated units; "
-            "average and cumulative: per treated unit, their mean"
+            "average: per period and treated unit"
         )
     return table
 

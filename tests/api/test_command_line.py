@@ -15,7 +15,7 @@ from bayes_synth.api import SyntheticControl
 from bayes_synth.checks import Check, Checks
 from bayes_synth.errors import SamplingFailed
 from bayes_synth.plots import PLOTS, every_plot
-from bayes_synth.testing import fake_fit, fake_panel
+from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
 
 COLUMNS = ["--unit", "unit", "--time", "time", "--outcome", "sales", "--start", "2020"]
 TREATED = ["--treated", "treated"]
@@ -67,7 +67,8 @@ def table():
 
 @pytest.fixture
 def saved(tmp_path):
-    fake_fit(panel=fake_panel(effect=3.0)).save(tmp_path / "fit.nc")
+    panel = fake_panel(effect=3.0)
+    fake_fit(panel=panel, placebos=fake_placebos(panel)).save(tmp_path / "fit.nc")
     return tmp_path / "fit.nc"
 
 
@@ -118,7 +119,7 @@ def test_the_file_may_stand_behind_the_treated_units(run, table, tmp_path):
 @pytest.mark.parametrize(
     "labels",
     [
-        {"treated": "06", "donor_00": "01", "donor_01": "6"},
+        {"treated": "06", "donor_00": "01", "donor_01": "16"},
         {"donor_00": "NA", "donor_01": "null"},
         {"treated": "NA", "donor_00": "1.0"},
     ],
@@ -128,6 +129,12 @@ def test_labels_stay_text(run, table, labels):
     assert run(named, treated=["--treated", labels.get("treated", "treated")]) == 0
     panel = run.fitted[0][1]
     assert set(labels.values()) <= {*panel.donors, *panel.treated}
+
+
+def test_labels_that_differ_only_in_zeros_are_refused(run, table, capsys):
+    named = table.assign(unit=table["unit"].replace({"treated": "06", "donor_01": "6"}))
+    assert run(named, treated=["--treated", "06"]) == 2
+    assert "P023" in capsys.readouterr().err
 
 
 def test_how_the_file_was_written_is_said_unless_it_is_plain(run, table, capsys):
@@ -188,6 +195,9 @@ def test_json_is_one_object_and_nothing_else(run, table, tmp_path, capsys):
     assert (average["lower"], average["upper"], said["ci_prob"]) == (lower, upper, 0.9)
     assert (said["ok"], said["treated"], said["start"]) == (True, ["treated"], "2020")
     assert len(said["files"]) == 3
+    assert average["p_two_sided"] == 2 * min(average["p_below_0"], average["p_above_0"])
+    assert [alarm["code"] for alarm in said["alarms"]] == ["A004"]
+    assert said["alarms"][0]["sentence"] == fit.alarms[0].sentence
     assert sum(said["weights"].values()) == pytest.approx(1)
 
 
@@ -203,8 +213,7 @@ def test_the_total_is_over_periods_and_treated_units(run, table, tmp_path, capsy
     assert run(table, "--total", "--json", treated=["--treated", *treated]) == 0
     fit, said = bs.load(tmp_path / "out" / "shops_fit.nc"), json.loads(capsys.readouterr().out)
     total = float(fit.effect("average").draws.median()) * len(fit.panel.post) * len(treated)
-    name = "total" if "total" in said["effects"] else "cumulative"
-    assert said["effects"][name]["median"] == pytest.approx(total)
+    assert said["effects"]["total"]["median"] == pytest.approx(total)
     assert run(table, "--total", "--overwrite", treated=["--treated", *treated]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("Total: ")
@@ -302,6 +311,17 @@ def test_strict_reports_exit_with_1_when_a_check_fails(saved, verdicts, words, o
     verdicts(*words)
     assert main(["report", str(saved), "-o", str(saved.parent / "a.txt"), *options]) == code
     assert (saved.parent / "a.txt").exists()
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)])
+def test_strict_exits_with_1_when_the_fit_has_an_alarm(
+    run, table, verdicts, tmp_path, options, code
+):
+    assert run(table, *options) == code
+    verdicts("pass")
+    file = tmp_path / "out" / "shops_fit.nc"
+    assert [alarm.code for alarm in bs.load(file).alarms] == ["A004"]
+    assert main(["report", str(file), "-o", str(tmp_path / "page.txt"), *options]) == code
 
 
 def test_a_report_names_what_does_not_pass(saved, verdicts, capsys):

@@ -224,7 +224,7 @@ def test_the_file_keeps_missing_outcomes(fit_with_missing, with_missing, tmp_pat
 
 
 def test_the_plot_breaks_the_line_and_keeps_its_limits(fit_with_missing):
-    lines = fit_with_missing.plot(backend="matplotlib").viz["observed"]["outcome"].item()
+    lines = fit_with_missing.plot(backend="matplotlib").viz["observed"]["path"].item()
     assert np.isnan(lines.get_ydata()).sum() == 3
     assert np.isfinite(lines.axes.get_ylim()).all()
 

@@ -187,8 +187,8 @@ def test_text_of_a_slide_is_twice_as_large_in_a_browser(fake, plot):
 
 @pytest.mark.parametrize("plot", ["plot", "plot_effect", "plot_weights"])
 @pytest.mark.parametrize("backend", DRAWN)
-def test_a_dark_page_is_dark_and_its_ink_light(fake, plot, backend):
-    canvas = getattr(fake, plot)(backend=backend, theme="dark")
+def test_a_dark_page_is_dark_and_its_ink_light(calibrated, plot, backend):
+    canvas = getattr(calibrated, plot)(backend=backend, theme="dark")
     figure = canvas.viz["figure"].item()
     target = next(canvas.get_target(name, {}) for name in canvas.viz["plot"].to_dataset())
     page, ink = {
@@ -384,9 +384,23 @@ def test_a_row_is_median_and_interval_of_its_fit(fake, dated, estimand, factor):
     np.testing.assert_allclose(viz["median"]["effect"].item()["x"], medians)
 
 
-def test_a_row_says_that_its_fit_has_not_converged(fake):
-    canvas = plot_effects({"a": fake, "b": fake_fit(divergences=100)}, backend="none")
-    assert recorded(canvas, "yticks")[0]["labels"] == ["a", "b (not converged)"]
+def test_a_row_says_what_alarms_about_its_fit(fake, calibrated):
+    name = "a long name of a region that is cut before its alarms are"
+    fits = {"a": calibrated, "b": fake, name: fake_fit(divergences=100)}
+    labels = recorded(plot_effects(fits, backend="none"), "yticks")[0]["labels"]
+    assert labels[:2] == ["a", "b (A004)"]
+    assert labels[2].startswith("a long name")
+    assert labels[2].endswith(" (not converged, A004)")
+
+
+@pytest.mark.parametrize("plot", ["plot", "plot_effect", "plot_weights"])
+@pytest.mark.parametrize("title", [None, ""])
+def test_no_figure_hides_an_alarm(fake, calibrated, plot, title):
+    written = recorded(getattr(fake, plot)(backend="none", title=title), "title")[0]
+    assert written["string"].startswith("ALARM A004: see fit.alarms")
+    assert written["color"] == "red"
+    quiet = recorded(getattr(calibrated, plot)(backend="none"), "title")[0]
+    assert "ALARM" not in quiet["string"]
 
 
 @pytest.mark.parametrize("fits", [{}, [], None], ids=str)

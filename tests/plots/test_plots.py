@@ -232,14 +232,15 @@ def test_bands_of_the_whole_path_are_outlined_when_asked(either, name):
         for variable in ("effect", "cumulative"):
             line = element(canvas, "simultaneous_upper", variable)
             np.testing.assert_array_equal(line["y"], table[f"{variable}_band_upper"].dropna())
-            assert "dashed: 95% band of the whole path" in words(canvas, variable)
+            assert line["linestyle"] == "C1"  # dashed, as the legend's row is
+        assert "95% band of the whole path" in legend(canvas)
 
 
 def test_no_band_is_outlined_unless_asked(fake):
     for options in ({}, {"band": "simultaneous", "visuals": {"simultaneous": False}}):
         canvas = plot_fit(fake, backend="none", **options)
         assert not [part for part in canvas.viz.children if part.startswith("simultaneous")]
-        assert "dashed" not in words(canvas, "effect")
+        assert "95% band of the whole path" not in legend(canvas)
 
 
 def test_the_observed_line_is_the_treated_outcome(either):
@@ -299,7 +300,7 @@ def test_the_legend_names_the_probabilities_and_the_kind(fake):
     assert {"80% HDI", "99.5% HDI", "observed", "donors", "average effect"} <= set(labels)
 
 
-@pytest.mark.parametrize(("variable", "estimand"), [("effect", "average"), ("cumulative",) * 2])
+@pytest.mark.parametrize(("variable", "estimand"), [("effect", "average"), ("cumulative", "total")])
 def test_the_title_of_a_panel_has_the_number_with_its_interval(fake, variable, estimand):
     title = words(plot_fit(fake, backend="none", ci_probs=(0.5, 0.8)), variable)
     low, high = (
@@ -504,7 +505,10 @@ def test_the_point_is_the_median_of_the_effect(fake):
 @pytest.mark.parametrize("estimand", ["average", "total", "relative"])
 def test_the_title_is_the_description_of_the_effect(fake, estimand):
     title = words(plot_effect(fake, estimand, backend="none", ci_prob=0.8), estimand)
-    assert title == f"{describe(fake.effect(estimand), 0.8)}\nnot calibrated"
+    said = f"{describe(fake.effect(estimand), 0.8)}\nnot calibrated"
+    # A long line is broken between words, and nothing else is changed.
+    assert title.split() == f"ALARM A004: see fit.alarms\n{said}".split()
+    assert title.endswith("\nnot calibrated")
 
 
 def test_a_window_narrows_the_effect(fake):

@@ -9,7 +9,9 @@ In a page,
 - ``<!-- skip: next "why" -->`` leaves the next block out, and says why.
 """
 
+import os
 import re
+import shutil
 import unittest
 from pathlib import Path
 
@@ -25,6 +27,8 @@ from bayes_synth.results.estimands import ESTIMANDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+DATA = Path(os.environ.get("BAYES_SYNTH_DATA", ROOT.parent / "shared" / "data"))
+GEOLIFT = DATA / "geolift_test.csv"
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(
@@ -73,6 +77,23 @@ def test_the_code_of_a_page_runs(page, tidy, record_property):
     assert ran
     assert all(skipped), "a skipped block must say why"
     record_property(f"blocks of {page.name} that are not run", len(skipped))
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not GEOLIFT.exists(), reason=f"needs {GEOLIFT.name} (BAYES_SYNTH_DATA)")
+def test_the_geolift_block_runs_on_the_walkthrough_itself(tidy, tmp_path, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    shutil.copy(GEOLIFT, tmp_path)
+    page = (ROOT / "docs" / "coming_from.md").read_text()
+    block = re.search(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    names: dict = {}
+    exec(block[1], names)
+    assert (len(names["panel"].donors), len(names["panel"].post)) == (38, 15)
+    assert names["total"].measure == "Y (sum of 2 units)"
+    assert names["roi"].median() == pytest.approx(names["total"].median() / 250_000)
+    assert {"effects.csv", "path.csv", "draws.csv"} <= {f.name for f in Path("geolift").iterdir()}
+    assert Path("slide.png").stat().st_size > 0
+    assert Path("report.html").stat().st_size > 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
