@@ -13,6 +13,7 @@ from scipy import stats
 
 import bayes_synth as bs
 from bayes_synth.data.panel import Panel
+from bayes_synth.model.inputs import typical_step
 from bayes_synth.noise import IID, LocalLevel, LocalLinearTrend
 
 PRE, POST, FLOOR = 12, 4, 1e-3
@@ -110,8 +111,7 @@ def exact(case: Case) -> dict[str, tuple[float, float]]:
     """Posterior mean and standard deviation of everything, in outcome units."""
     panel = small_panel(case.donors)
     treated, donors = panel.treated_outcome.to_numpy(), panel.donor_outcomes.to_numpy()
-    steps = np.diff(treated[:PRE])
-    scale = 1.4826 * np.median(np.abs(steps - np.median(steps)))
+    scale = typical_step(treated[:PRE])
     weights, weights_mass = prior_weights(case)
     units, noise_mass = product(*[rule(48)] * 2 if case.walk else [rule(200)])
     s = scale * stats.halfnorm.ppf(units[0])

@@ -359,7 +359,13 @@ KNOWN = {
         "relative": 0.03192594116139779,
         "kappa": 1.1450435378543127,
         "donor_00": 0.5968890110141291,
-    }
+    },
+    4: {
+        "average": 3.125219684266913,
+        "relative": 0.031496438131898244,
+        "kappa": 1.1069837068573651,
+        "donor_00": 0.5922546351646746,
+    },
 }
 """Medians of two effects and of kappa, and the heaviest mean weight, in the file of each schema."""
 
