@@ -29,7 +29,7 @@ def write(fits: pd.DataFrame, answers: Sequence[dict[str, Any]]) -> None:
         write_between("calibration.md", "estimators", estimator_table(default))
         write_between("calibration.md", "power", power_table(default))
         write_between("calibration.md", "selected", selected_table(default))
-        if real["model"].nunique() > 1:
+        if len(set(real["model"])) > 1:
             write_between("calibration.md", "models", model_table(real))
         if answers:
             write_between("calibration.md", "peers", peer_table(default, answers))
