@@ -109,7 +109,7 @@ SLOW = {
 @pytest.mark.parametrize(("model", "make"), SLOW.values(), ids=SLOW.keys())
 def test_an_extended_fit_by_nuts_is_the_fresh_one(model, make):
     short, long = both(make())
-    sizes = SIZES | {"draws": 500, "chains": 2, "target_accept": 0.95}
+    sizes = SIZES | {"draws": 1000, "tune": 1000, "chains": 2, "target_accept": 0.99}
     fit = model.fit(short, **sizes)
     more = fit.extend(long)
     assert_same(more, model.fit(long, **sizes))
