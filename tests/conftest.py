@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -18,6 +19,13 @@ def pytest_terminal_summary(terminalreporter) -> None:
     for report in terminalreporter.getreports("passed"):
         for name, tally in report.user_properties:
             terminalreporter.write_line(f"{name}: {tally}")
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """Close what a test has drawn: matplotlib keeps every figure, and warns of many."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture
