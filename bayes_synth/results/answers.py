@@ -328,6 +328,11 @@ class AbstractFit(ABC):
         )
 
     @property
+    def _fit_verdict(self) -> FitVerdict:
+        """Return the fit verdict under the name that scripts of version 0.1 know."""
+        return self.fit_verdict
+
+    @property
     def synthetic(self) -> xr.DataArray:
         """Return donors @ weights plus the constant level over all times: no noise, no drift.
 
