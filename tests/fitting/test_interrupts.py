@@ -264,7 +264,7 @@ def test_an_interrupt_of_a_running_sampler_keeps_its_complete_draws(monkeypatch,
     assert not fit.ok
 
 
-@pytest.mark.parametrize("sampler", ["slice", "nutpie"])
+@pytest.mark.parametrize("sampler", ["slice", pytest.param("nutpie", marks=pytest.mark.long)])
 def test_an_interrupt_before_the_first_draw_leaves_nothing(monkeypatch, sampler):
     options = interrupting(monkeypatch, sampler, chains=1, after=STRIDE)
     with pytest.raises(

@@ -302,6 +302,7 @@ def test_pymcs_sampler_agrees_on_the_weights(long_fit, by_pymc):
     )
 
 
+@pytest.mark.long
 def test_pymcs_sampler_agrees_on_the_effect(long_fit, by_pymc):
     assert agree(by_pymc.effect().draws, long_fit.effect().draws)
 
