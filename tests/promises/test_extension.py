@@ -374,7 +374,7 @@ def csv(folder: Path) -> list[str]:
 @pytest.mark.usefixtures("largest", "early", "scatter")
 def test_the_command_line_has_what_was_defined(tmp_path, capsys, monkeypatch):
     small = bs.SyntheticControl(calibrate=PLAN)
-    monkeypatch.setattr("bayes_synth.SyntheticControl", lambda: small, raising=False)
+    monkeypatch.setattr("bayes_synth.SyntheticControl", lambda **_: small, raising=False)
     assert main([*csv(tmp_path), "--plot", "plot_scatter"]) in (0, 1)
     assert "largest_effect" in capsys.readouterr().out
     assert (tmp_path / "data_fit_plot_scatter.png").stat().st_size > 0

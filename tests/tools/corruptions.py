@@ -1031,7 +1031,9 @@ CONTAINERS = {
 }
 for name, make in CONTAINERS.items():
     corrupts("container", name, refused="P001")(into(make))
-corrupts("container", "a series", refused="P001")(into(lambda f: f.iloc[:, 0]))
+corrupts("container", "a series", refused="P001")(
+    into(lambda f: f.iloc[:, 0] if f.shape[1] else pd.Series(dtype=float))
+)
 corrupts("container", "a series of polars", refused="P001")(into(lambda f: pl.Series([1.0, 2.0])))
 corrupts("container", "a lazy frame", refused="P007", layouts=TABLE, fits=plain)(
     into(lambda f: pl.from_pandas(f).lazy())
