@@ -324,13 +324,20 @@ def outcome(path, original):
     return "equal" if same else "wrong"
 
 
+EVERY = len({*BYTES}) * 2 + len({*HDF5}) + len({*PARTS}) * 2
+"""Ways to damage a file, all of which are tried."""
+
+
 @pytest.mark.long
 def test_five_hundred_damaged_files_are_refused_and_none_is_read_wrongly(tmp_path, record_property):
     rng = np.random.default_rng(20261124)
     originals, tally = Originals(tmp_path), Counter()
     # Readers may warn before they fail; that must not be what refuses a file.
     with warnings.catch_warnings(action="ignore"):
-        while sum(n for (_, result), n in tally.items() if result.startswith("refused")) < REFUSED:
+        while (
+            sum(n for (_, result), n in tally.items() if result.startswith("refused")) < REFUSED
+            or len({act for act, _ in tally}) < EVERY
+        ):
             suffix = rng.choice(SUFFIXES, p=SHARES)
             act = originals.damaged(tmp_path / f"damaged{suffix}", suffix, rng)
             result = outcome(tmp_path / f"damaged{suffix}", originals.fit)
@@ -353,7 +360,6 @@ def test_five_hundred_damaged_files_are_refused_and_none_is_read_wrongly(tmp_pat
         "root_attributes_removed",
     }
     assert {act.split(" ")[1] for act in equal} <= allowed, equal
-    assert len({act for act, _ in tally}) == len({*BYTES}) * 2 + len({*HDF5}) + len({*PARTS}) * 2
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
