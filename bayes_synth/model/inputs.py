@@ -72,6 +72,13 @@ def typical_step(series: np.ndarray) -> float:
     equal it is that of the others times the root of their share; where all are, the sd of the
     series. Differences across a missing period are left out; if none are left, the series is used.
     """
+    # Divided by a power of two, which changes no bit, no square overflows or vanishes.
+    unit = 2.0 ** (np.frexp(np.nanmax(np.abs(series)))[1] - 1)
+    return unit * _typical_step(series / unit)
+
+
+def _typical_step(series: np.ndarray) -> float:
+    """Return the typical step of a series whose largest number is between one and two."""
     steps, series = np.diff(series), series[~np.isnan(series)]
     steps = steps[~np.isnan(steps)] if np.isfinite(steps).any() else series[:1] * 0
     away = np.abs(steps - np.median(steps))

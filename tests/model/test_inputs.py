@@ -27,6 +27,14 @@ def test_a_normal_walk_has_the_sd_of_most_of_its_steps(periods, drift):
     assert np.mean(changed) <= 0.05
 
 
+@pytest.mark.parametrize("power", [-1000, -500, 500, 1000])
+@pytest.mark.parametrize(
+    "series", [walk(), np.arange(30.0), -20.0 * (DAYS % 7 == 6)], ids=["walk", "line", "week"]
+)
+def test_the_step_is_in_the_measure_of_the_series_however_large_that_is(series, power):
+    assert typical_step(series * 2.0**power) == typical_step(series) * 2.0**power
+
+
 REGULAR = {
     "one closed day a week": -20.0 * (DAYS % 7 == 6),
     "weekends": 20.0 * (DAYS % 7 > 4),
