@@ -93,7 +93,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class LoadWarning(UserWarning):
-    """A file could be read, but another program has written it anew."""
+    """A file could be read, but another program has written it again."""
 
 
 def deprecated(old: str, new: str) -> None:

@@ -26,6 +26,7 @@ from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import ESTIMANDS, effect_draws
 from bayes_synth.results.fit_verdict import fit_verdict
 from bayes_synth.results.groups import calibrated_groups, tree
+from bayes_synth.results.width_ratio import width_ratio
 from bayes_synth.results.windows import Window, effect_of
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.threads import single_threaded
@@ -273,14 +274,9 @@ def _evidence(draft: _Draft) -> Evidence:
         means[MIXING] = mixing[None]
     variance = float(refit.path.mean(2).var()) / inputs.step**2
     verdict = fit_verdict(inputs, process, draws, mixing, len(problem.observed), variance)
-    group = xr.DataTree(draft.groups["calibration"]) if "calibration" in draft.groups else None
+    idata = tree(draft.groups)
     counts = len(problem.donors), len(problem.panel.treated)
     weights = posterior["weights"].to_numpy()[..., : len(problem.donors)].mean((0, 1))
-    return Evidence(
-        problem,
-        weights,
-        means,
-        draft.verdict,
-        verdict,
-        read_calibration(group, model.calibration, counts),
-    )
+    calibrated = read_calibration(idata.children.get("calibration"), model.calibration, counts)
+    calibrated = replace(calibrated, width_ratio=width_ratio(idata))
+    return Evidence(problem, weights, means, draft.verdict, verdict, calibrated)

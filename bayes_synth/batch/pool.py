@@ -49,7 +49,7 @@ def require_backend(backend: Any) -> None:
     try:
         joblib.Parallel(n_jobs=1, backend=backend)
     # Backends refuse in their own ways: Dask by a ValueError without a client, others by what they
-    # cannot import or what is no backend at all.
+    # cannot import or what is not a backend at all.
     except (ImportError, TypeError, ValueError) as error:
         raise OptionError("O055", f"backend={backend!r} cannot be used here: {error}") from error
 

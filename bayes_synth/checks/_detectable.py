@@ -115,7 +115,7 @@ def detectable(
 
 
 def _require_size(name: str, value: float) -> None:
-    """Refuse an effect of zero, or one that is no number."""
+    """Refuse an effect of zero, or one that is not a number."""
     if not (isinstance(value, int | float | np.number) and np.isfinite(value) and value != 0):
         text = f"{name} must be a finite number other than zero, got {value!r}"
         raise OptionError("O010", f"{text}; leave it out to judge the effect that was found.")

@@ -54,7 +54,7 @@ def fit_quality(
     weights
         Upper bound: up to ``weights`` it passes, above it is a caution. It bounds the held-out
         error with these weights over that with the donors' plain mean. At 1 the weights add
-        nothing, which is no fault of donors that are all alike; well above 1 they do harm (our
+        nothing, which donors that are all alike explain; well above 1 they do harm (our
         threshold).
     rmse
         Upper bound: up to ``rmse`` it passes, above 1 it fails, because the unit's own mean would

@@ -46,7 +46,7 @@ def axis_of(column: Any, name: object, notes: list[Remark]) -> Axis:
     Raises
     ------
     PanelError
-        P022 for missing times, P030 for mixed kinds, P032 for what are no times or no ISO dates,
+        P022 for missing times, P030 for mixed kinds, P032 for what are neither times nor ISO dates,
         P034 for numbers out of range, P041 for dates written as numbers in a way that must be
         converted first, P044 for a time zone without a name.
     """

@@ -1,4 +1,4 @@
-"""Find columns among the donors that are no untreated units: aggregates, copies, dummies, clocks.
+"""Find columns among the donors that are not untreated units: aggregates, copies, dummies, clocks.
 
 Plain numpy on arrays, for the remarks on a panel.
 """

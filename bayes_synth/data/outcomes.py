@@ -90,7 +90,7 @@ def _cure(bad: Sequence[Any], name: str) -> str:
     texts = [value.replace("\u2212", "-") for value in bad if isinstance(value, str)]
     bare = [re.sub(GAPS, "", AROUND.sub("", text)) for text in texts]
     if not texts or len(texts) < len(bad):
-        return "Convert or drop what is no number."
+        return "Convert or drop what is not a number."
     around = rf"{column}.str.replace(r'[^0-9,.eE+-]', '', regex=True)"
     text = column if bare == texts else around
     style = _style(bare)

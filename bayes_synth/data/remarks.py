@@ -294,21 +294,21 @@ def _broken_rule(table: Table) -> Iterator[Remark]:
 
 
 def _helpers_rule(table: Table) -> Iterator[Remark]:
-    """Warn about columns among the donors that are no untreated units."""
+    """Warn about columns among the donors that are not untreated units."""
     names, donors = [str(name) for name in table.donors], table.donors.to_numpy()
     if flags := dummies(donors, names):
         yield Remark(
             "V045",
             "warned",
-            f"{listed(flags)} hold only zeros and ones: a dummy is no unit. "
+            f"{listed(flags)} hold only zeros and ones, as dummies do, not units. "
             "Leave such columns out, or name the donors with donors=[...].",
         )
     if counters := clocks(donors, names):
         yield Remark(
             "V046",
             "warned",
-            f"{listed(counters)} count periods or repeat a cycle of whole numbers: a calendar is "
-            "no unit. Leave such columns out, or name the donors with donors=[...].",
+            f"{listed(counters)} count periods or repeat a cycle of whole numbers, as calendars "
+            "do, not units. Leave such columns out, or name the donors with donors=[...].",
         )
 
 
@@ -329,7 +329,7 @@ def _aggregates_rule(table: Table) -> Iterator[Remark]:
             "V047",
             "warned",
             f"{listed(copies)} move before treatment almost exactly as the treated unit does: "
-            "check that they are no copies, totals that it dominates, or columns made from it.",
+            "check whether they are copies, totals that it dominates, or columns made from it.",
         )
 
 

@@ -103,7 +103,7 @@ def read_text(
     Returns
     -------
     TextTable
-        Outcomes that are no numbers are left as they are, for the panel to name them.
+        Outcomes that are not numbers are left as they are, for the panel to name them.
 
     Raises
     ------

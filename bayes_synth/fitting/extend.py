@@ -32,7 +32,7 @@ __all__ = ["Posteriors", "extended", "remembered", "same_mixture"]
 
 SCORES = "noise_scores"
 """The group that says why a noise was chosen; the pre-period alone decides it."""
-ANEW = "fit the longer panel anew, with fit.model.fit(panel)"
+ANEW = "fit the longer panel again, with fit.model.fit(panel)"
 
 
 @final

@@ -74,7 +74,7 @@ def typical_step(series: np.ndarray) -> float:
     """
     # Divided by a power of two, which changes no bit, no square overflows or vanishes.
     unit = 2.0 ** (np.frexp(np.nanmax(np.abs(series)))[1] - 1)
-    return unit * _typical_step(series / unit)
+    return float(unit * _typical_step(series / unit))
 
 
 def _typical_step(series: np.ndarray) -> float:

@@ -76,7 +76,7 @@ def _answers(fit: AbstractFit, checks: object) -> Checks | None:
     Raises
     ------
     OptionError
-        O001 for something that is no answer, O054 for the answers about another fit.
+        O001 for something that is not an answer, O054 for the answers about another fit.
     """
     if checks is True:
         return run(fit)

@@ -140,11 +140,6 @@ class Calibrated:
         return np.nan if self.kappa is None else float(np.log(self.kappa).var() / self.prior_sd**2)
 
     @property
-    def factor(self) -> float:
-        """Return by how much calibration changes the model's spread; NaN without calibration."""
-        return np.nan if self.kappa is None else float(self.kappa.mean()) * self.pooling
-
-    @property
     def short(self) -> str:
         """Return one sentence for titles: on how many donors, and the mean of kappa."""
         return "not calibrated" if self.kappa is None else self._sentence()

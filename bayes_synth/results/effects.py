@@ -289,7 +289,7 @@ def describe(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti
 def as_text(effect: Effect, value: float) -> str:
     """Write a value of the effect with as many digits as its standard deviation warrants."""
     chosen = ESTIMANDS[effect.estimand]
-    # A relative effect times a number is no fraction of anything, so it is not shown in per cent.
+    # A relative effect times a number is not a fraction, so it is not shown in per cent.
     shown = replace(chosen, style="number") if effect.label else chosen
     return shown.text(value, float(effect.draws.std()))
 

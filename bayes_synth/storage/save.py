@@ -84,7 +84,7 @@ def read(path: str | os.PathLike[str]) -> Parts:
         raise LoadError("L001", text) from error
     facts = _facts(idata, source)
     if content != seal:
-        by = ", and another program wrote it anew" if rewritten else ""
+        by = ", and another program wrote it again" if rewritten else ""
         raise LoadError("L001", f"{source} does not hold what was saved: the file was changed{by}.")
     parts = _parts(idata, facts, source)
     if fingerprint(parts.panel) != facts["panel"]["sha256"]:
@@ -92,7 +92,7 @@ def read(path: str | os.PathLike[str]) -> Parts:
         raise LoadError("L001", text)
     if rewritten:
         remark = (
-            f"{source} was written anew by another program; its content is what was saved. "
+            f"{source} was written again by another program; its content is what was saved. "
             "Save it again with fit.save(), so that damage to its bytes can be seen."
         )
         warn(LoadWarning, "L013", remark)

@@ -27,7 +27,7 @@ SUFFIXES = (".nc", ".zarr", ".zarr.zip")
 # Beside the digest of the content there is one of the bytes, which is compared before any decoder
 # sees them: HDF5 can loop for ever on damaged bytes, and zarr's text codec allocates whatever a
 # damaged count asks for. In netCDF files it is appended, where HDF5 does not look; zarr stores
-# have it in the attributes of their root. What another program wrote anew is told apart by how
+# have it in the attributes of their root. What another program wrote again is told apart by how
 # such files end.
 MARK = b"\nbayes_synth sha256 "
 STAMP = "bayes_synth_parts_sha256"
@@ -87,7 +87,7 @@ def read_tree(source: Path, suffix: str, group: str | None = None) -> xr.DataTre
     ------
     ValueError
         When the bytes differ from those that were written, unless another program wrote the file
-        anew; nothing is decoded then.
+        again; nothing is decoded then.
     """
     if not (is_unchanged(source, suffix) or is_rewritten(source, suffix)):
         raise ValueError("its bytes are not those that were written")
@@ -111,7 +111,7 @@ def is_unchanged(source: Path, suffix: str) -> bool:
 
 
 def is_rewritten(source: Path, suffix: str) -> bool:
-    """Tell whether another program wrote the file anew, such as xarray after opening it.
+    """Tell whether another program wrote the file again, such as xarray after opening it.
 
     A whole HDF5 file ends where its superblock says, so ours are longer by their digest, and
     damaged ones longer or shorter. zarr stores of others have consolidated metadata, or no stamp.

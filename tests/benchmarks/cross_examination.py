@@ -11,14 +11,15 @@ from pathlib import Path
 
 from common import caution, footer, load, table, write_between
 from real_panels import PANELS as SCORED
-from real_panels import local
+from real_panels import UNTREATED, local
 
 import bayes_synth as bs
 from bayes_synth.checks import Checks
 from bayes_synth.results.monte_carlo import two_sided
 
 SEED = 1
-PANELS = SCORED | {"GeoLift": lambda: local("geolift", "geolift_test")}
+TREATED = {name: make for name, make in SCORED.items() if name not in UNTREATED}
+PANELS = TREATED | {"GeoLift": lambda: local("geolift", "geolift_test")}
 """GeoLift with both of its treated markets; the scoreboard has one, for more placebos."""
 
 

@@ -48,6 +48,10 @@ PANELS: dict[str, Callable[[], bs.Panel]] = {
 }
 
 
+UNTREATED = ("Growth", "Prices", "Unemployment")
+"""Panels that have placebos only."""
+
+
 def simplex_effect(outcome: np.ndarray, donors: np.ndarray, pre: int) -> float:
     """Average gap after ``pre`` periods of outcome-only simplex least squares."""
     weights = simplex_least_squares(donors[:pre], outcome[:pre])

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import get_args
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import pytest
 from planted import least_squares
 
@@ -18,12 +17,6 @@ BACKENDS = ("none", "matplotlib", "plotly", "bokeh")
 PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
 NAMED = {"spillover": {"neighbours": ["donor_01"]}}
 """Options without which a question is not asked."""
-
-
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["years", "dates"])

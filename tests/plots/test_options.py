@@ -20,12 +20,6 @@ NAME = "Metropolitan Statistical Area of New York-Newark-Jersey City ($ zone_{x)
 mpl.use("agg")
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def calibrated():
     panel = fake_panel(effect=3.0)

@@ -22,12 +22,6 @@ PLOTS = {"fit": plot_fit, "weights": plot_weights, "effect": plot_effect}
 mpl.use("agg")
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def many():
     return fake_fit(panel=fake_panel(donors=20))

@@ -3,7 +3,6 @@
 import html
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import pytest
 import xarray as xr
 from arviz_plots import PlotCollection
@@ -14,12 +13,6 @@ from bayes_synth.report.render import report
 BACKENDS = ("none", "matplotlib", "plotly", "bokeh")
 
 mpl.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(params=["Donors", "No such section"])

@@ -132,15 +132,15 @@ def test_what_donors_do_as_well_is_in_line():
 
 
 def of(code: str, **facts) -> str:
-    calibration = SimpleNamespace(**{"kappa": 1.0, "pooling": 1.0, "factor": 1.0} | facts)
+    calibration = SimpleNamespace(**{"kappa": 1.0, "pooling": 1.0, "width_ratio": 1.0} | facts)
     return ALARMS[code](SimpleNamespace(calibration=calibration))
 
 
 @pytest.mark.parametrize(
-    ("factor", "word"), [(0.2, "SMALLER"), (5.0, "LARGER"), (1.0, ""), (np.nan, "")]
+    ("ratio", "word"), [(0.2, "SMALLER"), (5.0, "LARGER"), (1.0, ""), (np.nan, "")]
 )
-def test_a_factor_far_from_one_alarms(factor, word):
-    said = of("A010", factor=factor)
+def test_a_width_far_from_the_models_own_alarms(ratio, word):
+    said = of("A010", width_ratio=ratio)
     assert word in said
     assert bool(said) == bool(word)
 

@@ -306,7 +306,7 @@ def test_a_file_that_xarray_wrote_anew_loads_with_a_remark(suffix, tmp_path):
     path = tmp_path / f"fit{suffix}"
     fit = light_fit()
     fit.save(path)
-    with pytest.warns(LoadWarning, match=r"\[L013\].*written anew by another program"):
+    with pytest.warns(LoadWarning, match=r"\[L013\].*written again by another program"):
         back = bs.load(written_anew(path, suffix))
     xr.testing.assert_identical(back.idata, fit.idata)
 
