@@ -267,16 +267,11 @@ def _evidence(draft: _Draft) -> Evidence:
     problem, model = refit.problem, refit.problem.model
     inputs, process = problem.inputs, model.process
     draws = {name: posterior[name].to_numpy().ravel() for name in process.parameters}
-    means = {name: np.array([values.mean()]) for name, values in draws.items()}
-    mixing = None
-    if MIXING in posterior:
-        mixing = posterior[MIXING].to_numpy().mean((0, 1))
-        means[MIXING] = mixing[None]
+    mixing = posterior[MIXING].to_numpy().mean((0, 1)) if MIXING in posterior else None
     variance = float(refit.path.mean(2).var()) / inputs.step**2
     verdict = fit_verdict(inputs, process, draws, mixing, len(problem.observed), variance)
-    idata = tree(draft.groups)
-    counts = len(problem.donors), len(problem.panel.treated)
-    weights = posterior["weights"].to_numpy()[..., : len(problem.donors)].mean((0, 1))
+    idata, counts = tree(draft.groups), (len(problem.donors), len(problem.panel.treated))
     calibrated = read_calibration(idata.children.get("calibration"), model.calibration, counts)
     calibrated = replace(calibrated, width_ratio=width_ratio(idata))
-    return Evidence(problem, weights, means, draft.verdict, verdict, calibrated)
+    weights = posterior["weights"].to_numpy()[..., : len(problem.donors)].mean((0, 1))
+    return Evidence.of(problem, weights, draws, mixing, (draft.verdict, verdict, calibrated))

@@ -15,7 +15,7 @@ from bayes_synth.data.panel import Panel
 from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.noise.base import MIXING
+from bayes_synth.noise.base import MIXING, Draws
 from bayes_synth.results.alarms import Alarm, Evidence, alarms_of
 from bayes_synth.results.bands import BandKind
 from bayes_synth.results.calibrated import Calibrated, read_calibration
@@ -27,20 +27,17 @@ from bayes_synth.results.convergence import (
     uncalibrated,
     watched,
 )
-from bayes_synth.results.effects import Effect, IntervalKind, interval, require_interval
+from bayes_synth.results.effects import Effect, IntervalKind, require_interval
 from bayes_synth.results.estimands import ESTIMANDS, effect_draws
 from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 from bayes_synth.results.frames import path_frame, summary_row, with_old_row
 from bayes_synth.results.record import RunRecord
-from bayes_synth.results.simplex import Projection, core_donors, project
+from bayes_synth.results.weight_table import weight_table
 from bayes_synth.results.width_ratio import width_ratio
 from bayes_synth.results.windows import Window, effect_of, stored_effects
 from bayes_synth.words import public
 
 __all__ = ["AbstractFit"]
-
-PROJECTED = 5
-"""The counterfactual is projected on at most so many donors."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -160,26 +157,15 @@ class AbstractFit(ABC):
         -----
         Similar donors trade weight: the counterfactual is known better than its weights.
         """
-        draws = self._draws("posterior", "weights")
-        flat = draws.to_numpy().reshape(-1, draws.sizes["donor"])
-        bounds = interval(draws, ci_prob, ci_kind)
-        core, probability = core_donors(flat)
-        projection = self._projection(flat.mean(0))
-        table = pd.DataFrame(
-            {
-                "mean": flat.mean(0),
-                "sd": flat.std(0, ddof=1),
-                "lower": bounds.sel(ci_bound="lower").to_numpy(),
-                "upper": bounds.sel(ci_bound="upper").to_numpy(),
-                "p_above_1_percent": (flat > 0.01).mean(0),
-                "core": np.isin(np.arange(flat.shape[1]), core),
-                "projected": [projection.weights.get(j, 0.0) for j in range(flat.shape[1])],
-            },
-            index=pd.Index(self.panel.donors, name="donor", dtype=object),
-        ).sort_values("mean", ascending=False, kind="stable")
-        table.attrs = {"core_probability": probability, "projection_loss": projection.loss}
-        table.attrs |= {"ci_prob": ci_prob, "ci_kind": ci_kind}
-        return table
+        donors = outcome_scale(self.model.scale).forward(self.panel.donor_outcomes).to_numpy()
+        return weight_table(
+            self._draws("posterior", "weights"),
+            self.panel.donors,
+            donors,
+            level=self.model.process.level_sd > 0,
+            ci_prob=ci_prob,
+            ci_kind=ci_kind,
+        )
 
     def diagnostics(self) -> pd.DataFrame:
         """Diagnose everything that was sampled.
@@ -215,44 +201,37 @@ class AbstractFit(ABC):
     def converged(self) -> bool:
         """Tell whether effect and noise have converged and nothing was interrupted.
 
-        It is about the sampler and nothing else: the draws are those of the posterior that was
-        asked for. Whether that posterior may be believed is another question, with its own answers:
-        ``fit.alarms`` (empty, or what must be read first), :attr:`fit_verdict`, :attr:`calibration`
-        and :func:`bayes_synth.checks.run`. There is no flag that says "may be used", because no
-        computation can know that no donor was affected. The repr and :meth:`diagnostics` say more.
+        It is about the sampler alone. Whether the posterior may be believed is another question:
+        see ``fit.alarms``, :attr:`fit_verdict`, :attr:`calibration` and
+        :func:`bayes_synth.checks.run`. No flag says "may be used", because no computation can know
+        that no donor was affected.
         """
         return self.convergence.ok
 
     @property
     def ok(self) -> bool:
-        """Return :attr:`converged`, under its older and shorter name.
+        """Return :attr:`converged`, under its older name.
 
-        It stays, because it is true of what it always meant and code that reads it is right. But
         ``if fit.ok:`` sounds like "may be used", which it does not say: write ``fit.converged`` for
         the sampler, and ``not fit.alarms`` for nothing known against the fit.
         """
         return self.converged
 
-    @property
+    @cached_property
     def calibration(self) -> Calibrated:
         """Say what the donors' own synthetic controls tell about the forecast error.
 
         It has kappa, the donors' z-scores, which donors were set aside, and how much wider all this
         has made the interval (``width_ratio``).
         """
-        counts = len(self.panel.donors), len(self.panel.treated)
-        group = self.idata.children.get("calibration")
-        found = read_calibration(
-            group, self.model.calibration, counts, self.record.calibration_stopped
-        )
+        counts, plan = (len(self.panel.donors), len(self.panel.treated)), self.model.calibration
+        group, stopped = self.idata.children.get("calibration"), self.record.calibration_stopped
+        found = read_calibration(group, plan, counts, stopped)
         return replace(found, width_ratio=width_ratio(self.idata))
 
     @property
     def weights_ok(self) -> bool:
-        """Tell whether every weight has converged.
-
-        R-hat is at most 1.01, and both effective sample sizes are at least 400.
-        """
+        """Tell whether every weight has an R-hat of at most 1.01 and both ESS of at least 400."""
         return bool(self._weight_diagnostics["ok"].all())
 
     @property
@@ -273,25 +252,11 @@ class AbstractFit(ABC):
     def alarms(self) -> tuple[Alarm, ...]:
         """List what must be read first, as pairs of code and sentence; empty when nothing must.
 
-        The page *Alarms* says what each code means, what to do, and how often it alarms in vain.
+        The page *Alarms* says what each code means and what to do.
         """
-        problem, posterior = self.problem, self.idata["posterior"].to_dataset()
-        means = posterior.mean(("chain", "draw"))
-        noise = {
-            name: np.array([float(means[name])]) / problem.parameter_unit(name)
-            for name in self.model.process.parameters
-        }
-        noise |= {MIXING: means[MIXING].to_numpy()[None]} if MIXING in means else {}
-        return alarms_of(
-            Evidence(
-                problem,
-                means["weights"].to_numpy(),
-                noise,
-                self.convergence,
-                self.fit_verdict,
-                self.calibration,
-            )
-        )
+        weights = self._draws("posterior", "weights").mean(("chain", "draw")).to_numpy()
+        known = self.convergence, self.fit_verdict, self.calibration
+        return alarms_of(Evidence.of(self.problem, weights, *self._noise, known))
 
     @cached_property
     def problem(self) -> Problem:
@@ -308,24 +273,22 @@ class AbstractFit(ABC):
     @cached_property
     def fit_verdict(self) -> FitVerdict:
         """Judge whether the donors forecast the treated unit in its own past."""
-        problem, posterior = self.problem, self.idata["posterior"]
-        inputs, process = problem.inputs, self.model.process
+        inputs, process = self.problem.inputs, self.model.process
         average = inputs.scale.forward(uncalibrated(self.idata)).mean("time")
+        variance = float(average.var()) / inputs.step**2
+        return fit_verdict(inputs, process, *self._noise, len(self.problem.observed), variance)
+
+    @cached_property
+    def _noise(self) -> tuple[Draws, np.ndarray | None]:
+        """Return draws of the noise's parameters in typical steps, and the mean mixing, if any."""
+        posterior, mixing = self.idata["posterior"], None
         draws = {
-            name: posterior[name].to_numpy().reshape(-1) / problem.parameter_unit(name)
-            for name in process.parameters
+            name: posterior[name].to_numpy().reshape(-1) / self.problem.parameter_unit(name)
+            for name in self.model.process.parameters
         }
-        mixing = None
         if MIXING in posterior:
             mixing = posterior[MIXING].mean(("chain", "draw")).to_numpy()
-        return fit_verdict(
-            inputs,
-            process,
-            draws,
-            mixing,
-            len(problem.observed),
-            float(average.var()) / inputs.step**2,
-        )
+        return draws, mixing
 
     @property
     def _fit_verdict(self) -> FitVerdict:
@@ -432,9 +395,3 @@ class AbstractFit(ABC):
 
     def _draws(self, group: str, name: str) -> xr.DataArray:
         return self.idata[group].to_dataset()[name]
-
-    def _projection(self, weights: np.ndarray) -> Projection:
-        donors = outcome_scale(self.model.scale).forward(self.panel.donor_outcomes).to_numpy()
-        return project(
-            donors, donors @ weights, most=PROJECTED, level=self.model.process.level_sd > 0
-        )

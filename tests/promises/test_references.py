@@ -60,16 +60,8 @@ def distances(name: str, draws: xr.Dataset) -> dict[tuple[str, str], float]:
     return found
 
 
-OLDER = pytest.mark.xfail(
-    strict=True, reason="made with version 0.1's typical step, 2.42; today's is 2.87: make it anew"
-)
-
-
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=OLDER) if n == "simulated_student_t" else n for n in CASES],
-)
+@pytest.mark.parametrize("name", CASES)
 def test_a_fit_agrees_with_the_reference_on_every_mean_sd_and_quantile(name):
     found = distances(name, looked_at(fitted(name)))
     assert {key: off for key, off in found.items() if not off < LIMIT} == {}

@@ -23,6 +23,7 @@ import xarray as xr
 from arviz_stats import bfmi, ess, mcse, rhat
 
 import bayes_synth as bs
+from bayes_synth.model.inputs import typical_step
 from bayes_synth.noise import AR1, IID, LocalLevel
 
 FOLDER = Path(__file__).parents[1] / "files" / "references"
@@ -83,8 +84,7 @@ def standardised(panel: bs.Panel, log: bool) -> Data:
     forward, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
     outcome, pre = panel.treated_outcome.to_numpy(), len(panel.pre)
     treated, donors = forward(outcome[:pre]), forward(panel.donor_outcomes.to_numpy())
-    steps = np.diff(treated)
-    unit = 1.4826 * np.median(np.abs(steps - np.median(steps)))
+    unit = typical_step(treated)
     centre = treated.mean()
     return Data(
         (treated - centre) / unit, (donors - centre) / unit, centre, unit, outcome[pre:], back

@@ -7,14 +7,14 @@ reports and batches have it.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, final
+from typing import NamedTuple, Self, final
 
 import numpy as np
 
 from bayes_synth.data.broken import Broken, broken_series
 from bayes_synth.data.panel import Panel
 from bayes_synth.model.problem import Problem
-from bayes_synth.noise.base import Draws
+from bayes_synth.noise.base import MIXING, Draws
 from bayes_synth.registry import Registry
 from bayes_synth.results.calibrated import Calibrated
 from bayes_synth.results.convergence import Convergence
@@ -56,6 +56,20 @@ class Evidence:
     convergence: Convergence
     fit_verdict: FitVerdict
     calibration: Calibrated
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem,
+        weights: np.ndarray,
+        draws: Draws,
+        mixing: np.ndarray | None,
+        verdicts: tuple[Convergence, FitVerdict, Calibrated],
+    ) -> Self:
+        """Collect the evidence from draws of the noise's parameters and their mean mixing."""
+        noise = {name: np.array([values.mean()]) for name, values in draws.items()}
+        noise |= {} if mixing is None else {MIXING: mixing[None]}
+        return cls(problem, weights, noise, *verdicts)
 
     @property
     def panel(self) -> Panel:
