@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.model.calibration import Calibration
+    from bayes_synth.planning import rules as rules
+    from bayes_synth.planning.cost import Spend
+    from bayes_synth.planning.history import History
+    from bayes_synth.planning.plan import Plan
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
@@ -31,7 +35,10 @@ _HOMES = {
     "Effect": "results.effects",
     "Fit": "api",
     "FitTask": "batch",
+    "History": "planning.history",
     "Panel": "data.panel",
+    "Plan": "planning.plan",
+    "Spend": "planning.cost",
     "SyntheticControl": "api",
     "cite": "report.cite",
     "fetch_dataset": "datasets",
@@ -44,6 +51,7 @@ _HOMES = {
 _MODULES = {
     **{name: name for name in ("batch", "checks", "errors", "noise", "plots", "priors", "testing")},
     "estimands": "results.estimands",
+    "rules": "planning.rules",
 }
 """Public modules, by the name that users type."""
 
@@ -52,7 +60,10 @@ __all__ = [
     "Effect",
     "Fit",
     "FitTask",
+    "History",
     "Panel",
+    "Plan",
+    "Spend",
     "SyntheticControl",
     "batch",
     "checks",
@@ -66,6 +77,7 @@ __all__ = [
     "noise",
     "plots",
     "priors",
+    "rules",
     "simulate",
     "testing",
 ]

@@ -113,7 +113,10 @@ def answer_over(best: Judged[Refit], paths: np.ndarray, periods: int) -> Answer:
 
 
 def placebos(
-    problem: Problem, plan: Calibration, settings: Settings, refit: Refit = placebo_answer
+    problem: Problem,
+    plan: Calibration,
+    settings: Settings,
+    refit: Callable[[Problem, Settings], Answer] = placebo_answer,
 ) -> Placebos:
     """Refit donors as if they had been treated, and compare each gap with its forecast.
 
