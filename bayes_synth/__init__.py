@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bayes_synth.planning import rules as rules
     from bayes_synth.planning.cost import Spend
     from bayes_synth.planning.history import History
+    from bayes_synth.planning.loading import load_plan
     from bayes_synth.planning.plan import Plan
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
@@ -45,6 +46,7 @@ _HOMES = {
     "fit_many": "batch",
     "load": "api",
     "load_dataset": "datasets",
+    "load_plan": "planning.loading",
     "simulate": "data.simulate",
 }
 """Where each public name lives, below the package."""
@@ -74,6 +76,7 @@ __all__ = [
     "fit_many",
     "load",
     "load_dataset",
+    "load_plan",
     "noise",
     "plots",
     "priors",

@@ -31,6 +31,7 @@ from bayes_synth.storage.save import read, save
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     import pymc as pm
     from arviz_plots import PlotCollection
 
@@ -313,8 +314,8 @@ class SyntheticControl(AbstractSyntheticControl):
         """
         if not isinstance(history, AbstractHistory):
             raise _no_history(history)
-        options_ = {"periods": periods, "effect": effect, "rule": rule, "random_seed": random_seed}
-        return history.planned(self, treated, **options_, **options)
+        request = {"periods": periods, "effect": effect, "rule": rule, "random_seed": random_seed}
+        return history.planned(self, treated, request | dict(options))
 
     def priors(self, panel: Panel) -> dict[str, str]:
         """Put the priors in force into words.
@@ -513,6 +514,34 @@ class Fit(AbstractFit):
         A fit that was read from a file is sampled again and compared with the file, bit for bit.
         """
         return extended(self, panel, strict=strict)
+
+    def lift_test(self, *, channel: str, x: float, delta_x: float) -> "pd.DataFrame":
+        """Return the row that this test adds to a marketing-mix model.
+
+        Parameters
+        ----------
+        channel
+            Name of the channel.
+        x, delta_x
+            What is spent on it without the test, and by how much the test changed that, both per
+            period.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row in pymc-marketing's columns: ``channel``, ``x``, ``delta_x``, ``delta_y``
+            (median effect per period, summed over the treated units, in outcome units) and
+            ``sigma`` (half the central 68 % interval).
+
+        Raises
+        ------
+        ResultError
+            R060 for a change of zero, and for an effect whose sign is not that of the change, which
+            pymc-marketing refuses.
+        """
+        from bayes_synth.results.lift_test import lift_test
+
+        return lift_test(self, channel, x, delta_x)
 
     def report(
         self,

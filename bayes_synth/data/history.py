@@ -5,7 +5,7 @@ Tests are planned on it. Its final class, :class:`bayes_synth.History`, knows ho
 
 import html
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypedDict
 
@@ -73,11 +73,14 @@ class AbstractHistory(ABC):
         object.__setattr__(self, "outcomes", locked(self.outcomes))
 
     @abstractmethod
-    def planned(self, model: Any, treated: Any, **request: Any) -> Any:
-        """Plan a test with this model; see :meth:`bayes_synth.SyntheticControl.plan`."""
+    def planned(self, model: Any, treated: Any, request: Mapping[str, Any]) -> Any:
+        """Plan a test with this model; see :meth:`bayes_synth.SyntheticControl.plan`.
+
+        ``request`` are the other arguments of that method, by name.
+        """
 
     @abstractmethod
-    def planned_cells(self, model: Any, cells: Any, **request: Any) -> Any:
+    def planned_cells(self, model: Any, cells: Any, request: Mapping[str, Any]) -> Any:
         """Plan a test of several treatments at once; see the method of the model."""
 
     @classmethod
@@ -238,6 +241,13 @@ class AbstractHistory(ABC):
     def known(self, units: Any, option: str) -> tuple[str, ...]:
         """Return labels as sorted text, and refuse those of no unit.
 
+        Parameters
+        ----------
+        units
+            One label, several or None.
+        option
+            Name of the argument, for the message.
+
         Raises
         ------
         PlanError
@@ -247,7 +257,9 @@ class AbstractHistory(ABC):
         for label in labels:
             if label not in self.units:
                 hint = near_miss(label, self.units)
-                raise PlanError("H001", f"{option} must name units of the history: {label!r}. {hint}")
+                raise PlanError(
+                    "H001", f"{option} must name units of the history: {label!r}. {hint}"
+                )
         return tuple(sorted(labels))
 
     def panel(
@@ -288,7 +300,7 @@ class AbstractHistory(ABC):
         )
 
     def series(self, units: Sequence[str]) -> np.ndarray:
-        """Return the mean of these units, dims ``(time,)``, NaN where one is missing."""
+        """Return the mean of these ``units``, dims ``(time,)``, NaN where one is missing."""
         return self.outcomes.sel(unit=list(units)).mean("unit", skipna=False).to_numpy()
 
     def _inside(self, window: slice) -> np.ndarray:

@@ -23,7 +23,7 @@ __all__ = ["Before", "fit_before"]
 
 
 class Before(NamedTuple):
-    """Hold the fit to the whole history but its last period, which a panel needs as its post-period.
+    """Hold the fit to the history without its last period, for a panel needs a post-period.
 
     ``weights`` is the table of :meth:`bayes_synth.Fit.weights`; ``verdict`` says how well the
     donors forecast the planned units in their past, over windows of the longest test; ``path`` has
@@ -36,7 +36,7 @@ class Before(NamedTuple):
 
     @property
     def balance(self) -> dict[str, float]:
-        """Compare observed and synthetic: both means, and the root mean square of their difference."""
+        """Compare observed and synthetic: means, and the root mean square of their difference."""
         gap = (self.path["observed"] - self.path["synthetic"]).iloc[:-1]
         means = self.path.iloc[:-1].mean()
         return {

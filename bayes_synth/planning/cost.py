@@ -39,13 +39,20 @@ class Spend:
         object.__setattr__(self, "per_period", given)
         bad = [unit for unit, money in given.items() if not 0 <= money < np.inf]
         if bad:
-            raise PlanError("H012", f"per_period must be money of at least 0, not so: {listed(bad)}.")
+            raise PlanError(
+                "H012", f"per_period must be money of at least 0, not so: {listed(bad)}."
+            )
         if not -1 <= self.change < np.inf or self.change == 0:
             text = f"change must be at least -1 (go dark) and not 0, got {self.change!r}."
             raise PlanError("H012", text)
 
     def cost(self, treated: tuple[str, ...], periods: int) -> float:
         """Return the change of what is spent on these units; negative when money is withheld.
+
+        Parameters
+        ----------
+        treated, periods
+            The units, and for how many periods.
 
         Raises
         ------
@@ -54,7 +61,9 @@ class Spend:
         """
         absent = [unit for unit in treated if unit not in self.per_period]
         if absent:
-            raise PlanError("H013", f"per_period must name every treated unit, not {listed(absent)}.")
+            raise PlanError(
+                "H013", f"per_period must name every treated unit, not {listed(absent)}."
+            )
         return self.change * periods * sum(self.per_period[unit] for unit in treated)
 
 

@@ -1,5 +1,6 @@
 """The final class of a history: it knows how to plan a test with a model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -42,22 +43,26 @@ class History(AbstractHistory):
         plan = bs.SyntheticControl().plan(history, ["chicago"], periods=[14, 28], effect=0.05)
     """
 
-    def planned(self, model: Any, treated: Any, **request: Any) -> Plan:
+    def planned(self, model: Any, treated: Any, request: Mapping[str, Any]) -> Plan:
         """Plan a test with this model.
 
         Parameters
         ----------
-        model, treated, **request
+        model, treated
             As in :meth:`bayes_synth.SyntheticControl.plan`.
+        request
+            The other arguments of that method, by name.
         """
         return make_plan(model, self, treated, **request)
 
-    def planned_cells(self, model: Any, cells: Any, **request: Any) -> Any:
+    def planned_cells(self, model: Any, cells: Any, request: Mapping[str, Any]) -> Any:
         """Plan a test of several treatments at once.
 
         Parameters
         ----------
-        model, cells, **request
+        model, cells
             As in :meth:`bayes_synth.SyntheticControl.plan_cells`.
+        request
+            The other arguments of that method, by name.
         """
         raise NotImplementedError

@@ -21,6 +21,7 @@ from bayes_synth.planning.operating import Window, thresholds
 from bayes_synth.planning.plan import Plan
 from bayes_synth.planning.pretend import PretendTest, placebo_tests, pretend_test
 from bayes_synth.planning.request import Request, require_history
+from bayes_synth.planning.rules import Interval, probability_of
 from bayes_synth.sampling.progress import bar, shared_bar
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.words import SAMPLE_DIMS
@@ -184,7 +185,8 @@ def _row(
 def audit_table(bank: Bank, request: Request) -> pd.DataFrame:
     """Judge every placebo's windows by the rule: one row per unit or group, start and length.
 
-    Columns unit, start, periods, observed, median, pit, found.
+    Columns unit, start, periods, observed, median, pit, found, and held: whether the equal-tailed
+    interval of the rule's probability (0.95 where it has none) holds the observed mean.
     """
     scale, seed = outcome_scale(bank.model.scale), request.settings.random_seed
     rows = [
@@ -193,15 +195,16 @@ def audit_table(bank: Bank, request: Request) -> pd.DataFrame:
         for length in request.periods
         for test in placebo_tests(bank, start, length, scale, seed)
     ]
-    names = ["unit", "start", "periods", "observed", "median", "pit", "found"]
+    names = ["unit", "start", "periods", "observed", "median", "pit", "found", "held"]
     return pd.DataFrame(rows, columns=names)
 
 
 def _audited(label: str, start: Any, length: int, window: Window, request: Request) -> list[Any]:
     region = request.rule.region(window.draws, additive=request.additive)
     pit = float((window.draws < window.observed).mean())
-    found = bool(region.found(window.observed))
-    return [label, start, length, window.observed, window.median, pit, found]
+    found, interval = bool(region.found(window.observed)), Interval(probability_of(request.rule))
+    held = not bool(interval.region(window.draws).found(window.observed))
+    return [label, start, length, window.observed, window.median, pit, found, held]
 
 
 def record_of(request: Request) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from bayes_synth.data.remarks import Remark
 from bayes_synth.results.calibrated import FEW, INFLUENTIAL
 
 if TYPE_CHECKING:
-    from bayes_synth.planning.plan import Plan
+    from bayes_synth.planning.answers import AbstractPlan
 
 __all__ = ["notes_on"]
 
@@ -18,11 +18,13 @@ YEAR = pd.Timedelta(days=364)
 DAY = pd.Timedelta(days=1)
 
 
-def notes_on(plan: "Plan") -> Iterator[Remark]:
+def notes_on(plan: "AbstractPlan") -> Iterator[Remark]:
     """Yield every remark on a plan; those that are ``"warned"`` are warnings too."""
     tests = plan.pretend_tests
-    if tests["start"].nunique() == 1:
-        text = "only one past window: nothing audits this plan; give a longer history or more starts."
+    if plan.counterfactual.sizes["start"] == 1:
+        text = (
+            "only one past window: nothing audits this plan; give a longer history or more starts."
+        )
         yield Remark("H020", "warned", text)
     if plan.model.calibration is None:
         text = "calibrate=False: widths and power are the model's own, no donor has tested them."
@@ -41,7 +43,7 @@ def notes_on(plan: "Plan") -> Iterator[Remark]:
         yield Remark("H024", "warned", text)
 
 
-def _on_times(plan: "Plan") -> Iterator[Remark]:
+def _on_times(plan: "AbstractPlan") -> Iterator[Remark]:
     """Say what dates show: a history without a whole year, daily tests that are no whole weeks."""
     times = plan.history.times
     if not isinstance(times, pd.DatetimeIndex):

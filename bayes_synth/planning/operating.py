@@ -133,8 +133,10 @@ class Law(NamedTuple):
         low, high, inside = self.ends()
         if inside:
             return np.nan
-        effect = np.quantile(high, power) if sign > 0 else np.quantile(low, 1 - power)
-        return float(effect) if np.isfinite(effect) else np.nan
+        ends = high if sign > 0 else low
+        if not np.isfinite(ends).all():
+            return np.nan
+        return float(np.quantile(ends, power if sign > 0 else 1 - power))
 
     def width(self, ci_prob: float) -> tuple[float, float]:
         """Return the expected width of the equal-tailed interval: in outcome units, and as a share.
@@ -147,7 +149,7 @@ class Law(NamedTuple):
         return float(widths.mean()), float((widths / sizes).mean())
 
     def bias(self) -> float:
-        """Return the mean of observed minus median, as a share of the median: no effect was there."""
+        """Return the mean of observed over median, minus one: there was no effect."""
         return float(np.mean([(w.observed - w.median) / abs(w.median) for w in self.windows]))
 
     def realised(self, effect: float) -> float:

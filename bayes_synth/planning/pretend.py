@@ -28,7 +28,8 @@ class PretendTest(NamedTuple):
 
     ``draws`` has dims ``(chain, draw)``; ``kappa`` is its posterior mean, NaN without calibration;
     ``influence`` is the prior's share of the variance of log kappa; ``placebos`` counts the donors
-    that it rests on; ``ok`` says whether the refit has settled.
+    that it rests on, or the groups of them that share none; ``ok`` says whether the refit has
+    settled.
     """
 
     draws: np.ndarray
@@ -67,11 +68,14 @@ def pretend_test(problem: Problem, placebos: Placebos, settings: Settings) -> Pr
     refit, path, kappa, influence = best.value, best.value.path, np.nan, np.nan
     if plan and len(placebos.table):
         posterior, stream = refit.sampled.posterior, settings.calibration_stream()
-        inflated = inflate(scale.forward(scale.back(path)), problem, posterior, placebos, plan, stream)
+        inflated = inflate(
+            scale.forward(scale.back(path)), problem, posterior, placebos, plan, stream
+        )
         path, kappa = inflated.path, float(inflated.kappa.mean())
         influence = float(np.log(inflated.kappa).var() / plan.kappa_sd**2)
     draws, observed = average_of(scale.back(path), refit.seen), float(np.nanmean(problem.observed))
-    return PretendTest(draws, observed, kappa, influence, len(placebos.table), not best.problems)
+    count = round(len(placebos.table) * placebos.power)
+    return PretendTest(draws, observed, kappa, influence, count, not best.problems)
 
 
 def placebo_tests(

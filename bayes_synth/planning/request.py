@@ -191,4 +191,3 @@ def _require_untreated(
             f"the mean outcome of {listed(treated)} is zero or less in a past window, so that a "
             "share of it means nothing: pass additive=True and effects in outcome units.",
         )
-

@@ -14,7 +14,7 @@ from bayes_synth.errors import OptionError, PlanError
 from bayes_synth.registry import saved
 from bayes_synth.words import per_cent
 
-__all__ = ["AbstractRule", "Interval", "Probability", "Region", "Rope", "as_rule"]
+__all__ = ["AbstractRule", "Interval", "Probability", "Region", "Rope"]
 
 
 class Region(NamedTuple):
@@ -98,7 +98,8 @@ class Interval(AbstractRule):
             As there; zero is zero either way.
         """
         tail = (1 - self.ci_prob) / 2
-        return Region(*map(float, np.quantile(draws, [tail, 1 - tail])))
+        low, high = np.quantile(draws, [tail, 1 - tail])
+        return Region(float(low), float(high))
 
     @property
     def nominal(self) -> float:
@@ -262,6 +263,11 @@ def as_rule(rule: Any) -> AbstractRule:
     return rule
 
 
+def probability_of(rule: AbstractRule) -> float:
+    """Return the probability of the intervals that go with a rule: its own, else 0.95."""
+    return rule.ci_prob if isinstance(rule, Interval) else 0.95
+
+
 def require_share(name: str, value: Any) -> None:
     """Refuse anything but a number between 0 and 1.
 
@@ -283,4 +289,4 @@ def _shifted(value: Any, bound: float, additive: bool) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return ["Interval", "Probability", "Rope"]

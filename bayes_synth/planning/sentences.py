@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_synth.planning.answers import POWER
 from bayes_synth.planning.audit import Rate
 from bayes_synth.planning.starts import independent
-from bayes_synth.planning.table import POWER, false_positives
+from bayes_synth.planning.table import false_positives
 from bayes_synth.words import listed
 
 if TYPE_CHECKING:
-    from bayes_synth.planning.plan import Plan
+    from bayes_synth.planning.answers import AbstractPlan
 
 __all__ = ["amount", "headline", "sentences", "verdict_word"]
 
 
-def verdict_word(plan: "Plan") -> str:
+def verdict_word(plan: "AbstractPlan") -> str:
     """Call the plan by one word; see :attr:`bayes_synth.planning.Plan.verdict`."""
     if _trouble(plan):
         return "not to be trusted"
@@ -29,7 +30,7 @@ def verdict_word(plan: "Plan") -> str:
     return "ready" if any(enough) else "weak"
 
 
-def _trouble(plan: "Plan") -> list[str]:
+def _trouble(plan: "AbstractPlan") -> list[str]:
     """Say why a plan is not to be trusted; empty when nothing is known against it."""
     found = []
     if plan.weakly_calibrated:
@@ -41,18 +42,18 @@ def _trouble(plan: "Plan") -> list[str]:
     return found
 
 
-def headline(plan: "Plan") -> str:
+def headline(plan: "AbstractPlan") -> str:
     """Put a plan into a few lines."""
     trouble = _trouble(plan)
     because = f" ({'; '.join(trouble)})" if trouble else ""
-    lines = [f"Plan: {plan.verdict}{because}"]
+    lines = [f"Plan: {verdict_word(plan)}{because}"]
     lines += [f"  {sentence}" for sentence in sentences(plan)]
     lines += [f"  fit before the test: {plan.fit_verdict}"]
     lines += [f"  [{code}] {text}" for code, _, text in plan.notes]
     return "\n".join(lines)
 
 
-def sentences(plan: "Plan") -> Iterator[str]:
+def sentences(plan: "AbstractPlan") -> Iterator[str]:
     """Yield one sentence per length on its power, and those on widths and false positives."""
     for length in plan.periods:
         yield _power(plan, length)
@@ -60,7 +61,7 @@ def sentences(plan: "Plan") -> Iterator[str]:
         yield _audit(plan, length)
 
 
-def _power(plan: "Plan", length: int) -> str:
+def _power(plan: "AbstractPlan", length: int) -> str:
     law = plan.law(length)
     starts = plan.pretend_tests.query("periods == @length")["pre"].tolist()
     windows = f"{len(starts)} past windows, {independent(starts, length)} of them independent"
@@ -73,7 +74,7 @@ def _power(plan: "Plan", length: int) -> str:
     return f"{who} would find an effect of {' and one of '.join(each)} ({plan.rule}; {windows})."
 
 
-def _detectable(plan: "Plan", length: int) -> str:
+def _detectable(plan: "AbstractPlan", length: int) -> str:
     law = plan.law(length)
     sign = -1 if plan.effects and max(plan.effects) < 0 else 1
     size = law.detectable(POWER, sign)
@@ -85,14 +86,16 @@ def _detectable(plan: "Plan", length: int) -> str:
     return f"The smallest effect found in 8 of 10 such tests: {amount(size, plan)}; {rest}"
 
 
-def _audit(plan: "Plan", length: int) -> str:
+def _audit(plan: "AbstractPlan", length: int) -> str:
     return audit_sentence(false_positives(plan, length), plan.rule.nominal, length)
 
 
 def audit_sentence(rate: Rate, nominal: float | None, length: int) -> str:
     """Say how often the rule finds an effect where there is none, beside what it promises."""
     if not rate.tests:
-        return f"No window of {length} periods of another unit could be judged: nothing audits this."
+        return (
+            f"No window of {length} periods of another unit could be judged: nothing audits this."
+        )
     low, high = rate.interval
     promised = "the rule implies no share" if nominal is None else f"nominal is {nominal:.0%}"
     return (
@@ -101,6 +104,6 @@ def audit_sentence(rate: Rate, nominal: float | None, length: int) -> str:
     )
 
 
-def amount(effect: float, plan: "Plan") -> str:
+def amount(effect: float, plan: "AbstractPlan") -> str:
     """Write an effect in the measure of the plan."""
     return f"{effect:+,.3g} {plan.history.outcome}" if plan.additive else f"{100 * effect:+.3g}%"

@@ -5,20 +5,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayes_synth.planning.answers import POWER
 from bayes_synth.planning.audit import Rate, rate_of
 from bayes_synth.planning.cost import share_of
 from bayes_synth.planning.starts import independent
 
 if TYPE_CHECKING:
-    from bayes_synth.planning.plan import Plan
+    from bayes_synth.planning.answers import AbstractPlan
 
-__all__ = ["POWER", "false_positives", "plan_table"]
-
-POWER = 0.8
-"""Power that a test should have at the stated effect, by convention."""
+__all__ = ["coverage", "false_positives", "plan_table"]
 
 
-def plan_table(plan: "Plan") -> pd.DataFrame:
+def plan_table(plan: "AbstractPlan") -> pd.DataFrame:
     """Tabulate a plan; see :attr:`bayes_synth.planning.Plan.table`."""
     effects = plan.effects or (np.nan,)
     rows = [_row(plan, length, effect) for length in plan.periods for effect in effects]
@@ -28,7 +26,7 @@ def plan_table(plan: "Plan") -> pd.DataFrame:
     return table
 
 
-def _row(plan: "Plan", length: int, effect: float) -> dict[str, Any]:
+def _row(plan: "AbstractPlan", length: int, effect: float) -> dict[str, Any]:
     law, rate = plan.law(length), false_positives(plan, length)
     tests = plan.pretend_tests.query("periods == @length")
     stated, prior = bool(np.isfinite(effect)), plan.prior
@@ -59,7 +57,7 @@ def _row(plan: "Plan", length: int, effect: float) -> dict[str, Any]:
     }
 
 
-def false_positives(plan: "Plan", length: int) -> Rate:
+def false_positives(plan: "AbstractPlan", length: int) -> Rate:
     """Return how often the rule found an effect in windows of units that nobody treated.
 
     Each unit's, or group's, is calibrated on the others.
@@ -68,8 +66,7 @@ def false_positives(plan: "Plan", length: int) -> Rate:
     return rate_of(audit["found"].tolist(), audit["unit"].tolist(), audit["start"].tolist())
 
 
-def coverage(plan: "Plan", length: int) -> Rate:
-    """Return how often the interval of the same probability held the outcome of these windows."""
-    audit, tail = plan.placebo_tests.query("periods == @length"), (1 - plan.ci_prob) / 2
-    held = audit["pit"].between(tail, 1 - tail).tolist()
-    return rate_of(held, audit["unit"].tolist(), audit["start"].tolist())
+def coverage(plan: "AbstractPlan", length: int) -> Rate:
+    """Return how often the interval of the rule's probability held the outcome of these windows."""
+    audit = plan.placebo_tests.query("periods == @length")
+    return rate_of(audit["held"].tolist(), audit["unit"].tolist(), audit["start"].tolist())

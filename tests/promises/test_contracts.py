@@ -32,6 +32,7 @@ WINGS = [
     "report",
     "api",
     "batch",
+    "planning",
     "testing",
     "__init__",
     "__main__",
@@ -62,12 +63,27 @@ FIT = {
     "plot_effect",
     "plot_weights",
     "extend",
+    "lift_test",
     "report",
     "methods_text",
     "export",
     "save",
 }
-PUBLIC = [bs.Panel, bs.SyntheticControl, bs.Fit, bs.Effect, bs.FitTask, BatchResult, EffectDraws]
+PUBLIC = [
+    bs.Panel,
+    bs.SyntheticControl,
+    bs.Fit,
+    bs.Effect,
+    bs.FitTask,
+    BatchResult,
+    EffectDraws,
+    bs.History,
+    bs.Plan,
+    bs.Spend,
+    bs.rules.Interval,
+    bs.rules.Probability,
+    bs.rules.Rope,
+]
 
 
 def routine(member) -> bool:
@@ -166,8 +182,9 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 
 def test_the_public_names_are_those_of_the_design():
     expected = (
-        "Calibration Effect Fit FitTask Panel SyntheticControl batch checks cite errors estimands "
-        "fetch_dataset fit_many load load_dataset noise plots priors simulate testing"
+        "Calibration Effect Fit FitTask History Panel Plan Spend SyntheticControl batch checks "
+        "cite errors estimands fetch_dataset fit_many load load_dataset load_plan noise plots "
+        "priors rules simulate testing"
     )
     assert sorted(bs.__all__) == expected.split()
 

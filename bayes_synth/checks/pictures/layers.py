@@ -15,7 +15,7 @@ from bayes_synth.plots.canvas import finish, new_canvas, plot_width
 from bayes_synth.plots.common import point_size
 from bayes_synth.plots.dates import time_axis
 from bayes_synth.plots.legend import Entry, put_legend
-from bayes_synth.plots.look import Look
+from bayes_synth.plots.look import CanvasOptions, Look
 from bayes_synth.plots.text import put_label, put_ticks, put_title
 from bayes_synth.results.answers import AbstractFit
 
@@ -53,10 +53,18 @@ class Axes(NamedTuple):
 
 
 def picture(
-    panels: Mapping[str, Axes], *, fit: AbstractFit | None, backend: str | None, height: int = 330
+    panels: Mapping[str, Axes],
+    *,
+    fit: AbstractFit | None,
+    backend: str | None,
+    height: int = 330,
+    options: CanvasOptions | None = None,
 ) -> PlotCollection:
-    """Draw the panels under each other; the first warns of a fit that has not converged."""
-    look = Look.of(backend, {})
+    """Draw the panels under each other; the first warns of a fit that has not converged.
+
+    ``options`` are those of all plots; a title of the caller's stands above the first panel.
+    """
+    look = Look.of(backend, options or {})
     shape = 850.0, float(height * len(panels))
     canvas = new_canvas(look, panels, shape)
     for key, panel in panels.items():
@@ -68,8 +76,10 @@ def picture(
                 kind=layer.kind,
                 **_layer_style(layer, look.backend),
             )
-        alarmed = fit if key == next(iter(panels)) else None
-        _label_axes(canvas.get_target(key, {}), panel, alarmed, look, plot_width(look, shape))
+        first = key == next(iter(panels))
+        alarmed, title = (fit, look.title) if first else (None, None)
+        width = plot_width(look, shape)
+        _label_axes(canvas.get_target(key, {}), panel, alarmed, look, width, title)
     entries = {entry.label: entry for panel in panels.values() for entry in panel.legend}
     if entries:
         put_legend(canvas, look, list(entries.values()))
@@ -110,8 +120,15 @@ def _draw_layer(da: xr.DataArray, target: Any, *, kind: str, **style: Any) -> An
     )
 
 
-def _label_axes(target: Any, panel: Axes, fit: AbstractFit | None, look: Look, width: int) -> None:
-    put_title(fit, panel.title, target, look, width)
+def _label_axes(
+    target: Any,
+    panel: Axes,
+    fit: AbstractFit | None,
+    look: Look,
+    width: int,
+    title: str | None = None,
+) -> None:
+    put_title(fit, panel.title if title is None else title, target, look, width)
     put_label("x", panel.xlabel, target, look, width)
     put_label("y", panel.ylabel, target, look, 30)
     if panel.ticks:
