@@ -17,6 +17,7 @@ from bayes_synth.errors import (
     PlanWarning,
     ResultError,
 )
+from bayes_synth.planning.notes import notes_on
 from bayes_synth.planning.starts import independent
 from bayes_synth.testing import fake_fit
 
@@ -170,6 +171,15 @@ def test_pictures_on_every_backend(plan, name, backend):
         import matplotlib.pyplot as plt
 
         plt.close("all")
+
+
+def test_notes_say_what_dates_and_samplers_show(plan):
+    notes = {code: text for code, _, text in notes_on(plan)}
+    assert "less than a year" in notes["H022"]
+    assert "tests of 5, 10 days are no whole weeks" in notes["H023"]
+    unsettled = replace(plan, pretend_tests=plan.pretend_tests.assign(ok=False))
+    assert "6 of 6 pretend tests" in {c: t for c, _, t in notes_on(unsettled)}["H024"]
+    assert "H022" not in [code for code, *_ in notes_on(fake_plan(history=fake_history()))]
 
 
 # --- after the test ---

@@ -28,10 +28,8 @@ def fake_plan(
     *, periods=(5, 10), starts=(30, 38, 46), sd=2.0, effects=(0.05,), rule=None, seed=0, **fields
 ) -> bs.Plan:
     """A plan whose counterfactuals are normal around the observed mean."""
-    history, rng = (
-        fields.pop("history", None) or fake_history(dates=True),
-        np.random.default_rng(seed),
-    )
+    history = fields.pop("history", None) or fake_history(dates=True)
+    rng = np.random.default_rng(seed)
     rule, treated = rule or bs.rules.Interval(0.9), fields.pop("treated", ("u00", "u01"))
     series, rows, draws = history.series(treated), [], []
     for length in periods:
@@ -94,6 +92,6 @@ def fake_plan(
     )
 
 
-def windows(count=3, *, seed=0, sd=2.0) -> list[Window]:
+def windows(count=3, *, seed=0, sd=2.0, draws=1000) -> list[Window]:
     rng = np.random.default_rng(seed)
-    return [Window(100 + k + sd * rng.standard_normal(1000), 100.0 + k) for k in range(count)]
+    return [Window(100 + k + sd * rng.standard_normal(draws), 100.0 + k) for k in range(count)]
