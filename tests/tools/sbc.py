@@ -109,7 +109,7 @@ class Simulated(AbstractTask):
 
     @cached_property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        return data_arrays(self.model, self.inputs, DONORS, self.width)
+        return data_arrays(self.model.prior, self.model.process, self.inputs, DONORS, self.width)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ class Simulated(AbstractTask):
 
     @property
     def structure(self) -> Hashable:
-        return structure(self.model, self.arrays)
+        return structure(self.model.prior, self.model.process, self.arrays)
 
     @property
     def regression(self) -> Regression | None:
@@ -129,7 +129,7 @@ class Simulated(AbstractTask):
         return regression(process, noise, prior.alpha(DONORS), self.inputs.outcome, pre)
 
     def build(self) -> Any:
-        return build_graph(self.model, self.inputs, DONORS, self.width)
+        return build_graph(self.model.prior, self.model.process, self.inputs, DONORS, self.width)
 
 
 def _settings(draws: int, seed: int, name: str) -> Settings:
