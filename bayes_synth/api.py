@@ -15,6 +15,7 @@ import xarray as xr
 from bayes_synth.data.panel import Panel
 from bayes_synth.fitting.extend import Posteriors, extended, remembered
 from bayes_synth.fitting.fit_panel import fit_panel
+from bayes_synth.fitting.from_draws import fit_of_draws
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.registry import saved
@@ -403,6 +404,58 @@ class Fit(AbstractFit):
         return plot_weights(
             self, ci_prob=ci_prob, ci_kind=ci_kind, most=most, backend=backend, **options
         )
+
+    @classmethod
+    def from_idata(
+        cls,
+        panel: Panel,
+        model: SyntheticControl,
+        idata: xr.DataTree,
+        *,
+        cores: int | None = None,
+        random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
+        progressbar: bool | str = True,
+    ) -> "Fit":
+        """Make a fit of draws of ``model.build(panel)`` by any sampler.
+
+        They are forecast, judged and calibrated as those of :meth:`SyntheticControl.fit` are.
+
+        Parameters
+        ----------
+        panel, model
+            The data, and the specification whose PyMC model was sampled. The donors are refitted
+            with this specification: a prior that was changed in the PyMC model only, as by
+            ``pm.do``, holds for the treated unit alone.
+        idata
+            What ``pm.sample`` returns, also with ``nuts_sampler="nutpie"``, ``"numpyro"`` or
+            ``"blackjax"``: a group ``posterior`` with ``weights``, dims
+            ``(chain, draw, donor)``, and the noise's parameters in outcome units, dims
+            ``(chain, draw)``; ``sample_stats`` where the sampler has some.
+        cores, random_seed, progressbar
+            As in :meth:`SyntheticControl.fit`, for the forecast and the donors' refits.
+
+        Returns
+        -------
+        Fit
+            A fit whose calibration takes the prior on ``q`` as the model states it, since the draws
+            do: no other one is averaged over.
+
+        Raises
+        ------
+        OptionError
+            O001 for another type, O095 while noise, calendar or scale are ``"auto"``.
+        ResultError
+            R046 when the draws lack a variable, have other donors or are not finite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            S003 when the draws have not converged.
+        """
+        settings = Settings.checked(
+            Size(), cores=cores, random_seed=random_seed, progressbar=progressbar
+        )
+        return cls(panel, *fit_of_draws(model, panel, idata, settings))
 
     def extend(self, panel: Panel, *, strict: bool = False) -> "Fit":
         """Take in rows that have arrived since: the weights stay, the counterfactual goes on.

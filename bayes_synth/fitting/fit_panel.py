@@ -26,7 +26,7 @@ from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 
-__all__ = ["Fitted", "Prepared", "fit_panel", "prepare", "recorded"]
+__all__ = ["Fitted", "Prepared", "fit_panel", "judged", "prepare", "recorded", "warn_about"]
 
 
 class Fitted(NamedTuple):
@@ -165,7 +165,7 @@ def fit_panel(
             "  Pass strict=False to get this fit anyway; fit.converged will be False.",
         )
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
-    warnings += _warn_about(replace(best.value.verdict, partial=partial))
+    warnings += warn_about(replace(best.value.verdict, partial=partial))
     record = replace(record, attempts=outcome.record, partial=partial, warnings=tuple(warnings))
     return Fitted(prepared.problem.model, best.value.idata, record)
 
@@ -208,16 +208,29 @@ def _attempt(
     sampled = sample_alternatives(
         problem, prepared.alternatives, settings, seed, partial=partial, draw=draw
     )
-    idata = prepared.assemble(settings, sampled, rng)
-    record = recorded(settings, sampled, prepared.stopped)
-    quantities = watched(problem.panel, problem.model, idata)
-    verdict = convergence_of(quantities, sampled.sample_stats, record.partial)
+    draft = judged(prepared, settings, sampled, rng)
+    verdict, record = draft.verdict, draft.record
     again = mendable(verdict, FIT, record.chains * record.draws, sampled.sampler)
-    draft = Draft(idata, record, verdict)
     return Judged(draft, settings, verdict.problems, verdict.divergences, again)
 
 
-def _warn_about(verdict: Convergence) -> list[str]:
+def judged(
+    prepared: Prepared,
+    settings: Settings,
+    sampled: Sampled,
+    rng: np.random.Generator | None = None,
+) -> Draft:
+    """Label draws, record how they were made, and give the verdict on them.
+
+    ``rng`` makes the predictive and the prior draws; by default it comes from the settings' seed.
+    """
+    idata = prepared.assemble(settings, sampled, rng or settings.streams()[1])
+    record = recorded(settings, sampled, prepared.stopped)
+    quantities = watched(prepared.problem.panel, prepared.problem.model, idata)
+    return Draft(idata, record, convergence_of(quantities, sampled.sample_stats, record.partial))
+
+
+def warn_about(verdict: Convergence) -> list[str]:
     """Warn about a fit that has not converged or is partial, and return the messages."""
     messages = []
     if verdict.problems:
