@@ -71,7 +71,9 @@ class SyntheticControl(AbstractSyntheticControl):
         on the model alone.
     scale
         ``"linear"``, or ``"log"`` for outcomes that grow in proportion: the weights then average
-        logarithms. Effects are in outcome units either way (the relative effect is a fraction);
+        logarithms. ``"auto"`` chooses of the two the one under which the donors' realised errors
+        are more probable when the model is fitted, and the fit says which; this refits every donor
+        on both. Effects are in outcome units either way (the relative effect is a fraction);
         on the log scale the noise parameters ``s`` and ``q`` and the level are in log units.
 
     Raises
@@ -79,7 +81,8 @@ class SyntheticControl(AbstractSyntheticControl):
     PriorError
         O006 unless ``weights`` is a prior and ``noise`` a noise process or ``"auto"``.
     OptionError
-        O001 for another value of ``calibrate`` or ``scale``.
+        O001 for another value of ``calibrate`` or ``scale``; O016 for ``scale="auto"`` with
+        ``calibrate=False``, which leaves nothing to choose by.
 
     References
     ----------
@@ -119,6 +122,8 @@ class SyntheticControl(AbstractSyntheticControl):
         PriorError
             O002, O015 when the prior does not fit these donors, O006 while the noise is still
             ``"auto"``.
+        OptionError
+            O017 while the scale is still ``"auto"``.
         """
         return Problem.of(self, panel).observed_graph()
 
@@ -147,7 +152,8 @@ class SyntheticControl(AbstractSyntheticControl):
         Raises
         ------
         OptionError
-            O010 unless ``draws`` is at least 1, O009 unless ``random_seed`` is a seed.
+            O010 unless ``draws`` is at least 1, O009 unless ``random_seed`` is a seed, O017
+            while the scale is still ``"auto"``.
         PriorError
             O002, O015 when the prior does not fit these donors, O006 while the noise is still
             ``"auto"``.
@@ -282,15 +288,16 @@ class Fit(AbstractFit):
     panel
         The data that were fitted.
     model
-        The model that was fitted; its noise is the chosen one if it was ``"auto"``.
+        The model that was fitted; its noise and its scale are the chosen ones where they were
+        ``"auto"``.
     idata
         All draws in the ArviZ schema, in outcome units, dims ``(chain, draw, ...)``, for
         ``az.summary``, ``az.loo`` and ArviZ's plots. Groups: ``posterior``, ``sample_stats``,
         ``posterior_predictive`` (pre-period), ``predictions`` (``counterfactual``), ``effects``,
         ``log_likelihood`` (not with Student-t noise), ``log_prior``, ``prior``,
         ``prior_predictive``, ``predictions_uncalibrated`` and ``calibration`` (not with
-        ``calibrate=False``), ``noise_scores`` (with ``noise="auto"``), ``observed_data``,
-        ``constant_data``, ``predictions_constant_data``.
+        ``calibrate=False``), ``noise_scores`` (with ``noise="auto"``), ``scale_scores``
+        (with ``scale="auto"``), ``observed_data``, ``constant_data``, ``predictions_constant_data``.
     record
         How the fit was made: settings, seed, attempts, interrupts, warnings and versions.
 

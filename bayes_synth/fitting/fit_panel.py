@@ -15,6 +15,7 @@ from bayes_synth.fitting.memory import require_memory
 from bayes_synth.fitting.mixture import sample_alternatives
 from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.fitting.placebos import placebos
+from bayes_synth.fitting.scale_choice import ScaleChoice, choose_scale
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.calibrated import Alternative, Placebos
@@ -62,11 +63,19 @@ class Prepared:
         What the donors' refits have shown; None without calibration.
     scores
         Held-out scores of the noise processes; None unless one was chosen.
+    choice
+        How the scale was chosen; None where nothing was to be chosen.
     """
 
     problem: Problem
     placebos: Placebos | None = None
     scores: pd.DataFrame | None = None
+    choice: ScaleChoice | None = None
+
+    @property
+    def scale_choice(self) -> str:
+        """Say how the scale was chosen; empty where the model named it."""
+        return self.choice.words if self.choice else ""
 
     @property
     def alternatives(self) -> tuple[Alternative, ...]:
@@ -116,6 +125,8 @@ class Prepared:
         )
         if self.scores is not None:
             groups["noise_scores"] = self.scores.to_xarray()
+        if self.choice and self.choice.table is not None:
+            groups["scale_scores"] = self.choice.table.to_xarray()
         return tree(groups)
 
 
@@ -166,12 +177,18 @@ def fit_panel(
         )
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
     warnings += warn_about(replace(best.value.verdict, partial=partial))
-    record = replace(record, attempts=outcome.record, partial=partial, warnings=tuple(warnings))
+    record = replace(
+        record,
+        attempts=outcome.record,
+        partial=partial,
+        warnings=tuple(warnings),
+        scale_choice=prepared.scale_choice,
+    )
     return Fitted(prepared.problem.model, best.value.idata, record)
 
 
 def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -> Prepared:
-    """Choose the noise if asked to, and refit the donors as if they had been treated.
+    """Choose scale and noise if asked to, and refit the donors as if they had been treated.
 
     Raises
     ------
@@ -179,9 +196,13 @@ def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -
         S005 when the fit's draws would take too much memory.
     """
     require_memory(model, panel, settings.size)
-    model, scores = choose_noise(model, panel, settings)
+    choice = choose_scale(model, panel, settings)
+    model, scores = choose_noise(choice.model, panel, settings)
     problem, plan = Problem.of(model, panel), model.calibration
-    return Prepared(problem, placebos(problem, plan, settings) if plan else None, scores)
+    made = choice.placebos if choice.noise == model.noise else None
+    if plan and made is None:
+        made = placebos(problem, plan, settings)
+    return Prepared(problem, made, scores, choice)
 
 
 def recorded(settings: Settings, sampled: Sampled, stopped: str = "") -> RunRecord:

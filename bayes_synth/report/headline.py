@@ -91,12 +91,13 @@ def attempts_sentence(fit: AbstractFit) -> str:
 
 
 def estimator_sentence(fit: AbstractFit) -> str:
-    """Say which estimator was used, on which scale, and whether it was chosen."""
+    """Say which estimator was used, on which scale, and how either was chosen."""
     logs = ", logarithms of outcomes" if fit.model.scale == "log" else ""
     reason = ""
     if "noise_scores" in fit.idata.children:
         reason = f" (chosen by held-out log score: {_reason_of_choice(fit)})"
-    return f"{fit.model.process.describe()}{logs}{reason}"
+    scale = f" ({fit.record.scale_choice})" if fit.record.scale_choice else ""
+    return f"{fit.model.process.describe()}{logs}{scale}{reason}"
 
 
 def _reason_of_choice(fit: AbstractFit) -> str:

@@ -66,11 +66,12 @@ def _sentences(fit: AbstractFit) -> Iterator[str]:
 
 def _model(fit: AbstractFit) -> str:
     logs = " of the logarithms" if fit.model.scale == "log" else ""
+    scale = f" ({fit.record.scale_choice})" if fit.record.scale_choice else ""
     priors = "; ".join(f"{name}: {text}" for name, text in fit.problem.priors.items())
     return (
         f"Before the treatment the outcome was modelled as a weighted average{logs} of the "
         "donors, with non-negative weights that sum to one, plus "
-        f"{fit.model.process.describe()}; priors were {priors}."
+        f"{fit.model.process.describe()}{scale}; priors were {priors}."
     )
 
 
