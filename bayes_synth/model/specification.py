@@ -61,6 +61,10 @@ class AbstractSyntheticControl(ABC):
             "here, pass a process such as bs.noise.LocalLevel().",
         )
 
+    def suits(self, noise: AbstractNoise) -> bool:
+        """Tell whether this noise can be sampled under the prior on the weights."""
+        return not self.prior.slices_only or noise.diagonal(3) is not None
+
     @property
     def calibration(self) -> Calibration | None:
         """The calibration that ``calibrate`` stands for; None when it is False."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayes_synth.noise.base import AbstractNoise, DiagonalNoise
+from bayes_synth.priors import Limits
 
 __all__ = ["Regression", "regression"]
 
@@ -15,6 +16,10 @@ class Regression(NamedTuple):
     ``concentration``, ``(donor,)``, is the Dirichlet's. ``prior_sd``, ``(2,)``, are the scale
     parameters of the half-normal priors of ``s`` and ``q``; the second is 0 where the noise has no
     ``q``. Series and sds are in typical steps.
+
+    With limits on the weights it is the regression on the shares of :class:`Limits`: what the
+    least weights explain is subtracted from the outcome, and the donors are multiplied by what is
+    left to share.
     """
 
     outcome: np.ndarray
@@ -22,6 +27,7 @@ class Regression(NamedTuple):
     concentration: np.ndarray
     noise: DiagonalNoise
     prior_sd: np.ndarray
+    limits: Limits
 
 
 def regression(
@@ -30,6 +36,7 @@ def regression(
     concentration: float | np.ndarray,
     outcome: np.ndarray,
     donors: np.ndarray,
+    limits: Limits | None = None,
 ) -> Regression:
     """Write a model as a regression.
 
@@ -41,7 +48,12 @@ def regression(
         Of the Dirichlet prior: one number, or one per donor.
     outcome, donors
         Series over time, not rotated, shapes ``(pre,)`` and ``(pre, donor)``.
+    limits
+        On the weights; None for none.
     """
+    limits = limits or Limits.none(donors.shape[1])
+    if limits.raised:
+        outcome, donors = outcome - donors @ limits.floor, limits.free * donors
     priors = process.priors()
     if process.level_precision == 0:
         # A free level absorbs the means of the series; left in, they would cost digits.
@@ -52,4 +64,5 @@ def regression(
         np.full(donors.shape[1], concentration, dtype=float),
         noise,
         np.array([float(priors[name].sigma) if name in priors else 0.0 for name in ("s", "q")]),
+        limits,
     )
