@@ -1,11 +1,13 @@
 """The specification as one frozen value: priors, noise, calibration and the outcome's scale."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError, PriorError
+from bayes_synth.model.calendar import AbstractCalendar, as_calendar
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.noise import AbstractNoise, LocalLevel
@@ -22,6 +24,7 @@ class AbstractSyntheticControl(ABC):
     noise: AbstractNoise | Literal["auto"] = LocalLevel()
     calibrate: bool | Calibration = True
     scale: Literal["linear", "log"] = "linear"
+    calendar: Sequence[AbstractCalendar] | AbstractCalendar | Literal["auto"] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", as_weights_prior(self.weights))
@@ -34,6 +37,8 @@ class AbstractSyntheticControl(ABC):
                 f"calibrate must be True, False or a bs.Calibration(...), got {self.calibrate!r}.",
             )
         outcome_scale(self.scale)
+        if self.calendar != "auto":
+            object.__setattr__(self, "calendar", as_calendar(self.calendar))
 
     @abstractmethod
     def build(self, panel: Panel) -> Any:
@@ -64,6 +69,11 @@ class AbstractSyntheticControl(ABC):
     def suits(self, noise: AbstractNoise) -> bool:
         """Tell whether this noise can be sampled under the prior on the weights."""
         return not self.prior.slices_only or noise.diagonal(3) is not None
+
+    @property
+    def calendars(self) -> tuple[AbstractCalendar, ...]:
+        """The calendars; none while ``calendar="auto"``: they are chosen by a fit."""
+        return () if self.calendar == "auto" else as_calendar(self.calendar)
 
     @property
     def calibration(self) -> Calibration | None:

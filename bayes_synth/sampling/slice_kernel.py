@@ -23,7 +23,11 @@ from bayes_synth.sampling.regression import Regression
 from bayes_synth.sampling.slice_sds import (
     MOST,
     TINY,
+    backward,
     compiled,
+    factorise,
+    forward,
+    inner,
     log_density,
     move_sds,
     products_at,
@@ -54,8 +58,9 @@ class State(NamedTuple):
 class Sweep(NamedTuple):
     """What the moves of weight read and keep up to date while the noise's sds stay as they are.
 
-    ``donors``, ``(donor, pre + 2)``, and ``residual``, ``(pre + 2,)``, are whitened, see
-    :func:`_whiten`; ``sums`` are the sums of the weights by blocks of :data:`BLOCK` donors.
+    ``donors``, ``(donor, row)``, and ``residual``, ``(row,)``, are whitened, see :func:`_whiten`:
+    their rows are the pre-periods, the columns and the rows of known sd. ``sums`` are the sums of
+    the weights by blocks of :data:`BLOCK` donors.
     """
 
     donors: np.ndarray
@@ -101,29 +106,33 @@ def advance(  # type: ignore[no-untyped-def]
         Filled with the draws, shapes ``(draws, donor)``, ``(draws, 2)`` and ``(draws,)``.
     """
     donors, periods = regression.donors.shape
-    whitened, residual = np.empty((donors, periods + 2)), np.empty((1, periods))
-    white, sums = np.empty((1, periods + 2)), np.empty((donors + BLOCK - 1) // BLOCK)
+    rows = periods + regression.noise.precisions.size
+    whitened, residual = np.empty((donors, rows + regression.known.size)), np.empty((1, periods))
+    white, sums = np.empty((1, whitened.shape[1])), np.empty((donors + BLOCK - 1) // BLOCK)
     sweep = Sweep(whitened, white[0], sums)
+    whitened[:, rows:] = regression.known_donors
     for draw in range(weights.shape[0]):
         for _ in range(sweeps):
             _normalise(state)
-            _residual(regression, state, residual[0])
+            _residual(regression.outcome, regression.donors, state, residual[0])
             move_sds(regression, state, residual[0], rng)
             _whiten(regression.donors, regression.noise, state.log_sds, whitened)
             _whiten(residual, regression.noise, state.log_sds, white)
+            _residual(regression.known, regression.known_donors, state, white[0, rows:])
             _move_weights(regression, state, sweep, rng)
         for j in range(donors):
             weights[draw, j] = state.weights[j]
         for which in range(2):
             sds[draw, which] = np.exp(state.log_sds[which])
-        densities[draw] = _log_posterior(regression, state, residual[0])
+        _residual(regression.known, regression.known_donors, state, white[0, rows:])
+        densities[draw] = _log_posterior(regression, state, residual[0], white[0, rows:])
 
 
 @compiled()
-def _log_posterior(regression, state, residual):  # type: ignore[no-untyped-def]
+def _log_posterior(regression, state, residual, known):  # type: ignore[no-untyped-def]
     """Return the log density of the weights, ``log s`` and ``log q``, up to a constant."""
-    _residual(regression, state, residual)
-    prior = 0.0
+    _residual(regression.outcome, regression.donors, state, residual)
+    prior = -0.5 * inner(known, known)
     for j in range(state.weights.size):
         prior += (regression.concentration[j] - 1) * state.log_weights[j]
     products = products_at(regression.noise, residual, ratio_of(state.log_sds))
@@ -140,39 +149,42 @@ def _normalise(state):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _residual(regression, state, residual):  # type: ignore[no-untyped-def]
-    """Write the rotated outcome minus ``donors @ weights`` into ``residual``."""
+def _residual(outcome, donors, state, residual):  # type: ignore[no-untyped-def]
+    """Write ``outcome`` minus ``donors @ weights`` into ``residual``."""
     for k in range(residual.size):
-        residual[k] = regression.outcome[k]
+        residual[k] = outcome[k]
     for j in range(state.weights.size):
         if state.weights[j] > NEGLIGIBLE:
             for k in range(residual.size):
-                residual[k] -= state.weights[j] * regression.donors[j, k]
+                residual[k] -= state.weights[j] * donors[j, k]
 
 
 @compiled()
 def _whiten(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` with rows whose inner products are those of ``rows`` weighted by the precision.
 
-    Level and slope are projected out; the last two columns of ``out``, ``(row, pre + 2)``, hold the
-    terms of their priors. ``docs/derivations.md``, section 1.
+    The noise's columns are projected out; ``out``, ``(row, pre + column)``, ends with the terms of
+    their priors. ``docs/derivations.md``, section 1.
     """
+    if noise.precisions.size > 2:
+        _whiten_by_many(rows, noise, log_sds, out)
+        return
     periods, s, q = rows.shape[1], np.exp(log_sds[0]), np.exp(log_sds[1])
     root, first, second = np.empty(periods), np.empty(periods), np.empty(periods)
     for k in range(periods):
         root[k] = 1 / np.sqrt(s * s + FLOOR * FLOOR + q * q * noise.walk[k])
-        first[k], second[k] = noise.columns[k, 0] * root[k], noise.columns[k, 1] * root[k]
+        first[k], second[k] = noise.columns[0, k] * root[k], noise.columns[1, k] * root[k]
     aa, bb = (
-        noise.precisions[0] + _inner(first, first),
-        noise.precisions[1] + _inner(second, second),
+        noise.precisions[0] + inner(first, first),
+        noise.precisions[1] + inner(second, second),
     )
-    ab = _inner(first, second)
+    ab = inner(first, second)
     information = aa * bb - ab * ab
     for j in range(rows.shape[0]):
         white = out[j, :periods]
         for k in range(periods):
             white[k] = rows[j, k] * root[k]
-        a, b = _inner(white, first), _inner(white, second)
+        a, b = inner(white, first), inner(white, second)
         level, slope = (bb * a - ab * b) / information, (aa * b - ab * a) / information
         for k in range(periods):
             white[k] -= level * first[k] + slope * second[k]
@@ -181,20 +193,41 @@ def _whiten(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
 
 
 @compiled()
+def _whiten_by_many(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
+    """Fill ``out`` as :func:`_whiten` does, for more than two columns."""
+    periods, s, q = rows.shape[1], np.exp(log_sds[0]), np.exp(log_sds[1])
+    count = noise.precisions.size
+    root, columns = np.empty(periods), np.empty((count, periods))
+    factor, level = np.empty((count, count)), np.empty(count)
+    for k in range(periods):
+        root[k] = 1 / np.sqrt(s * s + FLOOR * FLOOR + q * q * noise.walk[k])
+    for c in range(count):
+        for k in range(periods):
+            columns[c, k] = noise.columns[c, k] * root[k]
+        for d in range(c + 1):
+            factor[c, d] = inner(columns[c], columns[d])
+        factor[c, c] += noise.precisions[c]
+    factorise(factor)
+    for j in range(rows.shape[0]):
+        white = out[j, :periods]
+        for k in range(periods):
+            white[k] = rows[j, k] * root[k]
+        for c in range(count):
+            level[c] = inner(white, columns[c])
+        forward(factor, level)
+        backward(factor, level)
+        for c in range(count):
+            for k in range(periods):
+                white[k] -= level[c] * columns[c, k]
+            out[j, periods + c] = np.sqrt(noise.precisions[c]) * level[c]
+
+
+@compiled()
 def _total(values, first, end):  # type: ignore[no-untyped-def]
     """Return the sum of ``values[first:end]``, added from the left."""
     total = 0.0
     for k in range(first, end):
         total += values[k]
-    return total
-
-
-@compiled(fastmath={"reassoc", "contract"})
-def _inner(x, y):  # type: ignore[no-untyped-def]
-    """Return the inner product of two rows."""
-    total = 0.0
-    for k in range(x.size):
-        total += x[k] * y[k]
     return total
 
 

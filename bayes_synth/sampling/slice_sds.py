@@ -11,7 +11,19 @@ from numba import njit
 
 from bayes_synth.noise.base import FLOOR
 
-__all__ = ["MOST", "TINY", "compiled", "log_density", "move_sds", "products_at", "ratio_of"]
+__all__ = [
+    "MOST",
+    "TINY",
+    "backward",
+    "compiled",
+    "factorise",
+    "forward",
+    "inner",
+    "log_density",
+    "move_sds",
+    "products_at",
+    "ratio_of",
+]
 
 MOST = 200
 """Most shrink steps per slice; beyond this rounding is the cause and the current point is kept."""
@@ -25,7 +37,7 @@ SPREAD = 1.5
 STRETCH = 8
 """Variances whose product cannot overflow: one logarithm for so many."""
 NEARLY_FREE = 1e-6
-"""Share of the precisions of level and slope in the fit that a move of the ratio keeps."""
+"""Share of the precisions of the columns in the fit that a move of the ratio keeps."""
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -43,8 +55,9 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 class Products(NamedTuple):
     """Inner products that the likelihood of the noise's sds is made of, see :func:`products_at`.
 
-    Of the residual with itself, of level and slope with it, and of level and slope with each other;
-    ``logs`` is the sum of the variances' logs.
+    Of the residual with itself, of two columns with it, and of two columns with each other;
+    ``logs`` is the sum of the variances' logs. More columns have ``vector``, ``(column,)``, and
+    ``matrix``, ``(column, column)``, in place of the five numbers; both are empty otherwise.
     """
 
     squares: float
@@ -54,6 +67,8 @@ class Products(NamedTuple):
     ab: float
     bb: float
     logs: float
+    vector: np.ndarray
+    matrix: np.ndarray
 
 
 @compiled()
@@ -63,6 +78,8 @@ def products_at(noise, residual, ratio):  # type: ignore[no-untyped-def]
     Noise of scale 1 has the variances ``1 + ratio^2 walk``. The sum of their logarithms takes one
     per :data:`STRETCH` coordinates.
     """
+    if noise.precisions.size > 2:
+        return _products_of_many(noise, residual, ratio)
     square = ratio * ratio
     squares, a, b, aa, ab, bb, logs = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for first in range(0, residual.size, STRETCH):
@@ -70,7 +87,7 @@ def products_at(noise, residual, ratio):  # type: ignore[no-untyped-def]
         for k in range(first, min(first + STRETCH, residual.size)):
             variance = 1 + square * noise.walk[k]
             product *= variance
-            precision, one, two = 1 / variance, noise.columns[k, 0], noise.columns[k, 1]
+            precision, one, two = 1 / variance, noise.columns[0, k], noise.columns[1, k]
             squares += residual[k] * residual[k] * precision
             a += one * residual[k] * precision
             b += two * residual[k] * precision
@@ -78,16 +95,99 @@ def products_at(noise, residual, ratio):  # type: ignore[no-untyped-def]
             ab += one * two * precision
             bb += two * two * precision
         logs += np.log(product)
-    return Products(squares, a, b, aa, ab, bb, logs)
+    return Products(squares, a, b, aa, ab, bb, logs, noise.precisions[:0], noise.columns[:0])
+
+
+@compiled()
+def _products_of_many(noise, residual, ratio):  # type: ignore[no-untyped-def]
+    """Return the products of :func:`products_at` for more than two columns."""
+    square, count, periods = ratio * ratio, noise.precisions.size, residual.size
+    precision, logs = np.empty(periods), 0.0
+    for first in range(0, periods, STRETCH):
+        product = 1.0
+        for k in range(first, min(first + STRETCH, periods)):
+            variance = 1 + square * noise.walk[k]
+            product *= variance
+            precision[k] = 1 / variance
+        logs += np.log(product)
+    weighted, vector, matrix = np.empty(periods), np.empty(count), np.empty((count, count))
+    for c in range(count):
+        for k in range(periods):
+            weighted[k] = precision[k] * noise.columns[c, k]
+        vector[c] = inner(weighted, residual)
+        for d in range(c + 1):
+            matrix[c, d] = inner(weighted, noise.columns[d])
+    squares = 0.0
+    for k in range(periods):
+        squares += residual[k] * residual[k] * precision[k]
+    return Products(squares, 0.0, 0.0, 0.0, 0.0, 0.0, logs, vector, matrix)
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def inner(x, y):  # type: ignore[no-untyped-def]
+    """Return the inner product of two rows."""
+    total = 0.0
+    for k in range(x.size):
+        total += x[k] * y[k]
+    return total
+
+
+@compiled()
+def factorise(matrix):  # type: ignore[no-untyped-def]
+    """Replace the lower triangle of a positive definite matrix by that of its Cholesky factor."""
+    for c in range(matrix.shape[0]):
+        for d in range(c + 1):
+            value = matrix[c, d]
+            for e in range(d):
+                value -= matrix[c, e] * matrix[d, e]
+            matrix[c, d] = np.sqrt(value) if c == d else value / matrix[d, d]
+
+
+@compiled()
+def forward(factor, vector):  # type: ignore[no-untyped-def]
+    """Replace ``vector`` by the solution of ``factor x = vector``, by forward substitution."""
+    for c in range(vector.size):
+        value = vector[c]
+        for d in range(c):
+            value -= factor[c, d] * vector[d]
+        vector[c] = value / factor[c, c]
+
+
+@compiled()
+def backward(factor, vector):  # type: ignore[no-untyped-def]
+    """Replace ``vector`` by the solution of ``factor' x = vector``, by backward substitution."""
+    for c in range(vector.size - 1, -1, -1):
+        value = vector[c]
+        for d in range(c + 1, vector.size):
+            value -= factor[d, c] * vector[d]
+        vector[c] = value / factor[c, c]
+
+
+@compiled()
+def _misfit_of_many(products, precisions, scale):  # type: ignore[no-untyped-def]
+    """Return what :func:`_misfit` returns, for more than two columns."""
+    factor, vector = products.matrix / scale, products.vector / scale
+    for c in range(vector.size):
+        factor[c, c] += precisions[c]
+    factorise(factor)
+    forward(factor, vector)
+    explained, logs = 0.0, 0.0
+    for c in range(vector.size):
+        explained += vector[c] * vector[c]
+        logs += 2 * np.log(factor[c, c])
+    return products.squares / scale - explained, logs
 
 
 @compiled()
 def _misfit(products, precisions, scale):  # type: ignore[no-untyped-def]
     """Return the residual's weighted sum of squares and the log determinant of the information.
 
-    Level and slope are integrated out by their 2x2 information matrix ``[[aa, ab], [ab, bb]]``; the
-    noise's variances are ``scale`` times those of ``products``. ``docs/derivations.md``, section 1.
+    The columns are integrated out; two of them by their 2x2 information matrix
+    ``[[aa, ab], [ab, bb]]``. The noise's variances are ``scale`` times those of ``products``.
+    ``docs/derivations.md``, section 1.
     """
+    if precisions.size > 2:
+        return _misfit_of_many(products, precisions, scale)
     a, b, ab = products.a / scale, products.b / scale, products.ab / scale
     aa, bb = precisions[0] + products.aa / scale, precisions[1] + products.bb / scale
     information = aa * bb - ab * ab
@@ -204,6 +304,6 @@ def _move_ratio(regression, products, logs, residual, rng):  # type: ignore[no-u
 
 @compiled()
 def _free_squares(products, precisions):  # type: ignore[no-untyped-def]
-    """Return the weighted sum of squares of the residual with a level and a slope nearly free."""
+    """Return the weighted sum of squares of the residual with all columns nearly free."""
     squares, _ = _misfit(products, NEARLY_FREE * precisions, 1.0)
     return max(squares, TINY)

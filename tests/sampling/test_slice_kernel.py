@@ -51,6 +51,8 @@ def random_regression(noise, concentration=0.3, donors=5, seed=1):
         np.full(donors, concentration),
         noise.diagonal(PAST),
         prior_sd,
+        np.zeros(0),
+        np.zeros((donors, 0)),
         Limits.none(donors),
     )
     return Regression(*parts), outcome[:, 0], series
@@ -104,7 +106,10 @@ def error_of_the_sum_of_squares():
         np.broadcast_to(regression.donors[0], (donors, regression.donors.shape[1]))
     )
     regression = regression._replace(
-        donors=same, concentration=np.full(donors, concentration), limits=Limits.none(donors)
+        donors=same,
+        concentration=np.full(donors, concentration),
+        known_donors=np.zeros((donors, 0)),
+        limits=Limits.none(donors),
     )
     posterior, _, _ = drawn(regression, draws=20_000)
     squares = (posterior["weights"] ** 2).sum("donor").to_numpy()
@@ -153,8 +158,9 @@ def only_sds(noise, residual):
     """A regression whose only unknowns are the sds: the outcome is this residual."""
     periods, prior_sd = len(residual), [prior.sigma for prior in noise.priors().values()]
     donors, outcome = np.zeros((1, periods)), noise.rotate(residual)
-    sds, limits = np.array(prior_sd), Limits.none(1)
-    return Regression(outcome, donors, np.ones(1), noise.diagonal(periods), sds, limits)
+    noise_parts = noise.diagonal(periods), np.array(prior_sd)
+    known = np.zeros(0), np.zeros((1, 0)), Limits.none(1)
+    return Regression(outcome, donors, np.ones(1), *noise_parts, *known)
 
 
 def dense_sds(noise, residual):

@@ -112,7 +112,7 @@ class Simulated(AbstractTask):
 
     @cached_property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        return data_arrays(self.model, self.inputs, DONORS, self.width)
+        return data_arrays(self.model.prior, self.model.process, self.inputs, DONORS, self.width)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ class Simulated(AbstractTask):
 
     @property
     def structure(self) -> Hashable:
-        return structure(self.model, self.arrays)
+        return structure(self.model.prior, self.model.process, self.arrays)
 
     @property
     def regression(self) -> Regression | None:
@@ -133,7 +133,7 @@ class Simulated(AbstractTask):
         return regression(process, noise, alpha, self.inputs.outcome, pre, limits)
 
     def build(self) -> Any:
-        return build_graph(self.model, self.inputs, DONORS, self.width)
+        return build_graph(self.model.prior, self.model.process, self.inputs, DONORS, self.width)
 
 
 def _settings(draws: int, seed: int, name: str) -> Settings:
