@@ -70,8 +70,10 @@ class SyntheticControl(AbstractSyntheticControl):
         on the model alone.
     scale
         ``"linear"``, or ``"log"`` for outcomes that grow in proportion: the weights then average
-        logarithms. Effects are in outcome units either way (the relative effect is a fraction);
-        on the log scale the noise parameters ``s`` and ``q`` and the level are in log units.
+        logarithms; or ``"sqrt"`` for counts with zeros: they average square roots, of the outcome
+        plus 3/8, and the counterfactual is never below zero. Effects are in outcome units on every
+        scale (the relative effect is a fraction); on the log scale the noise parameters ``s`` and
+        ``q`` and the level are in log units, on the other in square-root units.
 
     Raises
     ------

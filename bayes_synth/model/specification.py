@@ -23,7 +23,7 @@ class AbstractSyntheticControl(ABC):
     weights: AbstractWeightsPrior | VariableFactory = Dirichlet()
     noise: AbstractNoise | Literal["auto"] = LocalLevel()
     calibrate: bool | Calibration = True
-    scale: Literal["linear", "log"] = "linear"
+    scale: Literal["linear", "log", "sqrt"] = "linear"
     calendar: Sequence[AbstractCalendar] | AbstractCalendar | Literal["auto"] = ()
 
     def __post_init__(self) -> None:
