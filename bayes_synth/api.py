@@ -102,13 +102,18 @@ class SyntheticControl(AbstractSyntheticControl):
         Parameters
         ----------
         panel
-            The data. Donors are padded to a multiple of eight; padding has exactly zero weight.
+            The data. Outcomes from ``start`` on are not part of the model.
 
         Returns
         -------
         pymc.Model
-            Has ``weights`` (dim ``donor``) and the noise parameters, in typical steps of the panel.
-            The data are in the coordinates in which the noise is uncorrelated, all in ``pm.Data``.
+            Has ``weights`` (dim ``donor``), the noise's standard deviations in outcome units (in
+            log units with ``scale="log"``), ``synthetic`` (donors @ weights, dim ``pre_period``)
+            and the observed ``outcome`` (dim ``time``: the pre-periods that have one). The level,
+            the slope and the deviations of calendars are integrated out of its law. Everything
+            that PyMC does to a model works: ``pm.sample_prior_predictive``, ``pm.sample``,
+            ``pm.sample_posterior_predictive``, ``pm.compute_log_likelihood``,
+            ``pm.model_to_graphviz``, ``pm.do``; :meth:`Fit.from_idata` makes a fit of the draws.
 
         Raises
         ------
@@ -116,7 +121,7 @@ class SyntheticControl(AbstractSyntheticControl):
             O002, O015 when the prior does not fit these donors, O006 while the noise is still
             ``"auto"``.
         """
-        return Problem.of(self, panel).build()
+        return Problem.of(self, panel).observed_graph()
 
     def prior_predictive(
         self, panel: Panel, *, draws: int = 1000, random_seed: int | None = None

@@ -13,6 +13,7 @@ from bayes_synth.model.calendar import NO_CALENDAR, Columns, columns_of
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.graph import MISSING_RESIDUAL, build_graph, data_arrays, structure
 from bayes_synth.model.inputs import Inputs, inputs_of
+from bayes_synth.model.observed_graph import observed_graph
 from bayes_synth.model.outcome_scale import outcome_name, outcome_scale
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.noise.base import AbstractNoise
@@ -176,8 +177,15 @@ class Problem(AbstractTask):
         integrated |= {c.describe(): f"Normal(0, {c.sd:g}) {measure}" for c in model.calendars}
         return {"weights": weights, **rows, **integrated, "kappa": str(model.calibration or "none")}
 
+    def observed_graph(self) -> "pm.Model":
+        """Build the PyMC model as its users write one: with an observed outcome."""
+        model, times = self.model, self.panel.pre
+        return observed_graph(
+            model.prior, self.process, self.inputs, model.scale, self.donors, times
+        )
+
     def build(self) -> "pm.Model":
-        """Build the PyMC model."""
+        """Build the PyMC model that samplers compile."""
         return build_graph(self.model.prior, self.process, self.inputs, self.donors, self.width)
 
     @cached_property

@@ -251,15 +251,25 @@ class AbstractNoise(IntegratedLevel):
         if self.heavy:
             half = data["degrees_of_freedom"] / 2
             parameters[MIXING] = pm.Gamma(MIXING, half, half, shape=len(inputs["level_loading"]))
+        pm.Potential("log_likelihood", self.log_likelihood(residual, parameters, data))
+
+    def log_likelihood(
+        self, residual: Any, parameters: Mapping[str, Any], data: Mapping[str, Any]
+    ) -> Any:
+        """Return the symbolic log likelihood of the rotated residual, the level integrated out.
+
+        ``data`` are the arrays of :meth:`inputs`, as symbolic data.
+        """
+        import pymc as pm
+
         whitened, half_log_determinant = self.whiten(parameters, data["spectrum"])
         white, loading = whitened(residual), whitened(data["level_loading"])
         information = data["level_precision"] + (loading**2).sum()
         level = (loading * white).sum() / information
         squares = ((white - loading * level) ** 2).sum() + data["level_precision"] * level**2
-        log_likelihood = (
+        return (
             data["log_constant"] - 0.5 * (squares + pm.math.log(information)) - half_log_determinant
         )
-        pm.Potential("log_likelihood", log_likelihood)
 
     def _variable(self, name: str, prior: Any, data: Mapping[str, Any]) -> Any:
         """Create a parameter; it is sampled relative to its prior's sd, so its start is fixed."""

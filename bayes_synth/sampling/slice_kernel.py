@@ -23,13 +23,11 @@ from bayes_synth.sampling.regression import Regression
 from bayes_synth.sampling.slice_sds import (
     MOST,
     TINY,
-    backward,
     compiled,
-    factorise,
-    forward,
     inner,
     log_density,
     move_sds,
+    multiply,
     products_at,
     ratio_of,
 )
@@ -194,32 +192,83 @@ def _whiten(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
 
 @compiled()
 def _whiten_by_many(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
-    """Fill ``out`` as :func:`_whiten` does, for more than two columns."""
-    periods, s, q = rows.shape[1], np.exp(log_sds[0]), np.exp(log_sds[1])
-    count = noise.precisions.size
-    root, columns = np.empty(periods), np.empty((count, periods))
-    factor, level = np.empty((count, count)), np.empty(count)
-    for k in range(periods):
-        root[k] = 1 / np.sqrt(s * s + FLOOR * FLOOR + q * q * noise.walk[k])
-    for c in range(count):
-        for k in range(periods):
-            columns[c, k] = noise.columns[c, k] * root[k]
-        for d in range(c + 1):
-            factor[c, d] = inner(columns[c], columns[d])
-        factor[c, c] += noise.precisions[c]
-    factorise(factor)
+    """Fill ``out`` as :func:`_whiten` does, for more than two columns.
+
+    With the Cholesky factor ``L`` of the information matrix the whitened columns become
+    ``L^-1 columns``, so a row loses its inner products with them.
+    """
+    periods, count = rows.shape[1], noise.precisions.size
+    root, share = 1 / np.sqrt(_variances(noise, log_sds)), np.empty(count)
+    columns, inverse = _orthogonal(noise, root)
     for j in range(rows.shape[0]):
         white = out[j, :periods]
         for k in range(periods):
             white[k] = rows[j, k] * root[k]
+        multiply(columns, white, share)
+        _subtract(share, columns, white)
         for c in range(count):
-            level[c] = inner(white, columns[c])
-        forward(factor, level)
-        backward(factor, level)
-        for c in range(count):
-            for k in range(periods):
-                white[k] -= level[c] * columns[c, k]
-            out[j, periods + c] = np.sqrt(noise.precisions[c]) * level[c]
+            term = inner(share[c:], inverse[c, c:])
+            out[j, periods + c] = np.sqrt(noise.precisions[c]) * term
+
+
+@compiled()
+def _variances(noise, log_sds):  # type: ignore[no-untyped-def]
+    """Return the variances of the rotated coordinates."""
+    return np.exp(2 * log_sds[0]) + FLOOR * FLOOR + np.exp(2 * log_sds[1]) * noise.walk
+
+
+@compiled()
+def _orthogonal(noise, root):  # type: ignore[no-untyped-def]
+    """Return ``L^-1`` times the whitened columns, and ``L^-1`` transposed."""
+    columns, count = noise.columns * root, noise.precisions.size
+    factor = np.empty((count, count))
+    for c in range(count):
+        for d in range(c + 1):
+            factor[c, d] = inner(columns[c], columns[d])
+        factor[c, c] += noise.precisions[c]
+    inverse = _factorise(factor)
+    for c in range(count):
+        _subtract(factor[c, :c], columns, columns[c])
+        columns[c] /= factor[c, c]
+    return columns, inverse
+
+
+@compiled()
+def _factorise(matrix):  # type: ignore[no-untyped-def]
+    """Replace a lower triangle by its Cholesky factor, and return the factor's inverse, transposed.
+
+    The matrix must be positive definite.
+    """
+    count = matrix.shape[0]
+    inverse = np.zeros((count, count))
+    for c in range(count):
+        for d in range(c + 1):
+            value = matrix[c, d]
+            for e in range(d):
+                value -= matrix[c, e] * matrix[d, e]
+            matrix[c, d] = np.sqrt(value) if c == d else value / matrix[d, d]
+        inverse[c, c] = 1 / matrix[c, c]
+        for d in range(c):
+            value = 0.0
+            for e in range(d, c):
+                value -= matrix[c, e] * inverse[d, e]
+            inverse[d, c] = value / matrix[c, c]
+    return inverse
+
+
+@compiled(fastmath={"contract"})
+def _subtract(factors, columns, row):  # type: ignore[no-untyped-def]
+    """Subtract ``factors @ columns`` from a row, four columns at a time."""
+    c = 0
+    while c + 4 <= factors.size:
+        one, two, three, four = factors[c], factors[c + 1], factors[c + 2], factors[c + 3]
+        first, second, third, fourth = columns[c], columns[c + 1], columns[c + 2], columns[c + 3]
+        for k in range(row.size):
+            row[k] -= one * first[k] + two * second[k] + three * third[k] + four * fourth[k]
+        c += 4
+    for d in range(c, factors.size):
+        for k in range(row.size):
+            row[k] -= factors[d] * columns[d, k]
 
 
 @compiled()
