@@ -71,10 +71,13 @@ class SyntheticControl(AbstractSyntheticControl):
         on the model alone.
     scale
         ``"linear"``, or ``"log"`` for outcomes that grow in proportion: the weights then average
-        logarithms. ``"auto"`` chooses of the two the one under which the donors' realised errors
-        are more probable when the model is fitted, and the fit says which; this refits every donor
-        on both. Effects are in outcome units either way (the relative effect is a fraction);
-        on the log scale the noise parameters ``s`` and ``q`` and the level are in log units.
+        logarithms; or ``"sqrt"`` for counts with zeros: they average square roots, of the outcome
+        plus 3/8, and the counterfactual is never below zero. ``"auto"`` chooses between linear and
+        log, the one under which the donors' realised errors are more probable when the model is
+        fitted, and the fit says which; this refits every donor on both. Effects are in outcome
+        units on every scale (the relative effect is a fraction); on the log scale the noise
+        parameters ``s`` and ``q`` and the level are in log units, on the square-root scale in
+        square-root units.
 
     Raises
     ------

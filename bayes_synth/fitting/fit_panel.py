@@ -9,7 +9,13 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import ConvergenceWarning, OptionError, SamplingFailed, warn
+from bayes_synth.errors import (
+    ConvergenceWarning,
+    DesignWarning,
+    OptionError,
+    SamplingFailed,
+    warn,
+)
 from bayes_synth.fitting.attempts import Judged, mendable, settle
 from bayes_synth.fitting.memory import require_memory
 from bayes_synth.fitting.mixture import sample_alternatives
@@ -18,6 +24,7 @@ from bayes_synth.fitting.placebos import placebos
 from bayes_synth.fitting.scale_choice import ScaleChoice, choose_scale
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.results.below_zero import below_zero
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.convergence import FIT, Convergence, convergence_of, watched
 from bayes_synth.results.estimands import effect_draws
@@ -177,6 +184,8 @@ def fit_panel(
         )
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
     warnings += warn_about(replace(best.value.verdict, partial=partial))
+    if impossible := below_zero(best.value.idata, prepared.problem):
+        warnings.append(warn(DesignWarning, "V051", impossible))
     record = replace(
         record,
         attempts=outcome.record,

@@ -211,4 +211,5 @@ class Problem(AbstractTask):
         if noise is None or not isinstance(prior, Dirichlet) or len(self.inputs.missing):
             return None
         pre = self.inputs.donor_outcomes[: self.inputs.periods]
-        return regression(self.process, noise, prior.alpha(self.donors), self.inputs.outcome, pre)
+        alpha, limits = prior.alpha(self.donors), prior.limits(self.donors)
+        return regression(self.process, noise, alpha, self.inputs.outcome, pre, limits=limits)

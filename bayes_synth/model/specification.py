@@ -23,7 +23,7 @@ class AbstractSyntheticControl(ABC):
     weights: AbstractWeightsPrior | VariableFactory = Dirichlet()
     noise: AbstractNoise | Literal["auto"] = LocalLevel()
     calibrate: bool | Calibration = True
-    scale: Literal["linear", "log", "auto"] = "linear"
+    scale: Literal["linear", "log", "sqrt", "auto"] = "linear"
     calendar: Sequence[AbstractCalendar] | AbstractCalendar | Literal["auto"] = ()
 
     def __post_init__(self) -> None:
@@ -72,6 +72,10 @@ class AbstractSyntheticControl(ABC):
             'noise="auto" is chosen by fit(panel), and fit.model then names it; '
             "here, pass a process such as bs.noise.LocalLevel().",
         )
+
+    def suits(self, noise: AbstractNoise) -> bool:
+        """Tell whether this noise can be sampled under the prior on the weights."""
+        return not self.prior.slices_only or noise.diagonal(3) is not None
 
     @property
     def calendars(self) -> tuple[AbstractCalendar, ...]:

@@ -1,6 +1,6 @@
 """One screen that says what was found and whether to trust it, in sentences from the draws."""
 
-from bayes_synth.model.outcome_scale import outcome_name
+from bayes_synth.model.outcome_scale import outcome_name, outcome_scale
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect, IntervalKind, as_text, describe
 from bayes_synth.results.monte_carlo import NEAR, end_errors
@@ -92,7 +92,8 @@ def attempts_sentence(fit: AbstractFit) -> str:
 
 def estimator_sentence(fit: AbstractFit) -> str:
     """Say which estimator was used, on which scale, and how either was chosen."""
-    logs = ", logarithms of outcomes" if fit.model.scale == "log" else ""
+    plural = outcome_scale(fit.model.scale).plural
+    logs = f", {plural} of outcomes" if plural else ""
     reason = ""
     if "noise_scores" in fit.idata.children:
         reason = f" (chosen by held-out log score: {_reason_of_choice(fit)})"

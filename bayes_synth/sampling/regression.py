@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayes_synth.noise.base import AbstractNoise, DiagonalNoise
+from bayes_synth.priors import Limits
 
 __all__ = ["Regression", "Rows", "regression"]
 
@@ -16,6 +17,10 @@ class Regression(NamedTuple):
     parameters of the half-normal priors of ``s`` and ``q``; the second is 0 where the noise has no
     ``q``. Series and sds are in typical steps. ``known``, ``(row,)``, and ``known_donors``,
     ``(donor, row)``, are further rows whose noise has a known sd, by which they are divided.
+
+    With limits on the weights it is the regression on the shares of :class:`Limits`: what the
+    least weights explain is subtracted from the outcome, and the donors are multiplied by what is
+    left to share.
     """
 
     outcome: np.ndarray
@@ -25,6 +30,7 @@ class Regression(NamedTuple):
     prior_sd: np.ndarray
     known: np.ndarray
     known_donors: np.ndarray
+    limits: Limits
 
 
 class Rows(NamedTuple):
@@ -44,6 +50,7 @@ def regression(
     outcome: np.ndarray,
     donors: np.ndarray,
     known: Rows | None = None,
+    limits: Limits | None = None,
 ) -> Regression:
     """Write a model as a regression.
 
@@ -57,12 +64,18 @@ def regression(
         Series over time, not rotated, shapes ``(pre,)`` and ``(pre, donor)``.
     known
         Rows whose noise has a known sd.
+    limits
+        Limits on the weights; None for none.
     """
+    limits = limits or Limits.none(donors.shape[1])
+    rows = known or Rows(np.zeros(0), np.zeros((0, donors.shape[1])))
+    if limits.raised:
+        outcome, donors = outcome - donors @ limits.floor, limits.free * donors
+        rows = Rows(rows.treated - rows.donors @ limits.floor, limits.free * rows.donors)
     priors = process.priors()
     if process.level_precision == 0:
         # A free level absorbs the means of the series; left in, they would cost digits.
         outcome, donors = outcome - outcome.mean(), donors - donors.mean(0)
-    rows = known or Rows(np.zeros(0), np.zeros((0, donors.shape[1])))
     return Regression(
         np.array(process.rotate(outcome)),
         np.ascontiguousarray(process.rotate(donors).T),
@@ -71,4 +84,5 @@ def regression(
         np.array([float(priors[name].sigma) if name in priors else 0.0 for name in ("s", "q")]),
         np.array(rows.treated, dtype=float),
         np.ascontiguousarray(rows.donors.T, dtype=float),
+        limits,
     )

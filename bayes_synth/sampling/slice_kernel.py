@@ -72,13 +72,15 @@ def sweeps_per_draw(donors: int) -> int:
 
 
 def start(regression: Regression, rng: np.random.Generator) -> State:
-    """Draw a starting point from the prior."""
+    """Draw a starting point from the prior; what exceeds the caps moves to where there is room."""
     concentration = regression.concentration
     logs = (
         np.log(rng.gamma(concentration + 1))
         - rng.exponential(size=len(concentration)) / concentration
     )
     logs -= np.logaddexp.reduce(logs)
+    if (np.exp(logs) > regression.limits.caps).any():
+        logs = np.log(regression.limits.below(np.exp(logs)))
     sds = regression.prior_sd * np.abs(rng.standard_normal(2))
     return State(logs, np.exp(logs), np.log(np.maximum(sds, FLOOR)))
 
@@ -312,7 +314,7 @@ def _move_weights(regression, state, sweep, rng):  # type: ignore[no-untyped-def
             j = _by_weight(state.weights, sums, rng)
             if i == j:
                 continue
-        _move_pair(i, j, n < both, regression.concentration, state, sweep, rng)
+        _move_pair(i, j, n < both, regression, state, sweep, rng)
 
 
 @compiled()
@@ -330,8 +332,9 @@ def _by_weight(weights, sums, rng):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _move_pair(i, j, by_weight, concentration, state, sweep, rng):  # type: ignore[no-untyped-def]
+def _move_pair(i, j, by_weight, regression, state, sweep, rng):  # type: ignore[no-untyped-def]
     """Draw how two donors share their weight; ``by_weight`` says whether both were drawn by it."""
+    concentration, caps = regression.concentration, regression.limits.caps
     whitened, residual, sums = sweep.donors, sweep.residual, sweep.sums
     logs, weights, mass = state.log_weights, state.weights, state.weights[i] + state.weights[j]
     log_mass = np.log(mass) if mass > TINY else np.logaddexp(logs[i], logs[j])
@@ -339,8 +342,11 @@ def _move_pair(i, j, by_weight, concentration, state, sweep, rng):  # type: igno
     if mass > NEGLIGIBLE:
         curvature, slope = _along(whitened[i], whitened[j], residual)
     old = logs[i] - log_mass, logs[j] - log_mass
+    within = 0.0, 1.0
+    if mass > min(caps[i], caps[j]):
+        within = _within(caps[i] / mass, caps[j] / mass, concentration[i], concentration[j])
     new = _share(
-        old, concentration[i], concentration[j], mass * mass * curvature, mass * slope, rng
+        old, concentration[i], concentration[j], mass * mass * curvature, mass * slope, within, rng
     )
     after, rest = mass * np.exp(new[0]), mass * np.exp(new[1])
     if by_weight and rng.random() * weights[i] * weights[j] > after * rest:
@@ -355,16 +361,33 @@ def _move_pair(i, j, by_weight, concentration, state, sweep, rng):  # type: igno
 
 
 @compiled()
-def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
+def _within(most, most_of_rest, a, b):  # type: ignore[no-untyped-def]
+    """Return the coordinates of :func:`_share` between which neither share exceeds its cap."""
+    p, q, low, high = min(a, 1.0), min(b, 1.0), 1 - most_of_rest, 1 - most
+    left, right = 0.0, 1.0
+    if low >= 0.5:
+        left = 1 - 0.5 * np.exp(q * (np.log(most_of_rest) - HALF))
+    elif low > 0:
+        left = 0.5 * np.exp(p * (np.log(low) - HALF))
+    if high >= 0.5:
+        right = 0.5 * np.exp(p * (np.log(most) - HALF))
+    elif high > 0:
+        right = 1 - 0.5 * np.exp(q * (np.log(high) - HALF))
+    return left, right
+
+
+@compiled()
+def _share(old, a, b, curvature, slope, within, rng):  # type: ignore[no-untyped-def]
     """Draw the share ``u`` of the first of two donors by a slice that starts at ``old``.
 
     Both ``old`` and the answer are the logs of ``u`` and of ``1 - u``; ``a`` and ``b`` are the
-    concentrations. The slice is taken in a coordinate close to the prior's quantile, where the
-    density of a sparse prior stays within a factor of two to the power ``1 - a``.
+    concentrations, and the coordinate stays ``within`` two ends. The slice is taken in a coordinate
+    close to the prior's quantile, where the density of a sparse prior stays within a factor of two
+    to the power ``1 - a``.
     ``docs/derivations.md``, section 2.
     """
     (log_u, log_rest), p, q = old, min(a, 1.0), min(b, 1.0)
-    below, above, before, left, right = _log_jacobian(p), _log_jacobian(q), np.exp(log_u), 0.0, 1.0
+    below, above, before = _log_jacobian(p), _log_jacobian(q), np.exp(log_u)
     if log_u < log_rest:
         here, height = (
             0.5 * np.exp(p * (log_u - HALF)),
@@ -376,6 +399,8 @@ def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
             above + (a - 1) * log_u + (b - q) * log_rest,
         )
     height -= rng.standard_exponential()
+    # Rounding may leave the current point a last digit outside of its ends.
+    left, right = min(within[0], here), max(within[1], here)
     for _ in range(MOST):
         point = left + (right - left) * rng.random()
         if point < 0.5:

@@ -15,7 +15,7 @@ import bayes_synth as bs
 from bayes_synth.errors import OptionError, SamplingFailed
 from bayes_synth.model.problem import Problem
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
-from bayes_synth.priors import Dirichlet, HalfNormal
+from bayes_synth.priors import Dirichlet, HalfNormal, Limits
 from bayes_synth.sampling.regression import Regression
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.sampling.slice import sample_chains
@@ -53,6 +53,7 @@ def random_regression(noise, concentration=0.3, donors=5, seed=1):
         prior_sd,
         np.zeros(0),
         np.zeros((donors, 0)),
+        Limits.none(donors),
     )
     return Regression(*parts), outcome[:, 0], series
 
@@ -108,6 +109,7 @@ def error_of_the_sum_of_squares():
         donors=same,
         concentration=np.full(donors, concentration),
         known_donors=np.zeros((donors, 0)),
+        limits=Limits.none(donors),
     )
     posterior, _, _ = drawn(regression, draws=20_000)
     squares = (posterior["weights"] ** 2).sum("donor").to_numpy()
@@ -157,7 +159,8 @@ def only_sds(noise, residual):
     periods, prior_sd = len(residual), [prior.sigma for prior in noise.priors().values()]
     donors, outcome = np.zeros((1, periods)), noise.rotate(residual)
     noise_parts = noise.diagonal(periods), np.array(prior_sd)
-    return Regression(outcome, donors, np.ones(1), *noise_parts, np.zeros(0), np.zeros((1, 0)))
+    known = np.zeros(0), np.zeros((1, 0)), Limits.none(1)
+    return Regression(outcome, donors, np.ones(1), *noise_parts, *known)
 
 
 def dense_sds(noise, residual):
