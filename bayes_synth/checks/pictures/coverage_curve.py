@@ -1,6 +1,6 @@
 """Draw the gaps of placebos and the treated unit, and how often our intervals hold zero."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
@@ -9,7 +9,7 @@ from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.plots.canvas import finish, new_canvas, plot_width
 from bayes_synth.plots.legend import Entry, put_legend
-from bayes_synth.plots.look import Look
+from bayes_synth.plots.look import Look, PictureOptions
 from bayes_synth.plots.placebos import ROWS, Gaps, draw_gaps, draw_ratios, placebo_entries
 from bayes_synth.plots.text import put_label, put_title
 from bayes_synth.results.answers import AbstractFit
@@ -18,13 +18,13 @@ __all__ = ["plot_placebos"]
 
 
 def plot_placebos(
-    fit: AbstractFit, gaps: Gaps, held: xr.DataArray, *, backend: str | None = None
+    fit: AbstractFit, gaps: Gaps, held: xr.DataArray, **options: Unpack[PictureOptions]
 ) -> PlotCollection:
     """Draw gaps by time, ratios by unit, and the share of placebos whose interval holds zero.
 
     ``held`` is that share by the interval's probability, dims ``(nominal,)``.
     """
-    look = Look.of(backend, {})
+    look = Look.of_check(options)
     shape = 900.0, max(1100.0, 300.0 + 54.0 * min(len(gaps.donors) + 1, ROWS))
     canvas, width = new_canvas(look, ["gaps", "ratios", "coverage"], shape), plot_width(look, shape)
     draw_gaps(canvas, fit, gaps, look, width=width)
@@ -40,7 +40,8 @@ def plot_placebos(
         Entry("share held", "line", look.palette.accent, width=2.5),
         Entry("as promised", "line", look.palette.soft, width=1.0, dash="dashed"),
     ]
-    put_legend(canvas, look, rows)
+    if look.shows("legend"):
+        put_legend(canvas, look, rows)
     finish(canvas, look)
     return canvas
 
