@@ -201,13 +201,24 @@ def _draw_residuals(fit: AbstractFit, **options: "Unpack[PictureOptions]") -> "P
         "line": Layer("line", times, z, style={"alpha": 0.5, "width": 1}),
         "points": Layer("points", times, z),
     }
-    title = "What the noise did not expect before treatment: one-step-ahead errors over their sd"
+    title = "What the noise did not expect before treatment, in its sds"
     legend = [Entry("19 of 20 lie within these", "line", "B1", 0.8, width=1.2, dash="dashed")]
     first = Axes(
-        title, _references(2) | residuals, fit.panel.time, "standardised residual", legend=legend
+        title,
+        _references(2) | residuals,
+        fit.panel.time,
+        "standardised residual",
+        legend=legend,
+        limits=_limits(z, 2),
     )
     panels = {"residuals": first, "autocorrelation": _autocorrelation_axes(z)}
     return picture(panels, options, fit=fit)
+
+
+def _limits(values: np.ndarray, bound: float) -> tuple[float, float]:
+    """Return limits that hold the numbers and both lines of reference."""
+    reach = 1.15 * max(bound, float(np.nanmax(np.abs(values))))
+    return -reach, reach
 
 
 def _references(bound: float) -> dict[str, Layer]:
@@ -226,4 +237,5 @@ def _autocorrelation_axes(z: np.ndarray) -> Axes:
     }
     layers = bars | _references(2 / np.sqrt(len(z)))
     title = "Their autocorrelation"
-    return Axes(title, layers, "lag (periods)", "correlation")
+    limits = _limits(correlations, 2 / np.sqrt(len(z)))
+    return Axes(title, layers, "lag (periods)", "correlation", limits=limits)

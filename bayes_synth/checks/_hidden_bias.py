@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 import pandas as pd
 
-from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
+from bayes_synth.checks.pictures.layers import HOLLOW, Axes, Layer, picture
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds
 from bayes_synth.plots.common import shortened
@@ -162,8 +162,7 @@ def _draw_drifts(
         "drift": Layer("vertical", drift),
     }
     if len(placebos):
-        hollow = GREY | {"facecolor": "B0"}
-        layers["placebos"] = Layer("points", placebos, np.zeros(len(placebos)), style=hollow)
+        layers["placebos"] = Layer("points", placebos, np.zeros(len(placebos)), style=HOLLOW)
     legend = [
         Entry("effect that is left, median", "line", "C0"),
         Entry(f"{per_cent(ci_prob)} ETI", "band", "C0", 0.3),

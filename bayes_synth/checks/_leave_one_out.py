@@ -136,8 +136,5 @@ def _draw_without_donors(
     fit: AbstractFit, answers: Mapping[str, RefitEffect], **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     lines = {label: middle(refit.effects["pointwise"]) for label, refit in answers.items()}
-    title = (
-        "Effect per period (median): all donors (bold), "
-        f"and {len(lines)} refits without some of them"
-    )
+    title = f"Effect per period (median): the fit and {len(lines)} refits with fewer donors"
     return plot_paths(fit, lines, title, options)

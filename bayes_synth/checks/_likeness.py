@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.checks.innovations import periods_seen
-from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, named_points, picture
+from bayes_synth.checks.pictures.layers import HOLLOW, Axes, Layer, named_points, picture
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import (
     Check,
@@ -246,10 +246,9 @@ def _balance_axes(rows: pd.DataFrame) -> Axes:
     heights = np.arange(len(rows))[::-1]
     names = ("synthetic", "lower", "upper", "donor_mean")
     apart = {name: ((rows[name] - rows["treated"]) / rows["sd"]).to_numpy() for name in names}
-    hollow = GREY | {"facecolor": "B0"}
     layers = {
         "zero": Layer("vertical", 0),
-        "donor_mean": Layer("points", apart["donor_mean"], heights, style=hollow),
+        "donor_mean": Layer("points", apart["donor_mean"], heights, style=HOLLOW),
         "synthetic": Layer("points", apart["synthetic"], heights),
     }
     ends = np.column_stack([apart["lower"], apart["upper"]])

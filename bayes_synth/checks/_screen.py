@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 import pandas as pd
 
-from bayes_synth.checks.pictures.layers import Axes, Layer, named_points, picture
+from bayes_synth.checks.pictures.layers import Axes, Layer, named_points, picture, rows_that_fit
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, thresholds
 from bayes_synth.data.panel import Panel
@@ -297,7 +297,8 @@ def _draw_screen(
 ) -> "PlotCollection":
     """Draw breaks by donor, the largest on top, and level against correlation."""
     rows = table.sort_values("break", ascending=False, kind="stable", na_position="last")
-    rows = rows.head(SHOWN)
+    height = 2 * max(330, 60 + 20 * min(len(rows), SHOWN))
+    rows = rows.head(min(SHOWN, rows_that_fit(options, height, 2)))
     heights = np.arange(len(rows))[::-1]
     ticks = {float(h): shortened(str(name)) for h, name in zip(heights, rows.index, strict=True)}
     breaks = {
@@ -316,4 +317,4 @@ def _draw_screen(
         "breaks": Axes(title, breaks, "times the usual", ticks=ticks, legend=[limit]),
         "likeness": Axes(compared, likeness, *measured, legend=entries),
     }
-    return picture(panels, options, fit=None, height=max(330, 60 + 20 * len(rows)))
+    return picture(panels, options, fit=None, height=height // 2)

@@ -275,5 +275,5 @@ def _checked_size(size: Format, figsize: tuple[float, float] | None) -> Format:
             f"figsize must be width and height in inches, such as (8, 4.5), got {figsize!r}.",
         )
     # Narrow figures have smaller text, which would otherwise leave no room for the panels.
-    text = size.text * min(1.0, max(0.7, width / NARROW))
+    text = size.text * min(1.0, max(0.8, width / NARROW))
     return size._replace(width=100 * width, height=100 * height, text=text)

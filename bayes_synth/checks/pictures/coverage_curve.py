@@ -7,7 +7,7 @@ import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.plots.canvas import finish, new_canvas, plot_width
+from bayes_synth.plots.canvas import finish, is_wide, new_canvas, plot_rows, plot_width
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import Look, PictureOptions
 from bayes_synth.plots.placebos import ROWS, Gaps, draw_gaps, draw_ratios, placebo_entries
@@ -26,13 +26,16 @@ def plot_placebos(
     """
     look = Look.of_check(options)
     shape = 900.0, max(1100.0, 300.0 + 54.0 * min(len(gaps.donors) + 1, ROWS))
-    canvas, width = new_canvas(look, ["gaps", "ratios", "coverage"], shape), plot_width(look, shape)
+    columns = 3 if is_wide(look, shape) else 1
+    apart = {"plot_hspace": 0.16} if look.backend == "plotly" and columns == 3 else {}
+    canvas = new_canvas(look, ["gaps", "ratios", "coverage"], shape, columns=columns, **apart)
+    width = plot_width(look, shape, columns)
     draw_gaps(canvas, fit, gaps, look, width=width)
-    draw_ratios(canvas, gaps, look, width)
+    draw_ratios(canvas, gaps, look, width, min(ROWS, plot_rows(look, shape, 3 // columns)))
     style = look.drawn("curve", color=look.palette.accent, width=2.5)
     canvas.map(_draw_curve, "curve", data=xr.Dataset({"coverage": 0.0}), held=held, **style)
     target = canvas.get_target("coverage", {})
-    put_label("x", "probability of the interval", target, look)
+    put_label("x", "probability of the interval", target, look, width)
     put_label("y", "share of placebos held", target, look, 30)
     put_title(None, "Share of placebos whose interval holds zero", target, look, width)
     rows = [

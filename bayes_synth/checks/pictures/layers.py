@@ -12,7 +12,7 @@ import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.plots.canvas import finish, new_canvas, plot_width
+from bayes_synth.plots.canvas import finish, new_canvas, plot_rows, plot_width
 from bayes_synth.plots.common import point_size, shortened
 from bayes_synth.plots.dates import time_axis
 from bayes_synth.plots.legend import Entry, put_legend
@@ -21,9 +21,11 @@ from bayes_synth.plots.paths import NAMED
 from bayes_synth.plots.text import put_label, put_ticks, put_title
 from bayes_synth.results.answers import AbstractFit
 
-__all__ = ["GREY", "Axes", "Layer", "named_points", "picture"]
+__all__ = ["GREY", "HOLLOW", "Axes", "Layer", "named_points", "picture", "rows_that_fit"]
 
+WIDTH = 850.0
 GREY = {"color": "gray", "alpha": 0.8}
+HOLLOW = GREY | {"facecolor": "B0", "width": 1.3}
 POINTS = {"color": "gray", "facecolor": "gray"}
 DASHED = {"color": "B1", "width": 1.2, "linestyle": "C1", "alpha": 0.8}
 
@@ -66,10 +68,10 @@ def picture(
 ) -> PlotCollection:
     """Draw the panels under each other; the first warns of a fit that has not converged."""
     look = Look.of_check(options)
-    shape = 850.0, float(height * len(panels))
+    shape = WIDTH, float(height * len(panels))
     canvas = new_canvas(look, panels, shape)
     for key, panel in panels.items():
-        for part, layer in panel.layers.items():
+        for part, layer in _references_last(panel.layers):
             canvas.map(
                 _draw_layer,
                 f"{key}_{part}",
@@ -80,12 +82,18 @@ def picture(
         first = key == next(iter(panels))
         shown = panel._replace(title=look.title) if first and look.title is not None else panel
         alarmed = fit if first else None
-        _label_axes(canvas.get_target(key, {}), shown, alarmed, look, plot_width(look, shape))
+        width = plot_width(look, shape, beside=list(panel.ticks.values()))
+        _label_axes(canvas.get_target(key, {}), shown, alarmed, look, width)
     entries = {entry.label: entry for panel in panels.values() for entry in panel.legend}
     if entries and look.shows("legend"):
         put_legend(canvas, look, [_recoloured(entry, look) for entry in entries.values()])
     finish(canvas, look)
     return canvas
+
+
+def rows_that_fit(options: PictureOptions, height: float, panels: int = 1) -> int:
+    """Return how many rows of names fit into one of the panels above each other."""
+    return plot_rows(Look.of_check(options), (WIDTH, height), panels)
 
 
 def named_points(spots: pd.DataFrame, named: Sequence[str]) -> tuple[dict[str, Layer], list[Entry]]:
@@ -110,6 +118,11 @@ def _layer_data(key: str, layer: Layer) -> xr.Dataset:
     else:
         x = np.arange(values.shape[1]) if layer.x is None else np.asarray(layer.x)
     return xr.Dataset({key: (("row", "x"), values)}, coords={"x": x, "row": list(rows)})
+
+
+def _references_last(layers: Mapping[str, Layer]) -> list[tuple[str, Layer]]:
+    """Order layers for drawing: plotly draws no line of reference on an empty panel."""
+    return sorted(layers.items(), key=lambda item: item[1].kind in ("horizontal", "vertical"))
 
 
 def _recoloured(entry: Entry, look: Look) -> Entry:
