@@ -12,7 +12,7 @@ import numpy as np
 from bayes_synth.errors import OptionError, PanelError
 from bayes_synth.words import listed, suggestion
 
-__all__ = ["AUTO", "SCALES", "OutcomeScale", "outcome_scale"]
+__all__ = ["AUTO", "COUNT", "SCALES", "OutcomeScale", "outcome_scale"]
 
 
 @final
