@@ -17,11 +17,13 @@ from bayes_synth.errors import (
     warn,
 )
 from bayes_synth.fitting.attempts import Judged, mendable, settle
+from bayes_synth.fitting.calendar_choice import choose_calendar
 from bayes_synth.fitting.memory import require_memory
 from bayes_synth.fitting.mixture import sample_alternatives
 from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.fitting.placebos import placebos
 from bayes_synth.fitting.scale_choice import ScaleChoice, choose_scale
+from bayes_synth.model.outcome_scale import outcome_name
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.below_zero import below_zero
@@ -30,6 +32,7 @@ from bayes_synth.results.convergence import FIT, Convergence, convergence_of, wa
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.results.record import RunRecord, versions
+from bayes_synth.results.seasons import seasonal_remark
 from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
@@ -72,12 +75,15 @@ class Prepared:
         Held-out scores of the noise processes; None unless one was chosen.
     choice
         How the scale was chosen; None where nothing was to be chosen.
+    seasons
+        Held-out scores with and without a calendar; None unless one was to be chosen.
     """
 
     problem: Problem
     placebos: Placebos | None = None
     scores: pd.DataFrame | None = None
     choice: ScaleChoice | None = None
+    seasons: pd.DataFrame | None = None
 
     @property
     def scale_choice(self) -> str:
@@ -134,6 +140,8 @@ class Prepared:
             groups["noise_scores"] = self.scores.to_xarray()
         if self.choice and self.choice.table is not None:
             groups["scale_scores"] = self.choice.table.to_xarray()
+        if self.seasons is not None:
+            groups["calendar_scores"] = self.seasons.to_xarray()
         return tree(groups)
 
 
@@ -184,8 +192,11 @@ def fit_panel(
         )
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
     warnings += warn_about(replace(best.value.verdict, partial=partial))
-    if impossible := below_zero(best.value.idata, prepared.problem):
-        warnings.append(warn(DesignWarning, "V051", impossible))
+    remarks = {
+        "V051": below_zero(best.value.idata, prepared.problem),
+        "V056": _season(best.value.idata, prepared.problem),
+    }
+    warnings += [warn(DesignWarning, code, text) for code, text in remarks.items() if text]
     record = replace(
         record,
         attempts=outcome.record,
@@ -194,6 +205,17 @@ def fit_panel(
         scale_choice=prepared.scale_choice,
     )
     return Fitted(prepared.problem.model, best.value.idata, record)
+
+
+def _season(idata: xr.DataTree, problem: Problem) -> str:
+    """Say that the gap follows a calendar that the model does not have; empty otherwise."""
+    if problem.calendar.labels:
+        return ""
+    weights = idata["posterior"]["weights"].mean(("chain", "draw")).to_numpy()
+    inputs = problem.inputs
+    gap = inputs.outcome - inputs.donor_outcomes[: inputs.periods] @ weights
+    measure = outcome_name(problem.model.scale, problem.panel.outcome)
+    return seasonal_remark(gap * inputs.step, problem.panel.pre, measure)
 
 
 def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -> Prepared:
@@ -207,11 +229,13 @@ def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -
     require_memory(model, panel, settings.size)
     choice = choose_scale(model, panel, settings)
     model, scores = choose_noise(choice.model, panel, settings)
+    model, seasons = choose_calendar(model, panel, settings)
     problem, plan = Problem.of(model, panel), model.calibration
-    made = choice.placebos if choice.noise == model.noise else None
+    same = choice.noise == model.noise and choice.model.calendar == model.calendar
+    made = choice.placebos if same else None
     if plan and made is None:
         made = placebos(problem, plan, settings)
-    return Prepared(problem, made, scores, choice)
+    return Prepared(problem, made, scores, choice, seasons)
 
 
 def recorded(settings: Settings, sampled: Sampled, stopped: str = "") -> RunRecord:
