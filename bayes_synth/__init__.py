@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bayes_synth.data.panel import Panel
     from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
+    from bayes_synth.model import calendar as calendar
     from bayes_synth.model.calibration import Calibration
     from bayes_synth.planning import rules as rules
     from bayes_synth.planning.cost import Spend
@@ -52,6 +53,7 @@ _HOMES = {
 """Where each public name lives, below the package."""
 _MODULES = {
     **{name: name for name in ("batch", "checks", "errors", "noise", "plots", "priors", "testing")},
+    "calendar": "model.calendar",
     "estimands": "results.estimands",
     "rules": "planning.rules",
 }
@@ -68,6 +70,7 @@ __all__ = [
     "Spend",
     "SyntheticControl",
     "batch",
+    "calendar",
     "checks",
     "cite",
     "errors",

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from bayes_synth.errors import DesignError, SamplingFailed
+from bayes_synth.errors import DesignError, PriorError, SamplingFailed
 from bayes_synth.fitting.attempts import Judged
 from bayes_synth.fitting.refit import Refit, settled
 from bayes_synth.model.calibration import COLUMNS, Calibration, Evidence, require_excluded
@@ -318,7 +318,9 @@ def _problems_as_if_treated(
     for donors in groups:
         try:
             units[" + ".join(donors)] = problem.as_if_treated(donors)
-        except DesignError as error:
+        except (DesignError, PriorError) as error:
+            if isinstance(error, PriorError) and error.code != "O081":
+                raise
             skipped.append(f"{' + '.join(donors)} ({error.code})")
     return units, tuple(skipped)
 

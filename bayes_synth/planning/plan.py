@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
     from bayes_synth.data.panel import Panel
-    from bayes_synth.plots.look import CanvasOptions
+    from bayes_synth.plots.look import PictureOptions
     from bayes_synth.results.answers import AbstractFit
 
 __all__ = ["Plan"]
@@ -174,61 +174,57 @@ class Plan(AbstractPlan):
 
         return expected_lift_test(self, channel, x, delta_x, self.stated(effect))
 
-    def plot(
-        self, *, backend: str | None = None, **options: "Unpack[CanvasOptions]"
-    ) -> "PlotCollection":
+    def plot(self, **options: "Unpack[PictureOptions]") -> "PlotCollection":
         """Plot the history, its synthetic, and where the test would stand.
 
         Parameters
         ----------
-        backend, **options
-            As in :meth:`bayes_synth.Fit.plot`.
+        **options
+            ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
+            :meth:`bayes_synth.Fit.plot`.
         """
         from bayes_synth.planning.pictures.history import plot_history
 
-        return plot_history(self, backend=backend, **options)
+        return plot_history(self, **options)
 
-    def plot_power(
-        self, *, backend: str | None = None, **options: "Unpack[CanvasOptions]"
-    ) -> "PlotCollection":
+    def plot_power(self, **options: "Unpack[PictureOptions]") -> "PlotCollection":
         """Plot the power by effect, one line per length.
 
         Parameters
         ----------
-        backend, **options
-            As in :meth:`bayes_synth.Fit.plot`.
+        **options
+            ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
+            :meth:`bayes_synth.Fit.plot`.
         """
         from bayes_synth.planning.pictures.power import plot_power
 
-        return plot_power(self, backend=backend, **options)
+        return plot_power(self, **options)
 
-    def plot_lengths(
-        self, *, backend: str | None = None, **options: "Unpack[CanvasOptions]"
-    ) -> "PlotCollection":
+    def plot_lengths(self, **options: "Unpack[PictureOptions]") -> "PlotCollection":
         """Plot detectable effect and expected width by the length of the test.
 
         Parameters
         ----------
-        backend, **options
-            As in :meth:`bayes_synth.Fit.plot`.
+        **options
+            ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
+            :meth:`bayes_synth.Fit.plot`.
         """
         from bayes_synth.planning.pictures.lengths import plot_lengths
 
-        return plot_lengths(self, backend=backend, **options)
+        return plot_lengths(self, **options)
 
-    def plot_pretend_tests(
-        self, *, backend: str | None = None, **options: "Unpack[CanvasOptions]"
-    ) -> "PlotCollection":
+    def plot_pretend_tests(self, **options: "Unpack[PictureOptions]") -> "PlotCollection":
         """Plot the interval of every past window; those that exclude zero are marked.
 
         Parameters
         ----------
-        backend, **options
-            As in :meth:`bayes_synth.Fit.plot`.
+        **options
+            ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
+            :meth:`bayes_synth.Fit.plot`.
         """
         from bayes_synth.planning.pictures.pretend_tests import plot_pretend_tests
 
-        return plot_pretend_tests(self, backend=backend, **options)
+        return plot_pretend_tests(self, **options)
 
     def report(self, kind: str = "text") -> str:
         """Write the plan down: what was asked, what a test could say, and whether to trust it.

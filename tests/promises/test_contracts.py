@@ -63,6 +63,7 @@ FIT = {
     "plot_effect",
     "plot_weights",
     "extend",
+    "from_idata",
     "lift_test",
     "report",
     "methods_text",
@@ -116,7 +117,7 @@ def test_the_root_holds_what_a_user_can_type():
         path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"
     ]
     assert len(files) <= 8, files
-    assert len(folders) <= 13, folders
+    assert len(folders) <= 15, folders
 
 
 def test_files_stay_small():
@@ -182,8 +183,8 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 
 def test_the_public_names_are_those_of_the_design():
     expected = (
-        "Calibration Effect Fit FitTask History Panel Plan Spend SyntheticControl batch checks "
-        "cite errors estimands fetch_dataset fit_many load load_dataset load_plan noise plots "
+        "Calibration Effect Fit FitTask History Panel Plan Spend SyntheticControl batch calendar "
+        "checks cite errors estimands fetch_dataset fit_many load load_dataset load_plan noise plots "
         "priors rules simulate testing"
     )
     assert sorted(bs.__all__) == expected.split()

@@ -13,14 +13,12 @@ if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
     from bayes_synth.planning.answers import AbstractPlan
-    from bayes_synth.plots.look import CanvasOptions
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["plot_history"]
 
 
-def plot_history(
-    plan: "AbstractPlan", *, backend: str | None = None, **options: "Unpack[CanvasOptions]"
-) -> "PlotCollection":
+def plot_history(plan: "AbstractPlan", **options: "Unpack[PictureOptions]") -> "PlotCollection":
     """Draw it; see :meth:`bayes_synth.Plan.plot`."""
     path, length = plan.before.path, max(plan.periods)
     times = path.index.to_numpy()
@@ -53,7 +51,7 @@ def plot_history(
             f"gap ({plan.history.outcome})",
         ),
     }
-    return picture(panels, fit=None, backend=backend, height=300, options=options)
+    return picture(panels, options, fit=None, height=300)
 
 
 def _gap_layers(

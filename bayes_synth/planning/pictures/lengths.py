@@ -12,14 +12,12 @@ if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
     from bayes_synth.planning.answers import AbstractPlan
-    from bayes_synth.plots.look import CanvasOptions
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["plot_lengths"]
 
 
-def plot_lengths(
-    plan: "AbstractPlan", *, backend: str | None = None, **options: "Unpack[CanvasOptions]"
-) -> "PlotCollection":
+def plot_lengths(plan: "AbstractPlan", **options: "Unpack[PictureOptions]") -> "PlotCollection":
     """Draw it; see :meth:`bayes_synth.Plan.plot_lengths`."""
     sign = -1 if plan.effects and max(plan.effects) < 0 else 1
     factor = 1.0 if plan.additive else 100.0
@@ -44,7 +42,7 @@ def plot_lengths(
             f"width ({measure})",
         ),
     }
-    return picture(panels, fit=None, backend=backend, height=280, options=options)
+    return picture(panels, options, fit=None, height=280)
 
 
 def _curve(lengths: np.ndarray, values: np.ndarray) -> dict[str, Layer]:

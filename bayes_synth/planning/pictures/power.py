@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
     from bayes_synth.planning.answers import AbstractPlan
-    from bayes_synth.plots.look import CanvasOptions
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["plot_power"]
 
@@ -21,9 +21,7 @@ COLOURS = ("C0", "C1", "C2", "C3", "C4")
 DASHED = {"color": "gray", "width": 1.0, "linestyle": "C1"}
 
 
-def plot_power(
-    plan: "AbstractPlan", *, backend: str | None = None, **options: "Unpack[CanvasOptions]"
-) -> "PlotCollection":
+def plot_power(plan: "AbstractPlan", **options: "Unpack[PictureOptions]") -> "PlotCollection":
     """Draw it; see :meth:`bayes_synth.Plan.plot_power`."""
     effects = _effects(plan)
     factor = 1.0 if plan.additive else 100.0
@@ -54,7 +52,7 @@ def plot_power(
         "probability of finding it",
         legend=legend,
     )
-    return picture({"power": axes}, fit=None, backend=backend, height=480, options=options)
+    return picture({"power": axes}, options, fit=None, height=480)
 
 
 def _effects(plan: "AbstractPlan") -> np.ndarray:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
     from bayes_synth.planning.answers import AbstractPlan
-    from bayes_synth.plots.look import CanvasOptions
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["plot_pretend_tests"]
 
 
 def plot_pretend_tests(
-    plan: "AbstractPlan", *, backend: str | None = None, **options: "Unpack[CanvasOptions]"
+    plan: "AbstractPlan", **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     """Draw it; see :meth:`bayes_synth.Plan.plot_pretend_tests`."""
     rows = pd.concat([_intervals(plan, length) for length in plan.periods])
@@ -42,7 +42,7 @@ def plot_pretend_tests(
     )
     height = 160 + 24 * len(rows)
     panels = {"pretend_tests": axes}
-    return picture(panels, fit=None, backend=backend, height=height, options=options)
+    return picture(panels, options, fit=None, height=height)
 
 
 HELD = "interval holds zero, as it should"
