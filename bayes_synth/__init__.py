@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bayes_synth.model import calendar as calendar
     from bayes_synth.model.calibration import Calibration
     from bayes_synth.planning import rules as rules
+    from bayes_synth.planning.choice import Choice
+    from bayes_synth.planning.choose import choose_treated
     from bayes_synth.planning.cost import Spend
     from bayes_synth.planning.history import History
     from bayes_synth.planning.loading import load_plan
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Calibration": "model.calibration",
+    "Choice": "planning.choice",
     "Effect": "results.effects",
     "Fit": "api",
     "FitTask": "batch",
@@ -42,6 +45,7 @@ _HOMES = {
     "Plan": "planning.plan",
     "Spend": "planning.cost",
     "SyntheticControl": "api",
+    "choose_treated": "planning.choose",
     "cite": "report.cite",
     "fetch_dataset": "datasets",
     "fit_many": "batch",
@@ -61,6 +65,7 @@ _MODULES = {
 
 __all__ = [
     "Calibration",
+    "Choice",
     "Effect",
     "Fit",
     "FitTask",
@@ -72,6 +77,7 @@ __all__ = [
     "batch",
     "calendar",
     "checks",
+    "choose_treated",
     "cite",
     "errors",
     "estimands",

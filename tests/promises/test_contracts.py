@@ -80,6 +80,7 @@ PUBLIC = [
     EffectDraws,
     bs.History,
     bs.Plan,
+    bs.Choice,
     bs.Spend,
     bs.rules.Interval,
     bs.rules.Probability,
@@ -183,9 +184,9 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 
 def test_the_public_names_are_those_of_the_design():
     expected = (
-        "Calibration Effect Fit FitTask History Panel Plan Spend SyntheticControl batch calendar "
-        "checks cite errors estimands fetch_dataset fit_many load load_dataset load_plan noise plots "
-        "priors rules simulate testing"
+        "Calibration Choice Effect Fit FitTask History Panel Plan Spend SyntheticControl batch "
+        "calendar checks choose_treated cite errors estimands fetch_dataset fit_many load "
+        "load_dataset load_plan noise plots priors rules simulate testing"
     )
     assert sorted(bs.__all__) == expected.split()
 
