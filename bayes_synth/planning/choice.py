@@ -26,8 +26,8 @@ class Choice:
         One row per finalist and length, the best first: ``units``, ``size``, ``periods``, ``rank``,
         ``tied`` (its power when chosen is within two errors of the best), ``power_when_chosen`` (of
         the longest test) with ``power_when_chosen_error``, ``power`` (from windows that took no
-        part in choosing), ``detectable_up``, ``width_share``, ``false_positives`` with its error, ``share``,
-        ``cost``, ``verdict``.
+        part in choosing), ``detectable_up``, ``width_share``, ``false_positives`` with its error,
+        ``share``, ``cost``, ``verdict``.
     plans
         The finalists' plans by their units. They rest on windows that took no part in choosing.
     left_out
