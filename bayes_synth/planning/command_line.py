@@ -40,9 +40,7 @@ def add_options(name: str, command: argparse.ArgumentParser) -> None:
     add("--quiet", action="store_true", help="no progress")
     if name == "plan":
         add("--treated", required=True, nargs="+", metavar="UNIT", help="units to treat")
-        add(
-            "--never-donors", nargs="+", default=[], metavar="UNIT", help="units that are no donors"
-        )
+        add("--never-donors", nargs="+", default=[], metavar="UNIT", help="units not to use")
         command.set_defaults(run=_plan, json=False)
         return
     add("--sizes", required=True, type=int, nargs="+", metavar="N", help="numbers of treated units")
