@@ -173,8 +173,7 @@ def fit_panel(
         )
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
     warnings += _warn_about(replace(best.value.verdict, partial=partial))
-    if impossible := below_zero(best.value.idata, prepared.problem):
-        warnings.append(warn(DesignWarning, "V051", impossible))
+    warnings += _warn_below_zero(below_zero(best.value.idata, prepared.problem))
     record = replace(record, attempts=outcome.record, partial=partial, warnings=tuple(warnings))
     return Fitted(prepared.problem.model, best.value.idata, record)
 
@@ -237,6 +236,15 @@ def _warn_about(verdict: Convergence) -> list[str]:
             warn(ConvergenceWarning, "S004", f"PARTIAL: {undone}. Run it again for all of it.")
         )
     return messages
+
+
+def _warn_below_zero(where: str) -> list[str]:
+    """Warn about a counterfactual below zero of an outcome that never is."""
+    text = (
+        f"the counterfactual is below zero in {where}, but no outcome is.\n"
+        '  Model it with scale="sqrt", or with scale="log" where no outcome is zero.'
+    )
+    return [warn(DesignWarning, "V051", text)] if where else []
 
 
 def _unfinished(what: str) -> SamplingFailed:
