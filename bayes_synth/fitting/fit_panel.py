@@ -32,7 +32,7 @@ from bayes_synth.results.convergence import FIT, Convergence, convergence_of, wa
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.results.record import RunRecord, versions
-from bayes_synth.results.seasons import seasonal_remark
+from bayes_synth.results.seasons import seasonal_remark, unlearnt
 from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
@@ -192,11 +192,7 @@ def fit_panel(
         )
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
     warnings += warn_about(replace(best.value.verdict, partial=partial))
-    remarks = {
-        "V051": below_zero(best.value.idata, prepared.problem),
-        "V056": _season(best.value.idata, prepared.problem),
-    }
-    warnings += [warn(DesignWarning, code, text) for code, text in remarks.items() if text]
+    warnings += _warned(best.value.idata, prepared.problem)
     record = replace(
         record,
         attempts=outcome.record,
@@ -207,7 +203,17 @@ def fit_panel(
     return Fitted(prepared.problem.model, best.value.idata, record)
 
 
-def _season(idata: xr.DataTree, problem: Problem) -> str:
+def _warned(idata: xr.DataTree, problem: Problem) -> list[str]:
+    """Warn about what the draws say against the model, and return the messages."""
+    texts = {
+        "V051": below_zero(idata, problem),
+        "V056": _unmodelled_season(idata, problem),
+        "V057": unlearnt(problem.calendar, problem.inputs.outcome),
+    }
+    return [warn(DesignWarning, code, text) for code, text in texts.items() if text]
+
+
+def _unmodelled_season(idata: xr.DataTree, problem: Problem) -> str:
     """Say that the gap follows a calendar that the model does not have; empty otherwise."""
     if problem.calendar.labels:
         return ""
