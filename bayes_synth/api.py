@@ -7,11 +7,12 @@ computes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Unpack, final
+from typing import TYPE_CHECKING, Any, Unpack, final, overload
 
 import numpy as np
 import xarray as xr
 
+from bayes_synth.data.abstract_study import AbstractStudy
 from bayes_synth.data.panel import Panel
 from bayes_synth.fitting.extend import Posteriors, extended, remembered
 from bayes_synth.fitting.fit_panel import fit_panel
@@ -150,9 +151,41 @@ class SyntheticControl(AbstractSyntheticControl):
         rng = np.random.default_rng(entropy(random_seed))
         return tree(prior_groups(Problem.of(self, panel), draws, rng))
 
+    @overload
     def fit(
         self,
         panel: Panel,
+        *,
+        draws: int = ...,
+        tune: int = ...,
+        chains: int = ...,
+        target_accept: float = ...,
+        sampler: Sampler = ...,
+        cores: int | None = ...,
+        random_seed: int | np.random.Generator | np.random.SeedSequence | None = ...,
+        progressbar: bool | str = ...,
+        strict: bool = ...,
+    ) -> "Fit": ...
+
+    @overload
+    def fit[Joint](
+        self,
+        panel: AbstractStudy[Joint],
+        *,
+        draws: int = ...,
+        tune: int = ...,
+        chains: int = ...,
+        target_accept: float = ...,
+        sampler: Sampler = ...,
+        cores: int | None = ...,
+        random_seed: int | np.random.Generator | np.random.SeedSequence | None = ...,
+        progressbar: bool | str = ...,
+        strict: bool = ...,
+    ) -> Joint: ...
+
+    def fit(
+        self,
+        panel: Panel | AbstractStudy[Any],
         *,
         draws: int = 1000,
         tune: int = 1000,
@@ -163,13 +196,14 @@ class SyntheticControl(AbstractSyntheticControl):
         random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
         progressbar: bool | str = True,
         strict: bool = False,
-    ) -> "Fit":
+    ) -> "Fit | Any":
         """Sample the posterior of weights, counterfactual and effect.
 
         Parameters
         ----------
         panel
-            The data. Outcomes from ``start`` on never influence the weights.
+            The data, or a :class:`bayes_synth.Study` of several treated units, which are fitted
+            jointly. Outcomes from ``start`` on never influence the weights.
         draws, tune, chains
             Posterior draws per chain, steps per chain that are discarded before them, and chains.
         target_accept
@@ -199,14 +233,15 @@ class SyntheticControl(AbstractSyntheticControl):
 
         Returns
         -------
-        Fit
-            The draws in outcome units, with their verdict on convergence.
+        Fit or JointFit
+            The draws in outcome units, with their verdict on convergence; of a study the
+            :class:`bayes_synth.JointFit` of all its units.
 
         Raises
         ------
         OptionError
-            O001 unless ``panel`` is a Panel and ``sampler`` can sample this model, O009 unless
-            ``random_seed`` is a seed, O010 for a count or a rate that is out of range.
+            O001 unless ``panel`` is a Panel or a Study and ``sampler`` can sample this model, O009
+            unless ``random_seed`` is a seed, O010 for a count or a rate that is out of range.
         PriorError
             O002, O015 when the prior does not fit these donors; O006 when ``noise="auto"`` has too
             few donors to choose by.
@@ -243,6 +278,11 @@ class SyntheticControl(AbstractSyntheticControl):
             random_seed=random_seed,
             progressbar=progressbar,
         )
+        if isinstance(panel, AbstractStudy):
+            return panel.fitted_by(self, settings, strict=strict)
+        return self._fit_one(panel, settings, strict=strict)
+
+    def _fit_one(self, panel: Panel, settings: Settings, *, strict: bool) -> "Fit":
         posteriors = Posteriors()
         fitted = fit_panel(self, panel, settings, strict=strict, draw=posteriors.sample)
         return remembered(Fit(panel, *fitted), posteriors)

@@ -20,13 +20,19 @@ from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.convergence import FIT, Convergence, convergence_of, watched
 from bayes_synth.results.estimands import effect_draws
-from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
+from bayes_synth.results.groups import (
+    ShocksOf,
+    calibrated_groups,
+    posterior_groups,
+    prior_groups,
+    tree,
+)
 from bayes_synth.results.record import RunRecord, versions
 from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 
-__all__ = ["Fitted", "Prepared", "fit_panel", "prepare", "recorded"]
+__all__ = ["Fitted", "Prepared", "Shared", "fit_panel", "fit_prepared", "prepare", "recorded"]
 
 
 class Fitted(NamedTuple):
@@ -49,6 +55,17 @@ class Draft(NamedTuple):
     verdict: Convergence
 
 
+class Shared(NamedTuple):
+    """Hold what the treated units of a study have in common.
+
+    ``shocks_of`` gives this unit's shocks of the periods to come; ``seed`` is that of kappa and
+    lambda, which are the same in each draw of all units.
+    """
+
+    shocks_of: ShocksOf
+    seed: int
+
+
 @final
 @dataclass(frozen=True)
 class Prepared:
@@ -62,11 +79,14 @@ class Prepared:
         What the donors' refits have shown; None without calibration.
     scores
         Held-out scores of the noise processes; None unless one was chosen.
+    shared
+        What the unit has in common with the others of its study; None for a unit alone.
     """
 
     problem: Problem
     placebos: Placebos | None = None
     scores: pd.DataFrame | None = None
+    shared: Shared | None = None
 
     @property
     def alternatives(self) -> tuple[Alternative, ...]:
@@ -98,9 +118,14 @@ class Prepared:
             Randomness of the predictive and of the prior draws.
         """
         problem, plan = self.problem, self.problem.model.calibration
-        groups = posterior_groups(problem, sampled.posterior, rng)
+        shocks_of = None if self.shared is None else self.shared.shocks_of
+        groups = posterior_groups(problem, sampled.posterior, rng, shocks_of)
         if plan and self.placebos is not None and self.placebos.enough:
-            stream = settings.calibration_stream()
+            stream = (
+                settings.calibration_stream()
+                if self.shared is None
+                else np.random.default_rng(self.shared.seed)
+            )
             groups |= calibrated_groups(
                 groups, self.placebos, plan, problem, sampled.posterior, stream
             )
@@ -144,7 +169,17 @@ def fit_panel(
         raise OptionError(
             "O001", f"panel must be a bs.Panel, got {got}; build one with bs.Panel.from_long(...)."
         )
-    prepared = prepare(model, panel, settings)
+    return fit_prepared(prepare(model, panel, settings), settings, strict=strict, draw=draw)
+
+
+def fit_prepared(
+    prepared: Prepared,
+    settings: Settings,
+    *,
+    strict: bool,
+    draw: Callable[..., Sampled] = sample,
+) -> Fitted:
+    """Sample the treated unit's posterior, label and judge; see :func:`fit_panel`."""
     if prepared.stopped and strict:
         raise _unfinished(f"calibration {prepared.stopped}")
 
@@ -164,7 +199,8 @@ def fit_panel(
             f"{best.value.verdict}\n"
             "  Pass strict=False to get this fit anyway; fit.converged will be False.",
         )
-    warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
+    remarks = prepared.problem.panel.remarks
+    warnings = [f"[{code}] {text}" for code, kind, text in remarks if kind == "warned"]
     warnings += _warn_about(replace(best.value.verdict, partial=partial))
     record = replace(record, attempts=outcome.record, partial=partial, warnings=tuple(warnings))
     return Fitted(prepared.problem.model, best.value.idata, record)
