@@ -7,7 +7,7 @@ computes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Unpack, final, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, final, overload
 
 import numpy as np
 import xarray as xr
@@ -39,6 +39,20 @@ if TYPE_CHECKING:
     from bayes_synth.report.render import Kind
 
 __all__ = ["Fit", "SyntheticControl", "load"]
+
+
+class FitOptions(TypedDict, total=False):
+    """What :meth:`SyntheticControl.fit` takes beside the data; its signature has the defaults."""
+
+    draws: int
+    tune: int
+    chains: int
+    target_accept: float
+    sampler: Sampler
+    cores: int | None
+    random_seed: int | np.random.Generator | np.random.SeedSequence | None
+    progressbar: bool | str
+    strict: bool
 
 
 @saved()
@@ -152,36 +166,10 @@ class SyntheticControl(AbstractSyntheticControl):
         return tree(prior_groups(Problem.of(self, panel), draws, rng))
 
     @overload
-    def fit(
-        self,
-        panel: Panel,
-        *,
-        draws: int = ...,
-        tune: int = ...,
-        chains: int = ...,
-        target_accept: float = ...,
-        sampler: Sampler = ...,
-        cores: int | None = ...,
-        random_seed: int | np.random.Generator | np.random.SeedSequence | None = ...,
-        progressbar: bool | str = ...,
-        strict: bool = ...,
-    ) -> "Fit": ...
+    def fit(self, panel: Panel, **options: Unpack[FitOptions]) -> "Fit": ...
 
     @overload
-    def fit[Joint](
-        self,
-        panel: AbstractStudy[Joint],
-        *,
-        draws: int = ...,
-        tune: int = ...,
-        chains: int = ...,
-        target_accept: float = ...,
-        sampler: Sampler = ...,
-        cores: int | None = ...,
-        random_seed: int | np.random.Generator | np.random.SeedSequence | None = ...,
-        progressbar: bool | str = ...,
-        strict: bool = ...,
-    ) -> Joint: ...
+    def fit[Joint](self, panel: AbstractStudy[Joint], **options: Unpack[FitOptions]) -> Joint: ...
 
     def fit(
         self,
@@ -462,7 +450,8 @@ class Fit(AbstractFit):
         ResultError
             R040 when fitted rows have changed, with their cells; R041 for other treated units,
             donors or start; R042 when times are lost or new ones are not the latest; R043 for a fit
-            that is partial or has not converged; R044 when its draws cannot be made again.
+            that is partial or has not converged; R044 when its draws cannot be made again; R055 for
+            a fit of a study.
         SamplingFailed
             As in :meth:`SyntheticControl.fit`.
 

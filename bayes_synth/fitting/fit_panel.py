@@ -32,7 +32,16 @@ from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 
-__all__ = ["Fitted", "Prepared", "Shared", "fit_panel", "fit_prepared", "prepare", "recorded"]
+__all__ = [
+    "STUDY",
+    "Fitted",
+    "Prepared",
+    "Shared",
+    "fit_panel",
+    "fit_prepared",
+    "prepare",
+    "recorded",
+]
 
 
 class Fitted(NamedTuple):
@@ -55,15 +64,20 @@ class Draft(NamedTuple):
     verdict: Convergence
 
 
+STUDY = "bayes_synth_study"
+"""Attribute of the draws of a fit whose shocks and kappa belong to a study of several units."""
+
+
 class Shared(NamedTuple):
     """Hold what the treated units of a study have in common.
 
     ``shocks_of`` gives this unit's shocks of the periods to come; ``seed`` is that of kappa and
-    lambda, which are the same in each draw of all units.
+    lambda, which are the same in each draw of all units; ``study`` names the units.
     """
 
     shocks_of: ShocksOf
     seed: int
+    study: str
 
 
 @final
@@ -141,7 +155,10 @@ class Prepared:
         )
         if self.scores is not None:
             groups["noise_scores"] = self.scores.to_xarray()
-        return tree(groups)
+        labelled = tree(groups)
+        if self.shared is not None:
+            labelled.attrs[STUDY] = self.shared.study
+        return labelled
 
 
 def fit_panel(

@@ -23,7 +23,10 @@ from bayes_synth.study.pools import pools_of, require_pools
 from bayes_synth.study.starts import first_periods, named_starts, starts_in_column
 from bayes_synth.words import listed, public, short, span, texts
 
-__all__ = ["AbstractStudyData"]
+__all__ = ["PER_MEMBER", "AbstractStudyData"]
+
+PER_MEMBER = 4
+"""Donors that there must be per member of a placebo set, so that enough of them are left."""
 
 Starts = Mapping[Any, Any] | str
 Pools = Mapping[Any, Sequence[Any]] | None
@@ -224,7 +227,7 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
             outcome=names.outcome,
             zone=zone,
         )
-        notes += _remarks_by_unit(study)
+        notes += [*_remarks_by_unit(study), *_few_donors(study)]
         warn_about(_first_of_each(notes))
         return replace(study, remarks=tuple(notes))
 
@@ -432,6 +435,19 @@ def _remarks_by_unit(study: AbstractStudyData[Any]) -> list[Remark]:
         Remark(code, kind, f"{listed(units, 3)}: {text}")
         for (code, kind, text), units in said.items()
     ]
+
+
+def _few_donors(study: AbstractStudyData[Any]) -> list[Remark]:
+    """Warn about donors that are too few for sets of two."""
+    donors, units = len(study.donors), len(study.treated)
+    if units == 1 or donors >= 2 * PER_MEMBER:
+        return []
+    text = (
+        f"{donors} donors are too few for placebo sets of several: {PER_MEMBER} per member are "
+        "needed. Intervals are calibrated on one donor at a time, so nothing tests how the errors "
+        "of units go together."
+    )
+    return [Remark("D065", "warned", text)]
 
 
 def _first_of_each(notes: Sequence[Remark]) -> list[Remark]:

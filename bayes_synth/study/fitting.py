@@ -28,6 +28,7 @@ from bayes_synth.study.joint_fit import JointFit
 from bayes_synth.study.members import positions, refit_sets
 from bayes_synth.study.sets import placebo_sets
 from bayes_synth.study.shocks import CalendarShocks, label_seed
+from bayes_synth.words import listed
 
 __all__ = ["fit_jointly", "unit_settings"]
 
@@ -72,7 +73,9 @@ def fit_jointly(
         for unit, panel in study.panels.items():
             problem = Problem.of(model, panel, pool=study.donors)
             shared = Shared(
-                shocks.of(unit, panel.donors, positions(study, unit), model.process), kappa
+                shocks.of(unit, panel.donors, positions(study, unit), model.process),
+                kappa,
+                listed(study.treated),
             )
             prepared = Prepared(problem, each.get(unit), scores, shared)
             fitted = fit_prepared(

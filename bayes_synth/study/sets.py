@@ -12,7 +12,7 @@ from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import locked
 from bayes_synth.errors import DesignError
 from bayes_synth.model.calibration import Calibration
-from bayes_synth.study.data import AbstractStudyData
+from bayes_synth.study.data import PER_MEMBER, AbstractStudyData
 
 __all__ = ["LARGEST", "Member", "Sets", "placebo_panel", "placebo_sets", "set_size"]
 
@@ -20,8 +20,6 @@ LARGEST = 8
 """Most members of a set."""
 PARTITIONS = 4
 """In so many ways the donors are split into sets."""
-PER_MEMBER = 4
-"""Donors that there must be per member of a set, so that enough of them are left."""
 
 
 class Member(NamedTuple):
