@@ -83,7 +83,9 @@ def _wanted(units: int) -> Iterator[tuple[str, str]]:
 def report(rows: list[dict[str, Any]]) -> str:
     """Compare errors and scores, by panel and over all, with Monte Carlo errors of the ratios."""
     frame = pd.DataFrame(rows)
-    lines = [_line(name, frame[frame["panel"] == name]) for name in NAMES if name in set(frame["panel"])]
+    lines = [
+        _line(name, frame[frame["panel"] == name]) for name in NAMES if name in set(frame["panel"])
+    ]
     return table([*lines, _line("**all**", frame)])
 
 
@@ -94,11 +96,15 @@ def _line(name: str, part: pd.DataFrame) -> dict[str, Any]:
     }
     values = {scale: pd.DataFrame(list(part[scale])) for scale in SCALES}
     row["RMSE linear / log / auto"] = " / ".join(f"{_rms(values[s]['error']):.3f}" for s in SCALES)
-    row["score linear / log / auto"] = " / ".join(f"{values[s]['score'].mean():.2f}" for s in SCALES)
+    row["score linear / log / auto"] = " / ".join(
+        f"{values[s]['score'].mean():.2f}" for s in SCALES
+    )
     row["covered"] = " / ".join(f"{values[s]['covered'].mean():.2f}" for s in SCALES)
     saved = np.log(values["auto"]["score"].to_numpy() / values["linear"]["score"].to_numpy())
     error = saved.std(ddof=1) / np.sqrt(len(saved))
-    row["score of auto over linear"] = f"{np.exp(saved.mean()):.2f} ± {np.exp(saved.mean()) * error:.2f}"
+    row["score of auto over linear"] = (
+        f"{np.exp(saved.mean()):.2f} ± {np.exp(saved.mean()) * error:.2f}"
+    )
     return row
 
 
