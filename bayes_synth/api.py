@@ -291,7 +291,8 @@ class Fit(AbstractFit):
         ``log_likelihood`` (not with Student-t noise), ``log_prior``, ``prior``,
         ``prior_predictive``, ``predictions_uncalibrated`` and ``calibration`` (not with
         ``calibrate=False``), ``noise_scores`` (with ``noise="auto"``), ``scale_scores``
-        (with ``scale="auto"``), ``observed_data``, ``constant_data``, ``predictions_constant_data``.
+        (with ``scale="auto"``), ``observed_data``, ``constant_data``,
+        ``predictions_constant_data``.
     record
         How the fit was made: settings, seed, attempts, interrupts, warnings and versions.
 

@@ -1,9 +1,9 @@
 """Count how often each alarm sounds in vain, and what it catches: the tables of ``docs/alarms.md``.
 
 ``python tests/benchmarks/alarms.py --units 200`` judges on seeds that thresholds were not set on;
-``--seed 0`` has those on which they were. The fits are those of ``simulations.py``, in the same file;
-``--report`` makes none. ``--without-fits`` asks only the detectors that read the panel and takes
-seconds; ``--write`` puts the tables on the page.
+``--seed 0`` has those on which they were. The fits are those of ``simulations.py``, in the same
+file; ``--report`` makes none. ``--without-fits`` asks only the detectors that read the panel and
+takes seconds; ``--write`` puts the tables on the page.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Does every statement keep its word on simulated panels without an effect, and if not, who says so?
+"""Does every statement keep its word on simulated panels without an effect?
 
 ``python tests/benchmarks/simulations.py --units 200`` fits the default model, in small, to so many
-panels of each design of ``worlds.py`` and writes the table into ``docs/calibration.md``. Each answer
-is one line of a file under ``--store``: a run that was stopped goes on where it left off, and
-``alarms.py`` reads the same file. ``--report`` runs nothing.
+panels of each design of ``worlds.py`` and writes the table into ``docs/calibration.md``. Each
+answer is one line of a file under ``--store``: a run that was stopped goes on where it left off,
+and ``alarms.py`` reads the same file. ``--report`` runs nothing.
 """
 
 import argparse

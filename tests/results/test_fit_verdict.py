@@ -72,9 +72,7 @@ def test_the_better_of_the_units_own_forecasts_is_the_one_that_is_named():
     assert "1.5 with its own drift" in text
 
 
-LOST_FROM_FIVE = (
-    ": the donors add nothing to its own past, which comes closer from 5 of 6 origins"
-)
+LOST_FROM_FIVE = ": the donors add nothing to its own past, which comes closer from 5 of 6 origins"
 
 
 @pytest.mark.parametrize(
