@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bayes_synth.data.panel import Panel
     from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
+    from bayes_synth.model import calendar as calendar
     from bayes_synth.model.calibration import Calibration
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
@@ -43,6 +44,7 @@ _HOMES = {
 """Where each public name lives, below the package."""
 _MODULES = {
     **{name: name for name in ("batch", "checks", "errors", "noise", "plots", "priors", "testing")},
+    "calendar": "model.calendar",
     "estimands": "results.estimands",
 }
 """Public modules, by the name that users type."""
@@ -55,6 +57,7 @@ __all__ = [
     "Panel",
     "SyntheticControl",
     "batch",
+    "calendar",
     "checks",
     "cite",
     "errors",

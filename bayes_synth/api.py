@@ -15,6 +15,7 @@ import xarray as xr
 from bayes_synth.data.panel import Panel
 from bayes_synth.fitting.extend import Posteriors, extended, remembered
 from bayes_synth.fitting.fit_panel import fit_panel
+from bayes_synth.fitting.from_draws import fit_of_draws
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.registry import saved
@@ -70,10 +71,13 @@ class SyntheticControl(AbstractSyntheticControl):
         on the model alone.
     scale
         ``"linear"``, or ``"log"`` for outcomes that grow in proportion: the weights then average
-        logarithms. ``"auto"`` chooses of the two the one under which the donors' realised errors
-        are more probable when the model is fitted, and the fit says which; this refits every donor
-        on both. Effects are in outcome units either way (the relative effect is a fraction);
-        on the log scale the noise parameters ``s`` and ``q`` and the level are in log units.
+        logarithms; or ``"sqrt"`` for counts with zeros: they average square roots, of the outcome
+        plus 3/8, and the counterfactual is never below zero. ``"auto"`` chooses between linear and
+        log, the one under which the donors' realised errors are more probable when the model is
+        fitted, and the fit says which; this refits every donor on both. Effects are in outcome
+        units on every scale (the relative effect is a fraction); on the log scale the noise
+        parameters ``s`` and ``q`` and the level are in log units, on the square-root scale in
+        square-root units.
 
     Raises
     ------
@@ -103,13 +107,18 @@ class SyntheticControl(AbstractSyntheticControl):
         Parameters
         ----------
         panel
-            The data. Donors are padded to a multiple of eight; padding has exactly zero weight.
+            The data. Outcomes from ``start`` on are not part of the model.
 
         Returns
         -------
         pymc.Model
-            Has ``weights`` (dim ``donor``) and the noise parameters, in typical steps of the panel.
-            The data are in the coordinates in which the noise is uncorrelated, all in ``pm.Data``.
+            Has ``weights`` (dim ``donor``), the noise's standard deviations in outcome units (in
+            log units with ``scale="log"``), ``synthetic`` (donors @ weights, dim ``pre_period``)
+            and the observed ``outcome`` (dim ``time``: the pre-periods that have one). The level,
+            the slope and the deviations of calendars are integrated out of its law. Everything
+            that PyMC does to a model works: ``pm.sample_prior_predictive``, ``pm.sample``,
+            ``pm.sample_posterior_predictive``, ``pm.compute_log_likelihood``,
+            ``pm.model_to_graphviz``, ``pm.do``; :meth:`Fit.from_idata` makes a fit of the draws.
 
         Raises
         ------
@@ -119,7 +128,7 @@ class SyntheticControl(AbstractSyntheticControl):
         OptionError
             O017 while the scale is still ``"auto"``.
         """
-        return Problem.of(self, panel).build()
+        return Problem.of(self, panel).observed_graph()
 
     def prior_predictive(
         self, panel: Panel, *, draws: int = 1000, random_seed: int | None = None
@@ -406,6 +415,58 @@ class Fit(AbstractFit):
         return plot_weights(
             self, ci_prob=ci_prob, ci_kind=ci_kind, most=most, backend=backend, **options
         )
+
+    @classmethod
+    def from_idata(
+        cls,
+        panel: Panel,
+        model: SyntheticControl,
+        idata: xr.DataTree,
+        *,
+        cores: int | None = None,
+        random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
+        progressbar: bool | str = True,
+    ) -> "Fit":
+        """Make a fit of draws of ``model.build(panel)`` by any sampler.
+
+        They are forecast, judged and calibrated as those of :meth:`SyntheticControl.fit` are.
+
+        Parameters
+        ----------
+        panel, model
+            The data, and the specification whose PyMC model was sampled. The donors are refitted
+            with this specification: a prior that was changed in the PyMC model only, as by
+            ``pm.do``, holds for the treated unit alone.
+        idata
+            What ``pm.sample`` returns, also with ``nuts_sampler="nutpie"``, ``"numpyro"`` or
+            ``"blackjax"``: a group ``posterior`` with ``weights``, dims
+            ``(chain, draw, donor)``, and the noise's parameters in outcome units, dims
+            ``(chain, draw)``; ``sample_stats`` where the sampler has some.
+        cores, random_seed, progressbar
+            As in :meth:`SyntheticControl.fit`, for the forecast and the donors' refits.
+
+        Returns
+        -------
+        Fit
+            A fit whose calibration takes the prior on ``q`` as the model states it, since the draws
+            do: no other one is averaged over.
+
+        Raises
+        ------
+        OptionError
+            O001 for another type, O095 while noise, calendar or scale are ``"auto"``.
+        ResultError
+            R046 when the draws lack a variable, have other donors or are not finite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            S003 when the draws have not converged.
+        """
+        settings = Settings.checked(
+            Size(), cores=cores, random_seed=random_seed, progressbar=progressbar
+        )
+        return cls(panel, *fit_of_draws(model, panel, idata, settings))
 
     def extend(self, panel: Panel, *, strict: bool = False) -> "Fit":
         """Take in rows that have arrived since: the weights stay, the counterfactual goes on.

@@ -269,7 +269,7 @@ def _evidence(draft: _Draft) -> Evidence:
     """Collect what alarms are raised on, as a fit does."""
     refit, posterior = draft.refit, draft.refit.sampled.posterior
     problem, model = refit.problem, refit.problem.model
-    inputs, process = problem.inputs, model.process
+    inputs, process = problem.inputs, problem.process
     draws = {name: posterior[name].to_numpy().ravel() for name in process.parameters}
     mixing = posterior[MIXING].to_numpy().mean((0, 1)) if MIXING in posterior else None
     variance = float(refit.path.mean(2).var()) / inputs.step**2

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import arviz_stats
 import numpy as np
@@ -26,6 +26,8 @@ from bayes_synth.words import short
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["prior_sensitivity"]
 
@@ -147,13 +149,15 @@ def _other_models(
     model: AbstractSyntheticControl, donors: int
 ) -> Iterator[tuple[str, AbstractSyntheticControl]]:
     """Yield models with other priors on the weights, other noise and other levels."""
+    own = model.prior if isinstance(model.prior, Dirichlet) else Dirichlet()
     for effective in EFFECTIVE:
         if effective < donors:
-            label = f"{effective:g} effective donors"
-            yield label, replace(model, weights=Dirichlet(effective_donors=effective))
+            weights = replace(own, effective_donors=effective, concentration=None)
+            yield f"{effective:g} effective donors", replace(model, weights=weights)
     if donors > 1:
-        yield "uniform weights", replace(model, weights=Dirichlet(concentration=1.0))
-    for noise in CANDIDATES:
+        weights = replace(own, effective_donors=None, concentration=1.0)
+        yield "uniform weights", replace(model, weights=weights)
+    for noise in filter(model.suits, CANDIDATES):
         yield f"noise {type(noise).__name__}", replace(model, noise=noise)
     yield "noise IID, no intercept", replace(model, noise=IID(intercept=False))
     if isinstance(model.process, LocalLevel):
@@ -185,7 +189,7 @@ def _sensitivity(fit: AbstractFit, group: str) -> float:
 
 
 def _draw_specifications(
-    fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None
+    fit: AbstractFit, table: pd.DataFrame, **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     title = f"Specification curve: {len(table)} other specifications"
-    return plot_forest(fit, table, title, backend=backend)
+    return plot_forest(fit, table, title, options)

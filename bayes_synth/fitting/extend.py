@@ -30,7 +30,7 @@ from bayes_synth.words import listed, short
 
 __all__ = ["Posteriors", "extended", "remembered", "same_mixture"]
 
-SCORES = "noise_scores", "scale_scores"
+SCORES = "noise_scores", "scale_scores", "calendar_scores"
 """The groups that say why a noise or a scale was chosen; what was chosen is kept."""
 ANEW = "fit the longer panel again, with fit.model.fit(panel)"
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from bayes_synth.errors import DesignError, SamplingFailed
+from bayes_synth.errors import DesignError, PriorError, SamplingFailed
 from bayes_synth.fitting.refit import settled
 from bayes_synth.model.calibration import COLUMNS, Calibration, Evidence, require_excluded
 from bayes_synth.model.forecast_error import Forecast, learn_growth, summarise
@@ -259,7 +259,9 @@ def _problems_as_if_treated(
     for donors in groups:
         try:
             units[" + ".join(donors)] = problem.as_if_treated(donors)
-        except DesignError as error:
+        except (DesignError, PriorError) as error:
+            if isinstance(error, PriorError) and error.code != "O081":
+                raise
             skipped.append(f"{' + '.join(donors)} ({error.code})")
     return units, tuple(skipped)
 

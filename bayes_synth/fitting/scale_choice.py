@@ -4,9 +4,9 @@ Donors are refitted as if treated on either scale, as the calibration does anywa
 the chosen one calibrate the fit. Nothing of the treated unit after ``start`` is used.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from bayes_synth.sampling.settings import Settings
 
 __all__ = ["SCALES_TO_CHOOSE", "ScaleChoice", "choose_scale", "scale_evidence"]
 
-SCALES_TO_CHOOSE = ("linear", "log")
+SCALES_TO_CHOOSE: tuple[Literal["linear", "log"], ...] = ("linear", "log")
 """The scales that are compared; the first is kept where they cannot be."""
 FEWEST = 5
 """Fewest independent placebos to choose by."""
@@ -113,8 +113,8 @@ def _too_few(count: int) -> str:
 def _compared(
     model: AbstractSyntheticControl,
     noise: AbstractNoise,
-    problems: dict[str, Problem],
-    refits: dict[str, Placebos],
+    problems: Mapping[Literal["linear", "log"], Problem],
+    refits: Mapping[Literal["linear", "log"], Placebos],
 ) -> ScaleChoice:
     """Weigh the scales by the placebos that both have."""
     plan = model.calibration or Calibration()

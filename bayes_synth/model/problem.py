@@ -9,11 +9,15 @@ import numpy as np
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import require_periods, require_varies
+from bayes_synth.model.calendar import NO_CALENDAR, Columns, columns_of
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.graph import MISSING_RESIDUAL, build_graph, data_arrays, structure
 from bayes_synth.model.inputs import Inputs, inputs_of
+from bayes_synth.model.observed_graph import observed_graph
 from bayes_synth.model.outcome_scale import outcome_name, outcome_scale
 from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.noise.base import AbstractNoise
+from bayes_synth.noise.columns import WithColumns
 from bayes_synth.priors import Dirichlet
 from bayes_synth.sampling.regression import Regression, regression
 from bayes_synth.sampling.task import AbstractTask
@@ -44,6 +48,8 @@ class Problem(AbstractTask):
         Donors whose compiled model is shared; they include these.
     make_panel
         Makes the panel with its labels, when it is needed.
+    calendar
+        The columns of the model's calendars over all times.
     """
 
     model: AbstractSyntheticControl
@@ -53,6 +59,7 @@ class Problem(AbstractTask):
     inputs: Inputs
     pool: tuple[str, ...]
     make_panel: Callable[[], Panel] = field(repr=False)
+    calendar: Columns = NO_CALENDAR
 
     @classmethod
     def of(
@@ -67,6 +74,8 @@ class Problem(AbstractTask):
         ------
         PanelError
             V013 for outcomes that have no logarithm, when they are modelled on that scale.
+        OptionError
+            O091 when the panel's times have no such calendar.
         """
         scale, donors = outcome_scale(model.scale), panel.donors
         treated = panel.treated_outcome.to_numpy()
@@ -77,7 +86,8 @@ class Problem(AbstractTask):
         if shared != donors:
             model = replace(model, weights=model.prior.restricted(shared, donors))
         inputs = inputs_of(scale, scale.forward(pre), scale.forward(outcomes))
-        return cls(model, donors, treated, outcomes, inputs, shared, lambda: panel)
+        calendar = columns_of(model.calendars, panel.times)
+        return cls(model, donors, treated, outcomes, inputs, shared, lambda: panel, calendar)
 
     @cached_property
     def panel(self) -> Panel:
@@ -123,6 +133,7 @@ class Problem(AbstractTask):
             inputs,
             self.pool,
             lambda: origin().as_if_treated(tuple(chosen)),
+            self.calendar,
         )
 
     def narrowed(self, factor: float) -> Self | None:
@@ -137,6 +148,12 @@ class Problem(AbstractTask):
         if plan is None or self.narrowed(plan.q_factors[0]) is None:
             return (1.0,)
         return plan.q_factors
+
+    @cached_property
+    def process(self) -> AbstractNoise:
+        """The noise process, with the columns of the calendars if the model has any."""
+        process = self.model.process
+        return WithColumns(process, self.calendar.values) if self.calendar.labels else process
 
     @property
     def width(self) -> int:
@@ -157,16 +174,24 @@ class Problem(AbstractTask):
             for n, p in process.priors().items()
         }
         weights, integrated = model.prior.describe(self.donors), process.integrated(measure)
+        integrated |= {c.describe(): f"Normal(0, {c.sd:g}) {measure}" for c in model.calendars}
         return {"weights": weights, **rows, **integrated, "kappa": str(model.calibration or "none")}
 
+    def observed_graph(self) -> "pm.Model":
+        """Build the PyMC model as its users write one: with an observed outcome."""
+        model, times = self.model, self.panel.pre
+        return observed_graph(
+            model.prior, self.process, self.inputs, model.scale, self.donors, times
+        )
+
     def build(self) -> "pm.Model":
-        """Build the PyMC model."""
-        return build_graph(self.model, self.inputs, self.donors, self.width)
+        """Build the PyMC model that samplers compile."""
+        return build_graph(self.model.prior, self.process, self.inputs, self.donors, self.width)
 
     @cached_property
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Every array of the graph by name."""
-        return data_arrays(self.model, self.inputs, self.donors, self.width)
+        return data_arrays(self.model.prior, self.process, self.inputs, self.donors, self.width)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -177,15 +202,14 @@ class Problem(AbstractTask):
     @cached_property
     def structure(self) -> object:
         """The key under which the compiled graph is shared."""
-        return structure(self.model, self.arrays)
+        return structure(self.model.prior, self.process, self.arrays)
 
     @cached_property
     def regression(self) -> Regression | None:
         """The model as the slice sampler takes it; None when it has no such form."""
-        prior, noise = self.model.prior, self.model.process.diagonal(self.inputs.periods)
+        prior, noise = self.model.prior, self.process.diagonal(self.inputs.periods)
         if noise is None or not isinstance(prior, Dirichlet) or len(self.inputs.missing):
             return None
         pre = self.inputs.donor_outcomes[: self.inputs.periods]
-        return regression(
-            self.model.process, noise, prior.alpha(self.donors), self.inputs.outcome, pre
-        )
+        alpha, limits = prior.alpha(self.donors), prior.limits(self.donors)
+        return regression(self.process, noise, alpha, self.inputs.outcome, pre, limits=limits)

@@ -273,7 +273,7 @@ class AbstractFit(ABC):
     @cached_property
     def fit_verdict(self) -> FitVerdict:
         """Judge whether the donors forecast the treated unit in its own past."""
-        inputs, process = self.problem.inputs, self.model.process
+        inputs, process = self.problem.inputs, self.problem.process
         average = inputs.scale.forward(uncalibrated(self.idata)).mean("time")
         variance = float(average.var()) / inputs.step**2
         return fit_verdict(inputs, process, *self._noise, len(self.problem.observed), variance)

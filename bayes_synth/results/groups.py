@@ -63,7 +63,7 @@ def posterior_groups(
     PriorError
         O006 when the draws of the weights leave the simplex.
     """
-    inputs, process = problem.inputs, problem.model.process
+    inputs, process = problem.inputs, problem.process
     continued = _continued(problem, posterior, rng)
     weights, noise, weighted, _, path = continued
     layout = _Layout(posterior["weights"].shape[:2], problem)
@@ -77,6 +77,8 @@ def posterior_groups(
     sized |= {name: layout.timed(noise[name], "pre") for name in noise if name not in plain}
     if FACTOR in posterior:
         sized[FACTOR] = layout.scalar(posterior[FACTOR].transpose(*SAMPLE_DIMS).to_numpy())
+    if problem.calendar.labels:
+        sized["seasonal"] = layout.seasonal(path.coefficients)
     observed = _observed(problem.panel)
     groups = {}
     if not process.heavy:
@@ -102,9 +104,7 @@ def _log_likelihood(
     and useless at outliers.
     """
     seen, inputs = observed["observed_data"]["outcome"].to_numpy(), problem.inputs
-    density = problem.model.process.log_predictive(
-        continued.noise, continued.residual, inputs.missing
-    )
+    density = problem.process.log_predictive(continued.noise, continued.residual, inputs.missing)
     density -= np.log(inputs.step)
     density += inputs.scale.log_slope(seen)
     return xr.Dataset(
@@ -217,7 +217,7 @@ def prior_groups(
     They have dims ``(chain, draw, ...)`` with one chain, and outcome units. The prior of ``q`` is
     averaged over the same factors, in the same shares, as the draws of ``posterior``, if any.
     """
-    inputs, process = problem.inputs, problem.model.process
+    inputs, process = problem.inputs, problem.process
     layout = _Layout((1, draws), problem)
     weights = problem.model.prior.sample(problem.donors, draws, rng)
     noise = process.sample(draws, rng)
@@ -297,7 +297,7 @@ class _Layout:
 
     def __init__(self, shape: tuple[int, ...], problem: Problem) -> None:
         panel = problem.panel
-        self._inputs = problem.inputs
+        self._inputs, self._calendar = problem.inputs, problem.calendar
         self._shape = shape
         self._sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, shape, strict=True)}
         self._donors = np.array(panel.donors, dtype=object)
@@ -310,6 +310,15 @@ class _Layout:
         coords = {**self._sample, "donor": self._donors}
         return xr.DataArray(
             values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "donor"), coords=coords
+        )
+
+    def seasonal(self, coefficients: np.ndarray) -> xr.DataArray:
+        labels = np.array(self._calendar.labels, dtype=object)
+        deviations = coefficients @ self._calendar.basis.T * self._inputs.step
+        return xr.DataArray(
+            deviations.reshape(*self._shape, -1),
+            dims=(*SAMPLE_DIMS, "calendar"),
+            coords={**self._sample, "calendar": labels},
         )
 
     def timed(self, values: np.ndarray, half: str) -> xr.DataArray:
@@ -342,7 +351,7 @@ def _continued(problem: Problem, posterior: xr.Dataset, rng: np.random.Generator
 
     What is drawn for a period does not depend on how many follow it, bit for bit.
     """
-    inputs, process, count = problem.inputs, problem.model.process, len(problem.donors)
+    inputs, process, count = problem.inputs, problem.process, len(problem.donors)
     weights = posterior["weights"].to_numpy()[..., :count].reshape(-1, count)
     if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
         raise PriorError(
