@@ -185,7 +185,9 @@ def _fit(task: FitTask, kept: xr.DataTree) -> Fit | EffectDraws:
 
 
 def _chosen(model: SyntheticControl, facts: dict[str, Any]) -> SyntheticControl:
-    """Return the model with the noise and the scale that were chosen for it, if any were."""
+    """Return the model with the noise, scale and calendar that were chosen for it, if any were."""
     if not isinstance(model.noise, AbstractNoise):
         model = replace(model, noise=from_spec(facts["model"]["noise"]))
+    if model.calendar == "auto":
+        model = replace(model, calendar=from_spec(facts["model"]["calendar"]))
     return replace(model, scale=facts["model"]["scale"])
