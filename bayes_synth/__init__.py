@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
+    from bayes_synth.study.joint_fit import JointFit
+    from bayes_synth.study.study import Study
 
     __version__: str
 
@@ -32,7 +34,9 @@ _HOMES = {
     "Effect": "results.effects",
     "Fit": "api",
     "FitTask": "batch",
+    "JointFit": "study.joint_fit",
     "Panel": "data.panel",
+    "Study": "study.study",
     "SyntheticControl": "api",
     "cite": "report.cite",
     "fetch_dataset": "datasets",
@@ -54,7 +58,9 @@ __all__ = [
     "Effect",
     "Fit",
     "FitTask",
+    "JointFit",
     "Panel",
+    "Study",
     "SyntheticControl",
     "batch",
     "calendar",
