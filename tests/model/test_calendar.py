@@ -5,12 +5,19 @@ import pandas as pd
 import pytest
 
 import bayes_synth as bs
-from bayes_synth.errors import ConvergenceWarning, DesignError, DesignWarning, OptionError
+from bayes_synth.errors import (
+    ConvergenceWarning,
+    DesignError,
+    DesignWarning,
+    OptionError,
+    ResultError,
+)
 from bayes_synth.fitting.calendar_choice import likely_calendar, period_density
 from bayes_synth.model.calendar import columns_of
 from bayes_synth.model.calendar.base import contrasts
 from bayes_synth.model.problem import Problem
 from bayes_synth.results.seasons import seasonal_remark
+from bayes_synth.testing import fake_fit
 
 DAYS = pd.date_range("2024-01-01", periods=70, freq="D")
 MONTHS = pd.date_range("2018-01-01", periods=72, freq="MS")
@@ -238,3 +245,10 @@ def test_auto_keeps_the_calendar_that_donors_have_too():
     assert fit.model.calendars == (bs.calendar.DayOfWeek(),)
     assert "chosen" in repr(fit)
     assert fit.idata["calendar_scores"]["chosen"].to_numpy().tolist() == [0, 1]
+
+
+def test_the_deviations_can_be_plotted(fit):
+    canvas = bs.plots.plot_calendar(fit, backend="none", labels={"effect": "own word"})
+    assert canvas is not None
+    with pytest.raises(ResultError, match="must have a calendar"):
+        bs.plots.plot_calendar(fake_fit(), backend="none")
