@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bayes_synth.api import Fit, SyntheticControl, load
     from bayes_synth.batch import FitTask, fit_many
     from bayes_synth.data.panel import Panel
+    from bayes_synth.data.predictors import Predictors
     from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.model import calendar as calendar
@@ -33,6 +34,7 @@ _HOMES = {
     "Fit": "api",
     "FitTask": "batch",
     "Panel": "data.panel",
+    "Predictors": "data.predictors",
     "SyntheticControl": "api",
     "cite": "report.cite",
     "fetch_dataset": "datasets",
@@ -55,6 +57,7 @@ __all__ = [
     "Fit",
     "FitTask",
     "Panel",
+    "Predictors",
     "SyntheticControl",
     "batch",
     "calendar",

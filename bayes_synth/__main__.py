@@ -127,7 +127,7 @@ def _data_options(fit: argparse.ArgumentParser) -> None:
     group.add_argument("--encoding", help="such as utf-8 or cp1252")
     group.add_argument("--date-format", help="such as %%d.%%m.%%Y; --start may be written so too")
     model = fit.add_argument_group("the model")
-    model.add_argument("--scale", default="linear", help="linear (default), log or sqrt")
+    model.add_argument("--scale", default="linear", help="linear (default), log, sqrt or auto")
     model.add_argument("--noise", help="LocalLevel (default), LocalLinearTrend, AR1, IID or auto")
 
 

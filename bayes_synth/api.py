@@ -15,6 +15,7 @@ import xarray as xr
 from bayes_synth.data.panel import Panel
 from bayes_synth.fitting.extend import Posteriors, extended, remembered
 from bayes_synth.fitting.fit_panel import fit_panel
+from bayes_synth.fitting.from_draws import fit_of_draws
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.registry import saved
@@ -71,16 +72,20 @@ class SyntheticControl(AbstractSyntheticControl):
     scale
         ``"linear"``, or ``"log"`` for outcomes that grow in proportion: the weights then average
         logarithms; or ``"sqrt"`` for counts with zeros: they average square roots, of the outcome
-        plus 3/8, and the counterfactual is never below zero. Effects are in outcome units on every
-        scale (the relative effect is a fraction); on the log scale the noise parameters ``s`` and
-        ``q`` and the level are in log units, on the other in square-root units.
+        plus 3/8, and the counterfactual is never below zero. ``"auto"`` chooses between linear and
+        log, the one under which the donors' realised errors are more probable when the model is
+        fitted, and the fit says which; this refits every donor on both. Effects are in outcome
+        units on every scale (the relative effect is a fraction); on the log scale the noise
+        parameters ``s`` and ``q`` and the level are in log units, on the square-root scale in
+        square-root units.
 
     Raises
     ------
     PriorError
         O006 unless ``weights`` is a prior and ``noise`` a noise process or ``"auto"``.
     OptionError
-        O001 for another value of ``calibrate`` or ``scale``.
+        O001 for another value of ``calibrate`` or ``scale``; O016 for ``scale="auto"`` with
+        ``calibrate=False``, which leaves nothing to choose by.
 
     References
     ----------
@@ -120,6 +125,8 @@ class SyntheticControl(AbstractSyntheticControl):
         PriorError
             O002, O015 when the prior does not fit these donors, O006 while the noise is still
             ``"auto"``.
+        OptionError
+            O017 while the scale is still ``"auto"``.
         """
         return Problem.of(self, panel).observed_graph()
 
@@ -148,7 +155,8 @@ class SyntheticControl(AbstractSyntheticControl):
         Raises
         ------
         OptionError
-            O010 unless ``draws`` is at least 1, O009 unless ``random_seed`` is a seed.
+            O010 unless ``draws`` is at least 1, O009 unless ``random_seed`` is a seed, O017
+            while the scale is still ``"auto"``.
         PriorError
             O002, O015 when the prior does not fit these donors, O006 while the noise is still
             ``"auto"``.
@@ -283,15 +291,17 @@ class Fit(AbstractFit):
     panel
         The data that were fitted.
     model
-        The model that was fitted; its noise is the chosen one if it was ``"auto"``.
+        The model that was fitted; its noise and its scale are the chosen ones where they were
+        ``"auto"``.
     idata
         All draws in the ArviZ schema, in outcome units, dims ``(chain, draw, ...)``, for
         ``az.summary``, ``az.loo`` and ArviZ's plots. Groups: ``posterior``, ``sample_stats``,
         ``posterior_predictive`` (pre-period), ``predictions`` (``counterfactual``), ``effects``,
         ``log_likelihood`` (not with Student-t noise), ``log_prior``, ``prior``,
         ``prior_predictive``, ``predictions_uncalibrated`` and ``calibration`` (not with
-        ``calibrate=False``), ``noise_scores`` (with ``noise="auto"``), ``observed_data``,
-        ``constant_data``, ``predictions_constant_data``.
+        ``calibrate=False``), ``noise_scores`` (with ``noise="auto"``), ``scale_scores``
+        (with ``scale="auto"``), ``observed_data``, ``constant_data``,
+        ``predictions_constant_data``.
     record
         How the fit was made: settings, seed, attempts, interrupts, warnings and versions.
 
@@ -405,6 +415,58 @@ class Fit(AbstractFit):
         return plot_weights(
             self, ci_prob=ci_prob, ci_kind=ci_kind, most=most, backend=backend, **options
         )
+
+    @classmethod
+    def from_idata(
+        cls,
+        panel: Panel,
+        model: SyntheticControl,
+        idata: xr.DataTree,
+        *,
+        cores: int | None = None,
+        random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
+        progressbar: bool | str = True,
+    ) -> "Fit":
+        """Make a fit of draws of ``model.build(panel)`` by any sampler.
+
+        They are forecast, judged and calibrated as those of :meth:`SyntheticControl.fit` are.
+
+        Parameters
+        ----------
+        panel, model
+            The data, and the specification whose PyMC model was sampled. The donors are refitted
+            with this specification: a prior that was changed in the PyMC model only, as by
+            ``pm.do``, holds for the treated unit alone.
+        idata
+            What ``pm.sample`` returns, also with ``nuts_sampler="nutpie"``, ``"numpyro"`` or
+            ``"blackjax"``: a group ``posterior`` with ``weights``, dims
+            ``(chain, draw, donor)``, and the noise's parameters in outcome units, dims
+            ``(chain, draw)``; ``sample_stats`` where the sampler has some.
+        cores, random_seed, progressbar
+            As in :meth:`SyntheticControl.fit`, for the forecast and the donors' refits.
+
+        Returns
+        -------
+        Fit
+            A fit whose calibration takes the prior on ``q`` as the model states it, since the draws
+            do: no other one is averaged over.
+
+        Raises
+        ------
+        OptionError
+            O001 for another type, O095 while noise, calendar or scale are ``"auto"``.
+        ResultError
+            R046 when the draws lack a variable, have other donors or are not finite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            S003 when the draws have not converged.
+        """
+        settings = Settings.checked(
+            Size(), cores=cores, random_seed=random_seed, progressbar=progressbar
+        )
+        return cls(panel, *fit_of_draws(model, panel, idata, settings))
 
     def extend(self, panel: Panel, *, strict: bool = False) -> "Fit":
         """Take in rows that have arrived since: the weights stay, the counterfactual goes on.

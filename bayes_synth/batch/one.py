@@ -185,7 +185,11 @@ def _kept(prepared: Prepared, done: Settled[_Draft], keep: Keep) -> xr.DataTree 
     # The streams of randomness start again from the seed, so these are the same draws.
     _, rng = best.settings.streams()
     whole = prepared.assemble(best.settings, sampled, rng)
-    record = replace(recorded(best.settings, sampled), attempts=done.record)
+    record = replace(
+        recorded(best.settings, sampled),
+        attempts=done.record,
+        scale_choice=prepared.scale_choice,
+    )
     problem = prepared.problem
     whole.attrs["bayes_synth"] = provenance(problem.model, problem.panel, record)
     return whole

@@ -183,7 +183,7 @@ def _fit(task: FitTask, kept: xr.DataTree) -> Fit | EffectDraws:
 
 
 def _chosen(model: SyntheticControl, facts: dict[str, Any]) -> SyntheticControl:
-    """Return the model with the noise that was chosen for it, if one was."""
-    if isinstance(model.noise, AbstractNoise):
-        return model
-    return replace(model, noise=from_spec(facts["model"]["noise"]))
+    """Return the model with the noise and the scale that were chosen for it, if any were."""
+    if not isinstance(model.noise, AbstractNoise):
+        model = replace(model, noise=from_spec(facts["model"]["noise"]))
+    return replace(model, scale=facts["model"]["scale"])

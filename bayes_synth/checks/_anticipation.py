@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,8 @@ from bayes_synth.words import short
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["anticipation"]
 
@@ -153,7 +155,7 @@ def _anticipation_reason(
 
 
 def _draw_anticipation(
-    fit: AbstractFit, answers: Mapping[str, RefitEffect], *, backend: str | None = None
+    fit: AbstractFit, answers: Mapping[str, RefitEffect], **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     (refit,) = answers.values()
     effect = Effect(refit.effects["pointwise"], "pointwise")
@@ -161,4 +163,4 @@ def _draw_anticipation(
     low, high = (interval.sel(ci_bound=bound).to_series() for bound in ("lower", "upper"))
     lines = {"from the earlier start on": middle(effect.draws)}
     title = "Effect per period (median): from the true start on, and from the earlier one on"
-    return plot_paths(fit, lines, title, band=(low, high), backend=backend)
+    return plot_paths(fit, lines, title, options, band=(low, high))

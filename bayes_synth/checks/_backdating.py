@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 
@@ -17,6 +17,8 @@ from bayes_synth.results.monte_carlo import two_sided, two_sided_error
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["backdating"]
 
@@ -136,11 +138,11 @@ def _backdating_reason(table: pd.DataFrame, matching: str, ci_prob: float, remar
 
 
 def _draw_backdating(
-    fit: AbstractFit, answers: Mapping[str, RefitEffect], *, backend: str | None = None
+    fit: AbstractFit, answers: Mapping[str, RefitEffect], **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     lines = {label: middle(refit.effects["pointwise"]) for label, refit in answers.items()}
     title = (
         "Effect per period (median): from the true start (bold), "
         f"and from {len(lines)} earlier ones"
     )
-    return plot_paths(fit, lines, title, backend=backend)
+    return plot_paths(fit, lines, title, options)

@@ -1,7 +1,7 @@
 """Concentration: ask whether the answer rests on a single donor."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,8 @@ from bayes_synth.results.monte_carlo import mean_error
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["concentration"]
 
@@ -92,7 +94,7 @@ def _trading_words(table: pd.DataFrame, trading: float) -> str:
     return words if count else ""
 
 
-def _draw_weights(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
+def _draw_weights(fit: AbstractFit, **options: "Unpack[PictureOptions]") -> "PlotCollection":
     from bayes_synth.plots.weights import plot_weights
 
-    return plot_weights(fit, backend=backend)
+    return plot_weights(fit, **options)

@@ -1,7 +1,8 @@
 """Convex hull: ask whether a weighted average of the donors can reach the treated unit."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
@@ -12,14 +13,20 @@ from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, Verdict, graded, thresholds, worst
 from bayes_synth.model.inputs import Inputs
 from bayes_synth.model.outcome_scale import outcome_name
+from bayes_synth.plots.common import shortened
+from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.simplex import simplex_least_squares
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
+    from bayes_synth.plots.look import PictureOptions
+
 __all__ = ["convex_hull"]
 
+REACH = 0.75
+"""How much of the donors' range is drawn beyond the two lines, as a share of what they span."""
 QUESTION = "Can a weighted average of the donors reach the treated unit?"
 
 
@@ -166,7 +173,7 @@ def _hull_reason(rows: dict[str, dict[str, float]], extra: dict[str, float]) -> 
     )
 
 
-def _draw_hull(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
+def _draw_hull(fit: AbstractFit, **options: "Unpack[PictureOptions]") -> "PlotCollection":
     """Draw the donors' range, the treated unit and the closest average, in levels and demeaned."""
     inputs = fit.problem.inputs
     donors, outcome = _seen_series(inputs)
@@ -175,14 +182,35 @@ def _draw_hull(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollecti
     moves = inputs.step * (donors - donors.mean(0)), inputs.step * (outcome - outcome.mean())
     moved = _hull_layers(times, *moves)
     name = outcome_name(fit.model.scale, fit.panel.outcome)
-    title = "Donors' range (grey), treated unit (bold), closest weighted average (coloured)"
+    heading = "Before treatment, every series minus its mean"
     panels = {
-        "levels": Axes(f"{title}\nlevels", levels, ylabel=name),
-        "demeaned": Axes(
-            "every series minus its mean before treatment", moved, fit.panel.time, name
+        "levels": Axes(
+            "Before treatment: the treated unit among its donors",
+            levels,
+            ylabel=name,
+            legend=_hull_legend(fit),
+            limits=_hull_limits(levels),
         ),
+        "demeaned": Axes(heading, moved, fit.panel.time, name, limits=_hull_limits(moved)),
     }
-    return picture(panels, fit=fit, backend=backend)
+    return picture(panels, options, fit=fit)
+
+
+def _hull_legend(fit: AbstractFit) -> list[Entry]:
+    return [
+        Entry(shortened(fit.panel.treated_name, 40), "line", "B1", width=2.5),
+        Entry("closest weighted average of the donors", "line", "C0"),
+        Entry("the donors' range", "band", "gray", 0.3),
+    ]
+
+
+def _hull_limits(layers: Mapping[str, Layer]) -> tuple[float, float]:
+    """Return limits that let the two lines be told apart, where the range is much wider."""
+    lines = np.concatenate([layers["observed"].y, layers["closest"].y])
+    room = REACH * max(float(np.ptp(lines)), np.finfo(float).tiny)
+    low = max(lines.min() - room, min(lines.min(), layers["range"].y.min()) - 0.1 * room)
+    high = min(lines.max() + room, max(lines.max(), layers["range"].top.max()) + 0.1 * room)
+    return float(low), float(high)
 
 
 def _hull_layers(times: np.ndarray, donors: np.ndarray, outcome: np.ndarray) -> dict[str, Layer]:

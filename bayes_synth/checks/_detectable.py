@@ -1,16 +1,18 @@
 """Detectable: ask how small an effect this design could have told from zero."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.checks.pictures.layers import Axes, Layer, picture
+from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, Verdict, graded, known_to, thresholds
 from bayes_synth.errors import OptionError
+from bayes_synth.plots.common import shortened
+from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect, as_text, require_interval
 from bayes_synth.results.monte_carlo import end_errors, median_error
@@ -18,6 +20,8 @@ from bayes_synth.words import per_cent
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["detectable"]
 
@@ -110,7 +114,7 @@ def detectable(
         verdict,
         _detectable_reason(found, size, level, whose, thresholds(table, **limits, **extra)),
         table,
-        partial(_draw_power, fit, size, ci_prob),
+        partial(_draw_power, fit, size, power, ci_prob),
     )
 
 
@@ -200,25 +204,40 @@ def _power_of_effects(average: np.ndarray, effects: np.ndarray, ci_prob: float) 
 
 
 def _draw_power(
-    fit: AbstractFit, size: float, ci_prob: float, *, backend: str | None = None
+    fit: AbstractFit,
+    smallest: float,
+    power: float,
+    ci_prob: float,
+    **options: "Unpack[PictureOptions]",
 ) -> "PlotCollection":
     """Draw the probability of telling an effect from zero, by its size."""
     average = _average_counterfactual(fit).to_numpy().ravel()
     estimate = float(fit.effect("average").draws.median())
     half_width = np.ptp(np.quantile(average, _tail_shares(ci_prob))) / 2
-    reach = 1.2 * max(abs(size), abs(estimate), 1.5 * half_width)
+    reach = 1.2 * max(abs(smallest), abs(estimate), 1.5 * half_width)
     effects = np.linspace(-reach, reach, 201)
     layers = {
+        "asked": Layer("horizontal", y=power, style=GREY | {"width": 1.0, "linestyle": "C2"}),
         "power": Layer("line", effects, _power_of_effects(average, effects, ci_prob)),
         "estimate": Layer(
             "vertical", estimate, style={"linestyle": "C0", "color": "C1", "width": 2}
         ),
-        "size": Layer("vertical", size),
+        "size": Layer("vertical", smallest),
     }
-    title = (
-        f"How probably an effect is told from zero ({per_cent(ci_prob)} ETI)\n"
-        "dashed: smallest effect that the check asks for; solid: the effect that was found"
-    )
-    xlabel = f"true average effect ({fit.panel.outcome} per period)"
-    axes = Axes(title, layers, xlabel, "probability")
-    return picture({"power": axes}, fit=fit, backend=backend, height=420)
+    found = fit.effect("average")
+    legend = [
+        Entry("probability of being told from zero", "line", "C0"),
+        Entry(f"found: {as_text(found, estimate)}", "line", "C1"),
+        Entry(
+            f"smallest with probability {power:g}: {as_text(found, smallest)}",
+            "line",
+            "B1",
+            0.8,
+            width=1.2,
+            dash="dashed",
+        ),
+    ]
+    title = f"How probably an effect is told from zero ({per_cent(ci_prob)} ETI)"
+    xlabel = f"true average effect ({shortened(found.measure, 60)})"
+    axes = Axes(title, layers, xlabel, "probability", legend=legend)
+    return picture({"power": axes}, options, fit=fit, height=420)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,17 @@ from bayes_synth.checks.innovations import (
     residual_of,
     typical,
 )
-from bayes_synth.checks.pictures.layers import Axes, Layer, picture
+from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds, worst
+from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.fit_verdict import FAIR, GOOD, WEIGHTS
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["fit_quality"]
 
@@ -188,7 +191,7 @@ def _fit_quality_reason(fit: AbstractFit, table: pd.DataFrame) -> str:
     return f"Out of sample: {fit.fit_verdict}; {gap}; {residuals}."
 
 
-def _draw_residuals(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
+def _draw_residuals(fit: AbstractFit, **options: "Unpack[PictureOptions]") -> "PlotCollection":
     """Draw residuals at the posterior mean over time, and their autocorrelations."""
     inputs = fit.problem.inputs
     weights = fit.idata["posterior"]["weights"].mean(("chain", "draw")).to_numpy()
@@ -198,18 +201,30 @@ def _draw_residuals(fit: AbstractFit, *, backend: str | None = None) -> "PlotCol
         "line": Layer("line", times, z, style={"alpha": 0.5, "width": 1}),
         "points": Layer("points", times, z),
     }
-    title = (
-        "What the noise did not expect before treatment\n"
-        "one-step-ahead errors over their sd (19 of 20 within 2)"
+    title = "What the noise did not expect before treatment, in its sds"
+    legend = [Entry("19 of 20 lie within these", "line", "B1", 0.8, width=1.2, dash="dashed")]
+    first = Axes(
+        title,
+        _references(2) | residuals,
+        fit.panel.time,
+        "standardised residual",
+        legend=legend,
+        limits=_limits(z, 2),
     )
-    first = Axes(title, _references(2) | residuals, fit.panel.time, "standardised residual")
     panels = {"residuals": first, "autocorrelation": _autocorrelation_axes(z)}
-    return picture(panels, fit=fit, backend=backend)
+    return picture(panels, options, fit=fit)
+
+
+def _limits(values: np.ndarray, bound: float) -> tuple[float, float]:
+    """Return limits that hold the numbers and both lines of reference."""
+    reach = 1.15 * max(bound, float(np.nanmax(np.abs(values))))
+    return -reach, reach
 
 
 def _references(bound: float) -> dict[str, Layer]:
-    lines = {"zero": 0, "low": -bound, "high": bound}
-    return {name: Layer("horizontal", y=height) for name, height in lines.items()}
+    lines = {"low": -bound, "high": bound}
+    ends = {name: Layer("horizontal", y=height) for name, height in lines.items()}
+    return {"zero": Layer("horizontal", y=0, style=GREY | {"width": 1.0, "linestyle": "C0"})} | ends
 
 
 def _autocorrelation_axes(z: np.ndarray) -> Axes:
@@ -221,5 +236,6 @@ def _autocorrelation_axes(z: np.ndarray) -> Axes:
         for k, r in zip(lags, correlations, strict=True)
     }
     layers = bars | _references(2 / np.sqrt(len(z)))
-    title = "Their autocorrelation (dashed: 2 / sqrt(n))"
-    return Axes(title, layers, "lag (periods)", "correlation")
+    title = "Their autocorrelation"
+    limits = _limits(correlations, 2 / np.sqrt(len(z)))
+    return Axes(title, layers, "lag (periods)", "correlation", limits=limits)

@@ -1,14 +1,16 @@
 """Hidden bias: ask how far the counterfactual must drift, unseen, to overturn the effect."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
 
-from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
+from bayes_synth.checks.pictures.layers import HOLLOW, Axes, Layer, picture
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds
+from bayes_synth.plots.common import shortened
+from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import as_text
 from bayes_synth.results.estimands import per_period
@@ -17,6 +19,8 @@ from bayes_synth.words import per_cent
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["hidden_bias"]
 
@@ -145,7 +149,7 @@ def _drift_table(fit: AbstractFit, drift: float, placebos: np.ndarray) -> pd.Dat
 
 
 def _draw_drifts(
-    fit: AbstractFit, drift: float, ci_prob: float, *, backend: str | None = None
+    fit: AbstractFit, drift: float, ci_prob: float, **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     """Draw the interval of the effect that is left, by drift, and the drifts of the placebos."""
     effect, placebos = fit.effect("average"), _placebo_drifts(fit)
@@ -159,11 +163,23 @@ def _draw_drifts(
         "drift": Layer("vertical", drift),
     }
     if len(placebos):
-        hollow = GREY | {"facecolor": "B0"}
-        layers["placebos"] = Layer("points", placebos, np.zeros(len(placebos)), style=hollow)
-    title = (
-        f"Effect that is left if the untreated outcome drifted (median, {per_cent(ci_prob)} ETI)\n"
-        "dashed: the drift that brings the interval to zero; hollow: what placebos drifted"
+        layers["placebos"] = Layer("points", placebos, np.zeros(len(placebos)), style=HOLLOW)
+    legend = [
+        Entry("effect that is left, median", "line", "C0"),
+        Entry(f"{per_cent(ci_prob)} ETI", "band", "C0", 0.3),
+        Entry(
+            f"brings it to zero: {as_text(effect, drift)}",
+            "line",
+            "B1",
+            0.8,
+            width=1.2,
+            dash="dashed",
+        ),
+    ]
+    legend += [Entry("drifts of placebos", "points", "gray", 0.8, hollow=True)] * bool(
+        len(placebos)
     )
-    axes = Axes(title, layers, f"constant drift ({effect.measure})", "average effect")
-    return picture({"drift": axes}, fit=fit, backend=backend, height=420)
+    title = "Effect that is left if the untreated outcome had drifted"
+    measure = f"constant drift ({shortened(effect.measure, 60)})"
+    axes = Axes(title, layers, measure, "average effect", legend=legend)
+    return picture({"drift": axes}, options, fit=fit, height=420)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import pandas as pd
 
@@ -22,6 +22,8 @@ from bayes_synth.results.answers import AbstractFit
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["leave_one_out"]
 
@@ -131,11 +133,8 @@ def _donors_to_leave_out(
 
 
 def _draw_without_donors(
-    fit: AbstractFit, answers: Mapping[str, RefitEffect], *, backend: str | None = None
+    fit: AbstractFit, answers: Mapping[str, RefitEffect], **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     lines = {label: middle(refit.effects["pointwise"]) for label, refit in answers.items()}
-    title = (
-        "Effect per period (median): all donors (bold), "
-        f"and {len(lines)} refits without some of them"
-    )
-    return plot_paths(fit, lines, title, backend=backend)
+    title = f"Effect per period (median): the fit and {len(lines)} refits with fewer donors"
+    return plot_paths(fit, lines, title, options)

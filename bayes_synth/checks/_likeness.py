@@ -1,14 +1,14 @@
 """Likeness: ask whether the weight lies on donors that resemble the treated unit."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayes_synth.checks.innovations import periods_seen
-from bayes_synth.checks.pictures.layers import GREY, Axes, Layer, picture
+from bayes_synth.checks.pictures.layers import HOLLOW, Axes, Layer, named_points, picture
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import (
     Check,
@@ -22,6 +22,7 @@ from bayes_synth.checks.result import (
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import DesignError, PanelError
 from bayes_synth.plots.common import shortened
+from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.monte_carlo import mean_error
 from bayes_synth.words import listed
@@ -29,8 +30,12 @@ from bayes_synth.words import listed
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
+    from bayes_synth.plots.look import PictureOptions
+
 __all__ = ["likeness"]
 
+HEAVIEST = 4
+"""How many donors the picture names."""
 QUESTION = "Does the weight lie on donors that resemble the treated unit?"
 DONOR = ("weight", "outcome_distance", "covariate_distance", "far")
 BALANCE = ("treated", "synthetic", "lower", "upper", "donor_mean", "sd", "difference")
@@ -217,27 +222,23 @@ def _likeness_reason(
 
 
 def _draw_likeness(
-    fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None
+    fit: AbstractFit, table: pd.DataFrame, **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     """Draw weight against distance, and the balance of the covariates."""
     donors = pd.DataFrame(table.xs("donor"))
     total = _total_distance(donors)
-    points = {
-        "donors": Layer("points", total.to_numpy(), donors["weight"].to_numpy(float)),
-        "mean": Layer("vertical", float(total.mean())),
-    }
-    heaviest = ", ".join(
-        f"{shortened(str(name), 20)} {weight:.2f}"
-        for name, weight in donors["weight"].head(3).items()
-    )
-    title = (
-        "Weight against distance from the treated unit (dashed: mean distance)\n"
-        f"heaviest: {heaviest}"
-    )
-    panels = {"likeness": Axes(title, points, "distance (pre-period sds)", "weight")}
+    spots = pd.DataFrame({"x": total, "y": donors["weight"].astype(float)})
+    named, entries = named_points(spots, list(donors.index[:HEAVIEST]))
+    points = {"mean": Layer("vertical", float(total.mean()))} | named
+    title = "Weight against distance from the treated unit"
+    legend = [
+        *entries,
+        Entry("mean distance", "line", "B1", 0.8, width=1.2, dash="dashed"),
+    ]
+    panels = {"likeness": Axes(title, points, "distance (pre-period sds)", "weight", legend=legend)}
     if "covariate" in table.index.get_level_values("kind"):
         panels["balance"] = _balance_axes(pd.DataFrame(table.xs("covariate")).astype(float))
-    return picture(panels, fit=fit, backend=backend)
+    return picture(panels, options, fit=fit)
 
 
 def _balance_axes(rows: pd.DataFrame) -> Axes:
@@ -245,10 +246,9 @@ def _balance_axes(rows: pd.DataFrame) -> Axes:
     heights = np.arange(len(rows))[::-1]
     names = ("synthetic", "lower", "upper", "donor_mean")
     apart = {name: ((rows[name] - rows["treated"]) / rows["sd"]).to_numpy() for name in names}
-    hollow = GREY | {"facecolor": "B0"}
     layers = {
         "zero": Layer("vertical", 0),
-        "donor_mean": Layer("points", apart["donor_mean"], heights, style=hollow),
+        "donor_mean": Layer("points", apart["donor_mean"], heights, style=HOLLOW),
         "synthetic": Layer("points", apart["synthetic"], heights),
     }
     ends = np.column_stack([apart["lower"], apart["upper"]])
@@ -258,8 +258,9 @@ def _balance_axes(rows: pd.DataFrame) -> Axes:
         float(height): shortened(str(name))
         for name, height in zip(rows.index, heights, strict=True)
     }
-    title = (
-        "Covariates: synthetic control (filled, 95% ETI) and donors' mean (hollow) "
-        "minus the treated unit"
-    )
-    return Axes(title, layers, "standard deviations over the units", ticks=ticks)
+    legend = [
+        Entry("synthetic control, 95% ETI", "points", "C0"),
+        Entry("donors' mean", "points", "gray", 0.8, hollow=True),
+    ]
+    title = "Covariates: difference from the treated unit"
+    return Axes(title, layers, "standard deviations over the units", ticks=ticks, legend=legend)

@@ -1,7 +1,7 @@
 """Overfitting: ask whether weights that fit some periods also fit those they have not seen."""
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,14 @@ from bayes_synth.checks.pictures.layers import Axes, Layer, picture
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, graded, not_applicable, thresholds
 from bayes_synth.model.inputs import Inputs
+from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.fit_verdict import gls_weights
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["overfitting"]
 
@@ -147,7 +150,7 @@ def _split_row(splits: list[_Split]) -> dict[str, float]:
     }
 
 
-def _draw_errors(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollection":
+def _draw_errors(fit: AbstractFit, **options: "Unpack[PictureOptions]") -> "PlotCollection":
     """Draw one-step-ahead errors with weights from the first two thirds."""
     whitened = _Whitened(fit, fit.problem.inputs)
     first = len(whitened.seen) - len(whitened.seen) // 3
@@ -162,9 +165,11 @@ def _draw_errors(fit: AbstractFit, *, backend: str | None = None) -> "PlotCollec
         "outside": Layer("line", times[first - 1 :], outside, style={"color": "C1"}),
         "origin": Layer("vertical", times[first]),
     }
-    title = (
-        "One-step-ahead errors with weights from the first two thirds of the pre-period\n"
-        "before and after the dashed line; grey: the outcome itself, without donors"
-    )
-    axes = Axes(title, layers, fit.panel.time, "standardised error")
-    return picture({"errors": axes}, fit=fit, backend=backend, height=400)
+    title = "One-step-ahead errors with weights from the first two thirds of the pre-period"
+    legend = [
+        Entry("periods that the weights have seen", "line", "C0"),
+        Entry("periods that they have not", "line", "C1"),
+        Entry("without donors", "line", "gray", width=1.0),
+    ]
+    axes = Axes(title, layers, fit.panel.time, "standardised error", legend=legend)
+    return picture({"errors": axes}, options, fit=fit, height=400)

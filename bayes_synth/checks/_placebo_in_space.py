@@ -4,7 +4,7 @@ It audits our intervals; it does not decide whether there was an effect.
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -27,6 +27,8 @@ from bayes_synth.words import listed
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["placebo_in_space"]
 
@@ -207,10 +209,10 @@ def _outlier_words(table: pd.DataFrame, outliers: pd.Index) -> str:
 
 
 def _draw_placebos(
-    fit: AbstractFit, gaps: pd.DataFrame, table: pd.DataFrame, *, backend: str | None = None
+    fit: AbstractFit, gaps: pd.DataFrame, table: pd.DataFrame, **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     nominal = np.linspace(0.02, 0.98, 49)
     shares = [float((table["p"] >= 1 - probability).mean()) for probability in nominal]
     held = xr.DataArray(shares, coords={"nominal": nominal})
     shown = Gaps(gaps, own_gap(fit), fit.panel.treated_name, fit.panel.pre)
-    return plot_placebos(fit, shown, held, backend=backend)
+    return plot_placebos(fit, shown, held, **options)

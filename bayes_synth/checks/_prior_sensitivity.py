@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import arviz_stats
 import numpy as np
@@ -26,6 +26,8 @@ from bayes_synth.words import short
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["prior_sensitivity"]
 
@@ -187,7 +189,7 @@ def _sensitivity(fit: AbstractFit, group: str) -> float:
 
 
 def _draw_specifications(
-    fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None
+    fit: AbstractFit, table: pd.DataFrame, **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     title = f"Specification curve: {len(table)} other specifications"
-    return plot_forest(fit, table, title, backend=backend)
+    return plot_forest(fit, table, title, options)

@@ -6,12 +6,12 @@ It only suggests; nothing is dropped.
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
 
-from bayes_synth.checks.pictures.layers import Axes, Layer, picture
+from bayes_synth.checks.pictures.layers import Axes, Layer, named_points, picture, rows_that_fit
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, thresholds
 from bayes_synth.data.panel import Panel
@@ -19,10 +19,13 @@ from bayes_synth.data.validation import ROUNDING
 from bayes_synth.errors import DesignError, OptionError, deprecated
 from bayes_synth.model.inputs import typical_step
 from bayes_synth.plots.common import shortened
+from bayes_synth.plots.legend import Entry
 from bayes_synth.words import listed, short, suggestion, texts
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["screen"]
 
@@ -282,12 +285,20 @@ def _screen_reason(panel: Panel, serious: dict[str, pd.Series], noted: dict[str,
     return f"{len(panel.donors)} donors: {text}" + (f"; noted: {', '.join(rest)}." if rest else ".")
 
 
+def _least_alike(table: pd.DataFrame) -> list[str]:
+    """Name the two donors that are farthest in level, and the two least correlated."""
+    far = table["level"].astype(float).abs().nlargest(2).index
+    against = table["correlation"].astype(float).nsmallest(2).index
+    return [str(name) for name in dict.fromkeys([*far, *against])]
+
+
 def _draw_screen(
-    panel: Panel, table: pd.DataFrame, jump: float, *, backend: str | None = None
+    panel: Panel, table: pd.DataFrame, jump: float, **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     """Draw breaks by donor, the largest on top, and level against correlation."""
     rows = table.sort_values("break", ascending=False, kind="stable", na_position="last")
-    rows = rows.head(SHOWN)
+    height = 2 * max(330, 60 + 20 * min(len(rows), SHOWN))
+    rows = rows.head(min(SHOWN, rows_that_fit(options, height, 2)))
     heights = np.arange(len(rows))[::-1]
     ticks = {float(h): shortened(str(name)) for h, name in zip(heights, rows.index, strict=True)}
     breaks = {
@@ -295,15 +306,15 @@ def _draw_screen(
         "points": Layer("points", rows["break"].to_numpy(), heights),
     }
     more = f", {len(table) - len(rows)} more donors not shown" if len(table) > len(rows) else ""
-    likeness = {
-        "zero": Layer("horizontal", y=0),
-        "treated": Layer("vertical", 0),
-        "points": Layer("points", table["level"].to_numpy(), table["correlation"].to_numpy(float)),
-    }
-    title = f"Jump at {short(panel.start)}, in what is usual (dashed: {jump:g}){more}"
-    compared = "Donors against the treated unit before treatment"
+    spots = pd.DataFrame({"x": table["level"], "y": table["correlation"]}).astype(float)
+    named, entries = named_points(spots, _least_alike(table))
+    likeness = {"zero": Layer("horizontal", y=0), "treated": Layer("vertical", 0)} | named
+    title = f"Jump at {short(panel.start)}, in what is usual among donors{more}"
+    compared = f"Donors against {shortened(panel.treated_name, 40)} before treatment"
+    limit = Entry(f"threshold {jump:g}", "line", "B1", 0.8, width=1.2, dash="dashed")
+    measured = "difference in level (its sds)", "correlation of differences"
     panels = {
-        "breaks": Axes(title, breaks, "times the usual", ticks=ticks),
-        "likeness": Axes(compared, likeness, "level (its sds)", "correlation of differences"),
+        "breaks": Axes(title, breaks, "times the usual", ticks=ticks, legend=[limit]),
+        "likeness": Axes(compared, likeness, *measured, legend=entries),
     }
-    return picture(panels, fit=None, backend=backend, height=max(330, 60 + 20 * len(rows)))
+    return picture(panels, options, fit=None, height=height // 2)

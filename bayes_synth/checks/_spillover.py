@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import pandas as pd
 
@@ -15,6 +15,8 @@ from bayes_synth.words import listed, texts
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["spillover"]
 
@@ -108,7 +110,7 @@ def _bias_words(fit: AbstractFit, weight: float, shift: float) -> str:
 
 
 def _draw_without_neighbours(
-    fit: AbstractFit, table: pd.DataFrame, *, backend: str | None = None
+    fit: AbstractFit, table: pd.DataFrame, **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     title = f"Without {listed(table.attrs['neighbours'], 3)}"
-    return plot_forest(fit, table, title, backend=backend)
+    return plot_forest(fit, table, title, options)

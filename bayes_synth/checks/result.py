@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, Unpack, final, get_args
 
 import pandas as pd
 
@@ -12,6 +12,8 @@ from bayes_synth.words import preformatted, public, suggestion
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import CanvasOptions
 
 __all__ = [
     "Check",
@@ -47,7 +49,8 @@ class Check:
     table
         All numbers; ``attrs`` holds the thresholds by name.
     picture
-        A function of ``backend`` that draws the answer; None when there is nothing to draw.
+        A function of ``backend``, and of the options of :meth:`plot` that it takes, that draws the
+        answer; None when there is nothing to draw.
     """
 
     name: str
@@ -57,25 +60,38 @@ class Check:
     table: pd.DataFrame
     picture: "Callable[..., PlotCollection] | None" = None
 
-    def plot(self, *, backend: str | None = None) -> "PlotCollection":
+    def plot(
+        self, *, backend: str | None = None, **options: "Unpack[CanvasOptions]"
+    ) -> "PlotCollection":
         """Draw the answer.
 
         Parameters
         ----------
         backend
             As in :func:`bayes_synth.plots.plot_fit`.
+        **options
+            ``title``, ``figsize``, ``size``, ``theme``, ``visuals`` and ``figure_kwargs`` of
+            :class:`bayes_synth.plots.CanvasOptions`. Parts in ``visuals``: legend, title, xlabel,
+            ylabel, yticks.
+
+        Returns
+        -------
+        arviz_plots.PlotCollection
+            ``savefig``, ``show`` and ``viz`` as in ArviZ.
 
         Raises
         ------
         ResultError
-            R008 when this check has no picture.
+            R008 when this check has no picture; R006 when the backend is not installed.
+        OptionError
+            O001 for unknown parts and backends, O040 for unknown sizes and themes.
         """
         if self.picture is None:
             raise ResultError(
                 "R008",
                 f"the check {self.name!r} has no picture (verdict: {self.verdict}); see its table.",
             )
-        return self.picture(backend=backend)
+        return self.picture(backend=backend, **options)
 
     def __dir__(self) -> list[str]:
         return public(super().__dir__())

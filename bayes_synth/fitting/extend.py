@@ -30,8 +30,8 @@ from bayes_synth.words import listed, short
 
 __all__ = ["Posteriors", "extended", "remembered", "same_mixture"]
 
-SCORES = "noise_scores"
-"""The group that says why a noise was chosen; the pre-period alone decides it."""
+SCORES = "noise_scores", "scale_scores", "calendar_scores"
+"""The groups that say why a noise or a scale was chosen; what was chosen is kept."""
 ANEW = "fit the longer panel again, with fit.model.fit(panel)"
 
 
@@ -76,10 +76,13 @@ def extended[F: AbstractFit](fit: F, panel: Panel, *, strict: bool) -> F:
     posteriors = KNOWN.get(fit) or Posteriors()
     settings = _asked_for(fit.record)
     fitted = fit_panel(fit.model, panel, settings, strict=strict, draw=posteriors.sample)
-    if SCORES in fit.idata.children:
-        fitted.idata[SCORES] = xr.DataTree(fit.idata[SCORES].to_dataset())
+    for name in SCORES:
+        if name in fit.idata.children:
+            fitted.idata[name] = xr.DataTree(fit.idata[name].to_dataset())
     _require_same_past(fit, fitted)
-    return remembered(replace(fit, panel=panel, **fitted._asdict()), posteriors)
+    record = replace(fitted.record, scale_choice=fit.record.scale_choice)
+    longer = replace(fit, panel=panel, **fitted._replace(record=record)._asdict())
+    return remembered(longer, posteriors)
 
 
 def _decisive(problem: Problem, settings: Settings, seed: int) -> Hashable:

@@ -17,10 +17,13 @@ from bayes_synth.errors import (
     warn,
 )
 from bayes_synth.fitting.attempts import Judged, mendable, settle
+from bayes_synth.fitting.calendar_choice import choose_calendar
 from bayes_synth.fitting.memory import require_memory
 from bayes_synth.fitting.mixture import sample_alternatives
 from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.fitting.placebos import placebos
+from bayes_synth.fitting.scale_choice import ScaleChoice, choose_scale
+from bayes_synth.model.outcome_scale import outcome_name
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.below_zero import below_zero
@@ -29,11 +32,12 @@ from bayes_synth.results.convergence import FIT, Convergence, convergence_of, wa
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.results.record import RunRecord, versions
+from bayes_synth.results.seasons import seasonal_remark
 from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 
-__all__ = ["Fitted", "Prepared", "fit_panel", "prepare", "recorded"]
+__all__ = ["Fitted", "Prepared", "fit_panel", "judged", "prepare", "recorded", "warn_about"]
 
 
 class Fitted(NamedTuple):
@@ -69,11 +73,22 @@ class Prepared:
         What the donors' refits have shown; None without calibration.
     scores
         Held-out scores of the noise processes; None unless one was chosen.
+    choice
+        How the scale was chosen; None where nothing was to be chosen.
+    seasons
+        Held-out scores with and without a calendar; None unless one was to be chosen.
     """
 
     problem: Problem
     placebos: Placebos | None = None
     scores: pd.DataFrame | None = None
+    choice: ScaleChoice | None = None
+    seasons: pd.DataFrame | None = None
+
+    @property
+    def scale_choice(self) -> str:
+        """Say how the scale was chosen; empty where the model named it."""
+        return self.choice.words if self.choice else ""
 
     @property
     def alternatives(self) -> tuple[Alternative, ...]:
@@ -123,6 +138,10 @@ class Prepared:
         )
         if self.scores is not None:
             groups["noise_scores"] = self.scores.to_xarray()
+        if self.choice and self.choice.table is not None:
+            groups["scale_scores"] = self.choice.table.to_xarray()
+        if self.seasons is not None:
+            groups["calendar_scores"] = self.seasons.to_xarray()
         return tree(groups)
 
 
@@ -172,14 +191,33 @@ def fit_panel(
             "  Pass strict=False to get this fit anyway; fit.converged will be False.",
         )
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
-    warnings += _warn_about(replace(best.value.verdict, partial=partial))
+    warnings += warn_about(replace(best.value.verdict, partial=partial))
     warnings += _warn_below_zero(below_zero(best.value.idata, prepared.problem))
-    record = replace(record, attempts=outcome.record, partial=partial, warnings=tuple(warnings))
+    if season := _season(best.value.idata, prepared.problem):
+        warnings.append(warn(DesignWarning, "V056", season))
+    record = replace(
+        record,
+        attempts=outcome.record,
+        partial=partial,
+        warnings=tuple(warnings),
+        scale_choice=prepared.scale_choice,
+    )
     return Fitted(prepared.problem.model, best.value.idata, record)
 
 
+def _season(idata: xr.DataTree, problem: Problem) -> str:
+    """Say that the gap follows a calendar that the model does not have; empty otherwise."""
+    if problem.calendar.labels:
+        return ""
+    weights = idata["posterior"]["weights"].mean(("chain", "draw")).to_numpy()
+    inputs = problem.inputs
+    gap = inputs.outcome - inputs.donor_outcomes[: inputs.periods] @ weights
+    measure = outcome_name(problem.model.scale, problem.panel.outcome)
+    return seasonal_remark(gap * inputs.step, problem.panel.pre, measure)
+
+
 def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -> Prepared:
-    """Choose the noise if asked to, and refit the donors as if they had been treated.
+    """Choose scale and noise if asked to, and refit the donors as if they had been treated.
 
     Raises
     ------
@@ -187,9 +225,15 @@ def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -
         S005 when the fit's draws would take too much memory.
     """
     require_memory(model, panel, settings.size)
-    model, scores = choose_noise(model, panel, settings)
+    choice = choose_scale(model, panel, settings)
+    model, scores = choose_noise(choice.model, panel, settings)
+    model, seasons = choose_calendar(model, panel, settings)
     problem, plan = Problem.of(model, panel), model.calibration
-    return Prepared(problem, placebos(problem, plan, settings) if plan else None, scores)
+    same = choice.noise == model.noise and choice.model.calendar == model.calendar
+    made = choice.placebos if same else None
+    if plan and made is None:
+        made = placebos(problem, plan, settings)
+    return Prepared(problem, made, scores, choice, seasons)
 
 
 def recorded(settings: Settings, sampled: Sampled, stopped: str = "") -> RunRecord:
@@ -216,16 +260,29 @@ def _attempt(
     sampled = sample_alternatives(
         problem, prepared.alternatives, settings, seed, partial=partial, draw=draw
     )
-    idata = prepared.assemble(settings, sampled, rng)
-    record = recorded(settings, sampled, prepared.stopped)
-    quantities = watched(problem.panel, problem.model, idata)
-    verdict = convergence_of(quantities, sampled.sample_stats, record.partial)
+    draft = judged(prepared, settings, sampled, rng)
+    verdict, record = draft.verdict, draft.record
     again = mendable(verdict, FIT, record.chains * record.draws, sampled.sampler)
-    draft = Draft(idata, record, verdict)
     return Judged(draft, settings, verdict.problems, verdict.divergences, again)
 
 
-def _warn_about(verdict: Convergence) -> list[str]:
+def judged(
+    prepared: Prepared,
+    settings: Settings,
+    sampled: Sampled,
+    rng: np.random.Generator | None = None,
+) -> Draft:
+    """Label draws, record how they were made, and give the verdict on them.
+
+    ``rng`` makes the predictive and the prior draws; by default it comes from the settings' seed.
+    """
+    idata = prepared.assemble(settings, sampled, rng or settings.streams()[1])
+    record = recorded(settings, sampled, prepared.stopped)
+    quantities = watched(prepared.problem.panel, prepared.problem.model, idata)
+    return Draft(idata, record, convergence_of(quantities, sampled.sample_stats, record.partial))
+
+
+def warn_about(verdict: Convergence) -> list[str]:
     """Warn about a fit that has not converged or is partial, and return the messages."""
     messages = []
     if verdict.problems:

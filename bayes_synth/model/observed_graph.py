@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.model.inputs import Inputs
+from bayes_synth.model.outcome_scale import COUNT
 from bayes_synth.noise.base import MIXING, AbstractNoise
 from bayes_synth.priors import AbstractWeightsPrior, HalfNormal
 
@@ -102,7 +103,18 @@ def _log(value: Any) -> tuple[Any, Any]:
     return pt.log(value), -pt.log(value)
 
 
-SYMBOLIC: dict[str, Callable[[Any], tuple[Any, Any]]] = {"linear": _as_it_is, "log": _log}
+def _sqrt(value: Any) -> tuple[Any, Any]:
+    import pytensor.tensor as pt
+
+    root = pt.sqrt(value + COUNT)
+    return root, -pt.log(2 * root)
+
+
+SYMBOLIC: dict[str, Callable[[Any], tuple[Any, Any]]] = {
+    "linear": _as_it_is,
+    "log": _log,
+    "sqrt": _sqrt,
+}
 """By scale: the outcome on it, and the log of the derivative."""
 
 

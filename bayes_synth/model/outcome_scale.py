@@ -12,7 +12,7 @@ import numpy as np
 from bayes_synth.errors import OptionError, PanelError
 from bayes_synth.words import listed, suggestion
 
-__all__ = ["SCALES", "OutcomeScale", "outcome_scale"]
+__all__ = ["AUTO", "COUNT", "SCALES", "OutcomeScale", "outcome_scale"]
 
 
 @final
@@ -104,6 +104,10 @@ SCALES = {
 """Every scale by name. A square root comes back as a square, never below zero."""
 
 
+AUTO = "auto"
+"""Stands for the scale that a fit chooses."""
+
+
 def outcome_name(scale: str, outcome: str) -> str:
     """Return the outcome's name on the scale on which it is modelled."""
     return f"{outcome_scale(scale).prefix}{outcome}"
@@ -115,10 +119,16 @@ def outcome_scale(name: str) -> OutcomeScale:
     Raises
     ------
     OptionError
-        O001 for an unknown name.
+        O001 for an unknown name, O017 for ``"auto"``, which only a fit turns into a scale.
     """
+    if name == AUTO:
+        raise OptionError(
+            "O017",
+            'scale="auto" is chosen by fit(panel), and fit.model then names it; '
+            'here, pass "linear" or "log".',
+        )
     if name not in SCALES:
         raise OptionError(
-            "O001", f"scale={name!r} is unknown. {suggestion(str(name), tuple(SCALES))}"
+            "O001", f"scale={name!r} is unknown. {suggestion(str(name), (*SCALES, AUTO))}"
         )
     return SCALES[name]

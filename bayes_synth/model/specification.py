@@ -9,7 +9,7 @@ from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError, PriorError
 from bayes_synth.model.calendar import AbstractCalendar, as_calendar
 from bayes_synth.model.calibration import Calibration
-from bayes_synth.model.outcome_scale import outcome_scale
+from bayes_synth.model.outcome_scale import AUTO, outcome_scale
 from bayes_synth.noise import AbstractNoise, LocalLevel
 from bayes_synth.priors import AbstractWeightsPrior, Dirichlet, VariableFactory, as_weights_prior
 
@@ -23,7 +23,7 @@ class AbstractSyntheticControl(ABC):
     weights: AbstractWeightsPrior | VariableFactory = Dirichlet()
     noise: AbstractNoise | Literal["auto"] = LocalLevel()
     calibrate: bool | Calibration = True
-    scale: Literal["linear", "log", "sqrt"] = "linear"
+    scale: Literal["linear", "log", "sqrt", "auto"] = "linear"
     calendar: Sequence[AbstractCalendar] | AbstractCalendar | Literal["auto"] = ()
 
     def __post_init__(self) -> None:
@@ -36,7 +36,14 @@ class AbstractSyntheticControl(ABC):
                 "O001",
                 f"calibrate must be True, False or a bs.Calibration(...), got {self.calibrate!r}.",
             )
-        outcome_scale(self.scale)
+        if self.scale != AUTO:
+            outcome_scale(self.scale)
+        elif self.calibrate is False:
+            raise OptionError(
+                "O016",
+                'scale="auto" needs calibrate=True, because it is chosen by the errors that '
+                'calibration finds, got calibrate=False; pass scale="linear" or scale="log".',
+            )
         if self.calendar != "auto":
             object.__setattr__(self, "calendar", as_calendar(self.calendar))
 

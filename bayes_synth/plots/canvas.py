@@ -13,6 +13,8 @@ from bayes_synth.plots.themes import paint, targets
 __all__ = [
     "Canvas",
     "finish",
+    "is_wide",
+    "name_letters",
     "new_canvas",
     "plot_height",
     "plot_rows",
@@ -32,6 +34,10 @@ class Canvas(PlotCollection):  # type: ignore[misc]  # arviz-plots has no types
 
             kwargs = {"resources": INLINE, "title": Path(filename).stem} | kwargs
         super().savefig(filename, **kwargs)
+
+
+TOOLBAR = 30
+"""Dots that the row of buttons above a picture takes in a browser."""
 
 
 def new_canvas(
@@ -73,6 +79,11 @@ def plot_width(
     return max(20, int((width / columns - 60 - labels) / (9.2 * look.size.text)))
 
 
+def name_letters(look: Look, shape: tuple[float, float]) -> int:
+    """Return how many letters of a row's name leave most of the width to the picture."""
+    return max(12, min(40, int(0.4 * _outer(look, shape)[0] / (7.0 * look.size.text))))
+
+
 def plot_height(look: Look, shape: tuple[float, float], rows: int = 1) -> int:
     """Return how many characters of a label fit beside one panel."""
     height = _outer(look, shape)[1]
@@ -88,6 +99,12 @@ def plot_rows(look: Look, shape: tuple[float, float], panels: int = 1) -> int:
 def side_by_side(look: Look, shape: tuple[float, float]) -> int:
     """Return 2 where two panels fit beside each other, else 1."""
     return 2 if _outer(look, shape)[0] >= 600 else 1
+
+
+def is_wide(look: Look, shape: tuple[float, float]) -> bool:
+    """Tell whether panels stand better beside each other than above each other."""
+    width, height = _outer(look, shape)
+    return width >= 600 and width >= 1.4 * height
 
 
 def _outer(look: Look, shape: tuple[float, float]) -> tuple[float, float]:
@@ -142,7 +159,7 @@ def _make_room_in_plotly(figure: Any, look: Look) -> None:
     labels = any(axis.title.text for axis in figure.select_xaxes())
     legend = 2.6 * look.points("legend") if figure.layout.showlegend else 0
     below = ticks + (1.8 * look.points("label") if labels else 0)
-    top, bottom = heights[0] + line + 15, below + legend + 10
+    top, bottom = heights[0] + 0.5 * line + TOOLBAR, below + legend + 10
     figure.update_layout(margin={"t": top, "b": bottom, "r": 30 * look.scale})
     inner = float(figure.layout.height or 450) - top - bottom
     shared = any(axis.matches for axis in figure.select_xaxes())
@@ -170,7 +187,11 @@ def _make_room_in_bokeh(canvas: PlotCollection) -> None:
     for panel in panels:
         panel.title.text_font_style = "normal"
         panel.xaxis.axis_label_text_font_style = panel.yaxis.axis_label_text_font_style = "normal"
+        for axis in panel.axis:
+            axis.minor_tick_line_color = None
     rows = {index.item() for index in canvas.viz["row_index"].to_dataset().data_vars.values()}
+    for panel in panels:
+        panel.height -= TOOLBAR // len(rows)
     if len(rows) < len(panels):
         return
     below = sum(tag for tag in panels[-1].tags if isinstance(tag, int))

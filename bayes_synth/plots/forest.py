@@ -10,7 +10,7 @@ from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import OptionError, ResultError
-from bayes_synth.plots.canvas import finish, new_canvas, plot_width
+from bayes_synth.plots.canvas import finish, name_letters, new_canvas, plot_width
 from bayes_synth.plots.common import lifted, point_size, shortened, shortened_apart
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import CanvasOptions, Look
@@ -134,7 +134,7 @@ def _measure(fits: Mapping[str, AbstractFit], estimand: str) -> str:
 def draw_forest(forest: Forest, look: Look, fit: AbstractFit | None = None) -> PlotCollection:
     """Draw the rows; ``fit`` is asked for alarms, which stand above the title."""
     canvas = new_canvas(look, ["effect"], forest.shape)
-    _references(canvas.get_target("effect", {}), forest, look)
+    _compared(canvas.get_target("effect", {}), forest, look)
     empty = xr.Dataset({"effect": 0.0})
     if look.shows("interval"):
         style = look.drawn("interval", color=look.palette.accent, width=2.0)
@@ -143,18 +143,31 @@ def draw_forest(forest: Forest, look: Look, fit: AbstractFit | None = None) -> P
         accent, size = look.palette.accent, point_size(canvas.backend)
         style = look.drawn("median", color=accent, facecolor=accent, size=size)
         canvas.map(_draw_medians, "median", data=empty, forest=forest, **style)
+    _references(canvas.get_target("effect", {}), forest, look)
     _words(canvas, forest, look, fit)
     finish(canvas, look)
     return canvas
 
 
+def _compared(target: Any, forest: Forest, look: Look) -> None:
+    """Draw the interval to compare with."""
+    if forest.own is not None:
+        low, _, high = forest.own
+        backend_from_object(target).vspan(low, high, target, color=look.palette.soft, alpha=0.15)
+
+
 def _references(target: Any, forest: Forest, look: Look) -> None:
-    """Draw the line of no effect, and the interval to compare with."""
+    """Draw the lines of no effect and of the median to compare with.
+
+    They come after the rows: plotly draws no line on an empty panel.
+    """
     plain = backend_from_object(target)
     if forest.own is not None:
-        low, middle, high = forest.own
-        plain.vspan(low, high, target, color=look.palette.soft, alpha=0.15)
-        plain.vline(middle, target, color=look.palette.soft, width=1.5)
+        plain.vline(forest.own[1], target, color=look.palette.soft, width=1.5 * look.scale)
+    ends = [*forest.table[["lower", "upper"]].to_numpy(float).ravel(), *(forest.own or ())]
+    low, high = float(np.nanmin([0.0, *ends])), float(np.nanmax([0.0, *ends]))
+    room = 0.05 * (high - low) or 1.0
+    plain.xlim((low - room, high + room), target)
     if look.shows("zero"):
         style = look.drawn("zero", color=look.palette.ink, width=1.0, linestyle="C1")
         plain.vline(0, target, **style)
@@ -162,11 +175,12 @@ def _references(target: Any, forest: Forest, look: Look) -> None:
 
 def _words(canvas: PlotCollection, forest: Forest, look: Look, fit: AbstractFit | None) -> None:
     target = canvas.get_target("effect", {})
-    labels = shortened_apart(forest.table.index, NAME)
+    labels = shortened_apart(forest.table.index, name_letters(look, forest.shape))
+    width = plot_width(look, forest.shape, beside=labels)
     put_ticks(forest.heights, labels, target, look)
-    put_label("x", look.word("effect", forest.xlabel), target, look)
+    put_label("x", look.word("effect", forest.xlabel), target, look, width)
     title = forest.title if look.title is None else look.title
-    put_title(fit, title, target, look, plot_width(look, forest.shape, beside=labels))
+    put_title(fit, title, target, look, width)
     backend_from_object(target).ylim((-0.7, len(labels) - 0.3), target)
     if forest.own is not None and look.shows("legend"):
         entries = [

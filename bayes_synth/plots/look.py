@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Self, TypedDict, final
+from typing import Any, Literal, NamedTuple, Self, TypedDict, cast, final
 
 from arviz_plots import PlotCollection
 
@@ -11,7 +11,16 @@ from bayes_synth.plots.common import Visuals, chosen_backend, require_known, sty
 from bayes_synth.results.bands import BandKind
 from bayes_synth.words import listed, suggestion
 
-__all__ = ["SIZES", "THEMES", "CanvasOptions", "Look", "PathOptions", "Size", "Theme"]
+__all__ = [
+    "SIZES",
+    "THEMES",
+    "CanvasOptions",
+    "Look",
+    "PathOptions",
+    "PictureOptions",
+    "Size",
+    "Theme",
+]
 
 Size = Literal["screen", "slide", "paper"]
 Theme = Literal["light", "dark"]
@@ -64,6 +73,18 @@ class PathOptions(CanvasOptions, total=False):
     band: BandKind
 
 
+class PictureOptions(CanvasOptions, total=False):
+    """Options of pictures that a check draws: those of all plots, and the backend.
+
+    Parameters
+    ----------
+    backend
+        As in :func:`bayes_synth.plots.plot_fit`.
+    """
+
+    backend: str | None
+
+
 class Format(NamedTuple):
     """Describe a size: width in hundredths of an inch, shape, zoom, text and dots per inch."""
 
@@ -95,6 +116,8 @@ THEMES: Mapping[Theme, Palette] = {
     "light": Palette("#222222", "#1f77b4", "#808080", "#ffffff"),
     "dark": Palette("#e8e8e8", "#64b5f6", "#9a9a9a", "#161616"),
 }
+CHECK_PARTS = ("legend", "title", "xlabel", "ylabel", "yticks")
+"""Parts of a check's picture that can be left out or styled."""
 TEXT = {"title": 11.0, "label": 10.0, "tick": 9.0, "legend": 9.0}
 """Sizes of text in points."""
 NARROW = 6.0
@@ -167,6 +190,13 @@ class Look:
             options,
         )
 
+    @classmethod
+    def of_check(cls, options: "PictureOptions") -> Self:
+        """Check what the caller wants of the picture of a check."""
+        own = dict(options)
+        backend = own.pop("backend", None)
+        return cls.of(cast("str | None", backend), cast("CanvasOptions", own), CHECK_PARTS)
+
     @property
     def scale(self) -> float:
         """Return what widths of lines are multiplied by; on matplotlib the dots do that."""
@@ -194,6 +224,11 @@ class Look:
     def shows(self, part: str) -> bool:
         """Tell whether a part is drawn."""
         return self.style.get(part, {}) is not None
+
+    def colour(self, name: str) -> str:
+        """Return the colour that one of our names has in the theme."""
+        ink, accent, soft, page = self.palette
+        return {"B1": ink, "C0": accent, "gray": soft, "B0": page or "B0"}.get(name, name)
 
     def word(self, name: str, ours: str) -> str:
         """Return the caller's word, or ours."""
@@ -240,5 +275,5 @@ def _checked_size(size: Format, figsize: tuple[float, float] | None) -> Format:
             f"figsize must be width and height in inches, such as (8, 4.5), got {figsize!r}.",
         )
     # Narrow figures have smaller text, which would otherwise leave no room for the panels.
-    text = size.text * min(1.0, max(0.7, width / NARROW))
+    text = size.text * min(1.0, max(0.8, width / NARROW))
     return size._replace(width=100 * width, height=100 * height, text=text)

@@ -16,10 +16,10 @@ from bayes_synth.plots.look import Look
 from bayes_synth.plots.text import put_label
 from bayes_synth.results.answers import AbstractFit
 
-__all__ = ["draw_paths", "entries_of", "farthest"]
+__all__ = ["NAMED", "draw_paths", "entries_of", "farthest"]
 
-NAMED = ("C1", "C2", "C3", "C4")
-"""Colours of the lines that the legend names; all others are pale."""
+NAMED = ("C1", "C2", "C4", "C5")
+"""Colours of what the legend names; all else is pale. C3 is grey on bokeh."""
 
 
 def farthest(lines: Mapping[str, pd.Series], front: pd.Series) -> list[str]:

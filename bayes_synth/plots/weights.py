@@ -8,7 +8,7 @@ import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.plots.canvas import finish, new_canvas, plot_width
+from bayes_synth.plots.canvas import finish, name_letters, new_canvas, plot_width
 from bayes_synth.plots.common import lifted, point_size, shortened_apart
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import CanvasOptions, Look
@@ -23,8 +23,6 @@ __all__ = ["plot_weights"]
 
 PARTS = ("interval", "mean", "legend", "title", "xlabel", "yticks")
 LABELS = ("weight", "core", "others")
-NAME = 40
-"""Letters of a donor's name that fit beside the axis."""
 
 
 @plot("Donor weights with their intervals.", section="Donors", place=3)
@@ -75,7 +73,8 @@ def plot_weights(
     for group, rows in groups.items():
         if len(rows):
             _draw_group(canvas, group, rows, look)
-    _words(canvas, look, table, shown)
+    letters = name_letters(look, shape)
+    _words(canvas, look, table, shown, letters)
     names = {"core": "together 80% of the weight", "others": "other donors"}
     colours = {"core": look.palette.accent, "others": look.palette.soft}
     entries = [
@@ -86,7 +85,7 @@ def plot_weights(
     if look.shows("legend"):
         put_legend(canvas, look, entries)
     target = canvas.get_target("weights", {})
-    width = plot_width(look, shape, beside=shortened_apart(shown.index, NAME))
+    width = plot_width(look, shape, beside=shortened_apart(shown.index, letters))
     put_title(fit, _title(look, table, len(shown)), target, look, width)
     finish(canvas, look)
     return canvas
@@ -109,7 +108,7 @@ def _draw_group(canvas: PlotCollection, group: str, rows: pd.DataFrame, look: Lo
         # Filled against hollow, so that the two can be told apart without colour.
         fill = colour if core else page
         size = point_size(canvas.backend)
-        style = look.drawn("mean", color=colour, facecolor=fill, size=size)
+        style = look.drawn("mean", color=colour, facecolor=fill, size=size, width=1.3)
         canvas.map(_draw_means, f"mean_{group}", data=numbers, **style)
 
 
@@ -131,10 +130,11 @@ def _words(
     look: Look,
     table: pd.DataFrame,
     shown: pd.DataFrame,
+    letters: int,
 ) -> None:
     """Label donors and weights, and limit the axis."""
     target = canvas.get_target("weights", {})
-    labels = shortened_apart(shown.index, NAME)
+    labels = shortened_apart(shown.index, letters)
     put_ticks(shown["height"].to_numpy(), labels, target, look)
     interval = f"{per_cent(table.attrs['ci_prob'])} {table.attrs['ci_kind'].upper()}"
     put_label("x", look.word("weight", f"weight (mean and {interval})"), target, look)

@@ -75,6 +75,7 @@ def _sampling_facts(record: RunRecord) -> dict[str, Any]:
         "calibration_stopped": record.calibration_stopped,
         "attempts": [attempt._asdict() for attempt in record.attempts],
         "warnings": list(record.warnings),
+        "scale_choice": record.scale_choice,
         "partial": list(record.partial),
     }
 
@@ -102,5 +103,6 @@ def record_of(facts: dict[str, Any]) -> RunRecord:
         partial=tuple(sampling.get("partial", ())),
         calibration_stopped=sampling.get("calibration_stopped", ""),
         warnings=tuple(sampling.get("warnings", ())),
+        scale_choice=sampling.get("scale_choice", ""),
         versions=dict(facts["versions"]),
     )

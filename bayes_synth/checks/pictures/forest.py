@@ -5,7 +5,7 @@ from arviz_plots import PlotCollection
 
 from bayes_synth.plots.common import shortened
 from bayes_synth.plots.forest import Forest, draw_forest
-from bayes_synth.plots.look import Look
+from bayes_synth.plots.look import Look, PictureOptions
 from bayes_synth.results.answers import AbstractFit
 
 __all__ = ["plot_forest"]
@@ -15,9 +15,9 @@ def plot_forest(
     fit: AbstractFit,
     table: pd.DataFrame,
     title: str,
+    options: PictureOptions,
     *,
     xlabel: str = "average effect",
-    backend: str | None = None,
 ) -> PlotCollection:
     """Draw one row per refit, in the order of the table from the top.
 
@@ -27,4 +27,4 @@ def plot_forest(
     low, high = (float(bound) for bound in effect.interval(0.95))
     measure = f"{xlabel} ({shortened(fit.panel.outcome)})"
     forest = Forest(table, title, measure, (low, float(effect.draws.median()), high))
-    return draw_forest(forest, Look.of(backend, {}), fit)
+    return draw_forest(forest, Look.of_check(options), fit)

@@ -10,7 +10,7 @@ from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.plots.canvas import finish, new_canvas, plot_width
 from bayes_synth.plots.legend import Entry, put_legend
-from bayes_synth.plots.look import Look
+from bayes_synth.plots.look import Look, PictureOptions
 from bayes_synth.plots.paths import draw_paths, entries_of, farthest
 from bayes_synth.plots.text import put_title
 from bayes_synth.results.answers import AbstractFit
@@ -24,15 +24,15 @@ def plot_paths(
     fit: AbstractFit,
     lines: Mapping[str, pd.Series],
     title: str,
+    options: PictureOptions,
     *,
     band: tuple[pd.Series, pd.Series] | None = None,
-    backend: str | None = None,
 ) -> PlotCollection:
     """Draw lines by label under the fit's own median effect; the legend names the farthest.
 
     ``band`` is the lower and upper end of a 95 % interval to draw below them.
     """
-    look = Look.of(backend, {})
+    look = Look.of_check(options)
     own = middle(fit.effect("pointwise").draws)
     named, width = farthest(lines, own), plot_width(look, SHAPE)
     canvas = new_canvas(look, ["paths"], SHAPE)
@@ -44,8 +44,10 @@ def plot_paths(
     others = f"{rest} other{'s' if rest > 1 else ''}, closer to the fit" if rest else ""
     rows = list(entries_of(look, named, "the fit", others))
     rows += [] if band is None else [Entry("95% ETI", "band", "C1", 0.25)]
-    put_legend(canvas, look, rows)
-    put_title(fit, title, canvas.get_target("paths", {}), look, width)
+    if look.shows("legend"):
+        put_legend(canvas, look, rows)
+    words = title if look.title is None else look.title
+    put_title(fit, words, canvas.get_target("paths", {}), look, width)
     finish(canvas, look)
     return canvas
 
