@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.model import calendar as calendar
+    from bayes_synth.model import predictors as predictors
     from bayes_synth.model.calibration import Calibration
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
@@ -47,6 +48,7 @@ _HOMES = {
 _MODULES = {
     **{name: name for name in ("batch", "checks", "errors", "noise", "plots", "priors", "testing")},
     "calendar": "model.calendar",
+    "predictors": "model.predictors",
     "estimands": "results.estimands",
 }
 """Public modules, by the name that users type."""
@@ -71,6 +73,7 @@ __all__ = [
     "load_dataset",
     "noise",
     "plots",
+    "predictors",
     "priors",
     "simulate",
     "testing",

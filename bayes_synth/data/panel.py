@@ -379,11 +379,14 @@ class Panel:
         """
         earlier = first_treated(start, self.pre, self.zone)
         outcomes = locked(self.outcomes.sel(time=self.pre.to_numpy()))
-        known = None if self.predictors is None else self.predictors.before(earlier)
-        lost = [] if known is None else [n for n in self.predictors.names if n not in known.names]
+        back = replace(self, outcomes=outcomes, start=earlier)
+        if self.predictors is None:
+            return back
+        known = self.predictors.before(earlier)
+        lost = [name for name in self.predictors.names if name not in known.names]
         text = f"no time before {short(earlier)}, so left out of the predictors: {listed(lost)}."
-        remarks = (*self.remarks, *([Remark("P058", "noted", text)] if lost else []))
-        return replace(self, outcomes=outcomes, start=earlier, predictors=known, remarks=remarks)
+        notes = [Remark("P058", "noted", text)] if lost else []
+        return replace(back, predictors=known, remarks=(*self.remarks, *notes))
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
         """Return donors' labels as text; refuse treated units and labels of no donor."""
