@@ -25,7 +25,7 @@ from bayes_synth.words import short
 __all__ = ["OLDEST", "SCHEMA", "current", "predictors_of", "provenance", "record_of"]
 
 OLDEST, SCHEMA = 3, 5
-"""Files from schema 3 on are read; schema 4 has the calibration in two parts, schema 5 predictors."""
+"""Files from schema 3 on are read; schema 4 has the calibration in two parts, 5 has predictors."""
 SIZE_FIELDS = ("draws", "tune", "chains", "target_accept")
 SETTINGS_FIELDS = ("sampler", "cores", "random_seed", "progressbar", "attempt")
 
