@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
+    from bayes_synth.study.joint_fit import JointFit
+    from bayes_synth.study.study import Study
 
     __version__: str
 
@@ -34,8 +36,10 @@ _HOMES = {
     "Effect": "results.effects",
     "Fit": "api",
     "FitTask": "batch",
+    "JointFit": "study.joint_fit",
     "Panel": "data.panel",
     "Predictors": "data.predictors",
+    "Study": "study.study",
     "SyntheticControl": "api",
     "cite": "report.cite",
     "fetch_dataset": "datasets",
@@ -58,8 +62,10 @@ __all__ = [
     "Effect",
     "Fit",
     "FitTask",
+    "JointFit",
     "Panel",
     "Predictors",
+    "Study",
     "SyntheticControl",
     "batch",
     "calendar",

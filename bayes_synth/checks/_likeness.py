@@ -93,7 +93,7 @@ def likeness(
     Raises
     ------
     DesignError
-        D009 when ``covariates`` lacks a unit.
+        D009 when ``covariates`` lacks a unit, D050 when it has a unit more than once.
     PanelError
         P010 for covariates that are not numbers, V018 for missing or infinite values, V019 for one
         that is constant.
@@ -151,6 +151,10 @@ def _require_covariates(covariates: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     if lost:
         text = f"covariates must hold every unit, {len(lost)} of {len(units)} are missing"
         raise DesignError("D009", f"{text}: {listed(lost)}. Index them by unit.")
+    twice = table.index[table.index.duplicated()].intersection(units)
+    if len(twice):
+        text = f"covariates must have one row per unit, got several of {listed(twice)}"
+        raise DesignError("D050", f"{text}. Keep one, or average them.")
     table = table.loc[units]
     words = [str(name) for name in table if not pd.api.types.is_numeric_dtype(table[name])]
     if words:

@@ -18,6 +18,8 @@ import pandas as pd
 from scipy import special
 
 from bayes_synth.errors import DesignError, PriorError, SamplingFailed
+from bayes_synth.fitting.attempts import Judged
+from bayes_synth.fitting.refit import Refit as Refitted
 from bayes_synth.fitting.refit import settled
 from bayes_synth.model.calibration import COLUMNS, Calibration, Evidence, require_excluded
 from bayes_synth.model.forecast_error import Forecast, learn_growth, summarise
@@ -31,10 +33,15 @@ from bayes_synth.sampling.threads import single_threaded
 __all__ = [
     "Answer",
     "Groups",
+    "Key",
+    "answer_of",
+    "bind_refits",
+    "is_usable",
     "log_evidence",
     "placebo_answer",
     "placebo_groups",
     "placebos",
+    "run_refits",
 ]
 
 
@@ -63,7 +70,11 @@ def placebo_answer(problem: Problem, settings: Settings) -> Answer:
 
     Where the treated unit's outcome is missing, the placebo's is left out too.
     """
-    best = settled(problem, settings)
+    return answer_of(problem, settings, settled(problem, settings))
+
+
+def answer_of(problem: Problem, settings: Settings, best: Judged[Refitted]) -> Answer:
+    """Compare a refit that was sampled with what the placebo did from ``start`` on."""
     refit, stream = best.value, settings.calibration_stream()
     more = [predicted(problem, refit.sampled.posterior, stream)[0] for _ in range(PATHS - 1)]
     paths = np.concatenate([refit.path, *more])[..., refit.seen].reshape(-1, refit.seen.sum())
@@ -109,9 +120,9 @@ def placebos(
     units, skipped = _problems_as_if_treated(problem, groups.sets)
     # PyMC's sampler compiles again for each donor, which is not safe in threads.
     threads = 1 if settings.sampler == "pymc" else settings.cores
-    refits = _refits(units, problem.factors(plan), plan, settings, refit)
+    refits = bind_refits(units, problem.factors(plan), plan, settings, refit)
     with single_threaded():
-        answers, interrupted = _run_refits(refits, threads, shown=bool(settings.progressbar))
+        answers, interrupted = run_refits(refits, threads, shown=bool(settings.progressbar))
     complete = [label for label in units if all((label, f) in answers for _, f in refits)]
     skipped += tuple(f"{label} (interrupted)" for label in units if label not in complete)
     stopped = f"interrupted after {len(complete)} of {len(units)} refits" if interrupted else ""
@@ -119,16 +130,16 @@ def placebos(
     return weighed._replace(skipped=weighed.skipped + skipped, stopped=stopped)
 
 
-def _refits(
+def bind_refits[A](
     units: Mapping[str, Problem],
     factors: tuple[float, ...],
     plan: Calibration,
     settings: Settings,
-    refit: Refit,
-) -> dict[Key, Callable[[], Answer]]:
+    refit: Callable[[Problem, Settings], A],
+) -> dict[Key, Callable[[], A]]:
     """Bind each refit of each unit to its problem, its size and its own seed."""
     seeds = iter(np.random.SeedSequence([settings.random_seed, 1]).spawn(len(units) * len(factors)))
-    refits: dict[Key, Callable[[], Answer]] = {}
+    refits: dict[Key, Callable[[], A]] = {}
     for label, unit in units.items():
         size = plan.size
         if unit.regression is not None:
@@ -153,7 +164,9 @@ def _weighed(
 ) -> Placebos:
     """Tabulate the answers that are usable, and weigh the factors by the errors."""
     factors = tuple(dict.fromkeys(factor for _, factor in answers)) or (1.0,)
-    usable = [label for label in labels if all(_usable(answers[label, f]) for f in factors)]
+    usable = [
+        label for label in labels if all(is_usable(answers[label, f].forecast) for f in factors)
+    ]
     skipped = tuple(f"{label} (no finite forecast)" for label in labels if label not in usable)
     ahead = 1.0 + np.flatnonzero(np.isfinite(problem.observed))
     evidence = [
@@ -177,10 +190,10 @@ def _weighed(
     return Placebos(alternatives[best].table, skipped, gaps, alternatives=alternatives, power=power)
 
 
-def _usable(answer: Answer) -> bool:
+def is_usable(forecast: Forecast) -> bool:
     """Tell whether a forecast is finite and has a predictive variance."""
-    variances = np.diag(answer.forecast.covariance)
-    return bool(np.isfinite(answer.forecast.error).all() and (variances > 0).all())
+    variances = np.diag(forecast.covariance)
+    return bool(np.isfinite(forecast.error).all() and (variances > 0).all())
 
 
 def _evidence(
@@ -211,19 +224,27 @@ def log_evidence(evidence: Evidence, power: float) -> float:
     return evidence.average.evidence - power * float(np.log(np.abs(widths)).sum())
 
 
-def _run_refits(
-    refits: Mapping[Key, Callable[[], Answer]], threads: int, *, shown: bool
-) -> tuple[dict[Key, Answer], bool]:
+def run_refits[A](
+    refits: Mapping[Key, Callable[[], A]],
+    threads: int,
+    *,
+    shown: bool,
+    panel_of: Callable[[str], str] = lambda label: f"panel.as_if_treated({label.split(' + ')})",
+) -> tuple[dict[Key, A], bool]:
     """Run the refits in threads and return their answers in the refits' order.
 
-    The second value tells whether an interrupt let only those end that were running.
+    The second value tells whether an interrupt let only those end that were running. ``panel_of``
+    writes how a placebo's panel is made, for the note of a refit that failed.
     """
     interrupted = False
     with (
         bar("Calibrating on the donors", len(refits), shown=shown) as counted,
         ThreadPoolExecutor(threads) as pool,
     ):
-        futures = {key: pool.submit(_name_failure, key[0], refit) for key, refit in refits.items()}
+        futures = {
+            key: pool.submit(_name_failure, key[0], refit, panel_of)
+            for key, refit in refits.items()
+        }
         try:
             for future in as_completed(futures.values()):
                 future.result()
@@ -237,13 +258,12 @@ def _run_refits(
     }, interrupted
 
 
-def _name_failure(label: str, refit: Callable[[], Answer]) -> Answer:
+def _name_failure[A](label: str, refit: Callable[[], A], panel_of: Callable[[str], str]) -> A:
     """Add to a failure the donor in whose refit it happened: its panel is the one to try again."""
     try:
         return refit()
     except SamplingFailed as error:
-        panel = f"panel.as_if_treated({label.split(' + ')})"
-        error.add_note(f"In the refit of {label} as if treated: its panel is {panel}.")
+        error.add_note(f"In the refit of {label} as if treated: its panel is {panel_of(label)}.")
         raise
 
 

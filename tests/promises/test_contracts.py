@@ -31,6 +31,7 @@ WINGS = [
     "checks",
     "report",
     "api",
+    "study",
     "batch",
     "testing",
     "__init__",
@@ -50,6 +51,7 @@ FIT = {
     "effect",
     "summary",
     "weights",
+    "balance",
     "diagnostics",
     "converged",
     "ok",
@@ -67,7 +69,17 @@ FIT = {
     "export",
     "save",
 }
-PUBLIC = [bs.Panel, bs.SyntheticControl, bs.Fit, bs.Effect, bs.FitTask, BatchResult, EffectDraws]
+PUBLIC = [
+    bs.Panel,
+    bs.Study,
+    bs.SyntheticControl,
+    bs.Fit,
+    bs.JointFit,
+    bs.Effect,
+    bs.FitTask,
+    BatchResult,
+    EffectDraws,
+]
 
 
 def routine(member) -> bool:
@@ -100,7 +112,7 @@ def test_the_root_holds_what_a_user_can_type():
         path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"
     ]
     assert len(files) <= 8, files
-    assert len(folders) <= 13, folders
+    assert len(folders) <= 14, folders
 
 
 def test_files_stay_small():
@@ -166,8 +178,9 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 
 def test_the_public_names_are_those_of_the_design():
     expected = (
-        "Calibration Effect Fit FitTask Panel SyntheticControl batch checks cite errors estimands "
-        "fetch_dataset fit_many load load_dataset noise plots priors simulate testing"
+        "Calibration Effect Fit FitTask JointFit Panel Predictors Study SyntheticControl batch "
+        "calendar checks cite errors estimands fetch_dataset fit_many load load_dataset noise "
+        "plots predictors priors simulate testing"
     )
     assert sorted(bs.__all__) == expected.split()
 
