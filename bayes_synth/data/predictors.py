@@ -107,11 +107,17 @@ class PredictorTable:
         """Return the averages of these units, dims ``(predictor, unit)``."""
         return self.values.sel(unit=list(units))
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the averages with one row per unit and one column per predictor."""
+        values = self.values.transpose("unit", "predictor")
+        units, names = (pd.Index(values[dim].to_numpy()) for dim in values.dims)
+        return pd.DataFrame(values.to_numpy(), index=units, columns=names)
+
     @property
     def windows(self) -> dict[str, str]:
         """Return the times of every predictor in words, by name."""
         seen = self.series.notnull().any("unit").to_numpy()
-        times = self.series["time"].to_numpy()
+        times = self.series.indexes["time"]
         return {name: _in_words(times[row]) for name, row in zip(self.names, seen, strict=True)}
 
     def before(self, start: Any) -> "PredictorTable":
@@ -203,7 +209,7 @@ def _during(table: pd.DataFrame, when: Any, name: str, setting: Setting) -> pd.D
         raise PanelError(
             "P054",
             f"predictor {name!r} has no number at its times; the column has them from "
-            f"{_in_words(table.index[table.notna().any(axis=1)].to_numpy())}.",
+            f"{_in_words(table.index[table.notna().any(axis=1)])}.",
         )
     return rows
 
@@ -255,7 +261,7 @@ def _require_known(frames: Mapping[str, pd.DataFrame], notes: list[Remark]) -> N
             notes.append(Remark("P056", "noted", text))
 
 
-def _in_words(times: np.ndarray) -> str:
+def _in_words(times: pd.Index) -> str:
     """Write times as their first and last one."""
     if not len(times):
         return "no time"

@@ -49,7 +49,7 @@ class AbstractSyntheticControl(ABC):
         if self.calendar != "auto":
             object.__setattr__(self, "calendar", as_calendar(self.calendar))
         if not isinstance(self.predictors, AbstractPredictorRule | None):
-            wanted = "a rule such as bs.predictors.Matched(sd=0.7), or None"
+            wanted = "a rule such as bs.predictors.Matched(), or None"
             raise OptionError("O088", f"predictors must be {wanted}, got {self.predictors!r}.")
 
     @abstractmethod

@@ -47,8 +47,8 @@ REGIONS = bs.Predictors(
 RULES: dict[str, Any] = {
     "none": None,
     "Matched(sd=1)": bs.predictors.Matched(sd=1.0),
-    "Matched(sd=0.7)": bs.predictors.Matched(),
-    "Matched(sd=0.5)": bs.predictors.Matched(sd=0.5),
+    "Matched(sd=0.7)": bs.predictors.Matched(sd=0.7),
+    "Matched(sd=0.5)": bs.predictors.Matched(),
     "Closeness(2)": bs.predictors.Closeness(),
 }
 

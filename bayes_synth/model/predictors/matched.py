@@ -38,7 +38,7 @@ class Matched(AbstractPredictorRule):
     (2010), JASA 105(490), section 2.3.
     """
 
-    sd: float | Mapping[str, float] = 0.7
+    sd: float | Mapping[str, float] = 0.5
 
     def __post_init__(self) -> None:
         if isinstance(self.sd, Mapping):
