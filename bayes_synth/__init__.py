@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from bayes_synth.model import calendar as calendar
     from bayes_synth.model import predictors as predictors
     from bayes_synth.model.calibration import Calibration
+    from bayes_synth.planning import rules as rules
+    from bayes_synth.planning.cost import Spend
+    from bayes_synth.planning.history import History
+    from bayes_synth.planning.loading import load_plan
+    from bayes_synth.planning.plan import Plan
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
@@ -36,9 +41,12 @@ _HOMES = {
     "Effect": "results.effects",
     "Fit": "api",
     "FitTask": "batch",
+    "History": "planning.history",
     "JointFit": "study.joint_fit",
     "Panel": "data.panel",
+    "Plan": "planning.plan",
     "Predictors": "data.predictors",
+    "Spend": "planning.cost",
     "Study": "study.study",
     "SyntheticControl": "api",
     "cite": "report.cite",
@@ -46,6 +54,7 @@ _HOMES = {
     "fit_many": "batch",
     "load": "api",
     "load_dataset": "datasets",
+    "load_plan": "planning.loading",
     "simulate": "data.simulate",
 }
 """Where each public name lives, below the package."""
@@ -54,6 +63,7 @@ _MODULES = {
     "calendar": "model.calendar",
     "predictors": "model.predictors",
     "estimands": "results.estimands",
+    "rules": "planning.rules",
 }
 """Public modules, by the name that users type."""
 
@@ -62,9 +72,12 @@ __all__ = [
     "Effect",
     "Fit",
     "FitTask",
+    "History",
     "JointFit",
     "Panel",
+    "Plan",
     "Predictors",
+    "Spend",
     "Study",
     "SyntheticControl",
     "batch",
@@ -77,10 +90,12 @@ __all__ = [
     "fit_many",
     "load",
     "load_dataset",
+    "load_plan",
     "noise",
     "plots",
     "predictors",
     "priors",
+    "rules",
     "simulate",
     "testing",
 ]

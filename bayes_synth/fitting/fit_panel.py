@@ -260,22 +260,17 @@ def fit_prepared(
 
 def _warned(idata: xr.DataTree, problem: Problem) -> list[str]:
     """Warn about what the draws say against the model, and return the messages."""
+    where = below_zero(idata, problem)
+    impossible = (
+        f"the counterfactual is below zero in {where}, but no outcome is.\n"
+        '  Model it with scale="sqrt", or with scale="log" where no outcome is zero.'
+    )
     texts = {
-        "V051": _below_zero(idata, problem),
+        "V051": impossible if where else "",
         "V056": _unmodelled_season(idata, problem),
         "V057": unlearnt(problem.calendar, problem.inputs.outcome),
     }
     return [warn(DesignWarning, code, text) for code, text in texts.items() if text]
-
-
-def _below_zero(idata: xr.DataTree, problem: Problem) -> str:
-    """Say that the counterfactual of an outcome that never is below zero often is."""
-    where = below_zero(idata, problem)
-    text = (
-        f"the counterfactual is below zero in {where}, but no outcome is.\n"
-        '  Model it with scale="sqrt", or with scale="log" where no outcome is zero.'
-    )
-    return text if where else ""
 
 
 def _unmodelled_season(idata: xr.DataTree, problem: Problem) -> str:

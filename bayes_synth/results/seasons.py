@@ -69,6 +69,8 @@ def unlearnt(calendar: Columns, outcome: np.ndarray) -> str:
     outcome
         The treated outcome before ``start``, NaN where it is missing.
     """
+    if not calendar.labels:
+        return ""
     before = calendar.loadings[: len(outcome)][~np.isnan(outcome)]
     names = [
         label for label, column in zip(calendar.labels, before.T, strict=True) if not column.any()
