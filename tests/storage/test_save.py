@@ -366,6 +366,12 @@ KNOWN = {
         "kappa": 1.1069837068573651,
         "donor_00": 0.5922546351646746,
     },
+    5: {
+        "average": 3.15184829008229,
+        "relative": 0.031773251269822944,
+        "kappa": 0.910518659949218,
+        "donor_00": 0.597135617521157,
+    },
 }
 """Medians of two effects and of kappa, and the heaviest mean weight, in the file of each schema."""
 
