@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from bayes_synth.api import Fit, SyntheticControl, load
     from bayes_synth.batch import FitTask, fit_many
     from bayes_synth.data.panel import Panel
+    from bayes_synth.data.predictors import Predictors
     from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.model import calendar as calendar
+    from bayes_synth.model import predictors as predictors
     from bayes_synth.model.calibration import Calibration
     from bayes_synth.planning import rules as rules
     from bayes_synth.planning.cost import Spend
@@ -43,6 +45,7 @@ _HOMES = {
     "JointFit": "study.joint_fit",
     "Panel": "data.panel",
     "Plan": "planning.plan",
+    "Predictors": "data.predictors",
     "Spend": "planning.cost",
     "Study": "study.study",
     "SyntheticControl": "api",
@@ -58,6 +61,7 @@ _HOMES = {
 _MODULES = {
     **{name: name for name in ("batch", "checks", "errors", "noise", "plots", "priors", "testing")},
     "calendar": "model.calendar",
+    "predictors": "model.predictors",
     "estimands": "results.estimands",
     "rules": "planning.rules",
 }
@@ -72,6 +76,7 @@ __all__ = [
     "JointFit",
     "Panel",
     "Plan",
+    "Predictors",
     "Spend",
     "Study",
     "SyntheticControl",
@@ -88,6 +93,7 @@ __all__ = [
     "load_plan",
     "noise",
     "plots",
+    "predictors",
     "priors",
     "rules",
     "simulate",
