@@ -38,9 +38,9 @@ def plot_placebos(
     canvas = new_canvas(look, ["gaps", "ratios", "coverage"], shape, columns=columns, **apart)
     width = plot_width(look, shape, columns)
     draw_gaps(canvas, fit, gaps, look, width=width)
-    rows = min(ROWS, plot_rows(look, shape, 3 // columns))
+    most = min(ROWS, plot_rows(look, shape, 3 // columns))
     letters = name_letters(look, shape) // columns
-    draw_ratios(canvas, gaps, look, width, rows=rows, letters=letters)
+    draw_ratios(canvas, gaps, look, width, rows=most, letters=letters)
     style = look.drawn("curve", color=look.palette.accent, width=2.5)
     canvas.map(_draw_curve, "curve", data=xr.Dataset({"coverage": 0.0}), held=held, **style)
     target = canvas.get_target("coverage", {})
