@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.model import calendar as calendar
     from bayes_synth.model.calibration import Calibration
+    from bayes_synth.planning import rules as rules
+    from bayes_synth.planning.cost import Spend
+    from bayes_synth.planning.history import History
+    from bayes_synth.planning.loading import load_plan
+    from bayes_synth.planning.plan import Plan
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
@@ -34,8 +39,11 @@ _HOMES = {
     "Effect": "results.effects",
     "Fit": "api",
     "FitTask": "batch",
+    "History": "planning.history",
     "JointFit": "study.joint_fit",
     "Panel": "data.panel",
+    "Plan": "planning.plan",
+    "Spend": "planning.cost",
     "Study": "study.study",
     "SyntheticControl": "api",
     "cite": "report.cite",
@@ -43,6 +51,7 @@ _HOMES = {
     "fit_many": "batch",
     "load": "api",
     "load_dataset": "datasets",
+    "load_plan": "planning.loading",
     "simulate": "data.simulate",
 }
 """Where each public name lives, below the package."""
@@ -50,6 +59,7 @@ _MODULES = {
     **{name: name for name in ("batch", "checks", "errors", "noise", "plots", "priors", "testing")},
     "calendar": "model.calendar",
     "estimands": "results.estimands",
+    "rules": "planning.rules",
 }
 """Public modules, by the name that users type."""
 
@@ -58,8 +68,11 @@ __all__ = [
     "Effect",
     "Fit",
     "FitTask",
+    "History",
     "JointFit",
     "Panel",
+    "Plan",
+    "Spend",
     "Study",
     "SyntheticControl",
     "batch",
@@ -72,9 +85,11 @@ __all__ = [
     "fit_many",
     "load",
     "load_dataset",
+    "load_plan",
     "noise",
     "plots",
     "priors",
+    "rules",
     "simulate",
     "testing",
 ]

@@ -13,7 +13,9 @@ import numpy as np
 import xarray as xr
 
 from bayes_synth.data.abstract_study import AbstractStudy
+from bayes_synth.data.history import AbstractHistory, PlanOptions
 from bayes_synth.data.panel import Panel
+from bayes_synth.errors import PlanError
 from bayes_synth.fitting.extend import Posteriors, extended, remembered
 from bayes_synth.fitting.fit_panel import fit_panel
 from bayes_synth.fitting.from_draws import fit_of_draws
@@ -31,6 +33,7 @@ from bayes_synth.storage.save import read, save
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     import pymc as pm
     from arviz_plots import PlotCollection
 
@@ -290,6 +293,73 @@ class SyntheticControl(AbstractSyntheticControl):
         fitted = fit_panel(self, panel, settings, strict=strict, draw=posteriors.sample)
         return remembered(Fit(panel, *fitted), posteriors)
 
+    def plan(
+        self,
+        history: AbstractHistory,
+        treated: str | Sequence[str],
+        *,
+        periods: int | Sequence[int],
+        effect: Any = None,
+        rule: Any = None,
+        random_seed: int | None = None,
+        **options: Unpack[PlanOptions],
+    ) -> Any:
+        """Plan a test: say what this model could find if these units were treated.
+
+        Past windows are treated as if they were the test, and judged by this model with the
+        calibration that a fit would have.
+
+        Parameters
+        ----------
+        history
+            The data before the test, a :class:`bayes_synth.History`.
+        treated
+            Label or labels of the units that will be treated.
+        periods
+            Length of the test, or several; at most a third of the history.
+        effect
+            The effect that one hopes to find, such as 0.05 for 5 % (negative for losses), several
+            of them, or a prior on it with ``cdf`` and ``ppf``, such as
+            ``scipy.stats.norm(0.05, 0.02)``. None: only what can be said without.
+        rule
+            How the test will be judged: one of :mod:`bayes_synth.rules`; None for
+            ``bs.rules.Interval(0.95)``.
+        random_seed
+            As in :meth:`fit`.
+        **options
+            ``starts`` (``"auto"``: up to seven past windows; a number, or labels),
+            ``never_donors``, ``additive`` (effects in outcome units), ``draws``, ``tune``,
+            ``chains``, ``sampler``, ``cores`` and ``progressbar`` as in :meth:`fit`; by default 500
+            draws in each of 2 chains.
+
+        Returns
+        -------
+        Plan
+            Power, detectable effect, width, false positives and the fit before the test.
+
+        Raises
+        ------
+        PlanError
+            H001 for unknown units, H004 and H005 for lengths and starts that the history cannot
+            judge, H006 for a rule that is none, H007 for an effect that is none, H008 for something
+            that is no history, H009 for units with two roles, H010 for shares of an outcome of zero
+            or less, H011 for a history that ends inside an earlier test.
+        OptionError
+            O061 for an unknown option, else as in :meth:`fit`.
+        DesignError
+            D014 when no donor is left, V004 when the treated series is constant.
+
+        Warns
+        -----
+        PlanWarning
+            H020 when there is only one past window, H021 when kappa rests on its prior, H024 when
+            a pretend test has not settled.
+        """
+        if not isinstance(history, AbstractHistory):
+            raise _no_history(history)
+        request = {"periods": periods, "effect": effect, "rule": rule, "random_seed": random_seed}
+        return history.planned(self, treated, request | dict(options))
+
     def priors(self, panel: Panel) -> dict[str, str]:
         """Put the priors in force into words.
 
@@ -543,6 +613,34 @@ class Fit(AbstractFit):
         """
         return extended(self, panel, strict=strict)
 
+    def lift_test(self, *, channel: str, x: float, delta_x: float) -> "pd.DataFrame":
+        """Return the row that this test adds to a marketing-mix model.
+
+        Parameters
+        ----------
+        channel
+            Name of the channel.
+        x, delta_x
+            What is spent on it without the test, and by how much the test changed that, both per
+            period.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row in pymc-marketing's columns: ``channel``, ``x``, ``delta_x``, ``delta_y``
+            (median effect per period, summed over the treated units, in outcome units) and
+            ``sigma`` (half the central 68 % interval).
+
+        Raises
+        ------
+        ResultError
+            R060 for a change of zero, and for an effect whose sign is not that of the change, which
+            pymc-marketing refuses.
+        """
+        from bayes_synth.results.lift_test import lift_test
+
+        return lift_test(self, channel, x, delta_x)
+
     def report(
         self,
         kind: "Kind" = "text",
@@ -675,6 +773,14 @@ class Fit(AbstractFit):
         from bayes_synth.report.notebook import notebook_html
 
         return notebook_html(self)
+
+
+def _no_history(given: object) -> PlanError:
+    return PlanError(
+        "H008",
+        f"history must be a bs.History, the data before any test, got {type(given).__name__}; "
+        "build one with bs.History.from_long(...).",
+    )
 
 
 def load(path: str | PathLike[str]) -> Fit:

@@ -260,8 +260,13 @@ def fit_prepared(
 
 def _warned(idata: xr.DataTree, problem: Problem) -> list[str]:
     """Warn about what the draws say against the model, and return the messages."""
+    where = below_zero(idata, problem)
+    impossible = (
+        f"the counterfactual is below zero in {where}, but no outcome is.\n"
+        '  Model it with scale="sqrt", or with scale="log" where no outcome is zero.'
+    )
     texts = {
-        "V051": below_zero(idata, problem),
+        "V051": impossible if where else "",
         "V056": _unmodelled_season(idata, problem),
         "V057": unlearnt(problem.calendar, problem.inputs.outcome),
     }

@@ -15,8 +15,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from common import footer, table, write_between  # isort: skip
-
 import numpy as np
 from coverage_scores import LEVELS, statements
 from worlds import DRAWS, STATEMENTS

@@ -33,6 +33,7 @@ WINGS = [
     "api",
     "study",
     "batch",
+    "planning",
     "testing",
     "__init__",
     "__main__",
@@ -63,6 +64,8 @@ FIT = {
     "plot_effect",
     "plot_weights",
     "extend",
+    "from_idata",
+    "lift_test",
     "report",
     "methods_text",
     "export",
@@ -78,6 +81,12 @@ PUBLIC = [
     bs.FitTask,
     BatchResult,
     EffectDraws,
+    bs.History,
+    bs.Plan,
+    bs.Spend,
+    bs.rules.Interval,
+    bs.rules.Probability,
+    bs.rules.Rope,
 ]
 
 
@@ -111,7 +120,7 @@ def test_the_root_holds_what_a_user_can_type():
         path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"
     ]
     assert len(files) <= 8, files
-    assert len(folders) <= 14, folders
+    assert len(folders) <= 16, folders
 
 
 def test_files_stay_small():
@@ -177,9 +186,9 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 
 def test_the_public_names_are_those_of_the_design():
     expected = (
-        "Calibration Effect Fit FitTask JointFit Panel Study SyntheticControl batch checks "
-        "cite errors estimands fetch_dataset fit_many load load_dataset noise plots priors "
-        "simulate testing"
+        "Calibration Effect Fit FitTask History JointFit Panel Plan Spend Study SyntheticControl "
+        "batch calendar checks cite errors estimands fetch_dataset fit_many load load_dataset "
+        "load_plan noise plots priors rules simulate testing"
     )
     assert sorted(bs.__all__) == expected.split()
 
