@@ -60,7 +60,10 @@ def placebo(name: str, donor: str) -> dict[str, Any]:
     choice = choose_scale(bs.SyntheticControl(scale="auto", calibrate=PLAN), panel, settings)
     assert choice.table is not None, choice.words
     row["auto"] = row[choice.model.scale]
-    return row | {"scale": choice.model.scale, "probability": float(choice.table["probability"]["log"])}
+    return row | {
+        "scale": choice.model.scale,
+        "probability": float(choice.table["probability"]["log"]),
+    }
 
 
 def work(path: Path, units: int) -> None:
