@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bayes_synth.plots.shipped import (
         CanvasOptions,
         every_plot,
+        plot_calendar,
         plot_effect,
         plot_effects,
         plot_fit,
@@ -26,6 +27,7 @@ __all__ = [
     "Plot",
     "every_plot",
     "plot",
+    "plot_calendar",
     "plot_effect",
     "plot_effects",
     "plot_fit",
