@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from bayes_synth.api import Fit, SyntheticControl, load
     from bayes_synth.batch import FitTask, fit_many
     from bayes_synth.data.panel import Panel
+    from bayes_synth.data.predictors import Predictors
     from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
     from bayes_synth.model import calendar as calendar
+    from bayes_synth.model import predictors as predictors
     from bayes_synth.model.calibration import Calibration
     from bayes_synth.planning import rules as rules
     from bayes_synth.planning.choice import Choice
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
+    from bayes_synth.study.joint_fit import JointFit
+    from bayes_synth.study.study import Study
 
     __version__: str
 
@@ -41,9 +45,12 @@ _HOMES = {
     "Fit": "api",
     "FitTask": "batch",
     "History": "planning.history",
+    "JointFit": "study.joint_fit",
     "Panel": "data.panel",
     "Plan": "planning.plan",
+    "Predictors": "data.predictors",
     "Spend": "planning.cost",
+    "Study": "study.study",
     "SyntheticControl": "api",
     "choose_treated": "planning.choose",
     "cite": "report.cite",
@@ -58,6 +65,7 @@ _HOMES = {
 _MODULES = {
     **{name: name for name in ("batch", "checks", "errors", "noise", "plots", "priors", "testing")},
     "calendar": "model.calendar",
+    "predictors": "model.predictors",
     "estimands": "results.estimands",
     "rules": "planning.rules",
 }
@@ -70,9 +78,12 @@ __all__ = [
     "Fit",
     "FitTask",
     "History",
+    "JointFit",
     "Panel",
     "Plan",
+    "Predictors",
     "Spend",
+    "Study",
     "SyntheticControl",
     "batch",
     "calendar",
@@ -88,6 +99,7 @@ __all__ = [
     "load_plan",
     "noise",
     "plots",
+    "predictors",
     "priors",
     "rules",
     "simulate",

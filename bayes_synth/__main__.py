@@ -157,6 +157,12 @@ def _report_options(report: argparse.ArgumentParser) -> None:
         help="exit with 1 also when the fit has any alarm, or a check fails",
     )
     add("--neighbours", nargs="+", default=[], metavar="UNIT", help="donors possibly affected")
+    add(
+        "--covariates",
+        type=Path,
+        metavar="CSV",
+        help="one row per unit, its label first, then numbers from before the start",
+    )
     add("--seed", type=int, default=0, help="random seed of the checks' refits (default: 0)")
     add("--json", action="store_true", help="print one JSON object with the checks' verdicts")
 
@@ -304,9 +310,9 @@ def _write(fit: "bs.Fit", kind: str, file: Path, options: argparse.Namespace) ->
 
 def _report(options: argparse.Namespace) -> int:
     _require_probability(options.ci_prob)
-    if options.no_checks and (options.strict or options.neighbours):
-        option = "--strict" if options.strict else "--neighbours"
-        raise OptionError("O050", f"{option} needs the checks: leave --no-checks out.")
+    for name in ("strict", "neighbours", "covariates"):
+        if options.no_checks and getattr(options, name):
+            raise OptionError("O050", f"--{name} needs the checks: leave --no-checks out.")
     fit, page = bs.load(options.fit), options.output or options.fit.with_suffix(".html")
     if page.suffix not in PAGES:
         raise LoadError("L005", f"the page must end in one of {listed(PAGES)}, got {page.name!r}.")
@@ -326,9 +332,13 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _checked(fit: "bs.Fit", options: argparse.Namespace) -> "Checks":
+    from bayes_synth.data.text_file import read_unit_rows
+
+    table = None if options.covariates is None else read_unit_rows(options.covariates)
     return bs.checks.run(
         fit,
         neighbours=options.neighbours,
+        covariates=table,
         random_seed=options.seed,
         progressbar=not options.quiet,
     )

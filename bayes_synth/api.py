@@ -7,11 +7,12 @@ computes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, final, overload
 
 import numpy as np
 import xarray as xr
 
+from bayes_synth.data.abstract_study import AbstractStudy
 from bayes_synth.data.history import AbstractHistory, PlanOptions
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import PlanError
@@ -42,6 +43,20 @@ if TYPE_CHECKING:
     from bayes_synth.report.render import Kind
 
 __all__ = ["Fit", "SyntheticControl", "load"]
+
+
+class FitOptions(TypedDict, total=False):
+    """What :meth:`SyntheticControl.fit` takes beside the data; its signature has the defaults."""
+
+    draws: int
+    tune: int
+    chains: int
+    target_accept: float
+    sampler: Sampler
+    cores: int | None
+    random_seed: int | np.random.Generator | np.random.SeedSequence | None
+    progressbar: bool | str
+    strict: bool
 
 
 @saved()
@@ -168,9 +183,15 @@ class SyntheticControl(AbstractSyntheticControl):
         rng = np.random.default_rng(entropy(random_seed))
         return tree(prior_groups(Problem.of(self, panel), draws, rng))
 
+    @overload
+    def fit(self, panel: Panel, **options: Unpack[FitOptions]) -> "Fit": ...
+
+    @overload
+    def fit[Joint](self, panel: AbstractStudy[Joint], **options: Unpack[FitOptions]) -> Joint: ...
+
     def fit(
         self,
-        panel: Panel,
+        panel: Panel | AbstractStudy[Any],
         *,
         draws: int = 1000,
         tune: int = 1000,
@@ -181,13 +202,14 @@ class SyntheticControl(AbstractSyntheticControl):
         random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
         progressbar: bool | str = True,
         strict: bool = False,
-    ) -> "Fit":
+    ) -> "Fit | Any":
         """Sample the posterior of weights, counterfactual and effect.
 
         Parameters
         ----------
         panel
-            The data. Outcomes from ``start`` on never influence the weights.
+            The data, or a :class:`bayes_synth.Study` of several treated units, which are fitted
+            jointly. Outcomes from ``start`` on never influence the weights.
         draws, tune, chains
             Posterior draws per chain, steps per chain that are discarded before them, and chains.
         target_accept
@@ -217,14 +239,15 @@ class SyntheticControl(AbstractSyntheticControl):
 
         Returns
         -------
-        Fit
-            The draws in outcome units, with their verdict on convergence.
+        Fit or JointFit
+            The draws in outcome units, with their verdict on convergence; of a study the
+            :class:`bayes_synth.JointFit` of all its units.
 
         Raises
         ------
         OptionError
-            O001 unless ``panel`` is a Panel and ``sampler`` can sample this model, O009 unless
-            ``random_seed`` is a seed, O010 for a count or a rate that is out of range.
+            O001 unless ``panel`` is a Panel or a Study and ``sampler`` can sample this model, O009
+            unless ``random_seed`` is a seed, O010 for a count or a rate that is out of range.
         PriorError
             O002, O015 when the prior does not fit these donors; O006 when ``noise="auto"`` has too
             few donors to choose by.
@@ -261,6 +284,11 @@ class SyntheticControl(AbstractSyntheticControl):
             random_seed=random_seed,
             progressbar=progressbar,
         )
+        if isinstance(panel, AbstractStudy):
+            return panel.fitted_by(self, settings, strict=strict)
+        return self._fit_one(panel, settings, strict=strict)
+
+    def _fit_one(self, panel: Panel, settings: Settings, *, strict: bool) -> "Fit":
         posteriors = Posteriors()
         fitted = fit_panel(self, panel, settings, strict=strict, draw=posteriors.sample)
         return remembered(Fit(panel, *fitted), posteriors)
@@ -561,7 +589,8 @@ class Fit(AbstractFit):
         ResultError
             R040 when fitted rows have changed, with their cells; R041 for other treated units,
             donors or start; R042 when times are lost or new ones are not the latest; R043 for a fit
-            that is partial or has not converged; R044 when its draws cannot be made again.
+            that is partial or has not converged; R044 when its draws cannot be made again; R055 for
+            a fit of a study.
         SamplingFailed
             As in :meth:`SyntheticControl.fit`.
 

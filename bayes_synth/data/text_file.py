@@ -20,7 +20,7 @@ import pandas as pd
 from bayes_synth.errors import OptionError, PanelError
 from bayes_synth.words import listed, short
 
-__all__ = ["OPENERS", "TextFormat", "TextTable", "read_text"]
+__all__ = ["OPENERS", "TextFormat", "TextTable", "read_text", "read_unit_rows"]
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
@@ -130,6 +130,45 @@ def read_text(
         found += [f"dates as {style}"] if style and not layout.date_format else []
         found += [] if first is start else [f"start {start} read as {short(first)}"]
     return TextTable(frame, first, tuple(found))
+
+
+def read_unit_rows(path: Path, layout: TextFormat | None = None) -> pd.DataFrame:
+    """Read a text file with one row per unit: labels in the first column, then numbers.
+
+    Parameters
+    ----------
+    path
+        The file, also compressed. Labels stay text.
+    layout
+        How the file is written, as far as that is known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column of numbers per covariate; a column that holds a word stays text.
+
+    Raises
+    ------
+    PanelError
+        P001 when the file is none, or not a table of two columns or more.
+    OptionError
+        O051 when it cannot be decoded, O052 when its numbers can be read in two ways.
+    """
+    layout = layout or TextFormat()
+    text, _ = _decoded(_bytes(path), path, layout.encoding)
+    text, sep = _separated(text, (), layout.sep)
+    frame = _frame(text, sep, path)
+    if frame.shape[1] < 2:
+        raise PanelError(
+            "P001",
+            f"{path} must have a column of units and then one column per covariate, "
+            f"got {listed(frame.columns)}.",
+        )
+    table = frame.set_index(frame.columns[0])
+    for name in table:
+        decimal = layout.decimal or _decimal(table[name], sep, str(name))
+        table[name] = _numbers(table[name], decimal)
+    return table
 
 
 def _bytes(path: Path) -> bytes:

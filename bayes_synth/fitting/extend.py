@@ -17,7 +17,7 @@ import xarray as xr
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import ConvergenceWarning, OptionError, ResultError, warn
-from bayes_synth.fitting.fit_panel import Fitted, fit_panel
+from bayes_synth.fitting.fit_panel import STUDY, Fitted, fit_panel
 from bayes_synth.model.problem import Problem
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.convergence import uncalibrated
@@ -109,6 +109,14 @@ def _nothing_new(fit: AbstractFit, panel: Panel) -> bool:
         got = type(panel).__name__
         text = f"panel must be a bs.Panel, got {got}; build one with bs.Panel.from_long(...)."
         raise OptionError("O001", text)
+    if STUDY in fit.idata.attrs:
+        raise ResultError(
+            "R055",
+            f"a fit must stand alone to be extended, got one of the study of "
+            f"{fit.idata.attrs[STUDY]}, "
+            "whose shocks and kappa are those of all units.\n  Fit the longer study again, with "
+            "model.fit(study).",
+        )
     if not fit.convergence.ok:
         raise ResultError(
             "R043",

@@ -30,14 +30,31 @@ from bayes_synth.results.below_zero import below_zero
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.convergence import FIT, Convergence, convergence_of, watched
 from bayes_synth.results.estimands import effect_draws
-from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
+from bayes_synth.results.groups import (
+    ShocksOf,
+    calibrated_groups,
+    posterior_groups,
+    prior_groups,
+    tree,
+)
 from bayes_synth.results.record import RunRecord, versions
-from bayes_synth.results.seasons import seasonal_remark
+from bayes_synth.results.seasons import seasonal_remark, unlearnt
 from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 
-__all__ = ["Fitted", "Prepared", "fit_panel", "judged", "prepare", "recorded", "warn_about"]
+__all__ = [
+    "STUDY",
+    "Fitted",
+    "Prepared",
+    "Shared",
+    "fit_panel",
+    "fit_prepared",
+    "judged",
+    "prepare",
+    "recorded",
+    "warn_about",
+]
 
 
 class Fitted(NamedTuple):
@@ -60,6 +77,22 @@ class Draft(NamedTuple):
     verdict: Convergence
 
 
+STUDY = "bayes_synth_study"
+"""Attribute of the draws of a fit whose shocks and kappa belong to a study of several units."""
+
+
+class Shared(NamedTuple):
+    """Hold what the treated units of a study have in common.
+
+    ``shocks_of`` gives this unit's shocks of the periods to come; ``seed`` is that of kappa and
+    lambda, which are the same in each draw of all units; ``study`` names the units.
+    """
+
+    shocks_of: ShocksOf
+    seed: int
+    study: str
+
+
 @final
 @dataclass(frozen=True)
 class Prepared:
@@ -77,6 +110,8 @@ class Prepared:
         How the scale was chosen; None where nothing was to be chosen.
     seasons
         Held-out scores with and without a calendar; None unless one was to be chosen.
+    shared
+        What the unit has in common with the others of its study; None for a unit alone.
     """
 
     problem: Problem
@@ -84,6 +119,7 @@ class Prepared:
     scores: pd.DataFrame | None = None
     choice: ScaleChoice | None = None
     seasons: pd.DataFrame | None = None
+    shared: Shared | None = None
 
     @property
     def scale_choice(self) -> str:
@@ -120,9 +156,14 @@ class Prepared:
             Randomness of the predictive and of the prior draws.
         """
         problem, plan = self.problem, self.problem.model.calibration
-        groups = posterior_groups(problem, sampled.posterior, rng)
+        shocks_of = None if self.shared is None else self.shared.shocks_of
+        groups = posterior_groups(problem, sampled.posterior, rng, shocks_of)
         if plan and self.placebos is not None and self.placebos.enough:
-            stream = settings.calibration_stream()
+            stream = (
+                settings.calibration_stream()
+                if self.shared is None
+                else np.random.default_rng(self.shared.seed)
+            )
             groups |= calibrated_groups(
                 groups, self.placebos, plan, problem, sampled.posterior, stream
             )
@@ -142,7 +183,10 @@ class Prepared:
             groups["scale_scores"] = self.choice.table.to_xarray()
         if self.seasons is not None:
             groups["calendar_scores"] = self.seasons.to_xarray()
-        return tree(groups)
+        labelled = tree(groups)
+        if self.shared is not None:
+            labelled.attrs[STUDY] = self.shared.study
+        return labelled
 
 
 def fit_panel(
@@ -170,7 +214,17 @@ def fit_panel(
         raise OptionError(
             "O001", f"panel must be a bs.Panel, got {got}; build one with bs.Panel.from_long(...)."
         )
-    prepared = prepare(model, panel, settings)
+    return fit_prepared(prepare(model, panel, settings), settings, strict=strict, draw=draw)
+
+
+def fit_prepared(
+    prepared: Prepared,
+    settings: Settings,
+    *,
+    strict: bool,
+    draw: Callable[..., Sampled] = sample,
+) -> Fitted:
+    """Sample the treated unit's posterior, label and judge; see :func:`fit_panel`."""
     if prepared.stopped and strict:
         raise _unfinished(f"calibration {prepared.stopped}")
 
@@ -190,13 +244,10 @@ def fit_panel(
             f"{best.value.verdict}\n"
             "  Pass strict=False to get this fit anyway; fit.converged will be False.",
         )
-    warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
+    given = prepared.problem.panel.remarks
+    warnings = [f"[{code}] {text}" for code, kind, text in given if kind == "warned"]
     warnings += warn_about(replace(best.value.verdict, partial=partial))
-    remarks = {
-        "V051": below_zero(best.value.idata, prepared.problem),
-        "V056": _season(best.value.idata, prepared.problem),
-    }
-    warnings += [warn(DesignWarning, code, text) for code, text in remarks.items() if text]
+    warnings += _warned(best.value.idata, prepared.problem)
     record = replace(
         record,
         attempts=outcome.record,
@@ -207,7 +258,23 @@ def fit_panel(
     return Fitted(prepared.problem.model, best.value.idata, record)
 
 
-def _season(idata: xr.DataTree, problem: Problem) -> str:
+def _warned(idata: xr.DataTree, problem: Problem) -> list[str]:
+    """Warn about what the draws say against the model, and return the messages."""
+    said = []
+    if where := below_zero(idata, problem):
+        impossible = (
+            f"the counterfactual is below zero in {where}, but no outcome is.\n"
+            '  Model it with scale="sqrt", or with scale="log" where no outcome is zero.'
+        )
+        said.append(warn(DesignWarning, "V051", impossible))
+    if season := _unmodelled_season(idata, problem):
+        said.append(warn(DesignWarning, "V056", season))
+    if unseen := unlearnt(problem.calendar, problem.inputs.outcome):
+        said.append(warn(DesignWarning, "V057", unseen))
+    return said
+
+
+def _unmodelled_season(idata: xr.DataTree, problem: Problem) -> str:
     """Say that the gap follows a calendar that the model does not have; empty otherwise."""
     if problem.calendar.labels:
         return ""

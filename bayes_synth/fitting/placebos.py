@@ -33,14 +33,19 @@ from bayes_synth.sampling.threads import single_threaded
 __all__ = [
     "Answer",
     "Groups",
+    "Key",
     "Refits",
+    "answer_of",
     "answer_over",
+    "bind_refits",
+    "is_usable",
     "log_evidence",
     "placebo_answer",
     "placebo_groups",
     "placebo_paths",
     "placebo_refits",
     "placebos",
+    "run_refits",
     "weighed",
 ]
 
@@ -88,16 +93,25 @@ def placebo_answer(problem: Problem, settings: Settings) -> Answer:
     return answer_over(best, paths, len(problem.observed))
 
 
+def answer_of(problem: Problem, settings: Settings, best: Judged[Refit]) -> Answer:
+    """Compare a refit that was sampled with what the placebo did from ``start`` on."""
+    return answer_over(best, _paths(problem, settings, best), len(problem.observed))
+
+
 def placebo_paths(problem: Problem, settings: Settings) -> tuple[Judged[Refit], np.ndarray]:
     """Refit one placebo and continue each of its draws by several paths.
 
     The paths have dims ``(path, post)``, and are on the model's scale.
     """
     best = settled(problem, settings)
+    return best, _paths(problem, settings, best)
+
+
+def _paths(problem: Problem, settings: Settings, best: Judged[Refit]) -> np.ndarray:
     refit, stream = best.value, settings.calibration_stream()
     more = [predicted(problem, refit.sampled.posterior, stream)[0] for _ in range(PATHS - 1)]
     paths = np.concatenate([refit.path, *more])
-    return best, paths.reshape(-1, paths.shape[-1])
+    return paths.reshape(-1, paths.shape[-1])
 
 
 def answer_over(best: Judged[Refit], paths: np.ndarray, periods: int) -> Answer:
@@ -161,16 +175,16 @@ def placebo_refits[T](
     units, skipped = _problems_as_if_treated(problem, groups.sets)
     # PyMC's sampler compiles again for each donor, which is not safe in threads.
     threads = 1 if settings.sampler == "pymc" else settings.cores
-    refits = _refits(units, problem.factors(plan), plan, settings, refit)
+    refits = bind_refits(units, problem.factors(plan), plan, settings, refit)
     with single_threaded():
-        answers, interrupted = _run_refits(refits, threads, shown=bool(settings.progressbar))
+        answers, interrupted = run_refits(refits, threads, shown=bool(settings.progressbar))
     complete = tuple(label for label in units if all((label, f) in answers for _, f in refits))
     skipped += tuple(f"{label} (interrupted)" for label in units if label not in complete)
     stopped = f"interrupted after {len(complete)} of {len(units)} refits" if interrupted else ""
     return Refits(answers, complete, skipped, groups.power, stopped)
 
 
-def _refits[T](
+def bind_refits[T](
     units: Mapping[str, Problem],
     factors: tuple[float, ...],
     plan: Calibration,
@@ -211,7 +225,9 @@ def weighed(
     """
     answers, labels, skipped, power, stopped = refits
     factors = tuple(dict.fromkeys(factor for _, factor in answers)) or (1.0,)
-    usable = [label for label in labels if all(_usable(answers[label, f]) for f in factors)]
+    usable = [
+        label for label in labels if all(is_usable(answers[label, f].forecast) for f in factors)
+    ]
     lost = tuple(f"{label} (no finite forecast)" for label in labels if label not in usable)
     ahead = 1.0 + np.flatnonzero(np.isfinite(observed))
     evidence = [
@@ -236,10 +252,10 @@ def weighed(
     return Placebos(table, (*lost, *skipped), gaps, stopped, alternatives, power)
 
 
-def _usable(answer: Answer) -> bool:
+def is_usable(forecast: Forecast) -> bool:
     """Tell whether a forecast is finite and has a predictive variance."""
-    variances = np.diag(answer.forecast.covariance)
-    return bool(np.isfinite(answer.forecast.error).all() and (variances > 0).all())
+    variances = np.diag(forecast.covariance)
+    return bool(np.isfinite(forecast.error).all() and (variances > 0).all())
 
 
 def _evidence(
@@ -270,19 +286,27 @@ def log_evidence(evidence: Evidence, power: float) -> float:
     return evidence.average.evidence - power * float(np.log(np.abs(widths)).sum())
 
 
-def _run_refits[T](
-    refits: Mapping[Key, Callable[[], T]], threads: int, *, shown: bool
+def run_refits[T](
+    refits: Mapping[Key, Callable[[], T]],
+    threads: int,
+    *,
+    shown: bool,
+    panel_of: Callable[[str], str] = lambda label: f"panel.as_if_treated({label.split(' + ')})",
 ) -> tuple[dict[Key, T], bool]:
     """Run the refits in threads and return their answers in the refits' order.
 
-    The second value tells whether an interrupt let only those end that were running.
+    The second value tells whether an interrupt let only those end that were running. ``panel_of``
+    writes how a placebo's panel is made, for the note of a refit that failed.
     """
     interrupted = False
     with (
         bar("Calibrating on the donors", len(refits), shown=shown) as counted,
         ThreadPoolExecutor(threads) as pool,
     ):
-        futures = {key: pool.submit(_name_failure, key[0], refit) for key, refit in refits.items()}
+        futures = {
+            key: pool.submit(_name_failure, key[0], refit, panel_of)
+            for key, refit in refits.items()
+        }
         try:
             for future in as_completed(futures.values()):
                 future.result()
@@ -296,13 +320,12 @@ def _run_refits[T](
     }, interrupted
 
 
-def _name_failure[T](label: str, refit: Callable[[], T]) -> T:
+def _name_failure[T](label: str, refit: Callable[[], T], panel_of: Callable[[str], str]) -> T:
     """Add to a failure the donor in whose refit it happened: its panel is the one to try again."""
     try:
         return refit()
     except SamplingFailed as error:
-        panel = f"panel.as_if_treated({label.split(' + ')})"
-        error.add_note(f"In the refit of {label} as if treated: its panel is {panel}.")
+        error.add_note(f"In the refit of {label} as if treated: its panel is {panel_of(label)}.")
         raise
 
 

@@ -71,10 +71,10 @@ class OutcomeScale:
     def _refusal(self, who: str, where: str, rest: str) -> PanelError:
         """Say who has outcomes out of range, and what they lack."""
         if self.least < 0:
-            text = f"{who} outcomes below zero {where}, which have no square root: {rest}"
-            return PanelError("V050", text)
-        text = f"{who} outcomes of zero or less {where}, which have no logarithm: {rest}"
-        return PanelError("V013", text)
+            negative = f"{who} outcomes below zero {where}, which have no square root: {rest}"
+            return PanelError("V050", negative)
+        low = f"{who} outcomes of zero or less {where}, which have no logarithm: {rest}"
+        return PanelError("V013", low)
 
 
 COUNT = 3 / 8

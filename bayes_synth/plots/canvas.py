@@ -11,6 +11,7 @@ from bayes_synth.plots.look import Look
 from bayes_synth.plots.themes import paint, targets
 
 __all__ = [
+    "TOOLBAR",
     "Canvas",
     "finish",
     "is_wide",
@@ -157,7 +158,7 @@ def _make_room_in_plotly(figure: Any, look: Look) -> None:
     ]
     ticks = 2.4 * look.points("tick")
     labels = any(axis.title.text for axis in figure.select_xaxes())
-    legend = 2.6 * look.points("legend") if figure.layout.showlegend else 0
+    legend = _legend_height(figure, look) if figure.layout.showlegend else 0
     below = ticks + (1.8 * look.points("label") if labels else 0)
     top, bottom = heights[0] + 0.5 * line + TOOLBAR, below + legend + 10
     figure.update_layout(margin={"t": top, "b": bottom, "r": 30 * look.scale})
@@ -171,6 +172,15 @@ def _make_room_in_plotly(figure: Any, look: Look) -> None:
         high = high - share - gap / inner
     for axis in axes:
         axis.domain = places[axis.domain]
+
+
+def _legend_height(figure: Any, look: Look) -> float:
+    """Return how much height the rows of the legend take, in pixels."""
+    size = look.points("legend")
+    labels = [trace.name for trace in figure.data if trace.showlegend]
+    entry = 0.55 * size * max(map(len, labels), default=1) + 45 * look.scale
+    columns = max(1, int((float(figure.layout.width or 700) - 110 * look.scale) / entry))
+    return (0.9 + 1.7 * -(-len(labels) // columns)) * size
 
 
 def _domain(axis: Any) -> str:

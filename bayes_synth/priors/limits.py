@@ -70,22 +70,24 @@ class Limits(NamedTuple):
 def require_limits(largest: Any, at_least: Any) -> None:
     """Refuse limits that no weights can keep, whichever the donors are."""
     if at_least is not None and not isinstance(at_least, Mapping):
-        text = "at_least must give shares by donor, such as {'Nevada': 0.1}"
-        raise PriorError("O080", f"{text}, got {at_least!r}.")
+        raise PriorError(
+            "O080",
+            f"at_least must give shares by donor, such as {{'Nevada': 0.1}}, got {at_least!r}.",
+        )
     least = dict(at_least or {})
     if largest is not None and not (_is_share(largest) and largest > 0):
         raise PriorError("O080", f"largest must be a share above 0 and up to 1, got {largest!r}.")
     for label, share in least.items():
         if not (_is_share(share) and share < 1):
-            text = f"at_least must be a share from 0 to below 1, got {share!r} for {label}."
-            raise PriorError("O080", text)
+            one = f"at_least must be a share from 0 to below 1, got {share!r} for {label}."
+            raise PriorError("O080", one)
         if largest is not None and share > largest:
-            text = f"at_least must not exceed largest = {largest:g}, got {share:g} for {label}."
-            raise PriorError("O081", text)
+            above = f"at_least must not exceed largest = {largest:g}, got {share:g} for {label}."
+            raise PriorError("O081", above)
     if (total := sum(least.values())) > 1 - ROOM:
         terms = " + ".join(f"{share:g}" for share in least.values())
-        text = f"the shares of at_least must sum to less than 1, got {terms} = {total:.4g}."
-        raise PriorError("O081", text)
+        much = f"the shares of at_least must sum to less than 1, got {terms} = {total:.4g}."
+        raise PriorError("O081", much)
 
 
 def _is_share(value: Any) -> bool:

@@ -170,8 +170,8 @@ class Dirichlet(AbstractWeightsPrior, data=["effective_donors", "concentration",
         """
         least, count = self.at_least or {}, len(donors)
         if unknown := [label for label in least if label not in donors]:
-            text = f"at_least must name donors only, got {unknown[0]!r}."
-            raise PriorError("O082", f"{text} {suggestion(str(unknown[0]), donors)}")
+            hint = suggestion(str(unknown[0]), donors)
+            raise PriorError("O082", f"at_least must name donors only, got {unknown[0]!r}. {hint}")
         none = Limits.none(count)
         if self.largest is not None and count * self.largest < 1 + ROOM:
             raise PriorError(

@@ -12,7 +12,7 @@ MANY = 0.05
 
 
 def below_zero(idata: xr.DataTree, problem: Problem) -> str:
-    """Say in which periods the counterfactual is often below zero; empty when it may be there.
+    """Say where the counterfactual is often below zero; nothing when it may be there.
 
     It may where an outcome of the panel is below zero.
     """
@@ -23,9 +23,4 @@ def below_zero(idata: xr.DataTree, problem: Problem) -> str:
     often = [short(time) for time in panel.post[(share > MANY).to_numpy()]]
     if not often:
         return ""
-    other = '"sqrt"' if bool((panel.outcomes == 0).any()) else '"log" or scale="sqrt"'
-    return (
-        f"the counterfactual is below zero in up to {float(share.max()):.0%} of the draws (in "
-        f"{listed(often, 3)}), but no outcome is.\n  Model it with scale={other}, which keep it "
-        "at zero or above."
-    )
+    return f"up to {float(share.max()):.0%} of the draws (in {listed(often, 3)})"

@@ -69,7 +69,11 @@ def inflate(
     for factor in np.unique(labels):
         each, where = known[float(factor)], labels == factor
         own = {"step": step, "doubt": noise_doubt(problem, posterior.isel(draw=where))}
-        learnt = plan.learn(each.table, each.growth, placebos.power)
+        learnt = (
+            plan.learn(each.table, each.growth, placebos.power)
+            if each.inflations is None
+            else Evidence(plan, each.table, each.growth, *each.inflations)
+        )
         part = _of_version_0_1(learnt).inflate(path[:, where], seen, own, rng, pooling=pooling)
         for target, values in zip(merged, part[:5], strict=True):
             target[:, where] = values

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from bayes_synth.model.calendar import Columns
 from bayes_synth.words import listed
 
-__all__ = ["seasonal_remark"]
+__all__ = ["seasonal_remark", "unlearnt"]
 
 CHANCE = 1e-3
 """Chance of so regular a pattern in noise, below which it is reported."""
@@ -55,6 +56,30 @@ def seasonal_remark(gap: np.ndarray, times: pd.Index, measure: str) -> str:
     return (
         f"before start the treated unit differs from its synthetic control by the {word} "
         f"({sizes} {measure}), which makes the interval wide; pass calendar=[{cure}]."
+    )
+
+
+def unlearnt(calendar: Columns, outcome: np.ndarray) -> str:
+    """Name the deviations that no pre-period with an outcome teaches; empty where all are learnt.
+
+    Parameters
+    ----------
+    calendar
+        The columns of the model's calendars.
+    outcome
+        The treated outcome before ``start``, NaN where it is missing.
+    """
+    if not calendar.labels:
+        return ""
+    before = calendar.loadings[: len(outcome)][~np.isnan(outcome)]
+    names = [
+        label for label, column in zip(calendar.labels, before.T, strict=True) if not column.any()
+    ]
+    if not names:
+        return ""
+    return (
+        f"{listed(names)} of the calendar must occur before start for the data to say anything of "
+        f"it, got no such period: its posterior is its prior. Leave it out, or widen sd."
     )
 
 

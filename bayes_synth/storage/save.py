@@ -23,7 +23,14 @@ from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.record import RunRecord
 from bayes_synth.storage.digests import digest, fingerprint
-from bayes_synth.storage.provenance import OLDEST, SCHEMA, current, provenance, record_of
+from bayes_synth.storage.provenance import (
+    OLDEST,
+    SCHEMA,
+    current,
+    predictors_of,
+    provenance,
+    record_of,
+)
 from bayes_synth.storage.specs import foreign_parts, from_spec, to_spec
 from bayes_synth.storage.trees import ROOT, is_unchanged, put, read_tree, suffix_of, write
 from bayes_synth.words import listed
@@ -265,4 +272,6 @@ def _panel(idata: xr.DataTree, facts: dict[str, Any]) -> Panel:
     start = next((time for time in times if time == label), label)
     names = {name: facts[name] for name in ("unit", "time", "outcome")}
     zone = Zone(**facts.get("zone", {}))
-    return Panel(locked(outcomes), tuple(facts["treated"]), start, **names, zone=zone)
+    known = predictors_of(facts.get("predictors"), pd.Index(times))
+    treated = tuple(facts["treated"])
+    return Panel(locked(outcomes), treated, start, **names, zone=zone, predictors=known)

@@ -341,7 +341,56 @@ def test_a_report_is_not_overwritten(saved, capsys):
     assert (saved.parent / "fit.html").read_text() == "mine"
 
 
-@pytest.mark.parametrize("option", [["--strict"], ["--neighbours", "donor_00"]])
+COVARIATES = {
+    "commas": "unit,income,share\n{}\nother,9,9\n",
+    "semicolons": "unit;income;share\n{}\n",
+    "tabs": "unit\tincome\tshare\n{}\n",
+}
+
+
+@pytest.mark.parametrize("written", COVARIATES)
+def test_covariates_reach_the_checks(saved, monkeypatch, written):
+    given = {}
+
+    def run(fit, **options):
+        given.update(options)
+        return Checks(())
+
+    monkeypatch.setattr(bs.checks, "run", run)
+    panel = bs.load(saved).panel
+    sep, sign = {"commas": (",", "."), "semicolons": (";", ","), "tabs": ("\t", ".")}[written]
+    units = [*panel.treated, *panel.donors]
+    rows = [f"{unit}{sep}{place}{sep}0{sign}5{place}" for place, unit in enumerate(units)]
+    file = saved.parent / "units.csv"
+    file.write_text(COVARIATES[written].format("\n".join(rows)))
+    page = str(saved.parent / "a.txt")
+    assert main(["report", str(saved), "-o", page, "--covariates", str(file)]) == 0
+    table = given["covariates"].loc[units]
+    assert list(table.columns) == ["income", "share"]
+    assert table["income"].tolist() == list(range(len(units)))
+    assert table["share"].iloc[2] == 0.52
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("unit\ntreated\n", "[P001]"),
+        ("unit;a\ntreated;1,234\n", "[O052]"),
+        ("unit,a\ntreated,1\n", "[D009]"),
+        (None, "[P001]"),
+    ],
+)
+def test_covariates_that_cannot_be_read_are_refused(saved, capsys, text, code):
+    file = saved.parent / "units.csv"
+    if text is not None:
+        file.write_text(text)
+    assert main(["report", str(saved), "--covariates", str(file), "--quiet"]) == 2
+    assert code in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "option", [["--strict"], ["--neighbours", "donor_00"], ["--covariates", "units.csv"]]
+)
 def test_checks_that_are_not_run_cannot_be_strict(saved, capsys, option):
     assert main(["report", str(saved), "--no-checks", *option]) == 2
     assert "[O050]" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """Simulated panels without an effect whose treated unit is one of all, or one that was selected.
 
-Each design draws a :class:`World` from a generator of random numbers. The sources are the classes of
-panels on which version 0.1 broke its promise; sizes are small, because each panel is one fit.
+Each design draws a :class:`World` from a generator of random numbers. The designs are of the kinds
+on which version 0.1 broke its promise; sizes are small, because each panel is one fit.
 """
 
 import warnings

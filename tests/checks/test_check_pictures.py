@@ -1,12 +1,17 @@
 """Pictures of the checks that refit: what is drawn is what the table says."""
 
+import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from planted import least_squares
 
 from bayes_synth import checks
+from bayes_synth.errors import OptionError
+from bayes_synth.plots.themes import targets
 from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
 
+mpl.use("agg")
 NAMES = ("leave_one_out", "backdating", "anticipation", "spillover", "prior_sensitivity")
 
 
@@ -58,3 +63,83 @@ def test_every_placebo_has_a_line_and_the_treated_unit_is_on_top(answers):
 def test_the_interval_from_the_earlier_start_on_is_a_band(answers):
     band = answers["anticipation"].plot(backend="none").viz["band"]["paths"].item()
     assert (np.asarray(band["y_bottom"]) <= np.asarray(band["y_top"])).all()
+
+
+@pytest.fixture(scope="module")
+def asked():
+    panel = fake_panel(pre=30, effect=10.0)
+    fit = fake_fit(panel=panel, placebos=fake_placebos(panel))
+    incomes = pd.DataFrame(
+        {"income": np.arange(len(panel.donors) + 1.0)}, index=[*panel.treated, *panel.donors]
+    )
+    answers = {name: getattr(checks, name)(fit) for name in LAYERED if name != "screen"}
+    answers["likeness"] = checks.likeness(fit, covariates=incomes)
+    return answers | {"screen": checks.screen(panel)}
+
+
+LAYERED = {
+    "convex_hull": {"treated", "closest weighted average of the donors", "the donors' range"},
+    "detectable": {"probability of being told from zero"},
+    "fit_quality": {"19 of 20 lie within these"},
+    "hidden_bias": {"effect that is left, median", "95% ETI", "drifts of placebos"},
+    "likeness": {"mean distance", "other donors", "donors' mean", "synthetic control, 95% ETI"},
+    "overfitting": {"periods that the weights have seen", "without donors"},
+    "screen": {"threshold 4"},
+}
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_the_legend_says_what_every_layer_is(asked, name):
+    drawn = asked[name].plot(backend="none")
+    parts = [part for target in targets(drawn) for part in target if "labels" in part]
+    (legend,) = [part["labels"] for part in parts if part["function"] == "legend"]
+    assert LAYERED[name] <= set(legend)
+
+
+@pytest.mark.parametrize("name", ["detectable", "likeness", "screen", "fit_quality"])
+def test_plotly_draws_every_line_of_reference(asked, name):
+    """It leaves out those on a panel that is still empty, without a word."""
+    seen, drawn = (asked[name].plot(backend=each) for each in ("none", "plotly"))
+    lines = [part for target in targets(seen) for part in target]
+    wanted = sum(part["function"] in ("hline", "vline") for part in lines)
+    assert len(drawn.viz["figure"].item().layout.shapes) == wanted > 0
+
+
+@pytest.mark.parametrize("name", [*NAMES, "placebo_in_space"])
+def test_pictures_of_refits_take_the_options_of_plots(answers, name):
+    canvas = answers[name].plot(
+        backend="matplotlib", size="slide", title="Mine", theme="dark", visuals={"legend": False}
+    )
+    figure = canvas.viz["figure"].item()
+    assert tuple(figure.get_size_inches() * figure.dpi) == (1600, 900)
+    assert figure.axes[0].get_title() == "Mine"
+    assert figure.get_facecolor()[:3] == pytest.approx((22 / 255,) * 3)
+    assert figure.legends == []
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_layered_pictures_take_the_options_of_plots(asked, name):
+    canvas = asked[name].plot(backend="matplotlib", figsize=(4, 4), title="Mine", theme="dark")
+    figure = canvas.viz["figure"].item()
+    assert tuple(figure.get_size_inches()) == (4, 4)
+    assert figure.axes[0].get_title() == "Mine"
+    assert figure.axes[0].get_facecolor()[:3] == pytest.approx((22 / 255,) * 3)
+    assert len(figure.legends) == 1
+
+
+@pytest.mark.parametrize("height", [4.5, 9.0])
+def test_rows_of_names_that_would_overlap_are_left_out(height):
+    panel = fake_panel(donors=40, pre=30)
+    canvas = checks.screen(panel).plot(backend="matplotlib", figsize=(8, height))
+    shown = canvas.viz["figure"].item().axes[0]
+    assert len(shown.get_yticklabels()) * 0.18 < height / 2
+    assert "more not shown" in shown.get_title() or "more donors not shown" in shown.get_title()
+
+
+def test_options_of_a_picture_are_checked(asked):
+    with pytest.raises(OptionError, match="O040"):
+        asked["detectable"].plot(size="poster")
+    with pytest.raises(OptionError, match="O001"):
+        asked["detectable"].plot(visuals={"bands": False})
+    with pytest.raises(TypeError, match="titel"):
+        asked["detectable"].plot(titel="Mine")

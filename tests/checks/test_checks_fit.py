@@ -220,6 +220,7 @@ def test_an_unbalanced_covariate_fails_and_is_named():
     ("spoil", "error", "code"),
     [
         (lambda t: t.drop("donor_03"), DesignError, "D009"),
+        (lambda t: pd.concat([t, t.loc[["donor_03"]]]), DesignError, "D050"),
         (lambda t: t.assign(age="old"), PanelError, "P010"),
         (lambda t: t.assign(age=np.nan), PanelError, "V018"),
         (lambda t: t.assign(age=1.0), PanelError, "V019"),

@@ -149,8 +149,8 @@ def predicted(panel, value):
     ), Problem.of(bs.SyntheticControl(), panel)
 
 
-def test_positive_outcomes_are_offered_logarithms_too():
-    assert 'scale="log" or scale="sqrt"' in below_zero(*predicted(fake_panel(), -1.0))
+def test_where_the_counterfactual_is_below_zero_is_said_with_the_share():
+    assert below_zero(*predicted(fake_panel(), -1.0)).startswith("up to 10% of the draws (in 2020")
 
 
 def test_nothing_is_said_when_few_draws_or_some_outcomes_are_below_zero():

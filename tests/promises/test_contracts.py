@@ -31,6 +31,7 @@ WINGS = [
     "checks",
     "report",
     "api",
+    "study",
     "batch",
     "planning",
     "testing",
@@ -51,6 +52,7 @@ FIT = {
     "effect",
     "summary",
     "weights",
+    "balance",
     "diagnostics",
     "converged",
     "ok",
@@ -72,8 +74,10 @@ FIT = {
 }
 PUBLIC = [
     bs.Panel,
+    bs.Study,
     bs.SyntheticControl,
     bs.Fit,
+    bs.JointFit,
     bs.Effect,
     bs.FitTask,
     BatchResult,
@@ -118,7 +122,7 @@ def test_the_root_holds_what_a_user_can_type():
         path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"
     ]
     assert len(files) <= 8, files
-    assert len(folders) <= 15, folders
+    assert len(folders) <= 16, folders
 
 
 def test_files_stay_small():
@@ -184,9 +188,9 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 
 def test_the_public_names_are_those_of_the_design():
     expected = (
-        "Calibration Choice Effect Fit FitTask History Panel Plan Spend SyntheticControl batch "
-        "calendar checks choose_treated cite errors estimands fetch_dataset fit_many load "
-        "load_dataset load_plan noise plots priors rules simulate testing"
+        "Calibration Choice Effect Fit FitTask History JointFit Panel Plan Predictors Spend Study "
+        "SyntheticControl batch calendar checks choose_treated cite errors estimands fetch_dataset "
+        "fit_many load load_dataset load_plan noise plots predictors priors rules simulate testing"
     )
     assert sorted(bs.__all__) == expected.split()
 

@@ -70,6 +70,9 @@ def picture(
     look = Look.of_check(options)
     shape = WIDTH, float(height * len(panels))
     canvas = new_canvas(look, panels, shape)
+    # Rows with names narrow all panels, which are as wide as each other.
+    names = [name for panel in panels.values() for name in panel.ticks.values()]
+    width = plot_width(look, shape, beside=names)
     for key, panel in panels.items():
         for part, layer in _references_last(panel.layers):
             canvas.map(
@@ -82,7 +85,6 @@ def picture(
         first = key == next(iter(panels))
         shown = panel._replace(title=look.title) if first and look.title is not None else panel
         alarmed = fit if first else None
-        width = plot_width(look, shape, beside=list(panel.ticks.values()))
         _label_axes(canvas.get_target(key, {}), shown, alarmed, look, width)
     entries = {entry.label: entry for panel in panels.values() for entry in panel.legend}
     if entries and look.shows("legend"):
