@@ -143,7 +143,7 @@ def split(part: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def claimed(table: pd.DataFrame) -> str:
     """Power that earlier windows claim, and the share found in the last one, by its size."""
     lines = [
-        "| claimed power | units | claimed | found later | difference |",
+        "| claimed power | claims | claimed | found later | difference |",
         "| --- |" + " --- |" * 4,
     ]
     before, after = split(table)
