@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bayes_synth import noise as noise
     from bayes_synth import plots as plots
     from bayes_synth import priors as priors
-    from bayes_synth.api import Fit, SyntheticControl, load
+    from bayes_synth.api import Fit, SyntheticControl
     from bayes_synth.batch import FitTask, fit_many
     from bayes_synth.data.panel import Panel
     from bayes_synth.data.simulate import simulate
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
     from bayes_synth.study.joint_fit import JointFit
+    from bayes_synth.study.loading import load
     from bayes_synth.study.study import Study
 
     __version__: str
@@ -40,7 +41,7 @@ _HOMES = {
     "cite": "report.cite",
     "fetch_dataset": "datasets",
     "fit_many": "batch",
-    "load": "api",
+    "load": "study.loading",
     "load_dataset": "datasets",
     "simulate": "data.simulate",
 }

@@ -299,11 +299,13 @@ def _write(fit: "bs.Fit", kind: str, file: Path, options: argparse.Namespace) ->
 
 
 def _report(options: argparse.Namespace) -> int:
+    from bayes_synth.api import load
+
     _require_probability(options.ci_prob)
     if options.no_checks and (options.strict or options.neighbours):
         option = "--strict" if options.strict else "--neighbours"
         raise OptionError("O050", f"{option} needs the checks: leave --no-checks out.")
-    fit, page = bs.load(options.fit), options.output or options.fit.with_suffix(".html")
+    fit, page = load(options.fit), options.output or options.fit.with_suffix(".html")
     if page.suffix not in PAGES:
         raise LoadError("L005", f"the page must end in one of {listed(PAGES)}, got {page.name!r}.")
     _require_free([page], options)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import Any, final
 
 import numpy as np
@@ -19,6 +20,7 @@ from bayes_synth.study.aggregates import Weights, aggregate, contrast, until
 from bayes_synth.study.alarms import alarms_of_study
 from bayes_synth.study.cells import By, Cells, cells_of
 from bayes_synth.study.data import AbstractStudyData
+from bayes_synth.study.files import save_study
 from bayes_synth.study.headline import calibration_in_words, headline
 from bayes_synth.words import preformatted, public, texts
 
@@ -206,6 +208,24 @@ class JointFit:
         """
         study = self.study.keep(units)
         return JointFit(study, {unit: self.fits[unit] for unit in study.treated}, self.sets)
+
+    def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the joint fit into one file, so that :func:`bayes_synth.load` reads it back.
+
+        Parameters
+        ----------
+        path
+            A name that ends in ``.nc``, ``.zarr`` (a folder) or ``.zarr.zip`` (one file). It has a
+            group per unit, as the file of a fit, the data, and the placebo sets.
+        overwrite
+            Whether an existing file or zarr folder may be replaced.
+
+        Raises
+        ------
+        LoadError
+            As in :meth:`bayes_synth.Fit.save`.
+        """
+        save_study(self.study, self.fits, self.sets, path, overwrite=overwrite)
 
     @property
     def model(self) -> AbstractSyntheticControl:
