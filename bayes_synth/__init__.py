@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
+    from bayes_synth.study.compare import compare
     from bayes_synth.study.joint_fit import JointFit
     from bayes_synth.study.loading import load
     from bayes_synth.study.study import Study
@@ -39,6 +40,7 @@ _HOMES = {
     "Study": "study.study",
     "SyntheticControl": "api",
     "cite": "report.cite",
+    "compare": "study.compare",
     "fetch_dataset": "datasets",
     "fit_many": "batch",
     "load": "study.loading",
@@ -64,6 +66,7 @@ __all__ = [
     "batch",
     "checks",
     "cite",
+    "compare",
     "errors",
     "estimands",
     "fetch_dataset",

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import special
 
 from bayes_synth.model.calibration import COLUMNS, Calibration
-from bayes_synth.model.forecast_error import learn_growth_over_windows, summarise
+from bayes_synth.model.forecast_error import growth_factors, learn_growth_over_windows, summarise
 from bayes_synth.model.inflation import Inflation, learn_inflation
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.study.data import AbstractStudyData

@@ -178,7 +178,7 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 def test_the_public_names_are_those_of_the_design():
     expected = (
         "Calibration Effect Fit FitTask JointFit Panel Study SyntheticControl batch checks "
-        "cite errors estimands fetch_dataset fit_many load load_dataset noise plots priors "
+        "cite compare errors estimands fetch_dataset fit_many load load_dataset noise plots priors "
         "simulate testing"
     )
     assert sorted(bs.__all__) == expected.split()
