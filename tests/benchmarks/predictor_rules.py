@@ -132,15 +132,20 @@ def answers(store: Path) -> list[dict[str, Any]]:
     done = [json.loads(line) for line in store.read_text().splitlines()] if store.exists() else []
     known = {(row["panel"], row["model"], row["seed"]) for row in done}
     jobs = [
-        (name, make, rule, bs.SyntheticControl(predictors=each), seed)
+        job
         for seed in SEEDS
-        for name, make in PREDICTED.items()
-        for rule, each in RULES.items()
-    ] + [
-        (name, make, scale, bs.SyntheticControl(scale=scale), seed)
-        for seed in SEEDS
-        for name, make in COUNTED.items()
-        for scale in ("linear", "sqrt")
+        for job in (
+            *(
+                (name, make, rule, bs.SyntheticControl(predictors=each), seed)
+                for name, make in PREDICTED.items()
+                for rule, each in RULES.items()
+            ),
+            *(
+                (name, make, scale, bs.SyntheticControl(scale=scale), seed)
+                for name, make in COUNTED.items()
+                for scale in ("linear", "sqrt")
+            ),
+        )
     ]
     for name, make, label, model, seed in jobs:
         if (name, label, seed) in known:
