@@ -156,8 +156,11 @@ def _require_covariates(covariates: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         raise DesignError("D009", f"{text}: {listed(lost)}. Index them by unit.")
     twice = table.index[table.index.duplicated()].intersection(units)
     if len(twice):
-        text = f"covariates must have one row per unit, got several of {listed(twice)}"
-        raise DesignError("D050", f"{text}. Keep one, or average them.")
+        raise DesignError(
+            "D050",
+            f"covariates must have one row per unit, got several of {listed(twice)}: "
+            "keep one of them, or their average.",
+        )
     table = table.loc[units]
     words = [str(name) for name in table if not pd.api.types.is_numeric_dtype(table[name])]
     if words:

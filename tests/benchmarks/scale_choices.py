@@ -27,7 +27,7 @@ from bayes_synth.fitting.scale_choice import choose_scale
 from bayes_synth.sampling.settings import Settings, Size
 
 STORE = Path.home() / ".cache" / "bayes_synth" / "scale_choices.jsonl"
-NAMES = ("Prop 99", "Germany", "Basque 1970", "Basque 1975", "GeoLift", "Texas", "Unemployment")
+NAMES = ("Basque 1970", "Basque 1975", "Germany", "Texas", "Prop 99", "GeoLift", "Unemployment")
 """Panels whose outcomes are positive, once Texas has lost the donors with zeros."""
 PLAN = bs.Calibration(most=16)
 """Sixteen donors are refitted on each scale, of panels that have more."""
@@ -60,7 +60,10 @@ def placebo(name: str, donor: str) -> dict[str, Any]:
     choice = choose_scale(bs.SyntheticControl(scale="auto", calibrate=PLAN), panel, settings)
     assert choice.table is not None, choice.words
     row["auto"] = row[choice.model.scale]
-    return row | {"scale": choice.model.scale, "log": float(choice.table["probability"]["log"])}
+    return row | {
+        "scale": choice.model.scale,
+        "probability": float(choice.table["probability"]["log"]),
+    }
 
 
 def work(path: Path, units: int) -> None:

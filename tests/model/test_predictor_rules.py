@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from bayes_synth.model.predictors import Closeness, Matched
 from scipy import optimize
 
 import bayes_synth as bs
 from bayes_synth import checks
 from bayes_synth.data.predictors import PredictorTable
 from bayes_synth.errors import OptionError, PriorError
-from bayes_synth.model.predictors import AbstractPredictorRule, Apart
+from bayes_synth.model.predictors import AbstractPredictorRule, Apart, Closeness, Matched
 from bayes_synth.model.problem import Problem
 from bayes_synth.noise import IID
 from bayes_synth.priors import Dirichlet, HalfNormal

@@ -47,7 +47,7 @@ class DayOfWeek(AbstractCalendar):
                 f"{pd.Timedelta(np.median(np.diff(dates))).days} days apart; "
                 "use bs.calendar.MonthOfYear().",
             )
-        on = np.asarray(dates.dayofweek)[:, None] == np.arange(7)
+        on = np.asarray(dates.day_of_week)[:, None] == np.arange(7)
         return pd.DataFrame(on.astype(float), index=times, columns=list(DAYS))
 
     def describe(self) -> str:
