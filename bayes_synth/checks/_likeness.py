@@ -64,7 +64,8 @@ def likeness(
         The fit.
     covariates
         One row per unit, treated and donors, one column per covariate, measured before treatment;
-        other rows are ignored. None compares outcomes only.
+        other rows are ignored. None takes the panel's predictors; without any, outcomes only are
+        compared.
     caution, fail
         Upper bounds: up to ``caution`` it passes, above ``fail`` it fails. They bound the weighted
         mean of the donors' distances over their plain mean. Above 1 the weight prefers donors that
@@ -104,6 +105,8 @@ def likeness(
     (2021), JASA 116(536). Rubin (2001), Health Services and Outcomes Research Methodology 2, for
     the standardised difference of 0.25.
     """
+    if covariates is None and fit.panel.predictors is not None:
+        covariates = fit.panel.predictors.to_frame()
     numbers = None if covariates is None else _require_covariates(covariates, fit.panel)
     if len(fit.panel.donors) == 1:
         only = "There is one donor, so there is nothing to prefer."
@@ -153,8 +156,11 @@ def _require_covariates(covariates: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         raise DesignError("D009", f"{text}: {listed(lost)}. Index them by unit.")
     twice = table.index[table.index.duplicated()].intersection(units)
     if len(twice):
-        text = f"covariates must have one row per unit, got several of {listed(twice)}"
-        raise DesignError("D050", f"{text}. Keep one, or average them.")
+        raise DesignError(
+            "D050",
+            f"covariates must have one row per unit, got several of {listed(twice)}: "
+            "keep one of them, or their average.",
+        )
     table = table.loc[units]
     words = [str(name) for name in table if not pd.api.types.is_numeric_dtype(table[name])]
     if words:

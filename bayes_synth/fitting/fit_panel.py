@@ -260,17 +260,18 @@ def fit_prepared(
 
 def _warned(idata: xr.DataTree, problem: Problem) -> list[str]:
     """Warn about what the draws say against the model, and return the messages."""
-    where = below_zero(idata, problem)
-    impossible = (
-        f"the counterfactual is below zero in {where}, but no outcome is.\n"
-        '  Model it with scale="sqrt", or with scale="log" where no outcome is zero.'
-    )
-    texts = {
-        "V051": impossible if where else "",
-        "V056": _unmodelled_season(idata, problem),
-        "V057": unlearnt(problem.calendar, problem.inputs.outcome),
-    }
-    return [warn(DesignWarning, code, text) for code, text in texts.items() if text]
+    said = []
+    if where := below_zero(idata, problem):
+        impossible = (
+            f"the counterfactual is below zero in {where}, but no outcome is.\n"
+            '  Model it with scale="sqrt", or with scale="log" where no outcome is zero.'
+        )
+        said.append(warn(DesignWarning, "V051", impossible))
+    if season := _unmodelled_season(idata, problem):
+        said.append(warn(DesignWarning, "V056", season))
+    if unseen := unlearnt(problem.calendar, problem.inputs.outcome):
+        said.append(warn(DesignWarning, "V057", unseen))
+    return said
 
 
 def _unmodelled_season(idata: xr.DataTree, problem: Problem) -> str:

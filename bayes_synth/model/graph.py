@@ -10,11 +10,12 @@ from bayes_synth.model.inputs import Inputs
 from bayes_synth.noise.base import AbstractNoise
 from bayes_synth.priors import AbstractWeightsPrior
 from bayes_synth.registry import entry
+from bayes_synth.sampling.regression import Rows
 
 if TYPE_CHECKING:
     import pymc as pm
 
-__all__ = ["MISSING_RESIDUAL", "build_graph", "data_arrays", "structure"]
+__all__ = ["MISSING_RESIDUAL", "build_graph", "data_arrays", "match_rows", "structure"]
 
 MISSING_RESIDUAL = "missing_residual"
 """The treated unit's residual in each pre-period without outcome.
@@ -29,6 +30,7 @@ def data_arrays(
     inputs: Inputs,
     donors: Sequence[str],
     width: int,
+    rows: Rows | None = None,
 ) -> dict[str, np.ndarray]:
     """Return every array of the graph by name; graphs of one structure differ in these only."""
     pre = inputs.donor_outcomes[: inputs.periods]
@@ -41,7 +43,11 @@ def data_arrays(
     if len(inputs.missing):
         series["missing"] = np.eye(inputs.periods)[:, inputs.missing]
     rotated = {name: process.rotate(values) for name, values in series.items()}
-    return {**rotated, **prior.inputs(donors, width), **process.inputs(inputs.periods)}
+    known = {}
+    if rows is not None:
+        padding = ((0, 0), (0, width - len(donors)))
+        known = {"known": rows.treated, "known_donors": np.pad(rows.donors, padding)}
+    return {**rotated, **known, **prior.inputs(donors, width), **process.inputs(inputs.periods)}
 
 
 def build_graph(
@@ -50,11 +56,12 @@ def build_graph(
     inputs: Inputs,
     donors: Sequence[str],
     width: int,
+    rows: Rows | None = None,
 ) -> "pm.Model":
     """Build the PyMC model of a pre-period."""
     import pymc as pm
 
-    arrays = data_arrays(prior, process, inputs, donors, width)
+    arrays = data_arrays(prior, process, inputs, donors, width, rows)
     labels = [*donors, *(f"(padding {i})" for i in range(width - len(donors)))]
     with pm.Model(coords={"donor": labels}) as graph:
         outcome = pm.Data("outcome", arrays["outcome"])
@@ -65,7 +72,17 @@ def build_graph(
             flat = pm.Flat(MISSING_RESIDUAL, shape=len(inputs.missing))
             residual += pm.Data("missing", arrays["missing"]) @ flat
         process.build(residual, process.inputs(inputs.periods))
+        if "known" in arrays:
+            match_rows(weights, arrays["known"], arrays["known_donors"])
     return graph
+
+
+def match_rows(weights: Any, treated: np.ndarray, donors: np.ndarray) -> None:
+    """Add to the current PyMC model that weighted rows match, each with noise of sd 1."""
+    import pymc as pm
+
+    mismatch = pm.Data("known", treated) - pm.Data("known_donors", donors) @ weights
+    pm.Potential("matched", -0.5 * (mismatch**2).sum())
 
 
 def structure(

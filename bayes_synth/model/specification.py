@@ -10,6 +10,7 @@ from bayes_synth.errors import OptionError, PriorError
 from bayes_synth.model.calendar import AbstractCalendar, as_calendar
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.outcome_scale import AUTO, outcome_scale
+from bayes_synth.model.predictors import AbstractPredictorRule
 from bayes_synth.noise import AbstractNoise, LocalLevel
 from bayes_synth.priors import AbstractWeightsPrior, Dirichlet, VariableFactory, as_weights_prior
 
@@ -25,6 +26,7 @@ class AbstractSyntheticControl(ABC):
     calibrate: bool | Calibration = True
     scale: Literal["linear", "log", "sqrt", "auto"] = "linear"
     calendar: Sequence[AbstractCalendar] | AbstractCalendar | Literal["auto"] = ()
+    predictors: AbstractPredictorRule | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", as_weights_prior(self.weights))
@@ -46,6 +48,9 @@ class AbstractSyntheticControl(ABC):
             )
         if self.calendar != "auto":
             object.__setattr__(self, "calendar", as_calendar(self.calendar))
+        if not isinstance(self.predictors, AbstractPredictorRule | None):
+            wanted = "a rule such as bs.predictors.Matched(), or None"
+            raise OptionError("O088", f"predictors must be {wanted}, got {self.predictors!r}.")
 
     @abstractmethod
     def build(self, panel: Panel) -> Any:

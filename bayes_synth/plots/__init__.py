@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bayes_synth.plots.shipped import (
         CanvasOptions,
         every_plot,
+        plot_balance,
         plot_calendar,
         plot_effect,
         plot_effects,
@@ -27,6 +28,7 @@ __all__ = [
     "Plot",
     "every_plot",
     "plot",
+    "plot_balance",
     "plot_calendar",
     "plot_effect",
     "plot_effects",

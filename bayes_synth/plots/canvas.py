@@ -11,6 +11,7 @@ from bayes_synth.plots.look import Look
 from bayes_synth.plots.themes import paint, targets
 
 __all__ = [
+    "TOOLBAR",
     "Canvas",
     "finish",
     "is_wide",

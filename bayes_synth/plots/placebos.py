@@ -10,7 +10,14 @@ from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.errors import OptionError
 from bayes_synth.model.outcome_scale import outcome_scale
-from bayes_synth.plots.canvas import finish, new_canvas, plot_rows, plot_width, side_by_side
+from bayes_synth.plots.canvas import (
+    finish,
+    name_letters,
+    new_canvas,
+    plot_rows,
+    plot_width,
+    side_by_side,
+)
 from bayes_synth.plots.common import point_size, shortened, shortened_apart
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import CanvasOptions, Look
@@ -118,7 +125,9 @@ def plot_placebos(
     canvas = new_canvas(look, ["gaps", "ratios"], shape, columns=columns, **apart)
     width = plot_width(look, shape, columns)
     draw_gaps(canvas, fit, gaps, look, within=within, width=width)
-    draw_ratios(canvas, gaps, look, width, min(ROWS, plot_rows(look, shape, 3 - columns)))
+    rows = min(ROWS, plot_rows(look, shape, 3 - columns))
+    letters = name_letters(look, shape) // columns
+    draw_ratios(canvas, gaps, look, width, rows=rows, letters=letters)
     if look.shows("legend"):
         put_legend(canvas, look, placebo_entries(gaps, look))
     finish(canvas, look)
@@ -153,7 +162,7 @@ def own_gap(fit: AbstractFit) -> pd.Series:
 
 def placebo_entries(gaps: Gaps, look: Look) -> list[Entry]:
     """Return the rows of the legend."""
-    treated = look.word("treated", shortened(gaps.name, 40))
+    treated = look.word("treated", shortened(gaps.name, 28))
     donors = look.word("donors", f"{len(gaps.donors)} donors as if treated")
     return [
         Entry(treated, "line", look.palette.ink, width=2.6),
@@ -184,9 +193,19 @@ def draw_gaps(
 
 
 def draw_ratios(
-    canvas: PlotCollection, gaps: Gaps, look: Look, width: int, rows: int = ROWS
+    canvas: PlotCollection,
+    gaps: Gaps,
+    look: Look,
+    width: int,
+    *,
+    rows: int = ROWS,
+    letters: int = 32,
 ) -> None:
-    """Draw the largest ratios, one row per unit, and the treated unit filled in ink."""
+    """Draw the largest ratios, one row per unit, and the treated unit filled in ink.
+
+    ``letters`` is how many of a name fit beside the panel, which is ``width`` letters of a title
+    wide.
+    """
     ratios = gaps.errors["ratio"].sort_values(ascending=False, kind="stable")
     shown = ratios[(np.arange(len(ratios)) < rows) | (ratios.index == gaps.name)]
     heights = pd.Series(np.arange(len(shown), dtype=float)[::-1], index=shown.index)
@@ -205,7 +224,8 @@ def draw_ratios(
         )
     backend_from_object(target).ylim((-0.7, len(shown) - 0.3), target)
     backend_from_object(target).xlim((0.0, 1.05 * float(np.nanmax(ratios))), target)
-    labels = shortened_apart(shown.index, 32)
+    labels = shortened_apart(shown.index, letters)
+    width = max(20, width - int(0.76 * max(map(len, labels))))
     put_ticks(heights.to_numpy(), labels, target, look)
     ratio = look.word("ratio", "ratio of post- to pre-period root mean square gap")
     put_label("x", ratio, target, look, width)

@@ -230,7 +230,7 @@ def prior_groups(
     """
     inputs, process = problem.inputs, problem.process
     layout = _Layout((1, draws), problem)
-    weights = problem.model.prior.sample(problem.donors, draws, rng)
+    weights = problem.prior.sample(problem.donors, draws, rng)
     noise = process.sample(draws, rng)
     if (shares := _shares(posterior)) != {1.0: 1.0}:
         noise["q"] = noise["q"] * rng.choice(list(shares), size=draws, p=list(shares.values()))
@@ -282,7 +282,7 @@ def _log_prior(
     densities = {
         name: value - np.log(problem.parameter_unit(name)) for name, value in priors.items()
     }
-    densities["weights"] = problem.model.prior.log_density(weights, problem.donors)
+    densities["weights"] = problem.prior.log_density(weights, problem.donors)
     return xr.Dataset({name: layout.scalar(value) for name, value in densities.items()})
 
 

@@ -9,6 +9,7 @@ import pytest
 import bayes_synth as bs
 from bayes_synth.errors import OptionError, ResultError
 from bayes_synth.plots import plot_effects, plot_fit, plot_placebos
+from bayes_synth.plots.canvas import TOOLBAR
 from bayes_synth.plots.common import shortened_apart
 from bayes_synth.plots.date_labels import DateLabels
 from bayes_synth.plots.text import plain
@@ -78,7 +79,7 @@ def dots(canvas):
     if canvas.backend == "plotly":
         return figure.layout.width, figure.layout.height
     panels = [canvas.get_target(name, {}) for name in canvas.viz["plot"].to_dataset()]
-    return panels[0].width, sum(panel.height for panel in panels)
+    return panels[0].width, TOOLBAR + sum(panel.height for panel in panels)
 
 
 # words

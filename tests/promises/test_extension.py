@@ -188,8 +188,8 @@ OWN = bs.SyntheticControl(
 
 @pytest.fixture(scope="module")
 def own():
-    with pytest.warns(ConvergenceWarning):
-        return OWN.fit(fake_panel(donors=3, effect=2.0), **SIZES)
+    """Draws of nobody in a fit of this model: what is described and saved needs no sampler."""
+    return fake_fit(panel=fake_panel(donors=3, effect=2.0), model=OWN)
 
 
 # --- noise and priors ----------------------------------------------------------------------------
@@ -254,12 +254,21 @@ def test_two_models_of_ones_own_give_two_answers_in_one_process():
     assert problems[0].structure != problems[1].structure
 
 
-def test_an_own_model_is_fitted_calibrated_and_described(own):
-    assert own.calibration.kappa is not None
+def test_an_own_model_is_described(own):
     assert "2 waves of period 7" in repr(own)
     assert own.model.priors(own.panel)["weights"] == "near equal weights (50)"
-    assert np.isfinite(own.idata["log_prior"].to_dataset().to_array()).all()
     assert own.fit_verdict.word in ("good", "fair", "poor")
+
+
+@pytest.mark.long
+def test_an_own_model_is_fitted_calibrated_and_saved(tmp_path):
+    with pytest.warns(ConvergenceWarning):
+        fit = OWN.fit(fake_panel(donors=3, effect=2.0), **SIZES)
+    assert fit.calibration.kappa is not None
+    assert np.isfinite(fit.idata["log_prior"].to_dataset().to_array()).all()
+    assert fit.fit_verdict.word in ("good", "fair", "poor")
+    fit.save(tmp_path / "own.nc")
+    pd.testing.assert_frame_equal(bs.load(tmp_path / "own.nc").summary(), fit.summary())
 
 
 @pytest.mark.parametrize("suffix", [".nc", ".zarr.zip"])
@@ -296,6 +305,7 @@ def test_what_could_not_be_read_back_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_an_own_model_runs_in_a_batch(tmp_path):
     tasks = [bs.FitTask(fake_panel(donors=3), OWN, {"n": 1}, draws=60, tune=60, chains=2)]
     found = bs.fit_many(

@@ -7,7 +7,14 @@ import xarray as xr
 from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
-from bayes_synth.plots.canvas import finish, is_wide, new_canvas, plot_rows, plot_width
+from bayes_synth.plots.canvas import (
+    finish,
+    is_wide,
+    name_letters,
+    new_canvas,
+    plot_rows,
+    plot_width,
+)
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import Look, PictureOptions
 from bayes_synth.plots.placebos import ROWS, Gaps, draw_gaps, draw_ratios, placebo_entries
@@ -31,7 +38,9 @@ def plot_placebos(
     canvas = new_canvas(look, ["gaps", "ratios", "coverage"], shape, columns=columns, **apart)
     width = plot_width(look, shape, columns)
     draw_gaps(canvas, fit, gaps, look, width=width)
-    draw_ratios(canvas, gaps, look, width, min(ROWS, plot_rows(look, shape, 3 // columns)))
+    most = min(ROWS, plot_rows(look, shape, 3 // columns))
+    letters = name_letters(look, shape) // columns
+    draw_ratios(canvas, gaps, look, width, rows=most, letters=letters)
     style = look.drawn("curve", color=look.palette.accent, width=2.5)
     canvas.map(_draw_curve, "curve", data=xr.Dataset({"coverage": 0.0}), held=held, **style)
     target = canvas.get_target("coverage", {})
