@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bayes_synth import noise as noise
     from bayes_synth import plots as plots
     from bayes_synth import priors as priors
-    from bayes_synth.api import Fit, SyntheticControl, load
+    from bayes_synth.api import Fit, SyntheticControl
     from bayes_synth.batch import FitTask, fit_many
     from bayes_synth.data.panel import Panel
     from bayes_synth.data.predictors import Predictors
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
+    from bayes_synth.study.compare import compare
     from bayes_synth.study.joint_fit import JointFit
+    from bayes_synth.study.loading import load
     from bayes_synth.study.study import Study
 
     __version__: str
@@ -54,9 +56,10 @@ _HOMES = {
     "SyntheticControl": "api",
     "choose_treated": "planning.choose",
     "cite": "report.cite",
+    "compare": "study.compare",
     "fetch_dataset": "datasets",
     "fit_many": "batch",
-    "load": "api",
+    "load": "study.loading",
     "load_dataset": "datasets",
     "load_plan": "planning.loading",
     "simulate": "data.simulate",
@@ -90,6 +93,7 @@ __all__ = [
     "checks",
     "choose_treated",
     "cite",
+    "compare",
     "errors",
     "estimands",
     "fetch_dataset",

@@ -309,11 +309,13 @@ def _write(fit: "bs.Fit", kind: str, file: Path, options: argparse.Namespace) ->
 
 
 def _report(options: argparse.Namespace) -> int:
+    from bayes_synth.api import load
+
     _require_probability(options.ci_prob)
     for name in ("strict", "neighbours", "covariates"):
         if options.no_checks and getattr(options, name):
             raise OptionError("O050", f"--{name} needs the checks: leave --no-checks out.")
-    fit, page = bs.load(options.fit), options.output or options.fit.with_suffix(".html")
+    fit, page = load(options.fit), options.output or options.fit.with_suffix(".html")
     if page.suffix not in PAGES:
         raise LoadError("L005", f"the page must end in one of {listed(PAGES)}, got {page.name!r}.")
     _require_free([page], options)

@@ -48,8 +48,8 @@ def plot_balance(
     Returns
     -------
     arviz_plots.PlotCollection
-        One row per predictor with posterior mean and interval; the band around zero is a quarter of
-        a standard deviation, as in :func:`bayes_synth.checks.likeness`.
+        One row per predictor with posterior mean and interval. A quarter of a standard deviation is
+        what :func:`bayes_synth.checks.likeness` lets pass.
 
     Raises
     ------

@@ -8,7 +8,7 @@ is ``Q / (m kappa^2) ~ F(m, nu)``, the same form as that of the deviations, so t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,48 @@ from bayes_synth.study.data import AbstractStudyData
 from bayes_synth.study.members import Refitted, Refitting, Spread, horizon
 from bayes_synth.study.overlap import correlation_of_averages, covariance
 
-__all__ = ["SetEvidence", "learn_from_sets", "placebos_of"]
+__all__ = [
+    "SetAverage",
+    "SetEvidence",
+    "learn_averages",
+    "learn_from_sets",
+    "placebos_of",
+    "window_factors",
+]
 
 OWN_START = 8
 """From so many placebos with a unit's own start on, they alone say what its sd typically is."""
+
+
+class SetAverage(NamedTuple):
+    """Hold the averages of a set's members.
+
+    ``names`` of the members; their ``error`` and the pooled predictive standard deviation of it,
+    ``width``, dims ``(member,)``; the ``correlation`` of their errors, dims ``(member, member)``.
+    """
+
+    names: tuple[str, ...]
+    error: np.ndarray
+    width: np.ndarray
+    correlation: np.ndarray
+
+    @property
+    def square(self) -> float:
+        """Return ``z' R^-1 z``."""
+        z = self.error / self.width
+        return float(z @ np.linalg.solve(self.correlation, z))
+
+    @property
+    def log_width(self) -> float:
+        """Return the log of the density's scale: of all widths and of the correlation."""
+        determinant = float(np.linalg.slogdet(self.correlation)[1])
+        return 0.5 * determinant + float(np.log(np.abs(self.width)).sum())
+
+    @property
+    def score(self) -> float:
+        """Return the z-score of the mean of the members' errors."""
+        scaled = self.width[:, None] * self.correlation * self.width
+        return float(self.error.sum() / np.sqrt(scaled.sum()))
 
 
 @final
@@ -48,6 +86,8 @@ class SetEvidence:
         Posteriors of kappa and of the tails of each part.
     log_evidence
         Log marginal likelihood of the errors of the averages, up to a constant of the data.
+    sets
+        The averages of every set's members.
     """
 
     factor: float
@@ -58,6 +98,7 @@ class SetEvidence:
     average: Inflation
     deviations: Inflation
     log_evidence: float
+    sets: tuple[SetAverage, ...]
 
     def alternative(self, start: Any, periods: int) -> Alternative:
         """Return it as the calibration of a unit with this start and so many periods takes it."""
@@ -155,9 +196,10 @@ def _learnt(
     rows = _rows(refitting, study, answers, growth)
     spreads = {name: answer.spread for name, answer in answers.items()}
     rows = _scored(rows, spreads, plan)
-    average, evidence = _of_averages(refitting, answers, rows, plan, power, growth)
+    sets = averages_of(refitting, answers, rows, growth)
+    average, evidence = learn_averages(sets, plan, power)
     deviations = _of_deviations(refitting, answers, rows, plan, power, growth)
-    return SetEvidence(factor, 1.0, rows, spreads, growth, average, deviations, evidence)
+    return SetEvidence(factor, 1.0, rows, spreads, growth, average, deviations, evidence, sets)
 
 
 def _by_window(answers: Any) -> list[tuple[list[Any], np.ndarray]]:
@@ -201,33 +243,32 @@ def _scored(rows: pd.DataFrame, spreads: Mapping[str, Spread], plan: Calibration
     return scored
 
 
-def _of_averages(
-    refitting: Refitting,
-    answers: Mapping[str, Refitted],
-    rows: pd.DataFrame,
-    plan: Calibration,
-    power: float,
-    growth: float,
-) -> tuple[Inflation, float]:
-    """Learn the inflation of the averages; the second value is the evidence of the errors."""
-    squares, sizes, logs = [], [], 0.0
+def averages_of(
+    refitting: Refitting, answers: Mapping[str, Refitted], rows: pd.DataFrame, growth: float
+) -> tuple[SetAverage, ...]:
+    """Return the averages of every set's members, and how their errors go together."""
+    found = []
     for names in refitting.sets:
-        members = [answers[name] for name in names]
-        part = rows.loc[list(names)]
+        members, part = [answers[name] for name in names], rows.loc[list(names)]
         matrix = correlation_of_averages(
             [each.response for each in members],
             part["sd"].to_list(),
-            [_factors(each, growth) for each in members],
+            [window_factors(each, growth) for each in members],
         )
-        z = part["z"].to_numpy(float)
-        squares.append(float(z @ np.linalg.solve(matrix, z)) / len(z))
-        sizes.append(float(len(z)))
-        widths = (part["error"] / part["z"]).abs()
-        logs += 0.5 * float(np.linalg.slogdet(matrix)[1]) + float(np.log(widths).sum())
-    learnt = learn_inflation(
-        np.array(squares), np.array(sizes), plan.kappa_sd, plan.degrees_of_freedom, power
-    )
-    return learnt, learnt.evidence - power * logs
+        z, error = part["z"].to_numpy(float), part["error"].to_numpy(float)
+        found.append(SetAverage(names, error, error / z, matrix))
+    return tuple(found)
+
+
+def learn_averages(
+    sets: Sequence[SetAverage], plan: Calibration, power: float
+) -> tuple[Inflation, float]:
+    """Learn the inflation of the averages; the second value is the evidence of the errors."""
+    sizes = np.array([float(len(each.error)) for each in sets])
+    squares = np.array([each.square for each in sets]) / sizes
+    learnt = learn_inflation(squares, sizes, plan.kappa_sd, plan.degrees_of_freedom, power)
+    widths = sum(each.log_width for each in sets)
+    return learnt, learnt.evidence - power * widths
 
 
 def _of_deviations(
@@ -268,7 +309,7 @@ def _independent(members: Sequence[Refitted], counts: np.ndarray, growth: float)
     return float(2 * counts.sum() ** 2 / spread)
 
 
-def _factors(member: Refitted, growth: float) -> np.ndarray:
+def window_factors(member: Refitted, growth: float) -> np.ndarray:
     """Return the growth's factor of every period to come, zero where there is no outcome."""
     factors = np.zeros(len(member.response.periods))
     factors[member.ahead.astype(int) - 1] = growth_factors(member.ahead, growth)

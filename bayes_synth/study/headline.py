@@ -39,7 +39,7 @@ def event_counts(joint: Any) -> str:
     for number, run in groupby(counts, key=lambda pair: int(pair[1])):
         events = [event for event, _ in run]
         where = f"{events[0]}" if len(events) == 1 else f"{events[0]} to {events[-1]}"
-        runs.append(f"{number} units at {where}")
+        runs.append(f"{number} unit{'s' * (number != 1)} at {where}")
     return listed(runs, 8)
 
 

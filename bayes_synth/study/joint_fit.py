@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, final
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Unpack, final
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,16 @@ from bayes_synth.study.aggregates import Weights, aggregate, contrast, until
 from bayes_synth.study.alarms import alarms_of_study
 from bayes_synth.study.cells import By, Cells, cells_of
 from bayes_synth.study.data import AbstractStudyData
+from bayes_synth.study.files import save_study
 from bayes_synth.study.headline import calibration_in_words, headline
+from bayes_synth.study.pooled import Pooled, pool
+from bayes_synth.study.report import report
 from bayes_synth.words import preformatted, public, texts
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import CanvasOptions
 
 __all__ = ["JointFit"]
 
@@ -206,6 +215,154 @@ class JointFit:
         """
         study = self.study.keep(units)
         return JointFit(study, {unit: self.fits[unit] for unit in study.treated}, self.sets)
+
+    def pooled(self, *, prior_sd: float | None = None, random_seed: int = 0) -> Pooled:
+        """Pool the units' average effects towards their mean, beside the headline.
+
+        Parameters
+        ----------
+        prior_sd
+            Scale of the half-normal prior on the standard deviation of effects over units, in
+            outcome units; None: the units' typical predictive standard deviation.
+        random_seed
+            Seed of the draws.
+
+        Returns
+        -------
+        Pooled
+            Effects per unit, drawn together; the expected effect on one more unit; the
+            heterogeneity of effects, and how far its prior decides it.
+
+        Raises
+        ------
+        ResultError
+            R054 for fewer than two units, or a prior that is not positive.
+        """
+        if len(self.fits) < 2 or not (prior_sd is None or 0 < prior_sd < np.inf):
+            raise ResultError(
+                "R054",
+                "pooling needs two treated units and a positive prior_sd, got "
+                f"{len(self.fits)} units and prior_sd={prior_sd!r}.",
+            )
+        average = self.effect("average", by="treated").draws
+        inflation = np.ones(average.shape[:2])
+        first = next(iter(self.fits.values())).idata
+        if "calibration" in first.children:
+            group = first["calibration"].to_dataset().transpose("chain", "draw", ...)
+            inflation = (group["kappa"] / np.sqrt(group["lambda"])).to_numpy()
+        rng = np.random.default_rng(random_seed)
+        return pool(average, inflation, self.study.outcome, rng, prior_sd)
+
+    def plot(
+        self,
+        *,
+        by: By = "event",
+        weights: Weights = "unit",
+        balanced: int | None = None,
+        ci_prob: float = 0.95,
+        ci_kind: IntervalKind = "eti",
+        backend: str | None = None,
+        **options: "Unpack[CanvasOptions]",
+    ) -> "PlotCollection":
+        """Plot the average effect by event time or time with its band, or by unit or start.
+
+        Parameters
+        ----------
+        by, weights, balanced
+            As in :meth:`effect`.
+        ci_prob, ci_kind
+            Probability of the intervals and of the band, and the intervals' kind.
+        backend, **options
+            As in :func:`bayes_synth.plots.plot_effect`. Labels: effect, time. Parts: band,
+            interval, median, zero, legend, title, xlabel, ylabel, yticks.
+
+        Returns
+        -------
+        arviz_plots.PlotCollection
+            Event times begin at 0, a unit's first treated period: earlier ones are in the sample
+            that the weights were fitted to. The title says how many units stand behind each.
+
+        Raises
+        ------
+        ResultError
+            As in :meth:`effect`; R006 when the backend is not installed.
+        OptionError
+            O001, O004 and O040 as in :func:`bayes_synth.plots.plot_effect`.
+        """
+        from bayes_synth.study.plot import plot_study
+
+        interval = ci_prob, ci_kind
+        return plot_study(self, by, weights, balanced, interval, backend, **options)
+
+    def plot_units(
+        self,
+        estimand: str = "average",
+        *,
+        ci_prob: float = 0.95,
+        ci_kind: IntervalKind = "eti",
+        backend: str | None = None,
+        **options: "Unpack[CanvasOptions]",
+    ) -> "PlotCollection":
+        """Plot the effect on every unit, one row each, the units with alarms marked.
+
+        Parameters
+        ----------
+        estimand, ci_prob, ci_kind, backend, **options
+            See :func:`bayes_synth.plots.plot_effects`, also for errors.
+
+        Returns
+        -------
+        arviz_plots.PlotCollection
+            One row per unit with median and interval.
+        """
+        from bayes_synth.plots.forest import plot_effects
+
+        return plot_effects(
+            self.fits, estimand, ci_prob=ci_prob, ci_kind=ci_kind, backend=backend, **options
+        )
+
+    def report(self, *, by: By = "event", ci_prob: float = 0.95) -> str:
+        """Write down what was asked, found and assumed, as text.
+
+        Parameters
+        ----------
+        by
+            By what the second table lists the average effect.
+        ci_prob
+            Probability of the intervals.
+
+        Returns
+        -------
+        str
+            The headline with its alarms, the data, the effects, the average by ``by`` and by unit,
+            and what the intervals rest on. :meth:`bayes_synth.Fit.report` has a page for each unit.
+
+        Raises
+        ------
+        OptionError
+            O004 for a probability outside (0, 1).
+        ResultError
+            R050 for another ``by``.
+        """
+        return report(self, by, ci_prob)
+
+    def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the joint fit into one file, so that :func:`bayes_synth.load` reads it back.
+
+        Parameters
+        ----------
+        path
+            A name that ends in ``.nc``, ``.zarr`` (a folder) or ``.zarr.zip`` (one file). It has a
+            group per unit, as the file of a fit, the data, and the placebo sets.
+        overwrite
+            Whether an existing file or zarr folder may be replaced.
+
+        Raises
+        ------
+        LoadError
+            As in :meth:`bayes_synth.Fit.save`.
+        """
+        save_study(self.study, self.fits, self.sets, path, overwrite=overwrite)
 
     @property
     def model(self) -> AbstractSyntheticControl:

@@ -127,20 +127,30 @@ def in_outcome_units(fit: bs.Fit, seed: int) -> pd.Series:
     return pd.Series(errors)
 
 
+def stored(store: Path) -> list[dict[str, Any]]:
+    """Return the answers that are kept."""
+    return [json.loads(line) for line in store.read_text().splitlines()] if store.exists() else []
+
+
 def answers(store: Path) -> list[dict[str, Any]]:
     """Run what is not stored yet, one line each."""
-    done = [json.loads(line) for line in store.read_text().splitlines()] if store.exists() else []
+    done = stored(store)
     known = {(row["panel"], row["model"], row["seed"]) for row in done}
     jobs = [
-        (name, make, rule, bs.SyntheticControl(predictors=each), seed)
+        job
         for seed in SEEDS
-        for name, make in PREDICTED.items()
-        for rule, each in RULES.items()
-    ] + [
-        (name, make, scale, bs.SyntheticControl(scale=scale), seed)
-        for seed in SEEDS
-        for name, make in COUNTED.items()
-        for scale in ("linear", "sqrt")
+        for job in (
+            *(
+                (name, make, rule, bs.SyntheticControl(predictors=each), seed)
+                for name, make in PREDICTED.items()
+                for rule, each in RULES.items()
+            ),
+            *(
+                (name, make, scale, bs.SyntheticControl(scale=scale), seed)
+                for name, make in COUNTED.items()
+                for scale in ("linear", "sqrt")
+            ),
+        )
     ]
     for name, make, label, model, seed in jobs:
         if (name, label, seed) in known:
@@ -156,18 +166,21 @@ def answers(store: Path) -> list[dict[str, Any]]:
 
 
 def rows(found: list[dict[str, Any]], panels: Any) -> list[dict[str, str]]:
-    """One row per panel and model: error, its change against the first model, coverage."""
+    """One row per panel and model: error, its change against the first model, coverage.
+
+    Changes compare the same seeds.
+    """
     frame, out = pd.DataFrame(found), []
     for panel in panels:
         mine = frame[frame["panel"] == panel]
-        base = None
+        errors = mine.pivot_table(index="seed", columns="model", values="rmse", sort=False)
         for model, each in mine.groupby("model", sort=False):
-            rmse = each["rmse"].mean()
-            base = rmse if base is None else base
-            spread = each["rmse"].std(ddof=1) / np.sqrt(len(each)) / base
             cover = np.mean(each["coverage"].tolist(), axis=0)
-            change = "" if rmse is base else f"{rmse / base - 1:+.1%} (± {spread:.1%})"
-            row = {"panel": panel, "model": model, "error": f"{rmse:.3f}", "change": change}
+            ratios = (errors[model] / errors.iloc[:, 0] - 1).dropna()
+            change = " and ".join(f"{ratio:+.1%}" for ratio in ratios)
+            first = model == errors.columns[0]
+            row = {"panel": panel, "model": model, "error": f"{each['rmse'].mean():.3f}"}
+            row["change by seed"] = "" if first else change
             held = zip(LEVELS, cover, strict=True)
             out.append(row | {f"held at {level:.0%}": f"{c:.2f}" for level, c in held})
     return out
@@ -176,9 +189,11 @@ def rows(found: list[dict[str, Any]], panels: Any) -> list[dict[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--store", type=Path, default=STORE)
-    store = parser.parse_args().store
+    parser.add_argument("--report", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    store = options.store
     store.parent.mkdir(parents=True, exist_ok=True)
-    found = answers(store)
+    found = stored(store) if options.report else answers(store)
     command = footer("uv run python tests/benchmarks/predictor_rules.py")
     for mark, panels, models in (
         ("rules", PREDICTED, RULES),

@@ -185,7 +185,7 @@ def test_keeping_units_keeps_their_draws(joint):
 def test_the_repr_says_which_average_and_what_stands_behind_it(joint):
     text = repr(joint)
     assert "mean of 3 units, each once" in text
-    assert "3 units at 0 to 7, 1 units at 8 to 9" in text
+    assert "3 units at 0 to 7, 1 unit at 8 to 9" in text
     assert "[A004]" in text
     assert "independent apart from shared donors" in text
     assert not set(dir(joint)) & {"_cells", "_rows"}
@@ -220,3 +220,13 @@ def test_germany_and_italy_in_the_limit_of_no_noise(public):
     np.testing.assert_allclose(value("event", cells=until(cells, 11)), published, atol=5e-3)
     difference = contrast(cells, (["Italy"], ["West Germany"]), "unit", "gdp")
     np.testing.assert_allclose(difference.draws, 1.8476 - 1.1211, atol=2e-4)
+
+
+def test_the_report_has_the_headline_the_tables_and_the_assumptions(joint):
+    text = joint.report()
+    assert repr(joint) in text
+    assert "Average effect by event" in text
+    assert "no donor can show one" in text
+    assert "u02" in text
+    with pytest.raises(ResultError, match="R050"):
+        joint.report(by="unit")
