@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bayes_synth.model import predictors as predictors
     from bayes_synth.model.calibration import Calibration
     from bayes_synth.planning import rules as rules
+    from bayes_synth.planning.choice import Choice
+    from bayes_synth.planning.choose import choose_treated
     from bayes_synth.planning.cost import Spend
     from bayes_synth.planning.history import History
     from bayes_synth.planning.loading import load_plan
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Calibration": "model.calibration",
+    "Choice": "planning.choice",
     "Effect": "results.effects",
     "Fit": "api",
     "FitTask": "batch",
@@ -51,6 +54,7 @@ _HOMES = {
     "Spend": "planning.cost",
     "Study": "study.study",
     "SyntheticControl": "api",
+    "choose_treated": "planning.choose",
     "cite": "report.cite",
     "compare": "study.compare",
     "fetch_dataset": "datasets",
@@ -72,6 +76,7 @@ _MODULES = {
 
 __all__ = [
     "Calibration",
+    "Choice",
     "Effect",
     "Fit",
     "FitTask",
@@ -86,6 +91,7 @@ __all__ = [
     "batch",
     "calendar",
     "checks",
+    "choose_treated",
     "cite",
     "compare",
     "errors",

@@ -19,6 +19,7 @@ from bayes_synth.errors import (
     PanelError,
     SamplingFailed,
 )
+from bayes_synth.planning import command_line
 from bayes_synth.words import listed, suggestion
 
 if TYPE_CHECKING:
@@ -81,11 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     script = "bayes-synth" if Path(sys.argv[0]).stem == "bayes-synth" else "python -m bayes_synth"
     parser = argparse.ArgumentParser(script, description="Bayesian synthetic control.", **shape)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version, and exit")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|fit|report")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     words = {
         "demo": "fit Proposition 99 with the recommended model",
         "fit": "fit your own data: one row per unit and time",
         "report": "write a page about a saved fit, with every check",
+        **command_line.WORDS,
     }
     made = {
         name: commands.add_parser(
@@ -97,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("demo", "fit"):
         _fit_options(made[name], seed=1 if name == "demo" else None)
     _report_options(made["report"])
+    for name in command_line.WORDS:
+        command_line.add_options(name, made.pop(name))
     for command in made.values():
         _common_options(command)
     return parser

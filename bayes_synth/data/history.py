@@ -79,10 +79,6 @@ class AbstractHistory(ABC):
         ``request`` are the other arguments of that method, by name.
         """
 
-    @abstractmethod
-    def planned_cells(self, model: Any, cells: Any, request: Mapping[str, Any]) -> Any:
-        """Plan a test of several treatments at once; see the method of the model."""
-
     @classmethod
     def from_long(
         cls, data: Any, *, unit: str, time: str, outcome: str, missing: Missing = "error"

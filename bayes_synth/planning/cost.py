@@ -10,7 +10,7 @@ from bayes_synth.data.history import AbstractHistory
 from bayes_synth.errors import PlanError
 from bayes_synth.words import listed
 
-__all__ = ["Spend", "require_cost", "share_of", "volume_of"]
+__all__ = ["Spend", "require_cost", "share_of", "shares", "volume_of", "volumes"]
 
 
 @final
@@ -70,16 +70,26 @@ class Spend:
 def volume_of(history: AbstractHistory, treated: tuple[str, ...], periods: int) -> float:
     """Return the outcome of these units over the last so many periods, summed.
 
-    Where outcomes are missing the mean of the others stands for them.
+    Where outcomes of a unit are missing the mean of its others stands for them.
     """
-    last = history.outcomes.sel(unit=list(treated)).isel(time=slice(-periods, None))
-    return float(last.mean()) * periods * len(treated)
+    return sum(volumes(history, periods)[unit] for unit in treated)
+
+
+def volumes(history: AbstractHistory, periods: int) -> dict[str, float]:
+    """Return the outcome of every unit over the last so many periods; see :func:`volume_of`."""
+    last = history.outcomes.isel(time=slice(-periods, None)).mean("time")
+    return dict(zip(history.units, (periods * last).to_numpy().tolist(), strict=True))
 
 
 def share_of(history: AbstractHistory, treated: tuple[str, ...]) -> float:
     """Return the share of all outcomes of the history that is these units'."""
+    return sum(shares(history)[unit] for unit in treated)
+
+
+def shares(history: AbstractHistory) -> dict[str, float]:
+    """Return every unit's share of all outcomes of the history."""
     sums = history.outcomes.sum("time")
-    return float(sums.sel(unit=list(treated)).sum() / sums.sum())
+    return dict(zip(history.units, (sums / sums.sum()).to_numpy().tolist(), strict=True))
 
 
 def require_cost(per_unit: Any) -> float:

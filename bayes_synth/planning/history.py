@@ -54,15 +54,3 @@ class History(AbstractHistory):
             The other arguments of that method, by name.
         """
         return make_plan(model, self, treated, **request)
-
-    def planned_cells(self, model: Any, cells: Any, request: Mapping[str, Any]) -> Any:
-        """Plan a test of several treatments at once.
-
-        Parameters
-        ----------
-        model, cells
-            As in :meth:`bayes_synth.SyntheticControl.plan_cells`.
-        request
-            The other arguments of that method, by name.
-        """
-        raise NotImplementedError

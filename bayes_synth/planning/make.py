@@ -54,7 +54,11 @@ def make_plan(
     ahead = refits_ahead(model, panels)
     with shared_bar("Planning", shown=shown, expected=ahead + len(panels) * len(request.periods)):
         bank = bank_of(model, panels, request.periods, settings, history.times)
-        return planned_set(history, request, bank, audit_table(bank, request))
+        plan = planned_set(history, request, bank, audit_table(bank, request))
+    for code, kind, text in plan.notes:
+        if kind == "warned":
+            warn(PlanWarning, code, text)
+    return plan
 
 
 def noise_chosen(
@@ -104,11 +108,7 @@ def planned_set(
         never_donors=request.never,
         record=record_of(request),
     )
-    notes = tuple(notes_on(plan))
-    for code, kind, text in notes:
-        if kind == "warned":
-            warn(PlanWarning, code, text)
-    return replace(plan, notes=notes)
+    return replace(plan, notes=tuple(notes_on(plan)))
 
 
 class Judged(NamedTuple):

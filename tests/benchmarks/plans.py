@@ -109,7 +109,7 @@ def row(name, label, start, length, window) -> dict:
 def page(folder: Path) -> None:
     """Print the tables."""
     table = pd.concat([pd.read_csv(file) for file in sorted(folder.glob("*.csv"))])
-    table["kind"] = table["panel"].str.replace(r" \d+$", "", regex=True)
+    table["kind"] = table["panel"].str.replace(r" \d$", "", regex=True)
     print(false_positives(table), "\n")
     print(claimed(table), "\n")
     print(winners(table))

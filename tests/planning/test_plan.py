@@ -9,6 +9,7 @@ from fake_plans import fake_history, fake_plan, walks
 from scipy import stats
 
 import bayes_synth as bs
+from bayes_synth.__main__ import main
 from bayes_synth.errors import (
     DesignError,
     LoadError,
@@ -379,6 +380,29 @@ def test_no_planned_unit_is_audited_and_no_placebo_is_calibrated_on_itself(real)
     assert "u00" not in set(real.placebo_tests["unit"])
     assert len(real.placebo_tests) == 6 * 2 * 2
     assert real.placebo_tests["pit"].between(0, 1).all()
+
+
+def test_the_command_line_plans(tmp_path, capsys, monkeypatch):
+    frame = walks(6, 30, seed=1).rename_axis("day").reset_index().melt("day", None, "unit", "sales")
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    monkeypatch.setattr(bs.SyntheticControl, "plan", lambda self, history, *_, **__: fake_plan())
+    common = ["--unit", "unit", "--time", "day", "--outcome", "sales", "--periods", "3", "--quiet"]
+    line = ["plan", str(tmp_path / "data.csv"), *common, "--treated", "u00", "--effect", "0.05"]
+    out = ["-o", str(tmp_path / "plan.html"), "--save", str(tmp_path / "plan.nc")]
+    assert main([*line, *out]) == 0
+    assert "Plan: ready" in capsys.readouterr().out
+    assert "<img" in (tmp_path / "plan.html").read_text()
+    assert bs.load_plan(tmp_path / "plan.nc").verdict == "ready"
+    assert main([*line, *out]) == 2
+    assert "L004" in capsys.readouterr().err
+    assert main([*line, "-o", "plan.pdf"]) == 2
+    assert "O062" in capsys.readouterr().err
+    monkeypatch.setattr(bs.SyntheticControl, "plan", lambda *_, **__: fake_plan(sd=9))
+    assert main(line) == 1
+    monkeypatch.undo()
+    choose = ["choose", str(tmp_path / "data.csv"), *common, "--sizes", "2", "--budget", "7"]
+    assert main(choose) == 2
+    assert "H025" in capsys.readouterr().err
 
 
 def test_one_window_is_no_audit():

@@ -84,6 +84,7 @@ PUBLIC = [
     EffectDraws,
     bs.History,
     bs.Plan,
+    bs.Choice,
     bs.Spend,
     bs.rules.Interval,
     bs.rules.Probability,
@@ -187,9 +188,10 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 
 def test_the_public_names_are_those_of_the_design():
     expected = (
-        "Calibration Effect Fit FitTask History JointFit Panel Plan Predictors Spend Study "
-        "SyntheticControl batch calendar checks cite compare errors estimands fetch_dataset "
-        "fit_many load load_dataset load_plan noise plots predictors priors rules simulate testing"
+        "Calibration Choice Effect Fit FitTask History JointFit Panel Plan Predictors Spend Study "
+        "SyntheticControl batch calendar checks choose_treated cite compare errors estimands "
+        "fetch_dataset fit_many load load_dataset load_plan noise plots predictors priors rules "
+        "simulate testing"
     )
     assert sorted(bs.__all__) == expected.split()
 
