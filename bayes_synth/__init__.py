@@ -14,58 +14,98 @@ if TYPE_CHECKING:
     from bayes_synth import noise as noise
     from bayes_synth import plots as plots
     from bayes_synth import priors as priors
-    from bayes_synth.api import Fit, SyntheticControl, load
+    from bayes_synth.api import Fit, SyntheticControl
     from bayes_synth.batch import FitTask, fit_many
     from bayes_synth.data.panel import Panel
+    from bayes_synth.data.predictors import Predictors
     from bayes_synth.data.simulate import simulate
     from bayes_synth.datasets import fetch_dataset, load_dataset
+    from bayes_synth.model import calendar as calendar
+    from bayes_synth.model import predictors as predictors
     from bayes_synth.model.calibration import Calibration
+    from bayes_synth.planning import rules as rules
+    from bayes_synth.planning.choice import Choice
+    from bayes_synth.planning.choose import choose_treated
+    from bayes_synth.planning.cost import Spend
+    from bayes_synth.planning.history import History
+    from bayes_synth.planning.loading import load_plan
+    from bayes_synth.planning.plan import Plan
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
+    from bayes_synth.study.compare import compare
+    from bayes_synth.study.joint_fit import JointFit
+    from bayes_synth.study.loading import load
+    from bayes_synth.study.study import Study
 
     __version__: str
 
 _HOMES = {
     "Calibration": "model.calibration",
+    "Choice": "planning.choice",
     "Effect": "results.effects",
     "Fit": "api",
     "FitTask": "batch",
+    "History": "planning.history",
+    "JointFit": "study.joint_fit",
     "Panel": "data.panel",
+    "Plan": "planning.plan",
+    "Predictors": "data.predictors",
+    "Spend": "planning.cost",
+    "Study": "study.study",
     "SyntheticControl": "api",
+    "choose_treated": "planning.choose",
     "cite": "report.cite",
+    "compare": "study.compare",
     "fetch_dataset": "datasets",
     "fit_many": "batch",
-    "load": "api",
+    "load": "study.loading",
     "load_dataset": "datasets",
+    "load_plan": "planning.loading",
     "simulate": "data.simulate",
 }
 """Where each public name lives, below the package."""
 _MODULES = {
     **{name: name for name in ("batch", "checks", "errors", "noise", "plots", "priors", "testing")},
+    "calendar": "model.calendar",
+    "predictors": "model.predictors",
     "estimands": "results.estimands",
+    "rules": "planning.rules",
 }
 """Public modules, by the name that users type."""
 
 __all__ = [
     "Calibration",
+    "Choice",
     "Effect",
     "Fit",
     "FitTask",
+    "History",
+    "JointFit",
     "Panel",
+    "Plan",
+    "Predictors",
+    "Spend",
+    "Study",
     "SyntheticControl",
     "batch",
+    "calendar",
     "checks",
+    "choose_treated",
     "cite",
+    "compare",
     "errors",
     "estimands",
     "fetch_dataset",
     "fit_many",
     "load",
     "load_dataset",
+    "load_plan",
     "noise",
     "plots",
+    "predictors",
     "priors",
+    "rules",
     "simulate",
     "testing",
 ]

@@ -19,6 +19,7 @@ from bayes_synth.errors import (
     PanelError,
     SamplingFailed,
 )
+from bayes_synth.planning import command_line
 from bayes_synth.words import listed, suggestion
 
 if TYPE_CHECKING:
@@ -81,11 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     script = "bayes-synth" if Path(sys.argv[0]).stem == "bayes-synth" else "python -m bayes_synth"
     parser = argparse.ArgumentParser(script, description="Bayesian synthetic control.", **shape)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version, and exit")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|fit|report")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     words = {
         "demo": "fit Proposition 99 with the recommended model",
         "fit": "fit your own data: one row per unit and time",
         "report": "write a page about a saved fit, with every check",
+        **command_line.WORDS,
     }
     made = {
         name: commands.add_parser(
@@ -97,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("demo", "fit"):
         _fit_options(made[name], seed=1 if name == "demo" else None)
     _report_options(made["report"])
+    for name in command_line.WORDS:
+        command_line.add_options(name, made.pop(name))
     for command in made.values():
         _common_options(command)
     return parser
@@ -127,7 +131,7 @@ def _data_options(fit: argparse.ArgumentParser) -> None:
     group.add_argument("--encoding", help="such as utf-8 or cp1252")
     group.add_argument("--date-format", help="such as %%d.%%m.%%Y; --start may be written so too")
     model = fit.add_argument_group("the model")
-    model.add_argument("--scale", default="linear", help="linear (default) or log")
+    model.add_argument("--scale", default="linear", help="linear (default), log, sqrt or auto")
     model.add_argument("--noise", help="LocalLevel (default), LocalLinearTrend, AR1, IID or auto")
 
 
@@ -305,11 +309,13 @@ def _write(fit: "bs.Fit", kind: str, file: Path, options: argparse.Namespace) ->
 
 
 def _report(options: argparse.Namespace) -> int:
+    from bayes_synth.api import load
+
     _require_probability(options.ci_prob)
     for name in ("strict", "neighbours", "covariates"):
         if options.no_checks and getattr(options, name):
             raise OptionError("O050", f"--{name} needs the checks: leave --no-checks out.")
-    fit, page = bs.load(options.fit), options.output or options.fit.with_suffix(".html")
+    fit, page = load(options.fit), options.output or options.fit.with_suffix(".html")
     if page.suffix not in PAGES:
         raise LoadError("L005", f"the page must end in one of {listed(PAGES)}, got {page.name!r}.")
     _require_free([page], options)

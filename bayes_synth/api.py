@@ -7,14 +7,18 @@ computes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Unpack, final
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, final, overload
 
 import numpy as np
 import xarray as xr
 
+from bayes_synth.data.abstract_study import AbstractStudy
+from bayes_synth.data.history import AbstractHistory, PlanOptions
 from bayes_synth.data.panel import Panel
+from bayes_synth.errors import PlanError
 from bayes_synth.fitting.extend import Posteriors, extended, remembered
 from bayes_synth.fitting.fit_panel import fit_panel
+from bayes_synth.fitting.from_draws import fit_of_draws
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.registry import saved
@@ -29,6 +33,7 @@ from bayes_synth.storage.save import read, save
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     import pymc as pm
     from arviz_plots import PlotCollection
 
@@ -38,6 +43,20 @@ if TYPE_CHECKING:
     from bayes_synth.report.render import Kind
 
 __all__ = ["Fit", "SyntheticControl", "load"]
+
+
+class FitOptions(TypedDict, total=False):
+    """What :meth:`SyntheticControl.fit` takes beside the data; its signature has the defaults."""
+
+    draws: int
+    tune: int
+    chains: int
+    target_accept: float
+    sampler: Sampler
+    cores: int | None
+    random_seed: int | np.random.Generator | np.random.SeedSequence | None
+    progressbar: bool | str
+    strict: bool
 
 
 @saved()
@@ -70,15 +89,21 @@ class SyntheticControl(AbstractSyntheticControl):
         on the model alone.
     scale
         ``"linear"``, or ``"log"`` for outcomes that grow in proportion: the weights then average
-        logarithms. Effects are in outcome units either way (the relative effect is a fraction);
-        on the log scale the noise parameters ``s`` and ``q`` and the level are in log units.
+        logarithms; or ``"sqrt"`` for counts with zeros: they average square roots, of the outcome
+        plus 3/8, and the counterfactual is never below zero. ``"auto"`` chooses between linear and
+        log, the one under which the donors' realised errors are more probable when the model is
+        fitted, and the fit says which; this refits every donor on both. Effects are in outcome
+        units on every scale (the relative effect is a fraction); on the log scale the noise
+        parameters ``s`` and ``q`` and the level are in log units, on the square-root scale in
+        square-root units.
 
     Raises
     ------
     PriorError
         O006 unless ``weights`` is a prior and ``noise`` a noise process or ``"auto"``.
     OptionError
-        O001 for another value of ``calibrate`` or ``scale``.
+        O001 for another value of ``calibrate`` or ``scale``; O016 for ``scale="auto"`` with
+        ``calibrate=False``, which leaves nothing to choose by.
 
     References
     ----------
@@ -100,21 +125,28 @@ class SyntheticControl(AbstractSyntheticControl):
         Parameters
         ----------
         panel
-            The data. Donors are padded to a multiple of eight; padding has exactly zero weight.
+            The data. Outcomes from ``start`` on are not part of the model.
 
         Returns
         -------
         pymc.Model
-            Has ``weights`` (dim ``donor``) and the noise parameters, in typical steps of the panel.
-            The data are in the coordinates in which the noise is uncorrelated, all in ``pm.Data``.
+            Has ``weights`` (dim ``donor``), the noise's standard deviations in outcome units (in
+            log units with ``scale="log"``), ``synthetic`` (donors @ weights, dim ``pre_period``)
+            and the observed ``outcome`` (dim ``time``: the pre-periods that have one). The level,
+            the slope and the deviations of calendars are integrated out of its law. Everything
+            that PyMC does to a model works: ``pm.sample_prior_predictive``, ``pm.sample``,
+            ``pm.sample_posterior_predictive``, ``pm.compute_log_likelihood``,
+            ``pm.model_to_graphviz``, ``pm.do``; :meth:`Fit.from_idata` makes a fit of the draws.
 
         Raises
         ------
         PriorError
             O002, O015 when the prior does not fit these donors, O006 while the noise is still
             ``"auto"``.
+        OptionError
+            O017 while the scale is still ``"auto"``.
         """
-        return Problem.of(self, panel).build()
+        return Problem.of(self, panel).observed_graph()
 
     def prior_predictive(
         self, panel: Panel, *, draws: int = 1000, random_seed: int | None = None
@@ -141,7 +173,8 @@ class SyntheticControl(AbstractSyntheticControl):
         Raises
         ------
         OptionError
-            O010 unless ``draws`` is at least 1, O009 unless ``random_seed`` is a seed.
+            O010 unless ``draws`` is at least 1, O009 unless ``random_seed`` is a seed, O017
+            while the scale is still ``"auto"``.
         PriorError
             O002, O015 when the prior does not fit these donors, O006 while the noise is still
             ``"auto"``.
@@ -150,9 +183,15 @@ class SyntheticControl(AbstractSyntheticControl):
         rng = np.random.default_rng(entropy(random_seed))
         return tree(prior_groups(Problem.of(self, panel), draws, rng))
 
+    @overload
+    def fit(self, panel: Panel, **options: Unpack[FitOptions]) -> "Fit": ...
+
+    @overload
+    def fit[Joint](self, panel: AbstractStudy[Joint], **options: Unpack[FitOptions]) -> Joint: ...
+
     def fit(
         self,
-        panel: Panel,
+        panel: Panel | AbstractStudy[Any],
         *,
         draws: int = 1000,
         tune: int = 1000,
@@ -163,13 +202,14 @@ class SyntheticControl(AbstractSyntheticControl):
         random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
         progressbar: bool | str = True,
         strict: bool = False,
-    ) -> "Fit":
+    ) -> "Fit | Any":
         """Sample the posterior of weights, counterfactual and effect.
 
         Parameters
         ----------
         panel
-            The data. Outcomes from ``start`` on never influence the weights.
+            The data, or a :class:`bayes_synth.Study` of several treated units, which are fitted
+            jointly. Outcomes from ``start`` on never influence the weights.
         draws, tune, chains
             Posterior draws per chain, steps per chain that are discarded before them, and chains.
         target_accept
@@ -199,14 +239,15 @@ class SyntheticControl(AbstractSyntheticControl):
 
         Returns
         -------
-        Fit
-            The draws in outcome units, with their verdict on convergence.
+        Fit or JointFit
+            The draws in outcome units, with their verdict on convergence; of a study the
+            :class:`bayes_synth.JointFit` of all its units.
 
         Raises
         ------
         OptionError
-            O001 unless ``panel`` is a Panel and ``sampler`` can sample this model, O009 unless
-            ``random_seed`` is a seed, O010 for a count or a rate that is out of range.
+            O001 unless ``panel`` is a Panel or a Study and ``sampler`` can sample this model, O009
+            unless ``random_seed`` is a seed, O010 for a count or a rate that is out of range.
         PriorError
             O002, O015 when the prior does not fit these donors; O006 when ``noise="auto"`` has too
             few donors to choose by.
@@ -243,9 +284,81 @@ class SyntheticControl(AbstractSyntheticControl):
             random_seed=random_seed,
             progressbar=progressbar,
         )
+        if isinstance(panel, AbstractStudy):
+            return panel.fitted_by(self, settings, strict=strict)
+        return self._fit_one(panel, settings, strict=strict)
+
+    def _fit_one(self, panel: Panel, settings: Settings, *, strict: bool) -> "Fit":
         posteriors = Posteriors()
         fitted = fit_panel(self, panel, settings, strict=strict, draw=posteriors.sample)
         return remembered(Fit(panel, *fitted), posteriors)
+
+    def plan(
+        self,
+        history: AbstractHistory,
+        treated: str | Sequence[str],
+        *,
+        periods: int | Sequence[int],
+        effect: Any = None,
+        rule: Any = None,
+        random_seed: int | None = None,
+        **options: Unpack[PlanOptions],
+    ) -> Any:
+        """Plan a test: say what this model could find if these units were treated.
+
+        Past windows are treated as if they were the test, and judged by this model with the
+        calibration that a fit would have.
+
+        Parameters
+        ----------
+        history
+            The data before the test, a :class:`bayes_synth.History`.
+        treated
+            Label or labels of the units that will be treated.
+        periods
+            Length of the test, or several; at most a third of the history.
+        effect
+            The effect that one hopes to find, such as 0.05 for 5 % (negative for losses), several
+            of them, or a prior on it with ``cdf`` and ``ppf``, such as
+            ``scipy.stats.norm(0.05, 0.02)``. None: only what can be said without.
+        rule
+            How the test will be judged: one of :mod:`bayes_synth.rules`; None for
+            ``bs.rules.Interval(0.95)``.
+        random_seed
+            As in :meth:`fit`.
+        **options
+            ``starts`` (``"auto"``: up to seven past windows; a number, or labels),
+            ``never_donors``, ``additive`` (effects in outcome units), ``draws``, ``tune``,
+            ``chains``, ``sampler``, ``cores`` and ``progressbar`` as in :meth:`fit`; by default 500
+            draws in each of 2 chains.
+
+        Returns
+        -------
+        Plan
+            Power, detectable effect, width, false positives and the fit before the test.
+
+        Raises
+        ------
+        PlanError
+            H001 for unknown units, H004 and H005 for lengths and starts that the history cannot
+            judge, H006 for a rule that is none, H007 for an effect that is none, H008 for something
+            that is no history, H009 for units with two roles, H010 for shares of an outcome of zero
+            or less, H011 for a history that ends inside an earlier test.
+        OptionError
+            O061 for an unknown option, else as in :meth:`fit`.
+        DesignError
+            D014 when no donor is left, V004 when the treated series is constant.
+
+        Warns
+        -----
+        PlanWarning
+            H020 when there is only one past window, H021 when kappa rests on its prior, H024 when
+            a pretend test has not settled.
+        """
+        if not isinstance(history, AbstractHistory):
+            raise _no_history(history)
+        request = {"periods": periods, "effect": effect, "rule": rule, "random_seed": random_seed}
+        return history.planned(self, treated, request | dict(options))
 
     def priors(self, panel: Panel) -> dict[str, str]:
         """Put the priors in force into words.
@@ -276,15 +389,17 @@ class Fit(AbstractFit):
     panel
         The data that were fitted.
     model
-        The model that was fitted; its noise is the chosen one if it was ``"auto"``.
+        The model that was fitted; its noise and its scale are the chosen ones where they were
+        ``"auto"``.
     idata
         All draws in the ArviZ schema, in outcome units, dims ``(chain, draw, ...)``, for
         ``az.summary``, ``az.loo`` and ArviZ's plots. Groups: ``posterior``, ``sample_stats``,
         ``posterior_predictive`` (pre-period), ``predictions`` (``counterfactual``), ``effects``,
         ``log_likelihood`` (not with Student-t noise), ``log_prior``, ``prior``,
         ``prior_predictive``, ``predictions_uncalibrated`` and ``calibration`` (not with
-        ``calibrate=False``), ``noise_scores`` (with ``noise="auto"``), ``observed_data``,
-        ``constant_data``, ``predictions_constant_data``.
+        ``calibrate=False``), ``noise_scores`` (with ``noise="auto"``), ``scale_scores``
+        (with ``scale="auto"``), ``observed_data``, ``constant_data``,
+        ``predictions_constant_data``.
     record
         How the fit was made: settings, seed, attempts, interrupts, warnings and versions.
 
@@ -399,6 +514,58 @@ class Fit(AbstractFit):
             self, ci_prob=ci_prob, ci_kind=ci_kind, most=most, backend=backend, **options
         )
 
+    @classmethod
+    def from_idata(
+        cls,
+        panel: Panel,
+        model: SyntheticControl,
+        idata: xr.DataTree,
+        *,
+        cores: int | None = None,
+        random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
+        progressbar: bool | str = True,
+    ) -> "Fit":
+        """Make a fit of draws of ``model.build(panel)`` by any sampler.
+
+        They are forecast, judged and calibrated as those of :meth:`SyntheticControl.fit` are.
+
+        Parameters
+        ----------
+        panel, model
+            The data, and the specification whose PyMC model was sampled. The donors are refitted
+            with this specification: a prior that was changed in the PyMC model only, as by
+            ``pm.do``, holds for the treated unit alone.
+        idata
+            What ``pm.sample`` returns, also with ``nuts_sampler="nutpie"``, ``"numpyro"`` or
+            ``"blackjax"``: a group ``posterior`` with ``weights``, dims
+            ``(chain, draw, donor)``, and the noise's parameters in outcome units, dims
+            ``(chain, draw)``; ``sample_stats`` where the sampler has some.
+        cores, random_seed, progressbar
+            As in :meth:`SyntheticControl.fit`, for the forecast and the donors' refits.
+
+        Returns
+        -------
+        Fit
+            A fit whose calibration takes the prior on ``q`` as the model states it, since the draws
+            do: no other one is averaged over.
+
+        Raises
+        ------
+        OptionError
+            O001 for another type, O095 while noise, calendar or scale are ``"auto"``.
+        ResultError
+            R046 when the draws lack a variable, have other donors or are not finite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            S003 when the draws have not converged.
+        """
+        settings = Settings.checked(
+            Size(), cores=cores, random_seed=random_seed, progressbar=progressbar
+        )
+        return cls(panel, *fit_of_draws(model, panel, idata, settings))
+
     def extend(self, panel: Panel, *, strict: bool = False) -> "Fit":
         """Take in rows that have arrived since: the weights stay, the counterfactual goes on.
 
@@ -422,7 +589,8 @@ class Fit(AbstractFit):
         ResultError
             R040 when fitted rows have changed, with their cells; R041 for other treated units,
             donors or start; R042 when times are lost or new ones are not the latest; R043 for a fit
-            that is partial or has not converged; R044 when its draws cannot be made again.
+            that is partial or has not converged; R044 when its draws cannot be made again; R055 for
+            a fit of a study.
         SamplingFailed
             As in :meth:`SyntheticControl.fit`.
 
@@ -444,6 +612,34 @@ class Fit(AbstractFit):
         A fit that was read from a file is sampled again and compared with the file, bit for bit.
         """
         return extended(self, panel, strict=strict)
+
+    def lift_test(self, *, channel: str, x: float, delta_x: float) -> "pd.DataFrame":
+        """Return the row that this test adds to a marketing-mix model.
+
+        Parameters
+        ----------
+        channel
+            Name of the channel.
+        x, delta_x
+            What is spent on it without the test, and by how much the test changed that, both per
+            period.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row in pymc-marketing's columns: ``channel``, ``x``, ``delta_x``, ``delta_y``
+            (median effect per period, summed over the treated units, in outcome units) and
+            ``sigma`` (half the central 68 % interval).
+
+        Raises
+        ------
+        ResultError
+            R060 for a change of zero, and for an effect whose sign is not that of the change, which
+            pymc-marketing refuses.
+        """
+        from bayes_synth.results.lift_test import lift_test
+
+        return lift_test(self, channel, x, delta_x)
 
     def report(
         self,
@@ -577,6 +773,14 @@ class Fit(AbstractFit):
         from bayes_synth.report.notebook import notebook_html
 
         return notebook_html(self)
+
+
+def _no_history(given: object) -> PlanError:
+    return PlanError(
+        "H008",
+        f"history must be a bs.History, the data before any test, got {type(given).__name__}; "
+        "build one with bs.History.from_long(...).",
+    )
 
 
 def load(path: str | PathLike[str]) -> Fit:

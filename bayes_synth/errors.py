@@ -18,6 +18,8 @@ __all__ = [
     "OptionError",
     "PanelError",
     "PanelWarning",
+    "PlanError",
+    "PlanWarning",
     "PriorError",
     "ResultError",
     "SamplingFailed",
@@ -60,6 +62,10 @@ class DesignError(BayesSynthError, ValueError):
     """Treated units, donors or the start do not form a design that can be estimated."""
 
 
+class PlanError(BayesSynthError, ValueError):
+    """A test cannot be planned so: history, units, length, effect, rule or cost forbid it."""
+
+
 class PriorError(BayesSynthError, ValueError):
     """A prior or a noise process has a value that it cannot have."""
 
@@ -86,6 +92,10 @@ class PanelWarning(UserWarning):
 
 class DesignWarning(UserWarning):
     """The design is usable, but its meaning is not quite what was typed."""
+
+
+class PlanWarning(UserWarning):
+    """A test was planned, but something about its plan deserves a look."""
 
 
 class ConvergenceWarning(UserWarning):

@@ -185,7 +185,11 @@ def _kept(prepared: Prepared, done: Settled[_Draft], keep: Keep) -> xr.DataTree 
     # The streams of randomness start again from the seed, so these are the same draws.
     _, rng = best.settings.streams()
     whole = prepared.assemble(best.settings, sampled, rng)
-    record = replace(recorded(best.settings, sampled), attempts=done.record)
+    record = replace(
+        recorded(best.settings, sampled),
+        attempts=done.record,
+        scale_choice=prepared.scale_choice,
+    )
     problem = prepared.problem
     whole.attrs["bayes_synth"] = provenance(problem.model, problem.panel, record)
     return whole
@@ -265,7 +269,7 @@ def _evidence(draft: _Draft) -> Evidence:
     """Collect what alarms are raised on, as a fit does."""
     refit, posterior = draft.refit, draft.refit.sampled.posterior
     problem, model = refit.problem, refit.problem.model
-    inputs, process = problem.inputs, model.process
+    inputs, process = problem.inputs, problem.process
     draws = {name: posterior[name].to_numpy().ravel() for name in process.parameters}
     mixing = posterior[MIXING].to_numpy().mean((0, 1)) if MIXING in posterior else None
     variance = float(refit.path.mean(2).var()) / inputs.step**2

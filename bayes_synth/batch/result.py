@@ -168,7 +168,9 @@ def _index(entries: Sequence[Entry]) -> pd.Index:
 def _fit(task: FitTask, kept: xr.DataTree) -> Fit | EffectDraws:
     """Make the fit, or the draws of its effects, of the groups that were kept."""
     if "bayes_synth" in kept.attrs:
-        facts = json.loads(kept.attrs.pop("bayes_synth"))
+        facts, kept = json.loads(kept.attrs["bayes_synth"]), kept.copy()
+        # Of the copy alone: the fit may be asked for twice.
+        del kept.attrs["bayes_synth"]
         return Fit(task.panel, _chosen(task.model, facts), kept, record_of(facts))
     groups = {str(name): node.to_dataset() for name, node in kept.children.items()}
     outcome, path = (
@@ -183,7 +185,9 @@ def _fit(task: FitTask, kept: xr.DataTree) -> Fit | EffectDraws:
 
 
 def _chosen(model: SyntheticControl, facts: dict[str, Any]) -> SyntheticControl:
-    """Return the model with the noise that was chosen for it, if one was."""
-    if isinstance(model.noise, AbstractNoise):
-        return model
-    return replace(model, noise=from_spec(facts["model"]["noise"]))
+    """Return the model with the noise, scale and calendar that were chosen for it, if any were."""
+    if not isinstance(model.noise, AbstractNoise):
+        model = replace(model, noise=from_spec(facts["model"]["noise"]))
+    if model.calendar == "auto":
+        model = replace(model, calendar=from_spec(facts["model"]["calendar"]))
+    return replace(model, scale=facts["model"]["scale"])

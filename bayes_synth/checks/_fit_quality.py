@@ -171,7 +171,7 @@ def _residual_draws(fit: AbstractFit) -> np.ndarray:
     inputs, weights = fit.problem.inputs, fit.idata["posterior"]["weights"].to_numpy()
     chosen = np.unique(np.linspace(0, weights.shape[0] * weights.shape[1] - 1, DRAWS).astype(int))
     places = np.column_stack(np.unravel_index(chosen, weights.shape[:2])).tolist()
-    noise = fit.model.process
+    noise = fit.problem.process
     pairs = ((noise_at(fit, chain, draw), weights[chain, draw]) for chain, draw in places)
     return np.array([innovations(noise, draws, residual_of(inputs, w)) for draws, w in pairs])
 
@@ -195,7 +195,7 @@ def _draw_residuals(fit: AbstractFit, **options: "Unpack[PictureOptions]") -> "P
     """Draw residuals at the posterior mean over time, and their autocorrelations."""
     inputs = fit.problem.inputs
     weights = fit.idata["posterior"]["weights"].mean(("chain", "draw")).to_numpy()
-    z = innovations(fit.model.process, typical(fit), residual_of(inputs, weights))
+    z = innovations(fit.problem.process, typical(fit), residual_of(inputs, weights))
     times = fit.panel.pre.to_numpy()[periods_seen(inputs)][1:]
     residuals = {
         "line": Layer("line", times, z, style={"alpha": 0.5, "width": 1}),

@@ -126,7 +126,8 @@ def _placebo_drifts(fit: AbstractFit) -> np.ndarray:
     """Return average gaps of the placebos, rescaled to the treated unit's step; outcome units."""
     table = fit.calibration.table
     paths = fit.idata["predictions"]["counterfactual"]
-    size = float(paths.median(("chain", "draw")).mean("time")) if fit.model.scale == "log" else 1.0
+    usual = paths.median(("chain", "draw")).mean("time").to_numpy()
+    size = float(np.exp(-fit.problem.inputs.scale.log_slope(usual)))
     ratio = (table["error"] / table["step"]).to_numpy(float)
     return np.asarray(ratio * fit.problem.inputs.step * size)
 

@@ -64,7 +64,8 @@ def likeness(
         The fit.
     covariates
         One row per unit, treated and donors, one column per covariate, measured before treatment;
-        other rows are ignored. None compares outcomes only.
+        other rows are ignored. None takes the panel's predictors; without any, outcomes only are
+        compared.
     caution, fail
         Upper bounds: up to ``caution`` it passes, above ``fail`` it fails. They bound the weighted
         mean of the donors' distances over their plain mean. Above 1 the weight prefers donors that
@@ -104,6 +105,8 @@ def likeness(
     (2021), JASA 116(536). Rubin (2001), Health Services and Outcomes Research Methodology 2, for
     the standardised difference of 0.25.
     """
+    if covariates is None and fit.panel.predictors is not None:
+        covariates = fit.panel.predictors.to_frame()
     numbers = None if covariates is None else _require_covariates(covariates, fit.panel)
     if len(fit.panel.donors) == 1:
         only = "There is one donor, so there is nothing to prefer."

@@ -104,7 +104,7 @@ class _Whitened:
     """
 
     def __init__(self, fit: AbstractFit, inputs: Inputs) -> None:
-        self.noise, self.inputs, self.draws = fit.model.process, inputs, typical(fit)
+        self.noise, self.inputs, self.draws = fit.problem.process, inputs, typical(fit)
         self.seen = periods_seen(inputs)
         self.matrix = whitener(self.noise, self.draws, inputs.missing, inputs.periods)
 

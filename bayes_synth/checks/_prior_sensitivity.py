@@ -149,13 +149,15 @@ def _other_models(
     model: AbstractSyntheticControl, donors: int
 ) -> Iterator[tuple[str, AbstractSyntheticControl]]:
     """Yield models with other priors on the weights, other noise and other levels."""
+    own = model.prior if isinstance(model.prior, Dirichlet) else Dirichlet()
     for effective in EFFECTIVE:
         if effective < donors:
-            label = f"{effective:g} effective donors"
-            yield label, replace(model, weights=Dirichlet(effective_donors=effective))
+            weights = replace(own, effective_donors=effective, concentration=None)
+            yield f"{effective:g} effective donors", replace(model, weights=weights)
     if donors > 1:
-        yield "uniform weights", replace(model, weights=Dirichlet(concentration=1.0))
-    for noise in CANDIDATES:
+        weights = replace(own, effective_donors=None, concentration=1.0)
+        yield "uniform weights", replace(model, weights=weights)
+    for noise in filter(model.suits, CANDIDATES):
         yield f"noise {type(noise).__name__}", replace(model, noise=noise)
     yield "noise IID, no intercept", replace(model, noise=IID(intercept=False))
     if isinstance(model.process, LocalLevel):

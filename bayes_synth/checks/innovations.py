@@ -52,7 +52,7 @@ def noise_at(fit: AbstractFit, chain: int, draw: int) -> dict[str, np.ndarray]:
 
 def _noise_in_steps(fit: AbstractFit, values: xr.Dataset) -> dict[str, np.ndarray]:
     """Take one value of each of the noise's parameters, and divide out the typical step."""
-    process = fit.model.process
+    process = fit.problem.process
     draws = {
         name: np.array([float(values[name])]) / fit.problem.parameter_unit(name)
         for name in process.parameters

@@ -17,7 +17,7 @@ import xarray as xr
 
 from bayes_synth.checks.result import Verdict
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import ConvergenceWarning, warn
+from bayes_synth.errors import ConvergenceWarning, PriorError, warn
 from bayes_synth.fitting.refit import settled
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.problem import Problem
@@ -104,7 +104,8 @@ def refits(
     Returns
     -------
     dict
-        The answers by label, in the order of ``cases``.
+        The answers by label, in the order of ``cases``, without those whose donors are too few for
+        the limits of the prior on the weights.
 
     Warns
     -----
@@ -113,7 +114,11 @@ def refits(
     """
     settings, kept = as_calibration(fit, random_seed), made_before(fit)
     keys = {label: case_key(case, random_seed) for label, case in cases.items()}
-    todo = {keys[label]: case for label, case in cases.items() if keys[label] not in kept}
+    todo = {
+        keys[label]: case
+        for label, case in cases.items()
+        if keys[label] not in kept and _possible(fit, case)
+    }
     pool = joblib.Parallel(n_jobs=joblib.cpu_count(), backend="threading", return_as="generator")
     with shared_bar("Checking", shown=progressbar and bool(todo)) as bar:
         try:
@@ -148,6 +153,17 @@ def case_key(case: Case, random_seed: int) -> tuple[Any, ...]:
     """Collect what decides a refit: panel, start, model, placebos that are left out, and seed."""
     panel = f"{fingerprint(case.panel)} {short(case.panel.start)}"
     return hashlib.sha256(panel.encode()).hexdigest(), repr(case.model), case.without, random_seed
+
+
+def _possible(fit: AbstractFit, case: Case) -> bool:
+    """Tell whether the case has enough donors for the limits of its prior on the weights."""
+    try:
+        case.model.prior.restricted(fit.panel.donors, case.panel.donors)
+    except PriorError as error:
+        if error.code != "O081":
+            raise
+        return False
+    return True
 
 
 def _seeded_by_panel(settings: Settings, key: tuple[Any, ...]) -> Settings:

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.missing import Missing
+from bayes_synth.data.predictors import Predictors, PredictorTable, Setting, read_predictors
 from bayes_synth.data.remarks import Remark
 from bayes_synth.data.table import NAMES, Design, Names, design_of, facts, remarks_on, warn_about
 from bayes_synth.data.times import NO_ZONE, Zone, first_treated
@@ -26,7 +27,7 @@ from bayes_synth.data.validation import (
     require_varies,
 )
 from bayes_synth.errors import deprecated
-from bayes_synth.words import listed, public, texts
+from bayes_synth.words import listed, public, short, texts
 
 __all__ = ["Panel", "from_table"]
 
@@ -55,6 +56,8 @@ class Panel:
     zone
         Time zone of the data, in which labels of times that are text are read. Times are what the
         clock shows in it; where that clock goes back within the data, they are in UTC.
+    predictors
+        Averages of other columns before ``start``, one per unit; None without any.
 
     Raises
     ------
@@ -79,6 +82,7 @@ class Panel:
     outcome: str = "outcome"
     remarks: tuple[Remark, ...] = ()
     zone: Zone = NO_ZONE
+    predictors: PredictorTable | None = None
 
     def __post_init__(self) -> None:
         require_numbers(self.outcomes, self.treated)
@@ -104,6 +108,7 @@ class Panel:
         treated: str | Sequence[Any],
         start: Any,
         missing: Missing = "error",
+        predictors: Predictors | None = None,
     ) -> "Panel":
         """Read a panel from one row per unit and time (pandas, polars or pyarrow).
 
@@ -127,11 +132,14 @@ class Panel:
             dropped, while the treated unit's stay missing. Its missing pre-periods then drop out
             of the likelihood, exactly, and its missing post-periods out of the effect. A warning
             and :attr:`report` say what was dropped or is missing; nothing is ever filled.
+        predictors
+            Further columns whose averages before ``start`` the panel carries, such as
+            ``bs.Predictors(["income", "beer"], window=slice(1980, 1988))``.
 
         Raises
         ------
         PanelError
-            When the rows do not form a complete panel of numbers.
+            When the rows do not form a complete panel of numbers; P050 to P054 for predictors.
         DesignError
             When treated units, donors or start do not form a design.
         OptionError
@@ -143,7 +151,13 @@ class Panel:
         notes: list[Remark] = []
         table = read_long(data, unit=unit, time=time, outcome=outcome, notes=notes)
         names = Names(str(unit), str(time), str(outcome))
-        return from_table(table, treated, start, names, missing=missing, notes=notes)
+        panel = from_table(table, treated, start, names, missing=missing, notes=notes)
+        if predictors is None:
+            return panel
+        units, more = panel.outcomes["unit"].values.tolist(), list(panel.remarks)
+        setting = Setting(panel.treated, units, panel.pre, panel.start, panel.zone)
+        found = read_predictors(data, unit, time, predictors, setting, more)
+        return replace(panel, predictors=found, remarks=tuple(more))
 
     @classmethod
     def from_wide(
@@ -350,6 +364,8 @@ class Panel:
         """Make a placebo in time: treat from ``start`` on, and leave the real post-period out.
 
         ``start`` is a label of the pre-period; text is a date in ISO, in the time zone of the data.
+        Predictors are averaged over what of their times lies before it; those without such a time
+        are left out, and :attr:`report` says so.
 
         Raises
         ------
@@ -363,7 +379,14 @@ class Panel:
         """
         earlier = first_treated(start, self.pre, self.zone)
         outcomes = locked(self.outcomes.sel(time=self.pre.to_numpy()))
-        return replace(self, outcomes=outcomes, start=earlier)
+        back = replace(self, outcomes=outcomes, start=earlier)
+        if self.predictors is None:
+            return back
+        known = self.predictors.before(earlier)
+        lost = [name for name in self.predictors.names if name not in known.names]
+        text = f"no time before {short(earlier)}, so left out of the predictors: {listed(lost)}."
+        notes = [Remark("P058", "noted", text)] if lost else []
+        return replace(back, predictors=known, remarks=(*self.remarks, *notes))
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
         """Return donors' labels as text; refuse treated units and labels of no donor."""
@@ -380,7 +403,12 @@ class Panel:
             return NotImplemented
         names = ("treated", "start", "unit", "time", "outcome", "zone")
         same = all(getattr(self, name) == getattr(other, name) for name in names)
-        return same and self.outcomes.equals(other.outcomes)
+        units = self.outcomes["unit"].values.tolist()
+        return (
+            same
+            and self.outcomes.equals(other.outcomes)
+            and _alike(self.predictors, other.predictors, units)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -388,7 +416,11 @@ class Panel:
     def facts(self) -> dict[str, str]:
         """Put the panel in words: treated units, start, donors, periods, outcome, missing times."""
         design = Design(self.outcomes.rename(self.outcome), self.treated, self.start)
-        return facts(design, self.donors, (self.pre, self.post), self.missing_times)
+        words = facts(design, self.donors, (self.pre, self.post), self.missing_times)
+        if self.predictors is not None:
+            windows = (f"{name} ({when})" for name, when in self.predictors.windows.items())
+            words["predictors"] = f"{len(self.predictors.names)}: {listed(windows, 4)}"
+        return words
 
     def __dir__(self) -> list[str]:
         return public(super().__dir__())
@@ -401,6 +433,13 @@ class Panel:
         cell = "<tr><th style='text-align:left'>{}</th><td style='text-align:left'>{}</td></tr>"
         rows = "".join(cell.format(html.escape(n), html.escape(t)) for n, t in self.facts.items())
         return f"<strong>Panel</strong><table>{rows}</table>"
+
+
+def _alike(one: PredictorTable | None, other: PredictorTable | None, units: list[str]) -> bool:
+    """Tell whether two tables hold the same of these units."""
+    if one is None or other is None:
+        return one is other
+    return one.series.sel(unit=units).equals(other.series.sel(unit=units))
 
 
 def _chosen(treated: Any, donors: Any, columns: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ import xarray as xr
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import ConvergenceWarning, OptionError, ResultError, warn
-from bayes_synth.fitting.fit_panel import Fitted, fit_panel
+from bayes_synth.fitting.fit_panel import STUDY, Fitted, fit_panel
 from bayes_synth.model.problem import Problem
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.convergence import uncalibrated
@@ -30,8 +30,8 @@ from bayes_synth.words import listed, short
 
 __all__ = ["Posteriors", "extended", "remembered", "same_mixture"]
 
-SCORES = "noise_scores"
-"""The group that says why a noise was chosen; the pre-period alone decides it."""
+SCORES = "noise_scores", "scale_scores", "calendar_scores"
+"""The groups that say why a noise or a scale was chosen; what was chosen is kept."""
 ANEW = "fit the longer panel again, with fit.model.fit(panel)"
 
 
@@ -76,10 +76,13 @@ def extended[F: AbstractFit](fit: F, panel: Panel, *, strict: bool) -> F:
     posteriors = KNOWN.get(fit) or Posteriors()
     settings = _asked_for(fit.record)
     fitted = fit_panel(fit.model, panel, settings, strict=strict, draw=posteriors.sample)
-    if SCORES in fit.idata.children:
-        fitted.idata[SCORES] = xr.DataTree(fit.idata[SCORES].to_dataset())
+    for name in SCORES:
+        if name in fit.idata.children:
+            fitted.idata[name] = xr.DataTree(fit.idata[name].to_dataset())
     _require_same_past(fit, fitted)
-    return remembered(replace(fit, panel=panel, **fitted._asdict()), posteriors)
+    record = replace(fitted.record, scale_choice=fit.record.scale_choice)
+    longer = replace(fit, panel=panel, **fitted._replace(record=record)._asdict())
+    return remembered(longer, posteriors)
 
 
 def _decisive(problem: Problem, settings: Settings, seed: int) -> Hashable:
@@ -106,6 +109,14 @@ def _nothing_new(fit: AbstractFit, panel: Panel) -> bool:
         got = type(panel).__name__
         text = f"panel must be a bs.Panel, got {got}; build one with bs.Panel.from_long(...)."
         raise OptionError("O001", text)
+    if STUDY in fit.idata.attrs:
+        raise ResultError(
+            "R055",
+            f"a fit must stand alone to be extended, got one of the study of "
+            f"{fit.idata.attrs[STUDY]}, "
+            "whose shocks and kappa are those of all units.\n  Fit the longer study again, with "
+            "model.fit(study).",
+        )
     if not fit.convergence.ok:
         raise ResultError(
             "R043",

@@ -9,24 +9,52 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import ConvergenceWarning, OptionError, SamplingFailed, warn
+from bayes_synth.errors import (
+    ConvergenceWarning,
+    DesignWarning,
+    OptionError,
+    SamplingFailed,
+    warn,
+)
 from bayes_synth.fitting.attempts import Judged, mendable, settle
+from bayes_synth.fitting.calendar_choice import choose_calendar
 from bayes_synth.fitting.memory import require_memory
 from bayes_synth.fitting.mixture import sample_alternatives
 from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.fitting.placebos import placebos
+from bayes_synth.fitting.scale_choice import ScaleChoice, choose_scale
+from bayes_synth.model.outcome_scale import outcome_name
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.results.below_zero import below_zero
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.convergence import FIT, Convergence, convergence_of, watched
 from bayes_synth.results.estimands import effect_draws
-from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
+from bayes_synth.results.groups import (
+    ShocksOf,
+    calibrated_groups,
+    posterior_groups,
+    prior_groups,
+    tree,
+)
 from bayes_synth.results.record import RunRecord, versions
+from bayes_synth.results.seasons import seasonal_remark, unlearnt
 from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 
-__all__ = ["Fitted", "Prepared", "fit_panel", "prepare", "recorded"]
+__all__ = [
+    "STUDY",
+    "Fitted",
+    "Prepared",
+    "Shared",
+    "fit_panel",
+    "fit_prepared",
+    "judged",
+    "prepare",
+    "recorded",
+    "warn_about",
+]
 
 
 class Fitted(NamedTuple):
@@ -49,6 +77,22 @@ class Draft(NamedTuple):
     verdict: Convergence
 
 
+STUDY = "bayes_synth_study"
+"""Attribute of the draws of a fit whose shocks and kappa belong to a study of several units."""
+
+
+class Shared(NamedTuple):
+    """Hold what the treated units of a study have in common.
+
+    ``shocks_of`` gives this unit's shocks of the periods to come; ``seed`` is that of kappa and
+    lambda, which are the same in each draw of all units; ``study`` names the units.
+    """
+
+    shocks_of: ShocksOf
+    seed: int
+    study: str
+
+
 @final
 @dataclass(frozen=True)
 class Prepared:
@@ -62,11 +106,25 @@ class Prepared:
         What the donors' refits have shown; None without calibration.
     scores
         Held-out scores of the noise processes; None unless one was chosen.
+    choice
+        How the scale was chosen; None where nothing was to be chosen.
+    seasons
+        Held-out scores with and without a calendar; None unless one was to be chosen.
+    shared
+        What the unit has in common with the others of its study; None for a unit alone.
     """
 
     problem: Problem
     placebos: Placebos | None = None
     scores: pd.DataFrame | None = None
+    choice: ScaleChoice | None = None
+    seasons: pd.DataFrame | None = None
+    shared: Shared | None = None
+
+    @property
+    def scale_choice(self) -> str:
+        """Say how the scale was chosen; empty where the model named it."""
+        return self.choice.words if self.choice else ""
 
     @property
     def alternatives(self) -> tuple[Alternative, ...]:
@@ -98,9 +156,14 @@ class Prepared:
             Randomness of the predictive and of the prior draws.
         """
         problem, plan = self.problem, self.problem.model.calibration
-        groups = posterior_groups(problem, sampled.posterior, rng)
+        shocks_of = None if self.shared is None else self.shared.shocks_of
+        groups = posterior_groups(problem, sampled.posterior, rng, shocks_of)
         if plan and self.placebos is not None and self.placebos.enough:
-            stream = settings.calibration_stream()
+            stream = (
+                settings.calibration_stream()
+                if self.shared is None
+                else np.random.default_rng(self.shared.seed)
+            )
             groups |= calibrated_groups(
                 groups, self.placebos, plan, problem, sampled.posterior, stream
             )
@@ -116,7 +179,14 @@ class Prepared:
         )
         if self.scores is not None:
             groups["noise_scores"] = self.scores.to_xarray()
-        return tree(groups)
+        if self.choice and self.choice.table is not None:
+            groups["scale_scores"] = self.choice.table.to_xarray()
+        if self.seasons is not None:
+            groups["calendar_scores"] = self.seasons.to_xarray()
+        labelled = tree(groups)
+        if self.shared is not None:
+            labelled.attrs[STUDY] = self.shared.study
+        return labelled
 
 
 def fit_panel(
@@ -144,7 +214,17 @@ def fit_panel(
         raise OptionError(
             "O001", f"panel must be a bs.Panel, got {got}; build one with bs.Panel.from_long(...)."
         )
-    prepared = prepare(model, panel, settings)
+    return fit_prepared(prepare(model, panel, settings), settings, strict=strict, draw=draw)
+
+
+def fit_prepared(
+    prepared: Prepared,
+    settings: Settings,
+    *,
+    strict: bool,
+    draw: Callable[..., Sampled] = sample,
+) -> Fitted:
+    """Sample the treated unit's posterior, label and judge; see :func:`fit_panel`."""
     if prepared.stopped and strict:
         raise _unfinished(f"calibration {prepared.stopped}")
 
@@ -164,14 +244,49 @@ def fit_panel(
             f"{best.value.verdict}\n"
             "  Pass strict=False to get this fit anyway; fit.converged will be False.",
         )
-    warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
-    warnings += _warn_about(replace(best.value.verdict, partial=partial))
-    record = replace(record, attempts=outcome.record, partial=partial, warnings=tuple(warnings))
+    given = prepared.problem.panel.remarks
+    warnings = [f"[{code}] {text}" for code, kind, text in given if kind == "warned"]
+    warnings += warn_about(replace(best.value.verdict, partial=partial))
+    warnings += _warned(best.value.idata, prepared.problem)
+    record = replace(
+        record,
+        attempts=outcome.record,
+        partial=partial,
+        warnings=tuple(warnings),
+        scale_choice=prepared.scale_choice,
+    )
     return Fitted(prepared.problem.model, best.value.idata, record)
 
 
+def _warned(idata: xr.DataTree, problem: Problem) -> list[str]:
+    """Warn about what the draws say against the model, and return the messages."""
+    said = []
+    if where := below_zero(idata, problem):
+        impossible = (
+            f"the counterfactual is below zero in {where}, but no outcome is.\n"
+            '  Model it with scale="sqrt", or with scale="log" where no outcome is zero.'
+        )
+        said.append(warn(DesignWarning, "V051", impossible))
+    if season := _unmodelled_season(idata, problem):
+        said.append(warn(DesignWarning, "V056", season))
+    if unseen := unlearnt(problem.calendar, problem.inputs.outcome):
+        said.append(warn(DesignWarning, "V057", unseen))
+    return said
+
+
+def _unmodelled_season(idata: xr.DataTree, problem: Problem) -> str:
+    """Say that the gap follows a calendar that the model does not have; empty otherwise."""
+    if problem.calendar.labels:
+        return ""
+    weights = idata["posterior"]["weights"].mean(("chain", "draw")).to_numpy()
+    inputs = problem.inputs
+    gap = inputs.outcome - inputs.donor_outcomes[: inputs.periods] @ weights
+    measure = outcome_name(problem.model.scale, problem.panel.outcome)
+    return seasonal_remark(gap * inputs.step, problem.panel.pre, measure)
+
+
 def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -> Prepared:
-    """Choose the noise if asked to, and refit the donors as if they had been treated.
+    """Choose scale and noise if asked to, and refit the donors as if they had been treated.
 
     Raises
     ------
@@ -179,9 +294,15 @@ def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -
         S005 when the fit's draws would take too much memory.
     """
     require_memory(model, panel, settings.size)
-    model, scores = choose_noise(model, panel, settings)
+    choice = choose_scale(model, panel, settings)
+    model, scores = choose_noise(choice.model, panel, settings)
+    model, seasons = choose_calendar(model, panel, settings)
     problem, plan = Problem.of(model, panel), model.calibration
-    return Prepared(problem, placebos(problem, plan, settings) if plan else None, scores)
+    same = choice.noise == model.noise and choice.model.calendar == model.calendar
+    made = choice.placebos if same else None
+    if plan and made is None:
+        made = placebos(problem, plan, settings)
+    return Prepared(problem, made, scores, choice, seasons)
 
 
 def recorded(settings: Settings, sampled: Sampled, stopped: str = "") -> RunRecord:
@@ -208,16 +329,29 @@ def _attempt(
     sampled = sample_alternatives(
         problem, prepared.alternatives, settings, seed, partial=partial, draw=draw
     )
-    idata = prepared.assemble(settings, sampled, rng)
-    record = recorded(settings, sampled, prepared.stopped)
-    quantities = watched(problem.panel, problem.model, idata)
-    verdict = convergence_of(quantities, sampled.sample_stats, record.partial)
+    draft = judged(prepared, settings, sampled, rng)
+    verdict, record = draft.verdict, draft.record
     again = mendable(verdict, FIT, record.chains * record.draws, sampled.sampler)
-    draft = Draft(idata, record, verdict)
     return Judged(draft, settings, verdict.problems, verdict.divergences, again)
 
 
-def _warn_about(verdict: Convergence) -> list[str]:
+def judged(
+    prepared: Prepared,
+    settings: Settings,
+    sampled: Sampled,
+    rng: np.random.Generator | None = None,
+) -> Draft:
+    """Label draws, record how they were made, and give the verdict on them.
+
+    ``rng`` makes the predictive and the prior draws; by default it comes from the settings' seed.
+    """
+    idata = prepared.assemble(settings, sampled, rng or settings.streams()[1])
+    record = recorded(settings, sampled, prepared.stopped)
+    quantities = watched(prepared.problem.panel, prepared.problem.model, idata)
+    return Draft(idata, record, convergence_of(quantities, sampled.sample_stats, record.partial))
+
+
+def warn_about(verdict: Convergence) -> list[str]:
     """Warn about a fit that has not converged or is partial, and return the messages."""
     messages = []
     if verdict.problems:

@@ -74,8 +74,9 @@ def choose_noise(
     scores = {
         noise: _log_scores(replace(model, noise=noise), panels, settings, refit)
         for noise in CANDIDATES
+        if model.suits(noise)
     }
-    rows = {noise: _score_row(scores[noise], scores[CANDIDATES[0]]) for noise in CANDIDATES}
+    rows = {noise: _score_row(each, scores[CANDIDATES[0]]) for noise, each in scores.items()}
     clear = [noise for noise, row in rows.items() if row["difference"] > row["difference_se"]]
     chosen = max(clear, key=lambda noise: rows[noise]["log_score"], default=CANDIDATES[0])
     table = pd.DataFrame({noise.describe(): row for noise, row in rows.items()}).T.rename_axis(

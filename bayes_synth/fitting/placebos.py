@@ -17,13 +17,15 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from bayes_synth.errors import DesignError, SamplingFailed
-from bayes_synth.fitting.refit import settled
+from bayes_synth.errors import DesignError, PriorError, SamplingFailed
+from bayes_synth.fitting.attempts import Judged
+from bayes_synth.fitting.refit import Refit, settled
 from bayes_synth.model.calibration import COLUMNS, Calibration, Evidence, require_excluded
 from bayes_synth.model.forecast_error import Forecast, learn_growth, summarise
 from bayes_synth.model.problem import Problem
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.groups import predicted
+from bayes_synth.results.inflating import noise_doubt
 from bayes_synth.sampling.progress import bar
 from bayes_synth.sampling.settings import Settings, entropy
 from bayes_synth.sampling.threads import single_threaded
@@ -31,10 +33,20 @@ from bayes_synth.sampling.threads import single_threaded
 __all__ = [
     "Answer",
     "Groups",
+    "Key",
+    "Refits",
+    "answer_of",
+    "answer_over",
+    "bind_refits",
+    "is_usable",
     "log_evidence",
     "placebo_answer",
     "placebo_groups",
+    "placebo_paths",
+    "placebo_refits",
     "placebos",
+    "run_refits",
+    "weighed",
 ]
 
 
@@ -53,9 +65,23 @@ class Answer(NamedTuple):
     gap: np.ndarray
 
 
-Refit = Callable[[Problem, Settings], Answer]
 Key = tuple[str, float]
 """A placebo's label and a factor on the prior sd of ``q``."""
+
+
+class Refits[T](NamedTuple):
+    """Hold the answers of refits, by placebo and factor.
+
+    ``labels`` are the placebos with an answer under every factor; ``skipped`` names the others,
+    each with its reason; ``power`` is that of the likelihood (:class:`Groups`); ``stopped`` says
+    where an interrupt ended the refits.
+    """
+
+    answers: Mapping[Key, T]
+    labels: tuple[str, ...]
+    skipped: tuple[str, ...]
+    power: float
+    stopped: str = ""
 
 
 def placebo_answer(problem: Problem, settings: Settings) -> Answer:
@@ -63,19 +89,48 @@ def placebo_answer(problem: Problem, settings: Settings) -> Answer:
 
     Where the treated unit's outcome is missing, the placebo's is left out too.
     """
+    best, paths = placebo_paths(problem, settings)
+    return answer_over(best, paths, len(problem.observed))
+
+
+def answer_of(problem: Problem, settings: Settings, best: Judged[Refit]) -> Answer:
+    """Compare a refit that was sampled with what the placebo did from ``start`` on."""
+    return answer_over(best, _paths(problem, settings, best), len(problem.observed))
+
+
+def placebo_paths(problem: Problem, settings: Settings) -> tuple[Judged[Refit], np.ndarray]:
+    """Refit one placebo and continue each of its draws by several paths.
+
+    The paths have dims ``(path, post)``, and are on the model's scale.
+    """
     best = settled(problem, settings)
+    return best, _paths(problem, settings, best)
+
+
+def _paths(problem: Problem, settings: Settings, best: Judged[Refit]) -> np.ndarray:
     refit, stream = best.value, settings.calibration_stream()
     more = [predicted(problem, refit.sampled.posterior, stream)[0] for _ in range(PATHS - 1)]
-    paths = np.concatenate([refit.path, *more])[..., refit.seen].reshape(-1, refit.seen.sum())
-    outcome = problem.inputs.scale.forward(problem.observed)[refit.seen]
-    covariance = np.atleast_2d(np.cov(paths.T))
-    forecast = Forecast(outcome - paths.mean(0), covariance, refit.doubt)
+    paths = np.concatenate([refit.path, *more])
+    return paths.reshape(-1, paths.shape[-1])
+
+
+def answer_over(best: Judged[Refit], paths: np.ndarray, periods: int) -> Answer:
+    """Return what a refit says about the first so many periods from ``start`` on."""
+    refit, problem = best.value, best.value.problem
+    seen = refit.seen[:periods]
+    own = paths[:, :periods][:, seen]
+    outcome = problem.inputs.scale.forward(problem.observed[:periods])[seen]
+    doubt = noise_doubt(problem, refit.sampled.posterior, int(seen.sum()))
+    forecast = Forecast(outcome - own.mean(0), np.atleast_2d(np.cov(own.T)), doubt)
     row = {"step": problem.inputs.step, "divergences": best.divergences, "ok": not best.problems}
-    return Answer(forecast, row, refit.gap)
+    return Answer(forecast, row, refit.gap[: problem.inputs.periods + periods])
 
 
 def placebos(
-    problem: Problem, plan: Calibration, settings: Settings, refit: Refit = placebo_answer
+    problem: Problem,
+    plan: Calibration,
+    settings: Settings,
+    refit: Callable[[Problem, Settings], Answer] = placebo_answer,
 ) -> Placebos:
     """Refit donors as if they had been treated, and compare each gap with its forecast.
 
@@ -104,31 +159,41 @@ def placebos(
     SamplingFailed
         When a refit fails; a note names its donor.
     """
+    refits = placebo_refits(problem, plan, settings, refit)
+    return weighed(refits, plan, problem.observed, problem.panel.times)
+
+
+def placebo_refits[T](
+    problem: Problem,
+    plan: Calibration,
+    settings: Settings,
+    refit: Callable[[Problem, Settings], T],
+) -> Refits[T]:
+    """Refit donors as if they had been treated; arguments and errors as in :func:`placebos`."""
     require_excluded(plan.exclude, problem.donors)
     groups = placebo_groups(problem, plan)
     units, skipped = _problems_as_if_treated(problem, groups.sets)
     # PyMC's sampler compiles again for each donor, which is not safe in threads.
     threads = 1 if settings.sampler == "pymc" else settings.cores
-    refits = _refits(units, problem.factors(plan), plan, settings, refit)
+    refits = bind_refits(units, problem.factors(plan), plan, settings, refit)
     with single_threaded():
-        answers, interrupted = _run_refits(refits, threads, shown=bool(settings.progressbar))
-    complete = [label for label in units if all((label, f) in answers for _, f in refits)]
+        answers, interrupted = run_refits(refits, threads, shown=bool(settings.progressbar))
+    complete = tuple(label for label in units if all((label, f) in answers for _, f in refits))
     skipped += tuple(f"{label} (interrupted)" for label in units if label not in complete)
     stopped = f"interrupted after {len(complete)} of {len(units)} refits" if interrupted else ""
-    weighed = _weighed(answers, complete, plan, problem, groups.power)
-    return weighed._replace(skipped=weighed.skipped + skipped, stopped=stopped)
+    return Refits(answers, complete, skipped, groups.power, stopped)
 
 
-def _refits(
+def bind_refits[T](
     units: Mapping[str, Problem],
     factors: tuple[float, ...],
     plan: Calibration,
     settings: Settings,
-    refit: Refit,
-) -> dict[Key, Callable[[], Answer]]:
+    refit: Callable[[Problem, Settings], T],
+) -> dict[Key, Callable[[], T]]:
     """Bind each refit of each unit to its problem, its size and its own seed."""
     seeds = iter(np.random.SeedSequence([settings.random_seed, 1]).spawn(len(units) * len(factors)))
-    refits: dict[Key, Callable[[], Answer]] = {}
+    refits: dict[Key, Callable[[], T]] = {}
     for label, unit in units.items():
         size = plan.size
         if unit.regression is not None:
@@ -144,18 +209,27 @@ def _refits(
     return refits
 
 
-def _weighed(
-    answers: Mapping[Key, Answer],
-    labels: Sequence[str],
-    plan: Calibration,
-    problem: Problem,
-    power: float,
+def weighed(
+    refits: Refits[Answer], plan: Calibration, observed: np.ndarray, times: pd.Index
 ) -> Placebos:
-    """Tabulate the answers that are usable, and weigh the factors by the errors."""
+    """Tabulate the answers that are usable, and weigh the factors by the errors.
+
+    Parameters
+    ----------
+    refits, plan
+        What the refits have given, and how to calibrate on it.
+    observed
+        The treated outcome from ``start`` on, dims ``(post,)``, NaN where it is missing.
+    times
+        All times, of which the placebos have gaps.
+    """
+    answers, labels, skipped, power, stopped = refits
     factors = tuple(dict.fromkeys(factor for _, factor in answers)) or (1.0,)
-    usable = [label for label in labels if all(_usable(answers[label, f]) for f in factors)]
-    skipped = tuple(f"{label} (no finite forecast)" for label in labels if label not in usable)
-    ahead = 1.0 + np.flatnonzero(np.isfinite(problem.observed))
+    usable = [
+        label for label in labels if all(is_usable(answers[label, f].forecast) for f in factors)
+    ]
+    lost = tuple(f"{label} (no finite forecast)" for label in labels if label not in usable)
+    ahead = 1.0 + np.flatnonzero(np.isfinite(observed))
     evidence = [
         _evidence([answers[label, f] for label in usable], usable, plan, ahead, power)
         for f in factors
@@ -172,15 +246,16 @@ def _weighed(
     gaps = pd.DataFrame(
         [answers[label, factors[best]].gap for label in usable],
         index=alternatives[best].table.index,
-        columns=problem.panel.times,
+        columns=times,
     )
-    return Placebos(alternatives[best].table, skipped, gaps, alternatives=alternatives, power=power)
+    table = alternatives[best].table
+    return Placebos(table, (*lost, *skipped), gaps, stopped, alternatives, power)
 
 
-def _usable(answer: Answer) -> bool:
+def is_usable(forecast: Forecast) -> bool:
     """Tell whether a forecast is finite and has a predictive variance."""
-    variances = np.diag(answer.forecast.covariance)
-    return bool(np.isfinite(answer.forecast.error).all() and (variances > 0).all())
+    variances = np.diag(forecast.covariance)
+    return bool(np.isfinite(forecast.error).all() and (variances > 0).all())
 
 
 def _evidence(
@@ -211,19 +286,27 @@ def log_evidence(evidence: Evidence, power: float) -> float:
     return evidence.average.evidence - power * float(np.log(np.abs(widths)).sum())
 
 
-def _run_refits(
-    refits: Mapping[Key, Callable[[], Answer]], threads: int, *, shown: bool
-) -> tuple[dict[Key, Answer], bool]:
+def run_refits[T](
+    refits: Mapping[Key, Callable[[], T]],
+    threads: int,
+    *,
+    shown: bool,
+    panel_of: Callable[[str], str] = lambda label: f"panel.as_if_treated({label.split(' + ')})",
+) -> tuple[dict[Key, T], bool]:
     """Run the refits in threads and return their answers in the refits' order.
 
-    The second value tells whether an interrupt let only those end that were running.
+    The second value tells whether an interrupt let only those end that were running. ``panel_of``
+    writes how a placebo's panel is made, for the note of a refit that failed.
     """
     interrupted = False
     with (
         bar("Calibrating on the donors", len(refits), shown=shown) as counted,
         ThreadPoolExecutor(threads) as pool,
     ):
-        futures = {key: pool.submit(_name_failure, key[0], refit) for key, refit in refits.items()}
+        futures = {
+            key: pool.submit(_name_failure, key[0], refit, panel_of)
+            for key, refit in refits.items()
+        }
         try:
             for future in as_completed(futures.values()):
                 future.result()
@@ -237,13 +320,12 @@ def _run_refits(
     }, interrupted
 
 
-def _name_failure(label: str, refit: Callable[[], Answer]) -> Answer:
+def _name_failure[T](label: str, refit: Callable[[], T], panel_of: Callable[[str], str]) -> T:
     """Add to a failure the donor in whose refit it happened: its panel is the one to try again."""
     try:
         return refit()
     except SamplingFailed as error:
-        panel = f"panel.as_if_treated({label.split(' + ')})"
-        error.add_note(f"In the refit of {label} as if treated: its panel is {panel}.")
+        error.add_note(f"In the refit of {label} as if treated: its panel is {panel_of(label)}.")
         raise
 
 
@@ -259,7 +341,9 @@ def _problems_as_if_treated(
     for donors in groups:
         try:
             units[" + ".join(donors)] = problem.as_if_treated(donors)
-        except DesignError as error:
+        except (DesignError, PriorError) as error:
+            if isinstance(error, PriorError) and error.code != "O081":
+                raise
             skipped.append(f"{' + '.join(donors)} ({error.code})")
     return units, tuple(skipped)
 

@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Forecast", "Parts", "growth_factors", "learn_growth", "split_path", "summarise"]
+__all__ = [
+    "Forecast",
+    "Parts",
+    "growth_factors",
+    "independent",
+    "learn_growth",
+    "learn_growth_over_windows",
+    "split_path",
+    "summarise",
+]
 
 GROWTHS = np.linspace(-1.2, 1.2, 33)
 LOG_KAPPAS = np.linspace(-2.5, 2.5, 41)
@@ -62,15 +71,27 @@ def learn_growth(forecasts: Sequence[Forecast], ahead: np.ndarray, sd: float) ->
     periods of its forecast, ``n = tr(C)^2 / tr(C C)`` (Satterthwaite 1946). The posterior mean is
     taken over a grid, with the prior ``growth ~ Normal(0, sd^2)``.
     """
-    if sd == 0 or len(ahead) < 2 or not forecasts:
+    return learn_growth_over_windows([(forecasts, ahead)], sd)
+
+
+def learn_growth_over_windows(
+    windows: Sequence[tuple[Sequence[Forecast], np.ndarray]], sd: float
+) -> float:
+    """Learn one growth from forecasts of several windows, each with its periods since ``start``.
+
+    See :func:`learn_growth`; windows of a single period say nothing about growth.
+    """
+    told = [(forecasts, ahead) for forecasts, ahead in windows if forecasts and len(ahead) > 1]
+    if sd == 0 or not told:
         return 0.0
-    z = np.array([each.error / np.sqrt(np.diag(each.covariance)) for each in forecasts])
-    share = np.array([_independent(each.covariance) for each in forecasts]) / len(ahead)
     density = -0.5 * (GROWTHS[:, None] / sd) ** 2 + np.zeros(len(LOG_KAPPAS))
-    for row, growth in zip(density, GROWTHS, strict=True):
-        scaled = (z / growth_factors(ahead, growth))[None] * np.exp(-LOG_KAPPAS)[:, None, None]
-        each = (TAILS + 1) / 2 * np.log1p(scaled**2 / TAILS) + LOG_KAPPAS[:, None, None]
-        row -= (each.sum(2) * share).sum(1)
+    for forecasts, ahead in told:
+        z = np.array([each.error / np.sqrt(np.diag(each.covariance)) for each in forecasts])
+        share = np.array([independent(each.covariance) for each in forecasts]) / len(ahead)
+        for row, growth in zip(density, GROWTHS, strict=True):
+            scaled = (z / growth_factors(ahead, growth))[None] * np.exp(-LOG_KAPPAS)[:, None, None]
+            each = (TAILS + 1) / 2 * np.log1p(scaled**2 / TAILS) + LOG_KAPPAS[:, None, None]
+            row -= (each.sum(2) * share).sum(1)
     mass = np.exp(density - density.max()).sum(1)
     return float(GROWTHS @ mass / mass.sum())
 
@@ -97,7 +118,7 @@ def summarise(forecast: Forecast, ahead: np.ndarray, growth: float) -> dict[str,
     return row | {
         "deviation": float(np.sqrt(np.mean(deviation**2))),
         "deviation_sd": float(np.sqrt(max(np.trace(rest), 0) / len(ahead))),
-        "periods": _independent(rest),
+        "periods": independent(rest),
     }
 
 
@@ -126,7 +147,7 @@ def split_path(path: np.ndarray, seen: np.ndarray, growth: float) -> Parts:
     return Parts(along, warped - along)
 
 
-def _independent(covariance: np.ndarray) -> float:
+def independent(covariance: np.ndarray) -> float:
     """Return how many independent numbers have a sum of squares as sure as this one's."""
     squares = float((covariance**2).sum())
     return float(np.trace(covariance)) ** 2 / squares if squares > 0 else 1.0

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_synth.model.inputs import Inputs
-from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.noise.base import AbstractNoise
+from bayes_synth.priors import AbstractWeightsPrior
 from bayes_synth.registry import entry
+from bayes_synth.sampling.regression import Rows
 
 if TYPE_CHECKING:
     import pymc as pm
 
-__all__ = ["MISSING_RESIDUAL", "build_graph", "data_arrays", "structure"]
+__all__ = ["MISSING_RESIDUAL", "build_graph", "data_arrays", "match_rows", "structure"]
 
 MISSING_RESIDUAL = "missing_residual"
 """The treated unit's residual in each pre-period without outcome.
@@ -24,7 +25,12 @@ Its prior is flat, so those periods leave the likelihood exactly.
 
 
 def data_arrays(
-    model: AbstractSyntheticControl, inputs: Inputs, donors: Sequence[str], width: int
+    prior: AbstractWeightsPrior,
+    process: AbstractNoise,
+    inputs: Inputs,
+    donors: Sequence[str],
+    width: int,
+    rows: Rows | None = None,
 ) -> dict[str, np.ndarray]:
     """Return every array of the graph by name; graphs of one structure differ in these only."""
     pre = inputs.donor_outcomes[: inputs.periods]
@@ -36,39 +42,60 @@ def data_arrays(
     }
     if len(inputs.missing):
         series["missing"] = np.eye(inputs.periods)[:, inputs.missing]
-    rotated = {name: model.process.rotate(values) for name, values in series.items()}
-    return {**rotated, **model.prior.inputs(donors, width), **model.process.inputs(inputs.periods)}
+    rotated = {name: process.rotate(values) for name, values in series.items()}
+    known = {}
+    if rows is not None:
+        padding = ((0, 0), (0, width - len(donors)))
+        known = {"known": rows.treated, "known_donors": np.pad(rows.donors, padding)}
+    return {**rotated, **known, **prior.inputs(donors, width), **process.inputs(inputs.periods)}
 
 
 def build_graph(
-    model: AbstractSyntheticControl, inputs: Inputs, donors: Sequence[str], width: int
+    prior: AbstractWeightsPrior,
+    process: AbstractNoise,
+    inputs: Inputs,
+    donors: Sequence[str],
+    width: int,
+    rows: Rows | None = None,
 ) -> "pm.Model":
     """Build the PyMC model of a pre-period."""
     import pymc as pm
 
-    arrays = data_arrays(model, inputs, donors, width)
+    arrays = data_arrays(prior, process, inputs, donors, width, rows)
     labels = [*donors, *(f"(padding {i})" for i in range(width - len(donors)))]
     with pm.Model(coords={"donor": labels}) as graph:
         outcome = pm.Data("outcome", arrays["outcome"])
         donor_outcomes = pm.Data("donor_outcomes", arrays["donor_outcomes"])
-        weights = model.prior.build(arrays, width)
+        weights = prior.build(arrays, width)
         residual = outcome - donor_outcomes @ weights
         if "missing" in arrays:
             flat = pm.Flat(MISSING_RESIDUAL, shape=len(inputs.missing))
             residual += pm.Data("missing", arrays["missing"]) @ flat
-        model.process.build(residual, model.process.inputs(inputs.periods))
+        process.build(residual, process.inputs(inputs.periods))
+        if "known" in arrays:
+            match_rows(weights, arrays["known"], arrays["known_donors"])
     return graph
 
 
-def structure(model: AbstractSyntheticControl, arrays: Mapping[str, np.ndarray]) -> Hashable:
+def match_rows(weights: Any, treated: np.ndarray, donors: np.ndarray) -> None:
+    """Add to the current PyMC model that weighted rows match, each with noise of sd 1."""
+    import pymc as pm
+
+    mismatch = pm.Data("known", treated) - pm.Data("known_donors", donors) @ weights
+    pm.Potential("matched", -0.5 * (mismatch**2).sum())
+
+
+def structure(
+    prior: AbstractWeightsPrior, process: AbstractNoise, arrays: Mapping[str, np.ndarray]
+) -> Hashable:
     """The key of a graph: everything that decides its compiled code.
 
     Two graphs may share one only if they differ in the numbers of their data alone. So the key
     holds every type, every field that is not declared to enter as data, and the shape of every
     array. The number of pre-periods is left out where the process is compiled for any.
     """
-    process, periods = model.process, len(arrays["outcome"])
-    parts = (model.prior, process, *process.priors().values())
+    periods = len(arrays["outcome"])
+    parts = (prior, process, *process.priors().values())
     free = _time_axes(process, periods) if _any_length(process) else {}
     shapes = [
         (

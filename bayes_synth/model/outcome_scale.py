@@ -1,4 +1,4 @@
-"""The scale on which outcomes are modelled: as they are, or as logarithms.
+"""The scale on which outcomes are modelled: as they are, as logarithms or as square roots.
 
 Results are always in outcome units.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from bayes_synth.errors import OptionError, PanelError
 from bayes_synth.words import listed, suggestion
 
-__all__ = ["SCALES", "OutcomeScale", "outcome_scale"]
+__all__ = ["AUTO", "COUNT", "SCALES", "OutcomeScale", "outcome_scale"]
 
 
 @final
@@ -31,6 +31,8 @@ class OutcomeScale:
         Precedes the outcome's name where numbers are on the model's scale.
     least
         Bound that every outcome must exceed.
+    plural, measure
+        What the weights average, such as ``"logarithms"``, and what its numbers are in.
     """
 
     forward: Callable[[Any], Any]
@@ -38,6 +40,8 @@ class OutcomeScale:
     log_slope: Callable[[Any], Any]
     prefix: str = ""
     least: float = -np.inf
+    plural: str = ""
+    measure: str = ""
 
     def require_range(self, treated: np.ndarray, outcomes: np.ndarray, labels: list[str]) -> None:
         """Refuse outcomes that the scale cannot take.
@@ -53,23 +57,29 @@ class OutcomeScale:
         Raises
         ------
         PanelError
-            V013 for outcomes that have no logarithm.
+            V013 for outcomes that have no logarithm, V050 for outcomes that have no square root.
         """
         low = (outcomes <= self.least).sum(0)
         donors = [f"{name} ({n})" for name, n in zip(labels, low.tolist(), strict=True) if n]
         if donors:
-            raise PanelError(
-                "V013",
-                f"{len(donors)} donors have outcomes of zero or less (periods in brackets), which "
-                f"have no logarithm: {listed(donors)}.\n"
-                "  Drop them with panel.drop([...]) or use scale='linear'.",
-            )
+            rest = f"{listed(donors)}.\n  Drop them with panel.drop([...]) or use scale='linear'."
+            raise self._refusal(f"{len(donors)} donors have", "(periods in brackets)", rest)
         if before := int((treated <= self.least).sum()):
-            raise PanelError(
-                "V013",
-                f"the treated unit has outcomes of zero or less in {before} pre-periods, which "
-                "have no logarithm: use scale='linear'.",
-            )
+            where = f"in {before} pre-periods"
+            raise self._refusal("the treated unit has", where, "use scale='linear'.")
+
+    def _refusal(self, who: str, where: str, rest: str) -> PanelError:
+        """Say who has outcomes out of range, and what they lack."""
+        if self.least < 0:
+            negative = f"{who} outcomes below zero {where}, which have no square root: {rest}"
+            return PanelError("V050", negative)
+        low = f"{who} outcomes of zero or less {where}, which have no logarithm: {rest}"
+        return PanelError("V013", low)
+
+
+COUNT = 3 / 8
+"""Added to counts before the root, which gives Poisson noise of any mean nearly one variance
+(Anscombe 1948, Biometrika 35(3/4))."""
 
 
 def _same(values: Any) -> Any:
@@ -78,8 +88,24 @@ def _same(values: Any) -> Any:
 
 SCALES = {
     "linear": OutcomeScale(_same, _same, np.zeros_like),
-    "log": OutcomeScale(np.log, np.exp, lambda values: -np.log(values), "log ", 0.0),
+    "log": OutcomeScale(
+        np.log, np.exp, lambda values: -np.log(values), "log ", 0.0, "logarithms", "log units"
+    ),
+    "sqrt": OutcomeScale(
+        lambda values: np.sqrt(values + COUNT),
+        lambda values: np.maximum(np.maximum(values, 0.0) ** 2 - COUNT, 0.0),
+        lambda values: -np.log(2 * np.sqrt(values + COUNT)),
+        "sqrt ",
+        -np.finfo(float).smallest_subnormal,
+        "square roots",
+        "square-root units",
+    ),
 }
+"""Every scale by name. A square root comes back as a square, never below zero."""
+
+
+AUTO = "auto"
+"""Stands for the scale that a fit chooses."""
 
 
 def outcome_name(scale: str, outcome: str) -> str:
@@ -93,10 +119,16 @@ def outcome_scale(name: str) -> OutcomeScale:
     Raises
     ------
     OptionError
-        O001 for an unknown name.
+        O001 for an unknown name, O017 for ``"auto"``, which only a fit turns into a scale.
     """
+    if name == AUTO:
+        raise OptionError(
+            "O017",
+            'scale="auto" is chosen by fit(panel), and fit.model then names it; '
+            'here, pass "linear" or "log".',
+        )
     if name not in SCALES:
         raise OptionError(
-            "O001", f"scale={name!r} is unknown. {suggestion(str(name), tuple(SCALES))}"
+            "O001", f"scale={name!r} is unknown. {suggestion(str(name), (*SCALES, AUTO))}"
         )
     return SCALES[name]

@@ -9,13 +9,25 @@ import numpy as np
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import require_periods, require_varies
+from bayes_synth.errors import OptionError
+from bayes_synth.model.calendar import NO_CALENDAR, Columns, columns_of
 from bayes_synth.model.calibration import Calibration
-from bayes_synth.model.graph import MISSING_RESIDUAL, build_graph, data_arrays, structure
+from bayes_synth.model.graph import (
+    MISSING_RESIDUAL,
+    build_graph,
+    data_arrays,
+    match_rows,
+    structure,
+)
 from bayes_synth.model.inputs import Inputs, inputs_of
+from bayes_synth.model.observed_graph import observed_graph
 from bayes_synth.model.outcome_scale import outcome_name, outcome_scale
+from bayes_synth.model.predictors import Traits
 from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.priors import Dirichlet
-from bayes_synth.sampling.regression import Regression, regression
+from bayes_synth.noise.base import AbstractNoise
+from bayes_synth.noise.columns import WithColumns
+from bayes_synth.priors import AbstractWeightsPrior, Dirichlet
+from bayes_synth.sampling.regression import Regression, Rows, regression
 from bayes_synth.sampling.task import AbstractTask
 
 if TYPE_CHECKING:
@@ -44,6 +56,10 @@ class Problem(AbstractTask):
         Donors whose compiled model is shared; they include these.
     make_panel
         Makes the panel with its labels, when it is needed.
+    calendar
+        The columns of the model's calendars over all times.
+    traits
+        The predictors of the treated unit and of the donors, if the model uses them.
     """
 
     model: AbstractSyntheticControl
@@ -53,6 +69,8 @@ class Problem(AbstractTask):
     inputs: Inputs
     pool: tuple[str, ...]
     make_panel: Callable[[], Panel] = field(repr=False)
+    calendar: Columns = NO_CALENDAR
+    traits: Traits | None = None
 
     @classmethod
     def of(
@@ -67,6 +85,9 @@ class Problem(AbstractTask):
         ------
         PanelError
             V013 for outcomes that have no logarithm, when they are modelled on that scale.
+        OptionError
+            O091 when the panel's times have no such calendar, O084 when the model has a rule for
+            predictors and the panel has none.
         """
         scale, donors = outcome_scale(model.scale), panel.donors
         treated = panel.treated_outcome.to_numpy()
@@ -77,7 +98,11 @@ class Problem(AbstractTask):
         if shared != donors:
             model = replace(model, weights=model.prior.restricted(shared, donors))
         inputs = inputs_of(scale, scale.forward(pre), scale.forward(outcomes))
-        return cls(model, donors, treated, outcomes, inputs, shared, lambda: panel)
+        calendar = columns_of(model.calendars, panel.times)
+        traits = _traits(model, panel)
+        return cls(
+            model, donors, treated, outcomes, inputs, shared, lambda: panel, calendar, traits
+        )
 
     @cached_property
     def panel(self) -> Panel:
@@ -123,6 +148,8 @@ class Problem(AbstractTask):
             inputs,
             self.pool,
             lambda: origin().as_if_treated(tuple(chosen)),
+            self.calendar,
+            self.traits and self.traits.as_if_treated(at, keep),
         )
 
     def narrowed(self, factor: float) -> Self | None:
@@ -138,10 +165,30 @@ class Problem(AbstractTask):
             return (1.0,)
         return plan.q_factors
 
+    @cached_property
+    def process(self) -> AbstractNoise:
+        """The noise process, with the columns of the calendars if the model has any."""
+        process = self.model.process
+        return WithColumns(process, self.calendar.values) if self.calendar.labels else process
+
+    @cached_property
+    def prior(self) -> AbstractWeightsPrior:
+        """The prior on the weights, as the predictors change it."""
+        rule, prior = self.model.predictors, self.model.prior
+        if rule is None or self.traits is None:
+            return prior
+        return rule.prior(prior, self.donors, self.traits.apart)
+
+    @cached_property
+    def rows(self) -> Rows | None:
+        """What is matched beside the outcomes: the predictors, if the model has such a rule."""
+        rule = self.model.predictors
+        return None if rule is None or self.traits is None else rule.rows(self.traits.apart)
+
     @property
     def width(self) -> int:
         """Length of the graph's ``donor`` dim."""
-        return self.model.prior.width(self.donors, self.pool)
+        return self.prior.width(self.donors, self.pool)
 
     def parameter_unit(self, name: str) -> float:
         """Return the factor that brings a parameter of the noise to the model's scale."""
@@ -156,17 +203,33 @@ class Problem(AbstractTask):
             n: f"{p}" if n in process.unitless else f"{p} {measure}"
             for n, p in process.priors().items()
         }
-        weights, integrated = model.prior.describe(self.donors), process.integrated(measure)
+        weights, integrated = self.prior.describe(self.donors), process.integrated(measure)
+        if model.predictors is not None:
+            rows["predictors"] = model.predictors.describe()
+        integrated |= {c.describe(): f"Normal(0, {c.sd:g}) {measure}" for c in model.calendars}
         return {"weights": weights, **rows, **integrated, "kappa": str(model.calibration or "none")}
 
+    def observed_graph(self) -> "pm.Model":
+        """Build the PyMC model as its users write one: with an observed outcome."""
+        model, times = self.model, self.panel.pre
+        graph = observed_graph(
+            self.prior, self.process, self.inputs, model.scale, self.donors, times
+        )
+        if self.rows is not None:
+            with graph:
+                match_rows(graph["weights"], self.rows.treated, self.rows.donors)
+        return graph
+
     def build(self) -> "pm.Model":
-        """Build the PyMC model."""
-        return build_graph(self.model, self.inputs, self.donors, self.width)
+        """Build the PyMC model that samplers compile."""
+        parts = self.prior, self.process, self.inputs
+        return build_graph(*parts, self.donors, self.width, self.rows)
 
     @cached_property
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Every array of the graph by name."""
-        return data_arrays(self.model, self.inputs, self.donors, self.width)
+        parts = self.prior, self.process, self.inputs
+        return data_arrays(*parts, self.donors, self.width, self.rows)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -177,15 +240,29 @@ class Problem(AbstractTask):
     @cached_property
     def structure(self) -> object:
         """The key under which the compiled graph is shared."""
-        return structure(self.model, self.arrays)
+        return structure(self.prior, self.process, self.arrays)
 
     @cached_property
     def regression(self) -> Regression | None:
         """The model as the slice sampler takes it; None when it has no such form."""
-        prior, noise = self.model.prior, self.model.process.diagonal(self.inputs.periods)
+        prior, noise = self.prior, self.process.diagonal(self.inputs.periods)
         if noise is None or not isinstance(prior, Dirichlet) or len(self.inputs.missing):
             return None
         pre = self.inputs.donor_outcomes[: self.inputs.periods]
-        return regression(
-            self.model.process, noise, prior.alpha(self.donors), self.inputs.outcome, pre
+        alpha, limits = prior.alpha(self.donors), prior.limits(self.donors)
+        outcome = self.inputs.outcome
+        return regression(self.process, noise, alpha, outcome, pre, self.rows, limits)
+
+
+def _traits(model: AbstractSyntheticControl, panel: Panel) -> Traits | None:
+    """Return the panel's predictors if the model uses them."""
+    if model.predictors is None:
+        return None
+    if panel.predictors is None:
+        raise OptionError(
+            "O084",
+            "the model has a rule for predictors, but the panel carries none; name them when it "
+            "is read: bs.Panel.from_long(..., predictors=bs.Predictors([...])).",
         )
+    treated, donors = (panel.predictors.of(units) for units in (panel.treated, panel.donors))
+    return Traits(panel.predictors.names, treated.mean("unit").to_numpy(), donors.to_numpy())

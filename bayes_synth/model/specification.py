@@ -1,13 +1,16 @@
 """The specification as one frozen value: priors, noise, calibration and the outcome's scale."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError, PriorError
+from bayes_synth.model.calendar import AbstractCalendar, as_calendar
 from bayes_synth.model.calibration import Calibration
-from bayes_synth.model.outcome_scale import outcome_scale
+from bayes_synth.model.outcome_scale import AUTO, outcome_scale
+from bayes_synth.model.predictors import AbstractPredictorRule
 from bayes_synth.noise import AbstractNoise, LocalLevel
 from bayes_synth.priors import AbstractWeightsPrior, Dirichlet, VariableFactory, as_weights_prior
 
@@ -21,7 +24,9 @@ class AbstractSyntheticControl(ABC):
     weights: AbstractWeightsPrior | VariableFactory = Dirichlet()
     noise: AbstractNoise | Literal["auto"] = LocalLevel()
     calibrate: bool | Calibration = True
-    scale: Literal["linear", "log"] = "linear"
+    scale: Literal["linear", "log", "sqrt", "auto"] = "linear"
+    calendar: Sequence[AbstractCalendar] | AbstractCalendar | Literal["auto"] = ()
+    predictors: AbstractPredictorRule | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", as_weights_prior(self.weights))
@@ -33,7 +38,19 @@ class AbstractSyntheticControl(ABC):
                 "O001",
                 f"calibrate must be True, False or a bs.Calibration(...), got {self.calibrate!r}.",
             )
-        outcome_scale(self.scale)
+        if self.scale != AUTO:
+            outcome_scale(self.scale)
+        elif self.calibrate is False:
+            raise OptionError(
+                "O016",
+                'scale="auto" needs calibrate=True, because it is chosen by the errors that '
+                'calibration finds, got calibrate=False; pass scale="linear" or scale="log".',
+            )
+        if self.calendar != "auto":
+            object.__setattr__(self, "calendar", as_calendar(self.calendar))
+        if not isinstance(self.predictors, AbstractPredictorRule | None):
+            wanted = "a rule such as bs.predictors.Matched(), or None"
+            raise OptionError("O088", f"predictors must be {wanted}, got {self.predictors!r}.")
 
     @abstractmethod
     def build(self, panel: Panel) -> Any:
@@ -60,6 +77,15 @@ class AbstractSyntheticControl(ABC):
             'noise="auto" is chosen by fit(panel), and fit.model then names it; '
             "here, pass a process such as bs.noise.LocalLevel().",
         )
+
+    def suits(self, noise: AbstractNoise) -> bool:
+        """Tell whether this noise can be sampled under the prior on the weights."""
+        return not self.prior.slices_only or noise.diagonal(3) is not None
+
+    @property
+    def calendars(self) -> tuple[AbstractCalendar, ...]:
+        """The calendars; none while ``calendar="auto"``: they are chosen by a fit."""
+        return () if self.calendar == "auto" else as_calendar(self.calendar)
 
     @property
     def calibration(self) -> Calibration | None:

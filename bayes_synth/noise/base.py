@@ -55,11 +55,12 @@ SdPrior = HalfNormal | VariableFactory
 
 
 class DiagonalNoise(NamedTuple):
-    """Noise that is uncorrelated in rotated coordinates, plus a normal level and a normal slope.
+    """Noise that is uncorrelated in rotated coordinates, plus columns with normal coefficients.
 
     The variance of coordinate k is ``s^2 + FLOOR^2 + q^2 walk_k``, with ``walk`` of shape
-    ``(pre,)``. ``columns``, ``(pre, 2)``, are the rotated loadings of level and slope, all zero
-    where there is none; ``precisions``, ``(2,)``, are the precisions of their priors.
+    ``(pre,)``. ``columns``, ``(column, pre)``, are the rotated loadings of what is integrated out:
+    of the level, of a slope, of a calendar; all zero where there is none, so that there are at
+    least two. ``precisions``, ``(column,)``, are the precisions of their normal priors.
     """
 
     walk: np.ndarray
@@ -178,7 +179,7 @@ class AbstractNoise(IntegratedLevel):
         """Build the diagonal form; None unless noise is normal and sds have half-normal priors."""
         if self.heavy or not all(isinstance(prior, HalfNormal) for prior in self.priors().values()):
             return None
-        columns = np.column_stack(
+        columns = np.stack(
             [self._level_loading(len(walk)), np.zeros(len(walk)) if slope is None else slope]
         )
         return DiagonalNoise(np.array(walk), columns, np.array([self.level_precision, 1.0]))
@@ -250,15 +251,25 @@ class AbstractNoise(IntegratedLevel):
         if self.heavy:
             half = data["degrees_of_freedom"] / 2
             parameters[MIXING] = pm.Gamma(MIXING, half, half, shape=len(inputs["level_loading"]))
+        pm.Potential("log_likelihood", self.log_likelihood(residual, parameters, data))
+
+    def log_likelihood(
+        self, residual: Any, parameters: Mapping[str, Any], data: Mapping[str, Any]
+    ) -> Any:
+        """Return the symbolic log likelihood of the rotated residual, the level integrated out.
+
+        ``data`` are the arrays of :meth:`inputs`, as symbolic data.
+        """
+        import pymc as pm
+
         whitened, half_log_determinant = self.whiten(parameters, data["spectrum"])
         white, loading = whitened(residual), whitened(data["level_loading"])
         information = data["level_precision"] + (loading**2).sum()
         level = (loading * white).sum() / information
         squares = ((white - loading * level) ** 2).sum() + data["level_precision"] * level**2
-        log_likelihood = (
+        return (
             data["log_constant"] - 0.5 * (squares + pm.math.log(information)) - half_log_determinant
         )
-        pm.Potential("log_likelihood", log_likelihood)
 
     def _variable(self, name: str, prior: Any, data: Mapping[str, Any]) -> Any:
         """Create a parameter; it is sampled relative to its prior's sd, so its start is fixed."""

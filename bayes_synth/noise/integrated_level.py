@@ -33,12 +33,14 @@ class Continuation(NamedTuple):
 
     ``level``, shape ``(draws,)``, is the pre-period mean of the level and the noise's persistent
     part; ``replicate``, ``(draws, pre)``, is the pre-period with the rest of the noise drawn again;
-    ``future``, ``(draws, post)``, continues the path beyond its end.
+    ``future``, ``(draws, post)``, continues the path beyond its end. ``coefficients``,
+    ``(draws, column)``, are those of the noise's columns in prior sds, if it has any.
     """
 
     level: np.ndarray
     replicate: np.ndarray
     future: np.ndarray
+    coefficients: np.ndarray
 
 
 class _NoShocks:
@@ -80,8 +82,10 @@ class IntegratedLevel(ABC):
     @abstractmethod
     def paths(
         self, draws: Draws, past: np.ndarray, shocks: Shocks, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, ...]:
         """Draw three arrays given the noise's past: persistent part, replicate, future.
+
+        A process with columns returns their coefficients, ``(draws, column)``, as a fourth.
 
         The persistent part, ``(draws, pre)``, is what the past tells of the noise and a replication
         would share, such as a wandering level; zeros where there is none. The replicate,
@@ -147,9 +151,12 @@ class IntegratedLevel(ABC):
         level = self._has_level * (
             mean + rng.standard_normal((len(residual), 1)) / np.sqrt(information)
         )
-        persistent, again, future = self.paths(draws, residual - level, shocks, rng)
+        persistent, again, future, *more = self.paths(draws, residual - level, shocks, rng)
         return Continuation(
-            level[:, 0] + persistent.mean(1), level + persistent + again, level + future
+            level[:, 0] + persistent.mean(1),
+            level + persistent + again,
+            level + future,
+            more[0] if more else np.zeros((len(residual), 0)),
         )
 
     def expected_path(self, draws: Draws, residual: np.ndarray, periods: int) -> np.ndarray:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from bayes_synth.plots.shipped import (
         CanvasOptions,
         every_plot,
+        plot_balance,
+        plot_calendar,
         plot_effect,
         plot_effects,
         plot_fit,
@@ -26,6 +28,8 @@ __all__ = [
     "Plot",
     "every_plot",
     "plot",
+    "plot_balance",
+    "plot_calendar",
     "plot_effect",
     "plot_effects",
     "plot_fit",

@@ -31,6 +31,8 @@ class Plot:
         Title of the report's section that shows it; the last section if there is no such title.
     place
         Plots of one section are drawn in the order of their places.
+    needs
+        Tells whether a fit has what the plot shows; reports leave it out of others.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Plot:
     alt: str
     section: str
     place: float
+    needs: Callable[[AbstractFit], bool] = lambda fit: True
 
     def shows(self, fit: AbstractFit) -> str:
         """Return the alternative text for this fit."""
@@ -53,13 +56,17 @@ PLOTS: Registry[Plot] = Registry("plot")
 
 
 def plot[F: Callable[..., object]](
-    alt: str, *, section: str = "Answer", place: float = 100
+    alt: str,
+    *,
+    section: str = "Answer",
+    place: float = 100,
+    needs: Callable[[AbstractFit], bool] = lambda fit: True,
 ) -> Callable[[F], F]:
     """Register a function as a plot of a fit, under its own name.
 
     Parameters
     ----------
-    alt, section, place
+    alt, section, place, needs
         See :class:`Plot`.
 
     Examples
@@ -74,7 +81,7 @@ def plot[F: Callable[..., object]](
 
     def declared(function: F) -> F:
         name = getattr(function, "__name__", "")
-        PLOTS.add(name, Plot(name, function, alt, section, place))
+        PLOTS.add(name, Plot(name, function, alt, section, place, needs))
         return function
 
     return declared

@@ -1,5 +1,7 @@
 """The plots of this library; importing this module registers them and loads arviz-plots."""
 
+from bayes_synth.plots.balance import plot_balance
+from bayes_synth.plots.calendar import plot_calendar
 from bayes_synth.plots.effect import plot_effect
 from bayes_synth.plots.fit import plot_fit
 from bayes_synth.plots.forest import plot_effects
@@ -11,6 +13,8 @@ from bayes_synth.plots.weights import plot_weights
 __all__ = [
     "CanvasOptions",
     "every_plot",
+    "plot_balance",
+    "plot_calendar",
     "plot_effect",
     "plot_effects",
     "plot_fit",

@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 
+from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.estimands import ESTIMANDS
 
@@ -128,7 +129,7 @@ def _of_draws(fit: AbstractFit, column: str) -> tuple[str, str]:
         return f"effect: {chosen.words}", chosen.measured(fit.panel.outcome, units) or "fraction"
     if column.startswith("weight["):
         return f"weight of the donor {column[7:-1]}", SHARE
-    scale = "log units" if fit.model.scale == "log" else fit.panel.outcome
+    scale = outcome_scale(fit.model.scale).measure or fit.panel.outcome
     prior = fit.problem.priors.get(column)
     if prior is not None:
         return f"parameter of the noise; prior {prior}", scale

@@ -1,6 +1,6 @@
 """One screen that says what was found and whether to trust it, in sentences from the draws."""
 
-from bayes_synth.model.outcome_scale import outcome_name
+from bayes_synth.model.outcome_scale import outcome_name, outcome_scale
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect, IntervalKind, as_text, describe
 from bayes_synth.results.monte_carlo import NEAR, end_errors
@@ -91,12 +91,28 @@ def attempts_sentence(fit: AbstractFit) -> str:
 
 
 def estimator_sentence(fit: AbstractFit) -> str:
-    """Say which estimator was used, on which scale, and whether it was chosen."""
-    logs = ", logarithms of outcomes" if fit.model.scale == "log" else ""
+    """Say which estimator was used, on which scale, and how either was chosen."""
+    plural = outcome_scale(fit.model.scale).plural
+    logs = f", {plural} of outcomes" if plural else ""
     reason = ""
     if "noise_scores" in fit.idata.children:
         reason = f" (chosen by held-out log score: {_reason_of_choice(fit)})"
-    return f"{fit.model.process.describe()}{logs}{reason}"
+    scale = f" ({fit.record.scale_choice})" if fit.record.scale_choice else ""
+    return f"{fit.model.process.describe()}{_seasons(fit)}{logs}{scale}{reason}"
+
+
+def _seasons(fit: AbstractFit) -> str:
+    """Name the calendars, and say how they were chosen or why there are none."""
+    names = " and ".join(each.describe() for each in fit.model.calendars)
+    if "calendar_scores" not in fit.idata.children:
+        return f", deviations by {names}" if names else ""
+    scores = fit.idata["calendar_scores"].to_dataset()
+    gain, error = (float(scores[name][1]) for name in ("difference", "difference_se"))
+    asked = scores["calendar_choice"].to_numpy()[1]
+    held_out = f"held-out log score with it {gain:+.2g}, se {error:.2g}"
+    if names:
+        return f", deviations by {names} (chosen: {held_out})"
+    return f", no deviations by {asked} ({held_out})"
 
 
 def _reason_of_choice(fit: AbstractFit) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.report.cite import REFERENCES, cited
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.words import listed, short
@@ -65,12 +66,16 @@ def _sentences(fit: AbstractFit) -> Iterator[str]:
 
 
 def _model(fit: AbstractFit) -> str:
-    logs = " of the logarithms" if fit.model.scale == "log" else ""
+    names = " and ".join(each.describe() for each in fit.model.calendars)
+    seasons = f", with deviations by {names}" if names else ""
+    plural = outcome_scale(fit.model.scale).plural
+    logs = f" of the {plural}" if plural else ""
+    scale = f" ({fit.record.scale_choice})" if fit.record.scale_choice else ""
     priors = "; ".join(f"{name}: {text}" for name, text in fit.problem.priors.items())
     return (
         f"Before the treatment the outcome was modelled as a weighted average{logs} of the "
         "donors, with non-negative weights that sum to one, plus "
-        f"{fit.model.process.describe()}; priors were {priors}."
+        f"{fit.model.process.describe()}{seasons}{scale}; priors were {priors}."
     )
 
 

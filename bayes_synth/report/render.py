@@ -102,7 +102,7 @@ def _with_plots(fit: AbstractFit, parts: list[Section]) -> list[Section]:
 
     titles = [part.title for part in parts]
     figures: dict[str, tuple[Figure, ...]] = {}
-    for plot in every_plot():
+    for plot in (each for each in every_plot() if each.needs(fit)):
         section = plot.section if plot.section in titles else titles[-1]
         figure = Figure(plot.shows(fit), partial(plot.draw, fit))
         figures[section] = (*figures.get(section, ()), figure)

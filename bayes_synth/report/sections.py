@@ -21,6 +21,7 @@ from bayes_synth.report.headline import (
 )
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.bands import band, band_promise
+from bayes_synth.results.below_zero import below_zero
 from bayes_synth.results.effects import Effect, IntervalKind, as_text
 from bayes_synth.results.estimands import ESTIMANDS, per_period
 from bayes_synth.results.monte_carlo import two_sided
@@ -83,7 +84,9 @@ def sections(
     yield Section("Data", (_data(fit),), items=tuple(fit.panel.report["remark"]))
     donors = weights_sentence(fit)
     yield Section("Donors", (f"{donors[0].upper()}{donors[1:]}.",), weight_table(fit))
-    yield Section("Model", (f"{estimator_sentence(fit)}.",), _priors(fit))
+    if fit.panel.predictors is not None and fit.panel.predictors.names:
+        yield Section("Balance", (balance_sentence(fit),), _balance(fit, ci_prob, ci_kind))
+    yield Section("Model", tuple(_model(fit)), _priors(fit))
     yield _trust_section(fit, checks)
     yield Section("What no check can test", items=UNTESTED)
     yield Section(
@@ -222,6 +225,34 @@ def _data(fit: AbstractFit) -> str:
         f"{span(panel.pre)} before the treatment, {span(panel.post)} from it on. "
         f"Donors: {listed(panel.donors, 60)}."
     )
+
+
+def balance_sentence(fit: AbstractFit) -> str:
+    """Say in which predictor the synthetic unit is farthest from the treated one."""
+    table = fit.balance()
+    apart = ((table["synthetic"] - table["treated"]) / table["sd"]).abs()
+    worst = str(apart.idxmax())
+    rule = fit.model.predictors
+    how = "The predictors do not enter the model" if rule is None else f"They are {rule.describe()}"
+    return (
+        f"{how}. The synthetic {fit.panel.treated_name} is farthest from the treated one in "
+        f"{worst}, by {apart.max():.2g} standard deviations over units."
+    )
+
+
+def _balance(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> pd.DataFrame:
+    table = fit.balance(ci_prob=ci_prob, ci_kind=ci_kind).map("{:.4g}".format)
+    table.columns = pd.Index(["treated", "synthetic", "lower", "upper", "donors' mean", "sd"])
+    return table
+
+
+def _model(fit: AbstractFit) -> Iterator[str]:
+    yield f"{estimator_sentence(fit)}."
+    if where := below_zero(fit.idata, fit.problem):
+        yield (
+            f"The counterfactual is below zero in {where}, although no outcome is: "
+            'scale="sqrt", or scale="log" where no outcome is zero, keeps it above.'
+        )
 
 
 def _priors(fit: AbstractFit) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.noise.base import MIXING, Draws
 from bayes_synth.results.alarms import Alarm, Evidence, alarms_of
+from bayes_synth.results.balance import balance_table
 from bayes_synth.results.bands import BandKind
 from bayes_synth.results.calibrated import Calibrated, read_calibration
 from bayes_synth.results.convergence import (
@@ -167,6 +168,36 @@ class AbstractFit(ABC):
             ci_kind=ci_kind,
         )
 
+    def balance(self, *, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> pd.DataFrame:
+        """Compare the predictors of the treated unit, of its synthetic control and of the donors.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind
+            Interval's probability, and ``"eti"`` or ``"hdi"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``predictor``; columns ``treated`` (the mean of several), ``synthetic`` (posterior
+            mean of the weighted donors), ``lower``, ``upper``, ``donors`` (plain mean) and ``sd``
+            (over all units), each in the predictor's own measure. ``attrs`` has the ``times`` that
+            each is averaged over.
+
+        Raises
+        ------
+        ResultError
+            P057 when the panel carries no predictors.
+        OptionError
+            O004 for a probability outside (0, 1), O001 for an unknown kind.
+
+        Notes
+        -----
+        The draws of the weights say all of it; whether the model has a rule for predictors or not
+        does not matter. A level, which the weights may leave to the noise, is no part of it.
+        """
+        return balance_table(self._draws("posterior", "weights"), self.panel, ci_prob, ci_kind)
+
     def diagnostics(self) -> pd.DataFrame:
         """Diagnose everything that was sampled.
 
@@ -273,7 +304,7 @@ class AbstractFit(ABC):
     @cached_property
     def fit_verdict(self) -> FitVerdict:
         """Judge whether the donors forecast the treated unit in its own past."""
-        inputs, process = self.problem.inputs, self.model.process
+        inputs, process = self.problem.inputs, self.problem.process
         average = inputs.scale.forward(uncalibrated(self.idata)).mean("time")
         variance = float(average.var()) / inputs.step**2
         return fit_verdict(inputs, process, *self._noise, len(self.problem.observed), variance)

@@ -26,7 +26,8 @@ def band(draws: xr.DataArray, ci_prob: float = 0.95) -> xr.DataArray:
     Parameters
     ----------
     draws
-        Dims ``(chain, draw, time)``; times at which every draw is NaN are left out.
+        Dims ``(chain, draw, time)``; times at which every draw is NaN are left out. Of a study the
+        last dim may be another one.
     ci_prob
         Probability with which the band holds the path at all of its times.
 
@@ -55,25 +56,27 @@ def band(draws: xr.DataArray, ci_prob: float = 0.95) -> xr.DataArray:
     each of many times holds its own draws more often than new ones.
     """
     require_probability("ci_prob", ci_prob, "O004")
-    if "time" not in draws.dims:
+    dims = [dim for dim in draws.dims if dim not in SAMPLE_DIMS]
+    if not dims:
         raise ResultError(
             "R030",
             'a band needs a path, which the "pointwise" and the "cumulative" effect are, '
             "got one number; use its interval().",
         )
     present = draws.notnull().any(SAMPLE_DIMS).to_numpy()
-    path = draws.transpose(*SAMPLE_DIMS, "time").to_numpy()[..., present]
+    (over,) = dims
+    path = draws.transpose(*SAMPLE_DIMS, over).to_numpy()[..., present]
     flat = path.reshape(-1, path.shape[-1])
     ordered = np.sort(flat, axis=0)
     depth = _depths(flat, ordered)
     kept = max(1, int(np.sum(_held(depth) >= ci_prob)))
     outside = (depth <= kept).reshape(path.shape[:2])
-    ends = np.full((draws.sizes["time"], 2), np.nan)
+    ends = np.full((draws.sizes[over], 2), np.nan)
     ends[present] = np.stack([ordered[kept - 1], ordered[-kept]], axis=1)
     return xr.DataArray(
         ends,
-        dims=("time", "ci_bound"),
-        coords={"time": draws["time"], "ci_bound": ["lower", "upper"]},
+        dims=(over, "ci_bound"),
+        coords={over: draws[over].to_numpy(), "ci_bound": ["lower", "upper"]},
         name=draws.name,
         attrs={"ci_prob": ci_prob, "ci_kind": "simultaneous"}
         | _errors(outside, ci_prob)

@@ -1,6 +1,7 @@
 """Read from a fit what its donors showed about the forecast error, and say it in a sentence."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, final
@@ -11,10 +12,13 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.model.calibration import COLUMNS, Calibration
+from bayes_synth.model.inflation import Inflation
 from bayes_synth.words import listed
 
 __all__ = ["FEW", "Calibrated", "Placebos", "read_calibration"]
 
+IN_A_SET = re.compile(r" \(set \d+\)$")
+"""What follows a donor's label where it was refitted as a member of several placebo sets."""
 FEW, INFLUENTIAL = 8, 0.25
 """Below this many donors, or above this influence, the words say how much of kappa is its prior."""
 
@@ -24,13 +28,15 @@ class Alternative(NamedTuple):
 
     ``factor`` multiplies the prior sd of ``q``; ``share`` is its posterior probability given the
     donors' errors; ``table`` has one row per donor with :data:`COLUMNS`; ``growth`` is the power of
-    the horizon by which errors grow beyond what the model says.
+    the horizon by which errors grow beyond what the model says; ``inflations`` of the average and
+    of the deviations are given where they were learnt from sets of donors, else the rows give them.
     """
 
     factor: float
     share: float
     table: pd.DataFrame
     growth: float = 0.0
+    inflations: tuple[Inflation, Inflation] | None = None
 
 
 class Placebos(NamedTuple):
@@ -40,7 +46,8 @@ class Placebos(NamedTuple):
     ``skipped`` names the donors that could not be refitted, each with its reason; ``gaps`` has each
     one's mean gap (observed minus synthetic, on the model's scale), one column per time;
     ``stopped`` says where an interrupt ended the refits; ``alternatives`` has the tables under
-    every prior on ``q``; ``power`` is that of the likelihood, below one where groups overlap.
+    every prior on ``q``; ``power`` is that of the likelihood, below one where groups overlap;
+    ``sets`` is the number of placebo sets of a study that they were refitted in, 0 without any.
     """
 
     table: pd.DataFrame
@@ -49,6 +56,7 @@ class Placebos(NamedTuple):
     stopped: str = ""
     alternatives: tuple[Alternative, ...] = ()
     power: float = 1.0
+    sets: int = 0
 
     @property
     def each(self) -> tuple[Alternative, ...]:
@@ -57,7 +65,7 @@ class Placebos(NamedTuple):
 
     def without(self, labels: Sequence[str], plan: Calibration) -> "Placebos":
         """Leave out every placebo in which one of these donors was treated, and score the rest."""
-        out = [row for row in self.table.index if {*labels} & {row, *str(row).split(" + ")}]
+        out = [row for row in self.table.index if {*labels} & _members(str(row))]
         kept = [each._replace(table=each.table.drop(index=out)) for each in self.each]
         scored = tuple(
             each._replace(table=plan.scored(each.table)) if len(each.table) else each
@@ -71,6 +79,11 @@ class Placebos(NamedTuple):
     def enough(self) -> bool:
         """Tell whether to calibrate on these; after an interrupt it takes :data:`FEW` donors."""
         return len(self.table) >= (FEW if self.stopped else 1)
+
+
+def _members(row: str) -> set[str]:
+    """Return the labels that a placebo may be called by: itself, and those averaged in it."""
+    return {row, *row.split(" + "), IN_A_SET.sub("", row)}
 
 
 @final
@@ -109,6 +122,8 @@ class Calibrated:
     width_ratio
         Width of the calibrated 95 % interval of the average effect over that of the model's own
         (:mod:`bayes_synth.results.width_ratio`); NaN when the file has no uncalibrated draws.
+    sets
+        Number of placebo sets of a study that the table's rows were refitted in; 0 without any.
     """
 
     table: pd.DataFrame
@@ -123,12 +138,18 @@ class Calibrated:
     pooling_deviations: float = 1.0
     power: float = 1.0
     width_ratio: float = np.nan
+    sets: int = 0
 
     @property
     def placebos(self) -> Placebos:
         """The refits behind it, as the calibration used them."""
         return Placebos(
-            self.table, self.skipped, self.gaps, alternatives=self.alternatives, power=self.power
+            self.table,
+            self.skipped,
+            self.gaps,
+            alternatives=self.alternatives,
+            power=self.power,
+            sets=self.sets,
         )
 
     @property
@@ -148,6 +169,7 @@ class Calibrated:
         averaged = str(self.table.index[0]).count(" + ") + 1
         who = "donors" if averaged == 1 else f"averages of {averaged} donors"
         kappa = float(self.kappa.mean())  # type: ignore[union-attr]
+        who = f"{who} in {self.sets} placebo sets" if self.sets else who
         total = f"95% interval x {self.width_ratio:.2g} of the model's own"
         total = total if np.isfinite(self.width_ratio) else "no uncalibrated draws to compare with"
         return f"calibrated on {len(self.table)} {who} (kappa {kappa:.2g}{interval}; {total})"
@@ -211,6 +233,7 @@ def read_calibration(
         alternatives=alternatives,
         pooling_deviations=float(evidence.attrs.get("pooling_deviations", pooling)),
         power=float(evidence.attrs.get("power", 1.0)),
+        sets=int(evidence.attrs.get("sets", 0)),
     )
 
 

@@ -26,6 +26,8 @@ __all__ = [
     "diagnose",
     "diagnose_weights",
     "sampler_problems",
+    "uncalibrated",
+    "watched",
     "worst",
 ]
 

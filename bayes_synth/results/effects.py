@@ -18,7 +18,16 @@ from bayes_synth.results.bands import BandKind, band, require_band, warned
 from bayes_synth.results.estimands import ESTIMANDS
 from bayes_synth.results.monte_carlo import two_sided
 from bayes_synth.sampling.settings import require_probability
-from bayes_synth.words import SAMPLE_DIMS, per_cent, probable, public, span, suggestion
+from bayes_synth.words import (
+    SAMPLE_DIMS,
+    listed,
+    per_cent,
+    probable,
+    public,
+    short,
+    span,
+    suggestion,
+)
 
 __all__ = ["Effect", "IntervalKind", "as_text", "describe", "interval", "require_interval"]
 
@@ -34,8 +43,8 @@ class Effect(AbstractArithmetic):
     ----------
     draws
         Dims ``(chain, draw)``, and ``time`` for a path: the pointwise effect and the cumulative
-        one. Outcome units; the relative effect is a fraction, the log ratio a difference of
-        logarithms.
+        one; of a study ``treated``, ``start``, ``event`` or ``time``. Outcome units; the relative
+        effect is a fraction, the log ratio a difference of logarithms.
     estimand
         Name of what the draws are draws of.
     measure
@@ -257,13 +266,14 @@ class Effect(AbstractArithmetic):
 
     def _path(self) -> str:
         index = self._index()
-        return " ".join(
-            [f"{self.name},", *([f"{self.measure},"] if self.measure else []), span(index)]
-        )
+        periods = index.name in ("time", "event")
+        over = span(index) if periods else f"by {index.name}: {listed(map(short, index))}"
+        return " ".join([f"{self.name},", *([f"{self.measure},"] if self.measure else []), over])
 
     def _index(self) -> pd.Index:
-        if "time" in self.draws.dims:
-            return self.draws["time"].to_index()
+        for dim in self.draws.dims:
+            if dim not in SAMPLE_DIMS:
+                return self.draws[dim].to_index()
         return pd.Index([self.name], name="effect")
 
 

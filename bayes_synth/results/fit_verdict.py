@@ -27,6 +27,8 @@ the smallest that is poor. At 0.75 one in eight panels whose donors know nothing
 WEIGHTS = 1.25
 """The largest ratio of errors with these weights over those of the plain mean that is good: where
 donors are all alike, the plain mean is the truth and weights that are learnt miss by more."""
+LOST = 2 / 3
+"""Share of the origins from which the own past must come closer before that is an alarm."""
 NOTHING = 1e-9
 """An error of fewer typical steps is rounding."""
 
@@ -54,6 +56,9 @@ class FitVerdict:
         The same error of the plain mean of the donors, moved to the treated unit's own level
         (difference-in-differences): what can be known without weights. NaN with one donor, whose
         mean it is.
+    lost
+        Number of origins from which the better forecast without donors comes closer than the donors
+        do: errors overlap and are few, so that an error that is larger in all may rest on one.
     """
 
     error: float
@@ -62,6 +67,7 @@ class FitVerdict:
     noise_share: dict[str, float]
     error_drift: float = np.nan
     error_mean: float = np.nan
+    lost: int = 0
 
     @property
     def error_own(self) -> float:
@@ -82,6 +88,15 @@ class FitVerdict:
     def ratio_mean(self) -> float:
         """Divide the error by that of the plain mean; at 1 the weights add nothing to it."""
         return _ratio(self.error, self.error_mean)
+
+    @property
+    def clearly_poor(self) -> bool:
+        """Tell whether the own past forecasts better in all and from most origins: enough to alarm.
+
+        Where the donors help a little, the error with them is the larger by chance in one panel of
+        six, and most of those are not lost from two origins in three.
+        """
+        return self.word == "poor" and self.lost >= LOST * self.origins
 
     @property
     def word(self) -> str:
@@ -118,7 +133,8 @@ class FitVerdict:
     def _weakness(self) -> str:
         """Say what keeps the fit from being good."""
         if self.word == "poor":
-            return ": the donors add nothing to its own past"
+            which = f"which comes closer from {self.lost} of {self.origins} origins"
+            return f": the donors add nothing to its own past, {which}"
         reasons = {
             "the donors do not halve the error of its own past": self.ratio_own > GOOD,
             "the weights do worse than the plain mean": self.ratio_mean > WEIGHTS,
@@ -170,7 +186,13 @@ def fit_verdict(
         errors["error_mean"] = np.nan
     variances = noise.average_variance(draws, post)
     shares = {name: float(part.mean() / variance) for name, part in variances.items()}
-    return FitVerdict(**errors, origins=len(origins), noise_share=shares)
+    own = "error_drift" if errors["error_drift"] < errors["error_without"] else "error_without"
+    lost = sum(_size(window["error"]) > _size(window[own]) for window in windows)
+    return FitVerdict(**errors, origins=len(origins), noise_share=shares, lost=lost)
+
+
+def _size(errors: np.ndarray) -> float:
+    return float(np.square(errors).sum())
 
 
 def _root_mean_square(errors: list[np.ndarray]) -> float:

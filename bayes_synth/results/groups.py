@@ -5,6 +5,7 @@ pointwise log likelihood. Imports no PyMC.
 """
 
 import json
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +17,14 @@ from bayes_synth.errors import PriorError
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.graph import MISSING_RESIDUAL
 from bayes_synth.model.problem import Problem
-from bayes_synth.noise.base import Continuation
+from bayes_synth.noise.base import Continuation, Shocks
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.inflating import FACTOR, inflate, tables
 from bayes_synth.words import SAMPLE_DIMS
 
 __all__ = [
+    "ShocksOf",
     "calibrated_groups",
     "labelled_path",
     "observed_post",
@@ -35,6 +37,9 @@ __all__ = [
 BLOCK = 8
 """Post-periods whose weighted donors are computed at a time."""
 
+ShocksOf = Callable[[np.ndarray], Shocks]
+"""Gives the shocks of the periods to come for weights, dims ``(draw, donor)``."""
+
 
 NO_DRAWS = xr.Dataset()
 
@@ -45,7 +50,10 @@ def tree(groups: dict[str, xr.Dataset]) -> xr.DataTree:
 
 
 def posterior_groups(
-    problem: Problem, posterior: xr.Dataset, rng: np.random.Generator
+    problem: Problem,
+    posterior: xr.Dataset,
+    rng: np.random.Generator,
+    shocks_of: ShocksOf | None = None,
 ) -> dict[str, xr.Dataset]:
     """Make every group that follows from the posterior, in outcome units.
 
@@ -57,14 +65,16 @@ def posterior_groups(
         ``weights`` (padded) and the noise parameters in typical steps, dims ``(chain, draw, ...)``.
     rng
         Randomness of the predictive draws.
+    shocks_of
+        Gives the shocks of the periods to come, where units share them; None: they are drawn.
 
     Raises
     ------
     PriorError
         O006 when the draws of the weights leave the simplex.
     """
-    inputs, process = problem.inputs, problem.model.process
-    continued = _continued(problem, posterior, rng)
+    inputs, process = problem.inputs, problem.process
+    continued = _continued(problem, posterior, rng, shocks_of)
     weights, noise, weighted, _, path = continued
     layout = _Layout(posterior["weights"].shape[:2], problem)
     predictions = layout.outcome(
@@ -77,6 +87,8 @@ def posterior_groups(
     sized |= {name: layout.timed(noise[name], "pre") for name in noise if name not in plain}
     if FACTOR in posterior:
         sized[FACTOR] = layout.scalar(posterior[FACTOR].transpose(*SAMPLE_DIMS).to_numpy())
+    if problem.calendar.labels:
+        sized["seasonal"] = layout.seasonal(path.coefficients)
     observed = _observed(problem.panel)
     groups = {}
     if not process.heavy:
@@ -102,9 +114,7 @@ def _log_likelihood(
     and useless at outliers.
     """
     seen, inputs = observed["observed_data"]["outcome"].to_numpy(), problem.inputs
-    density = problem.model.process.log_predictive(
-        continued.noise, continued.residual, inputs.missing
-    )
+    density = problem.process.log_predictive(continued.noise, continued.residual, inputs.missing)
     density -= np.log(inputs.step)
     density += inputs.scale.log_slope(seen)
     return xr.Dataset(
@@ -202,6 +212,7 @@ def calibrated_groups(
             pooling=inflated.pooling,
             pooling_deviations=inflated.pooling_deviations,
             power=placebos.power,
+            **({"sets": placebos.sets} if placebos.sets else {}),
         ),
     }
 
@@ -217,9 +228,9 @@ def prior_groups(
     They have dims ``(chain, draw, ...)`` with one chain, and outcome units. The prior of ``q`` is
     averaged over the same factors, in the same shares, as the draws of ``posterior``, if any.
     """
-    inputs, process = problem.inputs, problem.model.process
+    inputs, process = problem.inputs, problem.process
     layout = _Layout((1, draws), problem)
-    weights = problem.model.prior.sample(problem.donors, draws, rng)
+    weights = problem.prior.sample(problem.donors, draws, rng)
     noise = process.sample(draws, rng)
     if (shares := _shares(posterior)) != {1.0: 1.0}:
         noise["q"] = noise["q"] * rng.choice(list(shares), size=draws, p=list(shares.values()))
@@ -271,7 +282,7 @@ def _log_prior(
     densities = {
         name: value - np.log(problem.parameter_unit(name)) for name, value in priors.items()
     }
-    densities["weights"] = problem.model.prior.log_density(weights, problem.donors)
+    densities["weights"] = problem.prior.log_density(weights, problem.donors)
     return xr.Dataset({name: layout.scalar(value) for name, value in densities.items()})
 
 
@@ -297,7 +308,7 @@ class _Layout:
 
     def __init__(self, shape: tuple[int, ...], problem: Problem) -> None:
         panel = problem.panel
-        self._inputs = problem.inputs
+        self._inputs, self._calendar = problem.inputs, problem.calendar
         self._shape = shape
         self._sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, shape, strict=True)}
         self._donors = np.array(panel.donors, dtype=object)
@@ -310,6 +321,15 @@ class _Layout:
         coords = {**self._sample, "donor": self._donors}
         return xr.DataArray(
             values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "donor"), coords=coords
+        )
+
+    def seasonal(self, coefficients: np.ndarray) -> xr.DataArray:
+        labels = np.array(self._calendar.labels, dtype=object)
+        deviations = coefficients @ self._calendar.basis.T * self._inputs.step
+        return xr.DataArray(
+            deviations.reshape(*self._shape, -1),
+            dims=(*SAMPLE_DIMS, "calendar"),
+            coords={**self._sample, "calendar": labels},
         )
 
     def timed(self, values: np.ndarray, half: str) -> xr.DataArray:
@@ -337,12 +357,17 @@ class _Continued(NamedTuple):
     path: Continuation
 
 
-def _continued(problem: Problem, posterior: xr.Dataset, rng: np.random.Generator) -> _Continued:
+def _continued(
+    problem: Problem,
+    posterior: xr.Dataset,
+    rng: np.random.Generator,
+    shocks_of: ShocksOf | None = None,
+) -> _Continued:
     """Continue every draw of the posterior beyond the pre-period.
 
     What is drawn for a period does not depend on how many follow it, bit for bit.
     """
-    inputs, process, count = problem.inputs, problem.model.process, len(problem.donors)
+    inputs, process, count = problem.inputs, problem.process, len(problem.donors)
     weights = posterior["weights"].to_numpy()[..., :count].reshape(-1, count)
     if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
         raise PriorError(
@@ -358,7 +383,11 @@ def _continued(problem: Problem, posterior: xr.Dataset, rng: np.random.Generator
         residual[:, inputs.missing] = (
             posterior[MISSING_RESIDUAL].to_numpy().reshape(len(weights), -1)
         )
-    shocks = process.draw_shocks(len(weights), len(problem.observed), rng)
+    shocks = (
+        process.draw_shocks(len(weights), len(problem.observed), rng)
+        if shocks_of is None
+        else shocks_of(weights)
+    )
     path = process.continue_path(noise, residual, shocks, rng)
     return _Continued(weights, noise, weighted, residual, path)
 

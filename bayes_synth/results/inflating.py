@@ -17,7 +17,7 @@ FACTOR = "q_factor"
 """The variable of the posterior that says under which factor a draw was made."""
 
 
-def noise_doubt(problem: Problem, posterior: xr.Dataset) -> float:
+def noise_doubt(problem: Problem, posterior: xr.Dataset, periods: int | None = None) -> float:
     """Return the posterior sd of the log of the average's predictive sd, by the noise alone.
 
     Parameters
@@ -26,10 +26,13 @@ def noise_doubt(problem: Problem, posterior: xr.Dataset) -> float:
         What was fitted.
     posterior
         The sampler's draws, in typical steps.
+    periods
+        Over how many periods the average is; None: those from ``start`` on that have an outcome.
     """
     process = problem.model.process
+    periods = int(np.isfinite(problem.observed).sum()) if periods is None else periods
     draws = {name: posterior[name].to_numpy().ravel() for name in process.parameters}
-    parts = process.average_variance(draws, int(np.isfinite(problem.observed).sum()))
+    parts = process.average_variance(draws, periods)
     return float(np.std(0.5 * np.log(np.maximum(sum(parts.values()), FLOOR**2))))
 
 
@@ -66,7 +69,11 @@ def inflate(
     for factor in np.unique(labels):
         each, where = known[float(factor)], labels == factor
         own = {"step": step, "doubt": noise_doubt(problem, posterior.isel(draw=where))}
-        learnt = plan.learn(each.table, each.growth, placebos.power)
+        learnt = (
+            plan.learn(each.table, each.growth, placebos.power)
+            if each.inflations is None
+            else Evidence(plan, each.table, each.growth, *each.inflations)
+        )
         part = _of_version_0_1(learnt).inflate(path[:, where], seen, own, rng, pooling=pooling)
         for target, values in zip(merged, part[:5], strict=True):
             target[:, where] = values

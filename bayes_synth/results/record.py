@@ -51,6 +51,8 @@ class RunRecord:
         did not.
     warnings
         Warnings given when the panel was read and while fitting, with their codes.
+    scale_choice
+        How ``scale="auto"`` was decided; empty where the model named its scale.
     versions
         Versions of the packages that the draws depend on, by name.
     """
@@ -65,6 +67,7 @@ class RunRecord:
     partial: tuple[str, ...] = ()
     calibration_stopped: str = ""
     warnings: tuple[str, ...] = ()
+    scale_choice: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

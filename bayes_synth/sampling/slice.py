@@ -93,7 +93,8 @@ def _labelled(regression: Regression, draws: Draws) -> tuple[xr.Dataset, xr.Data
     noise = {
         name: (dims, draws.sds[..., k]) for k, name in enumerate("sq") if regression.prior_sd[k] > 0
     }
-    posterior = xr.Dataset({"weights": ((*dims, "donor"), draws.weights)} | noise, coords=sample)
+    weights = (*dims, "donor"), regression.limits.weights(draws.weights)
+    posterior = xr.Dataset({"weights": weights} | noise, coords=sample)
     stats = {
         "lp": (dims, draws.densities),
         "diverging": (dims, np.zeros(draws.densities.shape, dtype=bool)),

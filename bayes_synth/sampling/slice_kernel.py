@@ -24,8 +24,10 @@ from bayes_synth.sampling.slice_sds import (
     MOST,
     TINY,
     compiled,
+    inner,
     log_density,
     move_sds,
+    multiply,
     products_at,
     ratio_of,
 )
@@ -54,8 +56,9 @@ class State(NamedTuple):
 class Sweep(NamedTuple):
     """What the moves of weight read and keep up to date while the noise's sds stay as they are.
 
-    ``donors``, ``(donor, pre + 2)``, and ``residual``, ``(pre + 2,)``, are whitened, see
-    :func:`_whiten`; ``sums`` are the sums of the weights by blocks of :data:`BLOCK` donors.
+    ``donors``, ``(donor, row)``, and ``residual``, ``(row,)``, are whitened, see :func:`_whiten`:
+    their rows are the pre-periods, the columns and the rows of known sd. ``sums`` are the sums of
+    the weights by blocks of :data:`BLOCK` donors.
     """
 
     donors: np.ndarray
@@ -69,13 +72,15 @@ def sweeps_per_draw(donors: int) -> int:
 
 
 def start(regression: Regression, rng: np.random.Generator) -> State:
-    """Draw a starting point from the prior."""
+    """Draw a starting point from the prior; what exceeds the caps moves to where there is room."""
     concentration = regression.concentration
     logs = (
         np.log(rng.gamma(concentration + 1))
         - rng.exponential(size=len(concentration)) / concentration
     )
     logs -= np.logaddexp.reduce(logs)
+    if (np.exp(logs) > regression.limits.caps).any():
+        logs = np.log(regression.limits.below(np.exp(logs)))
     sds = regression.prior_sd * np.abs(rng.standard_normal(2))
     return State(logs, np.exp(logs), np.log(np.maximum(sds, FLOOR)))
 
@@ -99,29 +104,33 @@ def advance(  # type: ignore[no-untyped-def]
         Filled with the draws, shapes ``(draws, donor)``, ``(draws, 2)`` and ``(draws,)``.
     """
     donors, periods = regression.donors.shape
-    whitened, residual = np.empty((donors, periods + 2)), np.empty((1, periods))
-    white, sums = np.empty((1, periods + 2)), np.empty((donors + BLOCK - 1) // BLOCK)
+    rows = periods + regression.noise.precisions.size
+    whitened, residual = np.empty((donors, rows + regression.known.size)), np.empty((1, periods))
+    white, sums = np.empty((1, whitened.shape[1])), np.empty((donors + BLOCK - 1) // BLOCK)
     sweep = Sweep(whitened, white[0], sums)
+    whitened[:, rows:] = regression.known_donors
     for draw in range(weights.shape[0]):
         for _ in range(sweeps):
             _normalise(state)
-            _residual(regression, state, residual[0])
+            _residual(regression.outcome, regression.donors, state, residual[0])
             move_sds(regression, state, residual[0], rng)
             _whiten(regression.donors, regression.noise, state.log_sds, whitened)
             _whiten(residual, regression.noise, state.log_sds, white)
+            _residual(regression.known, regression.known_donors, state, white[0, rows:])
             _move_weights(regression, state, sweep, rng)
         for j in range(donors):
             weights[draw, j] = state.weights[j]
         for which in range(2):
             sds[draw, which] = np.exp(state.log_sds[which])
-        densities[draw] = _log_posterior(regression, state, residual[0])
+        _residual(regression.known, regression.known_donors, state, white[0, rows:])
+        densities[draw] = _log_posterior(regression, state, residual[0], white[0, rows:])
 
 
 @compiled()
-def _log_posterior(regression, state, residual):  # type: ignore[no-untyped-def]
+def _log_posterior(regression, state, residual, known):  # type: ignore[no-untyped-def]
     """Return the log density of the weights, ``log s`` and ``log q``, up to a constant."""
-    _residual(regression, state, residual)
-    prior = 0.0
+    _residual(regression.outcome, regression.donors, state, residual)
+    prior = -0.5 * inner(known, known)
     for j in range(state.weights.size):
         prior += (regression.concentration[j] - 1) * state.log_weights[j]
     products = products_at(regression.noise, residual, ratio_of(state.log_sds))
@@ -138,39 +147,42 @@ def _normalise(state):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _residual(regression, state, residual):  # type: ignore[no-untyped-def]
-    """Write the rotated outcome minus ``donors @ weights`` into ``residual``."""
+def _residual(outcome, donors, state, residual):  # type: ignore[no-untyped-def]
+    """Write ``outcome`` minus ``donors @ weights`` into ``residual``."""
     for k in range(residual.size):
-        residual[k] = regression.outcome[k]
+        residual[k] = outcome[k]
     for j in range(state.weights.size):
         if state.weights[j] > NEGLIGIBLE:
             for k in range(residual.size):
-                residual[k] -= state.weights[j] * regression.donors[j, k]
+                residual[k] -= state.weights[j] * donors[j, k]
 
 
 @compiled()
 def _whiten(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` with rows whose inner products are those of ``rows`` weighted by the precision.
 
-    Level and slope are projected out; the last two columns of ``out``, ``(row, pre + 2)``, hold the
-    terms of their priors. ``docs/derivations.md``, section 1.
+    The noise's columns are projected out; ``out``, ``(row, pre + column)``, ends with the terms of
+    their priors. ``docs/derivations.md``, section 1.
     """
+    if noise.precisions.size > 2:
+        _whiten_by_many(rows, noise, log_sds, out)
+        return
     periods, s, q = rows.shape[1], np.exp(log_sds[0]), np.exp(log_sds[1])
     root, first, second = np.empty(periods), np.empty(periods), np.empty(periods)
     for k in range(periods):
         root[k] = 1 / np.sqrt(s * s + FLOOR * FLOOR + q * q * noise.walk[k])
-        first[k], second[k] = noise.columns[k, 0] * root[k], noise.columns[k, 1] * root[k]
+        first[k], second[k] = noise.columns[0, k] * root[k], noise.columns[1, k] * root[k]
     aa, bb = (
-        noise.precisions[0] + _inner(first, first),
-        noise.precisions[1] + _inner(second, second),
+        noise.precisions[0] + inner(first, first),
+        noise.precisions[1] + inner(second, second),
     )
-    ab = _inner(first, second)
+    ab = inner(first, second)
     information = aa * bb - ab * ab
     for j in range(rows.shape[0]):
         white = out[j, :periods]
         for k in range(periods):
             white[k] = rows[j, k] * root[k]
-        a, b = _inner(white, first), _inner(white, second)
+        a, b = inner(white, first), inner(white, second)
         level, slope = (bb * a - ab * b) / information, (aa * b - ab * a) / information
         for k in range(periods):
             white[k] -= level * first[k] + slope * second[k]
@@ -179,20 +191,92 @@ def _whiten(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
 
 
 @compiled()
+def _whiten_by_many(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
+    """Fill ``out`` as :func:`_whiten` does, for more than two columns.
+
+    With the Cholesky factor ``L`` of the information matrix the whitened columns become
+    ``L^-1 columns``, so a row loses its inner products with them.
+    """
+    periods, count = rows.shape[1], noise.precisions.size
+    root, share = 1 / np.sqrt(_variances(noise, log_sds)), np.empty(count)
+    columns, inverse = _orthogonal(noise, root)
+    for j in range(rows.shape[0]):
+        white = out[j, :periods]
+        for k in range(periods):
+            white[k] = rows[j, k] * root[k]
+        multiply(columns, white, share)
+        _subtract(share, columns, white)
+        for c in range(count):
+            term = inner(share[c:], inverse[c, c:])
+            out[j, periods + c] = np.sqrt(noise.precisions[c]) * term
+
+
+@compiled()
+def _variances(noise, log_sds):  # type: ignore[no-untyped-def]
+    """Return the variances of the rotated coordinates."""
+    return np.exp(2 * log_sds[0]) + FLOOR * FLOOR + np.exp(2 * log_sds[1]) * noise.walk
+
+
+@compiled()
+def _orthogonal(noise, root):  # type: ignore[no-untyped-def]
+    """Return ``L^-1`` times the whitened columns, and ``L^-1`` transposed."""
+    columns, count = noise.columns * root, noise.precisions.size
+    factor = np.empty((count, count))
+    for c in range(count):
+        for d in range(c + 1):
+            factor[c, d] = inner(columns[c], columns[d])
+        factor[c, c] += noise.precisions[c]
+    inverse = _factorise(factor)
+    for c in range(count):
+        _subtract(factor[c, :c], columns, columns[c])
+        columns[c] /= factor[c, c]
+    return columns, inverse
+
+
+@compiled()
+def _factorise(matrix):  # type: ignore[no-untyped-def]
+    """Replace a lower triangle by its Cholesky factor, and return the factor's inverse, transposed.
+
+    The matrix must be positive definite.
+    """
+    count = matrix.shape[0]
+    inverse = np.zeros((count, count))
+    for c in range(count):
+        for d in range(c + 1):
+            value = matrix[c, d]
+            for e in range(d):
+                value -= matrix[c, e] * matrix[d, e]
+            matrix[c, d] = np.sqrt(value) if c == d else value / matrix[d, d]
+        inverse[c, c] = 1 / matrix[c, c]
+        for d in range(c):
+            value = 0.0
+            for e in range(d, c):
+                value -= matrix[c, e] * inverse[d, e]
+            inverse[d, c] = value / matrix[c, c]
+    return inverse
+
+
+@compiled(fastmath={"contract"})
+def _subtract(factors, columns, row):  # type: ignore[no-untyped-def]
+    """Subtract ``factors @ columns`` from a row, four columns at a time."""
+    c = 0
+    while c + 4 <= factors.size:
+        one, two, three, four = factors[c], factors[c + 1], factors[c + 2], factors[c + 3]
+        first, second, third, fourth = columns[c], columns[c + 1], columns[c + 2], columns[c + 3]
+        for k in range(row.size):
+            row[k] -= one * first[k] + two * second[k] + three * third[k] + four * fourth[k]
+        c += 4
+    for d in range(c, factors.size):
+        for k in range(row.size):
+            row[k] -= factors[d] * columns[d, k]
+
+
+@compiled()
 def _total(values, first, end):  # type: ignore[no-untyped-def]
     """Return the sum of ``values[first:end]``, added from the left."""
     total = 0.0
     for k in range(first, end):
         total += values[k]
-    return total
-
-
-@compiled(fastmath={"reassoc", "contract"})
-def _inner(x, y):  # type: ignore[no-untyped-def]
-    """Return the inner product of two rows."""
-    total = 0.0
-    for k in range(x.size):
-        total += x[k] * y[k]
     return total
 
 
@@ -230,7 +314,7 @@ def _move_weights(regression, state, sweep, rng):  # type: ignore[no-untyped-def
             j = _by_weight(state.weights, sums, rng)
             if i == j:
                 continue
-        _move_pair(i, j, n < both, regression.concentration, state, sweep, rng)
+        _move_pair(i, j, n < both, regression, state, sweep, rng)
 
 
 @compiled()
@@ -248,8 +332,9 @@ def _by_weight(weights, sums, rng):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _move_pair(i, j, by_weight, concentration, state, sweep, rng):  # type: ignore[no-untyped-def]
+def _move_pair(i, j, by_weight, regression, state, sweep, rng):  # type: ignore[no-untyped-def]
     """Draw how two donors share their weight; ``by_weight`` says whether both were drawn by it."""
+    concentration, caps = regression.concentration, regression.limits.caps
     whitened, residual, sums = sweep.donors, sweep.residual, sweep.sums
     logs, weights, mass = state.log_weights, state.weights, state.weights[i] + state.weights[j]
     log_mass = np.log(mass) if mass > TINY else np.logaddexp(logs[i], logs[j])
@@ -257,8 +342,11 @@ def _move_pair(i, j, by_weight, concentration, state, sweep, rng):  # type: igno
     if mass > NEGLIGIBLE:
         curvature, slope = _along(whitened[i], whitened[j], residual)
     old = logs[i] - log_mass, logs[j] - log_mass
+    within = 0.0, 1.0
+    if mass > min(caps[i], caps[j]):
+        within = _within(caps[i] / mass, caps[j] / mass, concentration[i], concentration[j])
     new = _share(
-        old, concentration[i], concentration[j], mass * mass * curvature, mass * slope, rng
+        old, concentration[i], concentration[j], mass * mass * curvature, mass * slope, within, rng
     )
     after, rest = mass * np.exp(new[0]), mass * np.exp(new[1])
     if by_weight and rng.random() * weights[i] * weights[j] > after * rest:
@@ -273,16 +361,33 @@ def _move_pair(i, j, by_weight, concentration, state, sweep, rng):  # type: igno
 
 
 @compiled()
-def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
+def _within(most, most_of_rest, a, b):  # type: ignore[no-untyped-def]
+    """Return the coordinates of :func:`_share` between which neither share exceeds its cap."""
+    p, q, low, high = min(a, 1.0), min(b, 1.0), 1 - most_of_rest, 1 - most
+    left, right = 0.0, 1.0
+    if low >= 0.5:
+        left = 1 - 0.5 * np.exp(q * (np.log(most_of_rest) - HALF))
+    elif low > 0:
+        left = 0.5 * np.exp(p * (np.log(low) - HALF))
+    if high >= 0.5:
+        right = 0.5 * np.exp(p * (np.log(most) - HALF))
+    elif high > 0:
+        right = 1 - 0.5 * np.exp(q * (np.log(high) - HALF))
+    return left, right
+
+
+@compiled()
+def _share(old, a, b, curvature, slope, within, rng):  # type: ignore[no-untyped-def]
     """Draw the share ``u`` of the first of two donors by a slice that starts at ``old``.
 
     Both ``old`` and the answer are the logs of ``u`` and of ``1 - u``; ``a`` and ``b`` are the
-    concentrations. The slice is taken in a coordinate close to the prior's quantile, where the
-    density of a sparse prior stays within a factor of two to the power ``1 - a``.
+    concentrations, and the coordinate stays ``within`` two ends. The slice is taken in a coordinate
+    close to the prior's quantile, where the density of a sparse prior stays within a factor of two
+    to the power ``1 - a``.
     ``docs/derivations.md``, section 2.
     """
     (log_u, log_rest), p, q = old, min(a, 1.0), min(b, 1.0)
-    below, above, before, left, right = _log_jacobian(p), _log_jacobian(q), np.exp(log_u), 0.0, 1.0
+    below, above, before = _log_jacobian(p), _log_jacobian(q), np.exp(log_u)
     if log_u < log_rest:
         here, height = (
             0.5 * np.exp(p * (log_u - HALF)),
@@ -294,6 +399,8 @@ def _share(old, a, b, curvature, slope, rng):  # type: ignore[no-untyped-def]
             above + (a - 1) * log_u + (b - q) * log_rest,
         )
     height -= rng.standard_exponential()
+    # Rounding may leave the current point a last digit outside of its ends.
+    left, right = min(within[0], here), max(within[1], here)
     for _ in range(MOST):
         point = left + (right - left) * rng.random()
         if point < 0.5:

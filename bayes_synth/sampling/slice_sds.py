@@ -11,7 +11,17 @@ from numba import njit
 
 from bayes_synth.noise.base import FLOOR
 
-__all__ = ["MOST", "TINY", "compiled", "log_density", "move_sds", "products_at", "ratio_of"]
+__all__ = [
+    "MOST",
+    "TINY",
+    "compiled",
+    "inner",
+    "log_density",
+    "move_sds",
+    "multiply",
+    "products_at",
+    "ratio_of",
+]
 
 MOST = 200
 """Most shrink steps per slice; beyond this rounding is the cause and the current point is kept."""
@@ -25,7 +35,7 @@ SPREAD = 1.5
 STRETCH = 8
 """Variances whose product cannot overflow: one logarithm for so many."""
 NEARLY_FREE = 1e-6
-"""Share of the precisions of level and slope in the fit that a move of the ratio keeps."""
+"""Share of the precisions of the columns in the fit that a move of the ratio keeps."""
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -43,8 +53,10 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 class Products(NamedTuple):
     """Inner products that the likelihood of the noise's sds is made of, see :func:`products_at`.
 
-    Of the residual with itself, of level and slope with it, and of level and slope with each other;
-    ``logs`` is the sum of the variances' logs.
+    Of the residual with itself, of two columns with it, and of two columns with each other;
+    ``logs`` is the sum of the variances' logs. More columns have ``matrix``,
+    ``(column, column + 1)``, in place of the five numbers: the upper triangle of their products
+    with each other, and in the last place those with the residual. It is empty otherwise.
     """
 
     squares: float
@@ -54,6 +66,7 @@ class Products(NamedTuple):
     ab: float
     bb: float
     logs: float
+    matrix: np.ndarray
 
 
 @compiled()
@@ -63,6 +76,8 @@ def products_at(noise, residual, ratio):  # type: ignore[no-untyped-def]
     Noise of scale 1 has the variances ``1 + ratio^2 walk``. The sum of their logarithms takes one
     per :data:`STRETCH` coordinates.
     """
+    if noise.precisions.size > 2:
+        return _products_of_many(noise, residual, ratio)
     square = ratio * ratio
     squares, a, b, aa, ab, bb, logs = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for first in range(0, residual.size, STRETCH):
@@ -70,7 +85,7 @@ def products_at(noise, residual, ratio):  # type: ignore[no-untyped-def]
         for k in range(first, min(first + STRETCH, residual.size)):
             variance = 1 + square * noise.walk[k]
             product *= variance
-            precision, one, two = 1 / variance, noise.columns[k, 0], noise.columns[k, 1]
+            precision, one, two = 1 / variance, noise.columns[0, k], noise.columns[1, k]
             squares += residual[k] * residual[k] * precision
             a += one * residual[k] * precision
             b += two * residual[k] * precision
@@ -78,16 +93,89 @@ def products_at(noise, residual, ratio):  # type: ignore[no-untyped-def]
             ab += one * two * precision
             bb += two * two * precision
         logs += np.log(product)
-    return Products(squares, a, b, aa, ab, bb, logs)
+    return Products(squares, a, b, aa, ab, bb, logs, noise.columns[:0])
+
+
+@compiled()
+def _products_of_many(noise, residual, ratio):  # type: ignore[no-untyped-def]
+    """Return the products of :func:`products_at` for more than two columns."""
+    square, count, periods = ratio * ratio, noise.precisions.size, residual.size
+    precision, logs = np.empty(periods), 0.0
+    for first in range(0, periods, STRETCH):
+        product = 1.0
+        for k in range(first, min(first + STRETCH, periods)):
+            variance = 1 + square * noise.walk[k]
+            product *= variance
+            precision[k] = 1 / variance
+        logs += np.log(product)
+    weighted, matrix = np.empty(periods), np.empty((count, count + 1))
+    for c in range(count):
+        for k in range(periods):
+            weighted[k] = precision[k] * noise.columns[c, k]
+        multiply(noise.columns[c:], weighted, matrix[c, c:count])
+        matrix[c, count] = inner(weighted, residual)
+    squares = 0.0
+    for k in range(periods):
+        squares += residual[k] * residual[k] * precision[k]
+    return Products(squares, 0.0, 0.0, 0.0, 0.0, 0.0, logs, matrix)
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def inner(x, y):  # type: ignore[no-untyped-def]
+    """Return the inner product of two rows."""
+    total = 0.0
+    for k in range(x.size):
+        total += x[k] * y[k]
+    return total
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def multiply(columns, row, products):  # type: ignore[no-untyped-def]
+    """Fill ``products`` with ``columns @ row``; four columns at a time read the row less often."""
+    c = 0
+    while c + 4 <= products.size:
+        first, second, third, fourth = columns[c], columns[c + 1], columns[c + 2], columns[c + 3]
+        one, two, three, four = 0.0, 0.0, 0.0, 0.0
+        for k in range(row.size):
+            one += first[k] * row[k]
+            two += second[k] * row[k]
+            three += third[k] * row[k]
+            four += fourth[k] * row[k]
+        products[c], products[c + 1], products[c + 2], products[c + 3] = one, two, three, four
+        c += 4
+    for d in range(c, products.size):
+        products[d] = inner(columns[d], row)
+
+
+@compiled(fastmath={"contract"})
+def _misfit_of_many(products, precisions, scale):  # type: ignore[no-untyped-def]
+    """Return what :func:`_misfit` returns for more than two columns, by Gaussian elimination."""
+    count, rows = precisions.size, products.matrix / scale
+    explained, logs, product = 0.0, 0.0, 1.0
+    for c in range(count):
+        pivot = rows[c, c] + precisions[c]
+        explained += rows[c, count] * rows[c, count] / pivot
+        product *= pivot
+        if c % STRETCH == STRETCH - 1:
+            logs += np.log(product)
+            product = 1.0
+        for d in range(c + 1, count):
+            share = rows[c, d] / pivot
+            for e in range(d, count + 1):
+                rows[d, e] -= share * rows[c, e]
+    return products.squares / scale - explained, logs + np.log(product)
 
 
 @compiled()
 def _misfit(products, precisions, scale):  # type: ignore[no-untyped-def]
     """Return the residual's weighted sum of squares and the log determinant of the information.
 
-    Level and slope are integrated out by their 2x2 information matrix ``[[aa, ab], [ab, bb]]``; the
-    noise's variances are ``scale`` times those of ``products``. ``docs/derivations.md``, section 1.
+    The columns are integrated out; two of them by their 2x2 information matrix
+    ``[[aa, ab], [ab, bb]]``. The noise's variances are ``scale`` times those of ``products``.
+    ``docs/derivations.md``, section 1.
     """
+    if precisions.size > 2:
+        return _misfit_of_many(products, precisions, scale)
     a, b, ab = products.a / scale, products.b / scale, products.ab / scale
     aa, bb = precisions[0] + products.aa / scale, precisions[1] + products.bb / scale
     information = aa * bb - ab * ab
@@ -204,6 +292,6 @@ def _move_ratio(regression, products, logs, residual, rng):  # type: ignore[no-u
 
 @compiled()
 def _free_squares(products, precisions):  # type: ignore[no-untyped-def]
-    """Return the weighted sum of squares of the residual with a level and a slope nearly free."""
+    """Return the weighted sum of squares of the residual with all columns nearly free."""
     squares, _ = _misfit(products, NEARLY_FREE * precisions, 1.0)
     return max(squares, TINY)

@@ -23,6 +23,11 @@ def fingerprint(panel: Panel) -> str:
         *panel.treated,
     ]
     content.update("\x1f".join(map(str, labels)).encode())
+    if panel.predictors is not None:
+        known = panel.predictors.series.sel(unit=panel.outcomes["unit"].to_numpy())
+        names = [*panel.predictors.names, *(short(time) for time in known.indexes["time"])]
+        content.update("\x1f".join(names).encode())
+        content.update(_array_bytes(known.to_numpy()))
     return content.hexdigest()
 
 

@@ -7,7 +7,13 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import xarray as xr
+
 from bayes_synth.data.panel import Panel
+from bayes_synth.data.predictors import PredictorTable
+from bayes_synth.data.times import time_label
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.record import Attempt, RunRecord
@@ -16,10 +22,10 @@ from bayes_synth.storage.digests import fingerprint
 from bayes_synth.storage.specs import to_spec
 from bayes_synth.words import short
 
-__all__ = ["OLDEST", "SCHEMA", "current", "provenance", "record_of"]
+__all__ = ["OLDEST", "SCHEMA", "current", "predictors_of", "provenance", "record_of"]
 
-OLDEST, SCHEMA = 3, 4
-"""Files from schema 3 on are read; schema 4 has the calibration in two parts."""
+OLDEST, SCHEMA = 3, 5
+"""Files from schema 3 on are read; schema 4 has the calibration in two parts, 5 has predictors."""
 SIZE_FIELDS = ("draws", "tune", "chains", "target_accept")
 SETTINGS_FIELDS = ("sampler", "cores", "random_seed", "progressbar", "attempt")
 
@@ -37,6 +43,7 @@ def provenance(model: AbstractSyntheticControl, panel: Panel, record: RunRecord)
             "time": panel.time,
             "outcome": panel.outcome,
             "zone": asdict(panel.zone),
+            "predictors": _predictor_facts(panel.predictors),
             "sha256": fingerprint(panel),
         },
         "sampling": _sampling_facts(record),
@@ -50,7 +57,7 @@ def current(facts: dict[str, Any]) -> dict[str, Any]:
     In schema 3 kappa had five degrees of freedom, pooling went half-way, errors did not grow beyond
     what the model says and the prior on ``q`` was as stated.
     """
-    if facts["schema"] >= SCHEMA:
+    if facts["schema"] >= 4:
         return facts
     fixed = Calibration(
         degrees_of_freedom=5.0, pooling=0.5, growth_sd=0.0, q_factors=(1.0,), q_probabilities=(1.0,)
@@ -61,6 +68,29 @@ def current(facts: dict[str, Any]) -> dict[str, Any]:
     elif isinstance(model.get("calibrate"), dict):
         model["calibrate"] = to_spec(fixed) | model["calibrate"]
     return facts | {"model": model}
+
+
+def _predictor_facts(table: PredictorTable | None) -> dict[str, Any] | None:
+    """Write predictors as lists; what is missing is None."""
+    if table is None:
+        return None
+    numbers = table.series.astype(object).where(table.series.notnull(), None)
+    return {
+        "names": list(table.names),
+        "times": [short(time) for time in table.series.indexes["time"]],
+        "units": table.series["unit"].values.tolist(),
+        "numbers": numbers.to_numpy().tolist(),
+    }
+
+
+def predictors_of(facts: dict[str, Any] | None, times: pd.Index) -> PredictorTable | None:
+    """Rebuild predictors from the facts of a file; ``times`` are those of the outcomes."""
+    if facts is None:
+        return None
+    labels = [time_label(text, times, what="predictors") for text in facts["times"]]
+    coords = {"predictor": facts["names"], "time": labels, "unit": facts["units"]}
+    numbers = np.array(facts["numbers"], dtype=float).reshape([len(c) for c in coords.values()])
+    return PredictorTable(xr.DataArray(numbers, dims=tuple(coords), coords=coords))
 
 
 def _sampling_facts(record: RunRecord) -> dict[str, Any]:
@@ -75,6 +105,7 @@ def _sampling_facts(record: RunRecord) -> dict[str, Any]:
         "calibration_stopped": record.calibration_stopped,
         "attempts": [attempt._asdict() for attempt in record.attempts],
         "warnings": list(record.warnings),
+        "scale_choice": record.scale_choice,
         "partial": list(record.partial),
     }
 
@@ -102,5 +133,6 @@ def record_of(facts: dict[str, Any]) -> RunRecord:
         partial=tuple(sampling.get("partial", ())),
         calibration_stopped=sampling.get("calibration_stopped", ""),
         warnings=tuple(sampling.get("warnings", ())),
+        scale_choice=sampling.get("scale_choice", ""),
         versions=dict(facts["versions"]),
     )

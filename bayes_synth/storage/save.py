@@ -23,15 +23,36 @@ from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.record import RunRecord
 from bayes_synth.storage.digests import digest, fingerprint
-from bayes_synth.storage.provenance import OLDEST, SCHEMA, current, provenance, record_of
+from bayes_synth.storage.provenance import (
+    OLDEST,
+    SCHEMA,
+    current,
+    predictors_of,
+    provenance,
+    record_of,
+)
 from bayes_synth.storage.specs import foreign_parts, from_spec, to_spec
 from bayes_synth.storage.trees import ROOT, is_unchanged, put, read_tree, suffix_of, write
 from bayes_synth.words import listed
 
-__all__ = ["FACTS", "SEAL", "Parts", "read", "save"]
+__all__ = [
+    "FACTS",
+    "SEAL",
+    "STUDY_FACTS",
+    "Parts",
+    "parts_of",
+    "read",
+    "read_sealed",
+    "require_folder",
+    "require_rebuildable",
+    "save",
+    "write_sealed",
+]
 
 FACTS = "bayes_synth"
 """Attribute of a file's root: how the fit was made, as JSON text."""
+STUDY_FACTS = "bayes_synth_study_facts"
+"""Attribute of a study's file: its units, as JSON text; every unit has :data:`FACTS` of its own."""
 SEAL = "bayes_synth_sha256"
 """Attribute of a file's root: the digest of its content, :data:`FACTS` included."""
 
@@ -49,22 +70,70 @@ class Parts(NamedTuple):
 
 def save(fit: AbstractFit, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a fit as netCDF or zarr; see :meth:`bayes_synth.Fit.save`."""
-    target = Path(path)
-    suffix = suffix_of(target)
-    if not target.parent.is_dir():
-        raise LoadError("L001", f"the folder {target.parent} does not exist.")
-    _require_rebuildable(fit.model)
-    _require_free(target, overwrite)
-    _require_plain(fit.idata)
-    tree = _sealed(fit.idata, provenance(fit.model, fit.panel, fit.record))
-    with tempfile.TemporaryDirectory(prefix=".saving_", dir=target.parent) as folder:
-        written = Path(folder) / f"fit{suffix}"
-        _write_checked(tree, written, suffix)
-        put(written, target)
+    require_folder(path)
+    require_rebuildable(fit.model)
+    facts = {FACTS: provenance(fit.model, fit.panel, fit.record)}
+    write_sealed(fit.idata, facts, path, overwrite=overwrite)
 
 
 def read(path: str | os.PathLike[str]) -> Parts:
     """Read the parts of a fit; see :func:`bayes_synth.load`."""
+    return parts_of(*read_sealed(path))
+
+
+def write_sealed(
+    tree: xr.DataTree, facts: dict[str, str], path: str | os.PathLike[str], *, overwrite: bool
+) -> None:
+    """Write a tree with the facts about it and a digest of all of it.
+
+    Parameters
+    ----------
+    tree
+        What is written.
+    facts
+        JSON text by attribute of the file's root.
+    path, overwrite
+        As in :meth:`bayes_synth.Fit.save`.
+
+    Raises
+    ------
+    LoadError
+        As in :meth:`bayes_synth.Fit.save`.
+    """
+    target = require_folder(path)
+    suffix = suffix_of(target)
+    _require_free(target, overwrite)
+    _require_plain(tree)
+    sealed = _sealed(tree, facts)
+    with tempfile.TemporaryDirectory(prefix=".saving_", dir=target.parent) as folder:
+        written = Path(folder) / f"fit{suffix}"
+        _write_checked(sealed, written, suffix)
+        put(written, target)
+
+
+def require_folder(path: str | os.PathLike[str]) -> Path:
+    """Refuse a path whose suffix is unknown, or whose folder does not exist.
+
+    Raises
+    ------
+    LoadError
+        L005 and L001.
+    """
+    target = Path(path)
+    suffix_of(target)
+    if not target.parent.is_dir():
+        raise LoadError("L001", f"the folder {target.parent} does not exist.")
+    return target
+
+
+def read_sealed(path: str | os.PathLike[str]) -> tuple[xr.DataTree, Path]:
+    """Read a tree that :func:`write_sealed` wrote, with its path, and refuse one that was changed.
+
+    Raises
+    ------
+    LoadError
+        L001, L005.
+    """
     source = Path(path)
     suffix = suffix_of(source)
     if not source.exists():
@@ -82,26 +151,52 @@ def read(path: str | os.PathLike[str]) -> Parts:
         reason = f"{type(error).__name__}: {error}"
         text = f"{source} is not a {suffix} file that can be read: {reason}"
         raise LoadError("L001", text) from error
-    facts = _facts(idata, source)
+    if STUDY_FACTS not in idata.attrs:
+        # What is no fit at all, or one of another version, is told apart from one that was changed.
+        _facts(idata, source)
     if content != seal:
         by = ", and another program wrote it again" if rewritten else ""
         raise LoadError("L001", f"{source} does not hold what was saved: the file was changed{by}.")
-    parts = _parts(idata, facts, source)
-    if fingerprint(parts.panel) != facts["panel"]["sha256"]:
-        text = f"the data in {source} are not those that were fitted: the file was changed."
-        raise LoadError("L001", text)
     if rewritten:
         remark = (
             f"{source} was written again by another program; its content is what was saved. "
             "Save it again with fit.save(), so that damage to its bytes can be seen."
         )
         warn(LoadWarning, "L013", remark)
+    return idata, source
+
+
+def parts_of(idata: xr.DataTree, source: Path) -> Parts:
+    """Put a fit together from its groups.
+
+    Raises
+    ------
+    LoadError
+        L001, L002 and L003 as in :func:`bayes_synth.load`; L026 for the file of a study.
+    """
+    if STUDY_FACTS in idata.attrs:
+        raise LoadError(
+            "L026",
+            f"{source} must hold one fit, got the joint fit of a study; read it with bs.load(path) "
+            "and take one of joint.fits.",
+        )
+    facts = _facts(idata, source)
+    parts = _parts(idata, facts, source)
+    if fingerprint(parts.panel) != facts["panel"]["sha256"]:
+        text = f"the data in {source} are not those that were fitted: the file was changed."
+        raise LoadError("L001", text)
     del idata.attrs[FACTS]
     return parts
 
 
-def _require_rebuildable(model: AbstractSyntheticControl) -> None:
-    """Refuse a model that :func:`bayes_synth.load` could not rebuild from its file."""
+def require_rebuildable(model: AbstractSyntheticControl) -> None:
+    """Refuse a model that :func:`bayes_synth.load` could not rebuild from its file.
+
+    Raises
+    ------
+    LoadError
+        L003.
+    """
     spec = to_spec(model)
     if foreign := foreign_parts(spec):
         raise _not_rebuildable(f"it uses {listed(foreign, 3)}")
@@ -172,7 +267,7 @@ def _is_plain_array(variable: xr.Variable) -> bool:
     return variable.dtype.kind in "biufMUT"
 
 
-def _sealed(tree: xr.DataTree, facts: str) -> xr.DataTree:
+def _sealed(tree: xr.DataTree, facts: dict[str, str]) -> xr.DataTree:
     """Return a copy with facts and digest, without encodings.
 
     Encodings may be left from a file of another format, or may lose digits.
@@ -183,7 +278,7 @@ def _sealed(tree: xr.DataTree, facts: str) -> xr.DataTree:
     }
     sealed = xr.DataTree.from_dict(groups)
     sealed.attrs.pop(SEAL, None)
-    sealed.attrs[FACTS] = facts
+    sealed.attrs |= facts
     sealed.attrs[SEAL] = digest(sealed)
     return sealed
 
@@ -265,4 +360,6 @@ def _panel(idata: xr.DataTree, facts: dict[str, Any]) -> Panel:
     start = next((time for time in times if time == label), label)
     names = {name: facts[name] for name in ("unit", "time", "outcome")}
     zone = Zone(**facts.get("zone", {}))
-    return Panel(locked(outcomes), tuple(facts["treated"]), start, **names, zone=zone)
+    known = predictors_of(facts.get("predictors"), pd.Index(times))
+    treated = tuple(facts["treated"])
+    return Panel(locked(outcomes), treated, start, **names, zone=zone, predictors=known)

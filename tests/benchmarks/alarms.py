@@ -1,163 +1,29 @@
 """Count how often each alarm sounds in vain, and what it catches: the tables of ``docs/alarms.md``.
 
-``python tests/benchmarks/alarms.py --simulations 200`` judges on seeds that thresholds were not set
-on; ``--seed 0`` has those on which they were. ``--without-fits`` asks only the detectors that read
-the panel and takes seconds; ``--write`` puts the tables on the page.
+``python tests/benchmarks/alarms.py --units 200`` judges on seeds that thresholds were not set on;
+``--seed 0`` has those on which they were. The fits are those of ``simulations.py``, in the same
+file; ``--report`` makes none. ``--without-fits`` asks only the detectors that read the panel and
+takes seconds; ``--write`` puts the tables on the page.
 """
 
 import argparse
-import sys
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import footer, table, write_between  # isort: skip
 
 import numpy as np
-import pandas as pd
-from designs import ar1
+from simulations import JUDGED, STORE, judged, work
+from worlds import CLEAN, DRAWS, WRONG, World
 
 import bayes_synth as bs
 from bayes_synth.data.broken import broken_series
 from bayes_synth.data.trends import outside
+from bayes_synth.model.problem import Problem
 from bayes_synth.results.alarms import ALARMS
+from bayes_synth.results.fit_verdict import fit_verdict
 
-JUDGED = 10_000
-"""Seeds from here on judge; those from 0 on have set the thresholds."""
-SIZE = {"draws": 500, "tune": 300, "chains": 2, "progressbar": False}
-REFITS = {"draws": 200, "tune": 200, "chains": 2}
-
-
-class World(NamedTuple):
-    """Hold outcomes, dims ``(time, unit)``, the treated column, and the number of pre-periods."""
-
-    outcomes: np.ndarray
-    treated: int
-    pre: int
-
-    @property
-    def panel(self) -> bs.Panel:
-        """Name the donors and put the treated unit beside them; there is no effect."""
-        series, donors = self.series
-        names = [f"donor_{j:02d}" for j in range(1, donors.shape[1] + 1)]
-        frame = pd.DataFrame(donors, columns=names).assign(treated=series)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return bs.Panel.from_wide(frame, treated="treated", start=self.pre)
-
-    @property
-    def series(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the treated series and its donors, dims ``(time,)`` and ``(time, donor)``."""
-        return self.outcomes[:, self.treated], np.delete(self.outcomes, self.treated, axis=1)
-
-
-def factors(rng: np.random.Generator, periods: int, units: int, rho: float = 0.7) -> np.ndarray:
-    """Units that share three autoregressive factors, each with noise of its own."""
-    loadings = rng.normal(1, 0.5, (3, units))
-    common = ar1(rng, rho, periods, 3)
-    levels = rng.normal(0, 2, units)
-    return levels + common @ loadings + 0.5 * rng.standard_normal((periods, units))
-
-
-def clean(rng: np.random.Generator, units: int = 21, pre: int = 30, post: int = 10) -> World:
-    """Exchangeable units, one of them treated at random."""
-    return World(factors(rng, pre + post, units), 0, pre)
-
-
-def walks(rng: np.random.Generator) -> World:
-    """Exchangeable units with random walks of their own on common ones."""
-    common = np.cumsum(rng.standard_normal((40, 2)), axis=0) @ rng.uniform(0.5, 1.5, (2, 21))
-    return World(common + np.cumsum(0.5 * rng.standard_normal((40, 21)), axis=0), 0, 30)
-
-
-def counts(rng: np.random.Generator) -> World:
-    """Exchangeable counts of which one in ten is zero."""
-    rates = np.exp(np.log(6) + 0.3 * ar1(rng, 0.7, 50, 1) + 0.3 * rng.standard_normal(16))
-    return World(rng.poisson(rates).astype(float), 0, 36)
-
-
-def levels(rng: np.random.Generator) -> np.ndarray:
-    """Levels of 22 units as those of output: growth by 2 % and 1 % apart, own and common walks."""
-    rates = rng.normal(0.02, 0.01, 22) + 0.01 * rng.standard_normal((37, 1))
-    return 100 * np.exp(np.cumsum(rates + 0.008 * rng.standard_normal((37, 22)), axis=0))
-
-
-def grower(rng: np.random.Generator, rank: int | None) -> World:
-    """Treat a unit by the rank of its growth before the start; None for one at random."""
-    outcomes = levels(rng)
-    order = np.argsort(outcomes[24] / outcomes[0])
-    chosen = int(rng.integers(22)) if rank is None else int(order[rank])
-    others = np.delete(np.arange(22), chosen) if rank is None else order[2:-2]
-    drawn = rng.choice(np.setdiff1d(others, chosen), 16, replace=False)
-    return World(outcomes[:, [chosen, *drawn]], 0, 25)
-
-
-def last_off(rng: np.random.Generator, sds: float = 6.0) -> World:
-    """Let the treated unit's last pre-period be off by six sds of its noise."""
-    world = clean(rng)
-    world.outcomes[world.pre - 1, 0] += sds * 0.5 * rng.choice([-1, 1])
-    return world
-
-
-def dip(rng: np.random.Generator) -> World:
-    """Treat the unit that lies lowest against itself in the last two pre-periods (Ashenfelter)."""
-    noise = ar1(rng, 0.7, 32, 22)
-    outcomes = noise + ar1(rng, 0.7, 32, 1)
-    chosen = int(np.argmin(outcomes[22:24].mean(0) - outcomes[:22].mean(0)))
-    return World(outcomes, chosen, 24)
-
-
-def wandering(rng: np.random.Generator) -> World:
-    """Treat a walker where three in ten units walk and the others do not."""
-    outcomes = ar1(rng, 0.7, 80, 1) + 0.7 * rng.standard_normal((80, 21))
-    walkers = rng.random(21) < 0.3
-    walkers[0] = True
-    outcomes[:, walkers] += np.cumsum(0.5 * rng.standard_normal((80, walkers.sum())), axis=0)
-    return World(outcomes, 0, 60)
-
-
-def broken(rng: np.random.Generator, kind: str) -> World:
-    """Break donors for six of twenty post-periods, or from one of them on."""
-    outcomes = 100 + np.cumsum(rng.standard_normal((110, 2)), axis=0) @ rng.uniform(
-        0.5, 1.5, (2, 9)
-    )
-    outcomes += 0.5 * rng.standard_normal((110, 9))
-    outcomes[:, 0] = outcomes[:, 1:4].mean(1) + 0.3 * rng.standard_normal(110)
-    at = int(rng.integers(92, 100))
-    rows, many = slice(at, at + 6), slice(1, 5)
-    if kind == "zeros":
-        outcomes[rows, many] = 0
-    if kind == "filled":
-        outcomes[rows, many] = outcomes[at - 1, many]
-    if kind == "level":
-        outcomes[at:, 1] += 40
-    if kind == "gone":
-        outcomes[at:, 1] = 0
-    return World(outcomes, 0, 90)
-
-
-Draw = Callable[[np.random.Generator], World]
-CLEAN: dict[str, Draw] = {
-    "factors": clean,
-    "walks": walks,
-    "counts": counts,
-    "long past": lambda rng: clean(rng, pre=100, post=30),
-    "growth, random unit": lambda rng: grower(rng, None),
-}
-"""Designs in which the treated unit is one of all: an alarm is in vain."""
-WRONG: dict[str, tuple[str, Draw]] = {
-    "growth, fastest": ("A006", lambda rng: grower(rng, -1)),
-    "growth, second": ("A006", lambda rng: grower(rng, -2)),
-    "growth, slowest": ("A006", lambda rng: grower(rng, 0)),
-    "last period off": ("A007", last_off),
-    "dip": ("A007", dip),
-    "wanderer": ("A011", wandering),
-    "four donors at zero": ("A008", lambda rng: broken(rng, "zeros")),
-    "four donors filled forward": ("A008", lambda rng: broken(rng, "filled")),
-    "a donor on another level": ("A008", lambda rng: broken(rng, "level")),
-    "a donor gone": ("A008", lambda rng: broken(rng, "gone")),
-}
-"""Designs with something wrong, and the alarm that is meant to say so."""
 OF_PANELS = ("A006", "A008", "A009")
 """Alarms that need no fit."""
 
@@ -179,23 +45,40 @@ def by_panel(world: World) -> Answer:
     return Answer(frozenset(codes), None)
 
 
-def by_fit(world: World, seed: int) -> Answer:
-    """Fit, small, and read the alarms."""
-    model = bs.SyntheticControl(calibrate=bs.Calibration(**REFITS))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fit = model.fit(world.panel, random_seed=seed, **SIZE)
-    low, high = fit.effect("average").interval(0.95).to_numpy()
-    # A small fit need not converge: that alarm is not judged here.
-    codes = {code for code, _ in fit.alarms} - {"A001"}
-    return Answer(frozenset(codes), bool(low > 0 or high < 0))
+def by_fit(row: dict[str, Any]) -> Answer:
+    """Read the alarms of a stored fit; whether it converged is not judged here."""
+    codes = set(row["alarms"]) - {"A001", "A003"}
+    codes |= {"A003"} if clearly_poor(row) else set()
+    return Answer(frozenset(codes), not row["average"]["0.95"])
 
 
-def simulated(draw: Draw, first: int, count: int, fits: bool) -> list[Answer]:
-    """Draw and judge so many panels."""
-    seeds = range(first, first + count)
-    worlds = [(seed, draw(np.random.default_rng(seed))) for seed in seeds]
-    return [by_fit(world, seed) if fits else by_panel(world) for seed, world in worlds]
+def clearly_poor(row: dict[str, Any]) -> bool:
+    """Ask again for A003, as the library is now, of the noise that the fit has found."""
+    panel = DRAWS[row["design"]](np.random.default_rng(row["seed"])).panel
+    problem = Problem.of(bs.SyntheticControl(), panel)
+    process = problem.model.process
+    noise = {
+        name: np.array([value / problem.parameter_unit(name)])
+        for name, value in row["noise"].items()
+    }
+    return fit_verdict(
+        problem.inputs, process, noise, None, len(problem.observed), 1.0
+    ).clearly_poor
+
+
+def answered(
+    names: Sequence[str], first: int, units: int, path: Path | None
+) -> Iterator[tuple[str, list[Answer]]]:
+    """Judge so many panels of each design, or as many of them as are stored."""
+    rows = judged(path, first, units) if path else []
+    for name in names:
+        if path:
+            answers = [by_fit(row) for row in rows if row["design"] == name]
+        else:
+            rngs = (np.random.default_rng(seed) for seed in range(first, first + units))
+            answers = [by_panel(DRAWS[name](rng)) for rng in rngs]
+        if answers:
+            yield name, answers
 
 
 def share(flags: Sequence[bool]) -> str:
@@ -213,7 +96,12 @@ def in_vain(answers: dict[str, list[Answer]], codes: Sequence[str]) -> list[dict
         for code in codes
     ]
     any_of = {n: share([bool(a.codes) for a in each]) for n, each in answers.items()}
-    return [*rows, {"alarm": "any"} | any_of]
+    panels = {n: str(len(each)) for n, each in answers.items()}
+    table_rows = [*rows, {"alarm": "any"} | any_of, {"alarm": "panels"} | panels]
+    pooled = [a for each in answers.values() for a in each]
+    shares = [share([code in a.codes for a in pooled]) for code in codes]
+    last = [*shares, share([bool(a.codes) for a in pooled]), str(len(pooled))]
+    return [row | {"all": value} for row, value in zip(table_rows, last, strict=True)]
 
 
 def caught(answers: dict[str, list[Answer]]) -> list[dict[str, Any]]:
@@ -225,6 +113,7 @@ def caught(answers: dict[str, list[Answer]]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "what is wrong": name,
+                "panels": len(each),
                 "alarm": meant,
                 "intervals that miss": share([a.missed for a in each if a.missed is not None]),
                 "misses with this alarm": share([meant in a.codes for a in missed]),
@@ -237,23 +126,25 @@ def caught(answers: dict[str, list[Answer]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=50, help="panels of each design")
+    parser.add_argument("--units", type=int, default=50, help="panels of each design")
     parser.add_argument("--seed", type=int, default=JUDGED, help="the first seed")
     parser.add_argument("--without-fits", action="store_true", help="detectors of panels only")
-    parser.add_argument("--only", nargs="*", default=[], help="names of designs")
+    parser.add_argument("--only", nargs="*", default=[*CLEAN, *WRONG], help="names of designs")
+    parser.add_argument("--minutes", type=float, default=300, help="start no fit after so many")
+    parser.add_argument("--store", type=Path, default=STORE)
+    parser.add_argument("--report", action="store_true", help="make no fits")
     parser.add_argument("--write", action="store_true", help="write the tables into docs/alarms.md")
     options = parser.parse_args()
     fits = not options.without_fits
-    answers: dict[str, list[Answer]] = {}
-    for name, draw in (CLEAN | {name: draw for name, (_, draw) in WRONG.items()}).items():
-        if not options.only or name in options.only:
-            answers[name] = simulated(draw, options.seed, options.simulations, fits)
-            print(name, len(answers[name]), file=sys.stderr, flush=True)
+    if fits and not options.report:
+        work(options.store, options.only, options.units, options.seed, options.minutes)
+    path = options.store if fits else None
+    answers = dict(answered(options.only, options.seed, options.units, path))
     codes = [code for code in sorted(ALARMS) if code != "A001"] if fits else OF_PANELS
     clean_rows = in_vain({n: a for n, a in answers.items() if n in CLEAN}, codes)
     wrong = {n: a for n, a in answers.items() if n in WRONG}
     tables = {"in_vain": table(clean_rows), "caught": table(caught(wrong)) if wrong else ""}
-    command = f"python tests/benchmarks/alarms.py {' '.join(sys.argv[1:])}"
+    command = f"python tests/benchmarks/alarms.py --units {options.units} --write"
     for name, text in tables.items():
         if options.write:
             write_between("alarms.md", name, f"{text}\n\n{footer(command)}")

@@ -1,18 +1,33 @@
 """Every registered plot: in the report with its alternative text, and drawn on every backend."""
 
 import html
+from dataclasses import replace
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 import xarray as xr
 from arviz_plots import PlotCollection
 
+from bayes_synth.data.predictors import PredictorTable
 from bayes_synth.plots import PLOTS, every_plot, plot
 from bayes_synth.report.render import report
+from bayes_synth.testing import fake_fit, fake_panel
 
 BACKENDS = ("none", "matplotlib", "plotly", "bokeh")
 
 mpl.use("agg")
+
+
+@pytest.fixture(scope="module")
+def fake():
+    """A fit whose panel has predictors, so that it has what every plot needs."""
+    panel = fake_panel()
+    numbers = np.random.default_rng(1).standard_normal((2, 1, panel.outcomes.sizes["unit"]))
+    units = panel.outcomes["unit"].to_numpy()
+    coords = {"predictor": ["income", "age"], "time": panel.times[:1], "unit": units}
+    known = PredictorTable(xr.DataArray(numbers, dims=tuple(coords), coords=coords))
+    return fake_fit(panel=replace(panel, predictors=known))
 
 
 @pytest.fixture(params=["Donors", "No such section"])

@@ -9,6 +9,7 @@ from house import PACKAGE
 import bayes_synth as bs
 from bayes_synth.model.problem import Problem
 from bayes_synth.noise import AbstractNoise
+from bayes_synth.noise.columns import WithColumns
 from bayes_synth.plots import PLOTS, every_plot
 from bayes_synth.priors import AbstractWeightsPrior
 from bayes_synth.registry import SAVED
@@ -18,7 +19,10 @@ from bayes_synth.testing import fake_fit, fake_panel
 
 DOCS = "".join(page.read_text() for page in [*(PACKAGE.parent / "docs").glob("*.md")])
 SHIPPED = {name: found.cls for name, found in SAVED.items() if ":" not in name}
-NOISE = [cls for cls in SHIPPED.values() if issubclass(cls, AbstractNoise)]
+# Columns are put around a process by a model's calendars; nobody types them.
+NOISE = [
+    cls for cls in SHIPPED.values() if issubclass(cls, AbstractNoise) and cls is not WithColumns
+]
 HEAVY = [cls(degrees_of_freedom=4.0) for cls in NOISE]
 PROCESSES = [cls() for cls in NOISE] + HEAVY
 PLAIN = bs.SyntheticControl(calibrate=False)

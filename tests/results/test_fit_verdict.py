@@ -72,6 +72,9 @@ def test_the_better_of_the_units_own_forecasts_is_the_one_that_is_named():
     assert "1.5 with its own drift" in text
 
 
+LOST_FROM_FIVE = ": the donors add nothing to its own past, which comes closer from 5 of 6 origins"
+
+
 @pytest.mark.parametrize(
     ("errors", "word", "why"),
     [
@@ -79,17 +82,36 @@ def test_the_better_of_the_units_own_forecasts_is_the_one_that_is_named():
         ((1.0, 9.0, 2.0, 0.8), "good", ")"),
         ((1.0, 9.0, 1.2, 2.0), "fair", ": the donors do not halve the error of its own past"),
         ((1.0, 9.0, 2.0, 0.5), "fair", ": the weights do worse than the plain mean"),
-        ((1.0, 9.0, 0.9, 0.5), "poor", ": the donors add nothing to its own past"),
-        ((1.0, 0.9, 9.0, 2.0), "poor", ": the donors add nothing to its own past"),
+        ((1.0, 9.0, 0.9, 0.5), "poor", LOST_FROM_FIVE),
+        ((1.0, 0.9, 9.0, 2.0), "poor", LOST_FROM_FIVE),
         ((1.0, 9.0, 2.0, np.nan), "good", ")"),
     ],
 )
 def test_a_fit_that_is_not_good_says_what_it_lost_to(errors, word, why):
     ours, without, drift, mean = errors
-    verdict = FitVerdict(ours, without, 6, {}, error_drift=drift, error_mean=mean)
+    verdict = FitVerdict(ours, without, 6, {}, error_drift=drift, error_mean=mean, lost=5)
     assert verdict.word == word
     assert str(verdict).startswith(word)
     assert str(verdict).endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("ours", "lost", "clear"),
+    [(1.0, 6, True), (1.0, 4, True), (1.0, 3, False), (0.9, 6, False), (9.0, 0, False)],
+)
+def test_a_loss_that_rests_on_few_origins_is_no_alarm(ours, lost, clear):
+    found = FitVerdict(ours, 1.0, 6, {}, error_drift=2.0, lost=lost)
+    assert found.clearly_poor == clear
+
+
+def test_origins_are_lost_one_by_one():
+    """From none where the donors know the unit, from most where they do not."""
+    outcome, donors = followed()
+    assert verdict(LocalLevel(), outcome, donors).lost == 0
+    unrelated = np.random.default_rng(3).standard_normal(PRE)
+    found = verdict(IID(), unrelated, walks(5, 53))
+    assert found.lost >= 4
+    assert found.clearly_poor
 
 
 def test_the_ratio_is_against_the_best_of_the_others():

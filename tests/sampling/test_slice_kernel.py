@@ -15,7 +15,7 @@ import bayes_synth as bs
 from bayes_synth.errors import OptionError, SamplingFailed
 from bayes_synth.model.problem import Problem
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
-from bayes_synth.priors import Dirichlet, HalfNormal
+from bayes_synth.priors import Dirichlet, HalfNormal, Limits
 from bayes_synth.sampling.regression import Regression
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.sampling.slice import sample_chains
@@ -51,6 +51,9 @@ def random_regression(noise, concentration=0.3, donors=5, seed=1):
         np.full(donors, concentration),
         noise.diagonal(PAST),
         prior_sd,
+        np.zeros(0),
+        np.zeros((donors, 0)),
+        Limits.none(donors),
     )
     return Regression(*parts), outcome[:, 0], series
 
@@ -102,7 +105,12 @@ def error_of_the_sum_of_squares():
     same = np.ascontiguousarray(
         np.broadcast_to(regression.donors[0], (donors, regression.donors.shape[1]))
     )
-    regression = regression._replace(donors=same, concentration=np.full(donors, concentration))
+    regression = regression._replace(
+        donors=same,
+        concentration=np.full(donors, concentration),
+        known_donors=np.zeros((donors, 0)),
+        limits=Limits.none(donors),
+    )
     posterior, _, _ = drawn(regression, draws=20_000)
     squares = (posterior["weights"] ** 2).sum("donor").to_numpy()
     return (squares.mean() - (concentration + 1) / (donors * concentration + 1)) / float(
@@ -150,7 +158,9 @@ def only_sds(noise, residual):
     """A regression whose only unknowns are the sds: the outcome is this residual."""
     periods, prior_sd = len(residual), [prior.sigma for prior in noise.priors().values()]
     donors, outcome = np.zeros((1, periods)), noise.rotate(residual)
-    return Regression(outcome, donors, np.ones(1), noise.diagonal(periods), np.array(prior_sd))
+    noise_parts = noise.diagonal(periods), np.array(prior_sd)
+    known = np.zeros(0), np.zeros((1, 0)), Limits.none(1)
+    return Regression(outcome, donors, np.ones(1), *noise_parts, *known)
 
 
 def dense_sds(noise, residual):

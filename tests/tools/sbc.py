@@ -30,6 +30,7 @@ from bayes_synth.sampling.task import AbstractTask
 PRE, POST, DONORS = 15, 4, tuple("abcdefgh")
 SPARSE = Dirichlet(effective_donors=2)
 """A concentration of 1/6, the default for 20 donors; the default for eight is 3/4."""
+LEAST = {"a": 0.1, "f": 0.05}
 RANKED = 5
 """Number of weights that are ranked: under these priors all are alike."""
 THIN = 5
@@ -45,6 +46,8 @@ MODELS = {
     "local linear trend": bs.SyntheticControl(SPARSE, noise=LocalLinearTrend(drift=0.25)),
     "iid": bs.SyntheticControl(SPARSE, noise=IID()),
     "iid, no intercept": bs.SyntheticControl(SPARSE, noise=IID(intercept=False)),
+    "limits": bs.SyntheticControl(Dirichlet(effective_donors=2, largest=0.5, at_least=LEAST)),
+    "least weights, by NUTS": bs.SyntheticControl(Dirichlet(effective_donors=2, at_least=LEAST)),
     "AR(1)": bs.SyntheticControl(SPARSE, noise=AR1()),
     "AR(1), no intercept": bs.SyntheticControl(SPARSE, noise=AR1(intercept=False)),
     "local level, Student-t": bs.SyntheticControl(SPARSE, noise=LocalLevel(degrees_of_freedom=4)),
@@ -109,7 +112,7 @@ class Simulated(AbstractTask):
 
     @cached_property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        return data_arrays(self.model, self.inputs, DONORS, self.width)
+        return data_arrays(self.model.prior, self.model.process, self.inputs, DONORS, self.width)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,7 +120,7 @@ class Simulated(AbstractTask):
 
     @property
     def structure(self) -> Hashable:
-        return structure(self.model, self.arrays)
+        return structure(self.model.prior, self.model.process, self.arrays)
 
     @property
     def regression(self) -> Regression | None:
@@ -126,10 +129,11 @@ class Simulated(AbstractTask):
         if noise is None or not isinstance(prior, Dirichlet):
             return None
         pre = self.inputs.donor_outcomes[:PRE]
-        return regression(process, noise, prior.alpha(DONORS), self.inputs.outcome, pre)
+        alpha, limits = prior.alpha(DONORS), prior.limits(DONORS)
+        return regression(process, noise, alpha, self.inputs.outcome, pre, limits)
 
     def build(self) -> Any:
-        return build_graph(self.model, self.inputs, DONORS, self.width)
+        return build_graph(self.model.prior, self.model.process, self.inputs, DONORS, self.width)
 
 
 def _settings(draws: int, seed: int, name: str) -> Settings:

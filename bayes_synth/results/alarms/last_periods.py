@@ -27,7 +27,7 @@ def last_periods(evidence: Evidence) -> str:
     if len(seen) <= FEWEST:
         return ""
     missing = np.setdiff1d(np.arange(inputs.periods), seen)
-    matrix = whitener(evidence.problem.model.process, evidence.noise, missing, inputs.periods)
+    matrix = whitener(evidence.problem.process, evidence.noise, missing, inputs.periods)
     residual = inputs.outcome - inputs.donor_outcomes[: inputs.periods] @ evidence.weights
     gaps = evidence.calibration.gaps.to_numpy(float)[:, : inputs.periods]
     size, limit = out_of_line(

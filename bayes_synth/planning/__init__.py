@@ -1,0 +1,1 @@
+"""Plan a test with the posterior that will judge it."""

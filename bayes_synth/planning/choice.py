@@ -1,0 +1,97 @@
+"""The sets of units that were compared: what each claimed when it was chosen, and what since."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Unpack, final
+
+import pandas as pd
+from arviz_plots import PlotCollection
+
+from bayes_synth.planning.pictures.choice import plot_choice
+from bayes_synth.planning.plan import Plan
+from bayes_synth.plots.look import PictureOptions
+from bayes_synth.words import preformatted, public, short
+
+__all__ = ["Choice"]
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Choice:
+    """Compare sets of units; :func:`bayes_synth.choose_treated` makes it.
+
+    Parameters
+    ----------
+    table
+        One row per finalist and length, the best first: ``units``, ``size``, ``periods``, ``rank``,
+        ``tied`` (its power when chosen is within two errors of the best), ``power_when_chosen`` (of
+        the longest test) with ``power_when_chosen_error``, ``power`` (from windows that took no
+        part in choosing), ``detectable_up``, ``width_share``, ``false_positives`` with its error,
+        ``share``, ``cost``, ``verdict``.
+    plans
+        The finalists' plans by their units. They rest on windows that took no part in choosing.
+    left_out
+        What each constraint removed: index ``constraint``, columns ``sets``, ``example``,
+        ``nearest``.
+    considered
+        How many sets were screened, and how many were fitted.
+    windows
+        Starts of the windows for choosing and of those for claiming.
+    """
+
+    table: pd.DataFrame
+    plans: Mapping[tuple[str, ...], Plan]
+    left_out: pd.DataFrame
+    considered: tuple[int, int]
+    windows: tuple[tuple[object, ...], tuple[object, ...]]
+
+    @property
+    def best(self) -> Plan:
+        """Return the plan of the set that was best when it was chosen; see :attr:`ties` too."""
+        return next(iter(self.plans.values()))
+
+    @property
+    def ties(self) -> tuple[tuple[str, ...], ...]:
+        """Return the sets that cannot be told from the best."""
+        tied = self.table.loc[self.table["tied"], "units"]
+        return tuple(dict.fromkeys(tied))
+
+    def plot(self, **options: Unpack[PictureOptions]) -> PlotCollection:
+        """Plot every finalist's power when it was chosen beside its power since.
+
+        Parameters
+        ----------
+        **options
+            ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
+            :meth:`bayes_synth.Fit.plot`.
+        """
+        return plot_choice(self.table, **options)
+
+    def __dir__(self) -> list[str]:
+        return public(super().__dir__())
+
+    def __repr__(self) -> str:
+        return "\n".join([*self._head(), *(f"  {line}" for line in self._rows())])
+
+    def _head(self) -> list[str]:
+        tied = len(self.ties)
+        chosen, claimed = (", ".join(short(t) for t in part) for part in self.windows)
+        lines = [
+            f"Choice: {' + '.join(self.best.treated)} ({self.best.verdict}), best of "
+            f"{len(self.plans)} finalists of {self.considered[0]} sets",
+            f"  chosen by windows from {chosen}; claims rest on windows from {claimed}",
+        ]
+        if tied > 1:
+            lines.append(f"  {tied} finalists are tied: their difference is within its error")
+        lines += [f"  {name}: removed {row['sets']} sets" for name, row in self.left_out.iterrows()]
+        return lines
+
+    def _rows(self) -> list[str]:
+        columns = ["periods", "power_when_chosen", "power", "detectable_up", "width_share", "tied"]
+        shown = self.table[columns].copy()
+        shown.insert(0, "units", [" + ".join(units) for units in self.table["units"]])
+        text = shown.to_string(index=False, float_format=lambda value: f"{value:.3g}")
+        return text.splitlines()
+
+    def _repr_html_(self) -> str:
+        return preformatted(repr(self))

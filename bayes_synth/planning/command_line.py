@@ -1,0 +1,144 @@
+"""The commands ``plan`` and ``choose`` of the command line.
+
+What takes time to import is imported when a command runs, so that ``--help`` answers at once.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bayes_synth.planning.history import History
+    from bayes_synth.planning.plan import Plan
+
+__all__ = ["WORDS", "add_options"]
+
+WORDS = {
+    "plan": "say what a test of some units could find: one row per unit and time before it",
+    "choose": "compare sets of units that might be treated",
+}
+READY, NOT_READY = 0, 1
+PAGES = {".html": "html", ".md": "markdown", ".txt": "text"}
+
+
+def add_options(name: str, command: argparse.ArgumentParser) -> None:
+    """Add the options of one of both commands, and what runs it."""
+    add = command.add_argument
+    add("data", type=Path, help="a CSV file")
+    for column in ("unit", "time", "outcome"):
+        add(f"--{column}", required=True, metavar="COLUMN", help=f"column of the {column}s")
+    add("--periods", required=True, type=int, nargs="+", metavar="N", help="lengths of the test")
+    add("--effect", type=float, nargs="+", metavar="E", help="the effect, such as 0.05 for 5 %%")
+    add("--ci-prob", type=float, default=0.95, help="the interval that must exclude zero (0.95)")
+    add("--starts", type=int, default=7, help="number of past windows (default: 7)")
+    add("--missing", default="error", help="error (default), drop_donors, drop_times or model")
+    add("--seed", type=int, help="random seed (default: a fresh one)")
+    add("-o", "--output", type=Path, metavar="PAGE", help="a report: .html, .md or .txt")
+    add("--save", type=Path, metavar="FILE", help="the plan, as .nc, .zarr or .zarr.zip")
+    add("--overwrite", action="store_true", help="replace files that exist")
+    add("--quiet", action="store_true", help="no progress")
+    if name == "plan":
+        add("--treated", required=True, nargs="+", metavar="UNIT", help="units to treat")
+        add("--never-donors", nargs="+", default=[], metavar="UNIT", help="units not to use")
+        command.set_defaults(run=_plan, json=False)
+        return
+    add("--sizes", required=True, type=int, nargs="+", metavar="N", help="numbers of treated units")
+    add("--include", nargs="+", default=[], metavar="UNIT", help="units that every set has")
+    add("--exclude", nargs="+", default=[], metavar="UNIT", help="units that no set has")
+    add("--budget", type=float, help="money for the test")
+    add("--cost-per-unit", type=float, help="money per outcome unit that the test adds")
+    add("--most", type=int, default=6, help="number of finalists (default: 6)")
+    command.set_defaults(run=_choose, json=False)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    """Plan a test, and write what was asked for."""
+    from bayes_synth.api import SyntheticControl
+    from bayes_synth.planning.rules import Interval
+
+    _require_free(options)
+    plan = SyntheticControl().plan(
+        _history(options),
+        options.treated,
+        periods=options.periods,
+        effect=options.effect,
+        rule=Interval(options.ci_prob),
+        random_seed=options.seed,
+        starts=options.starts,
+        never_donors=options.never_donors,
+        progressbar=not options.quiet,
+    )
+    return _tell(plan, repr(plan), options)
+
+
+def _choose(options: argparse.Namespace) -> int:
+    """Choose units, and write the plan of the best set."""
+    from bayes_synth.planning.choose import ChoiceOptions, choose_treated
+    from bayes_synth.planning.rules import Interval
+
+    _require_free(options)
+    wanted: ChoiceOptions = {
+        "starts": options.starts,
+        "include": options.include,
+        "exclude": options.exclude,
+        "most": options.most,
+        "progressbar": not options.quiet,
+    }
+    if options.budget is not None:
+        wanted["budget"] = options.budget
+    if options.cost_per_unit is not None:
+        wanted["cost_per_unit"] = options.cost_per_unit
+    choice = choose_treated(
+        _history(options),
+        sizes=options.sizes,
+        periods=options.periods,
+        effect=options.effect,
+        rule=Interval(options.ci_prob),
+        random_seed=options.seed,
+        **wanted,
+    )
+    return _tell(choice.best, repr(choice), options)
+
+
+def _history(options: argparse.Namespace) -> "History":
+    """Read the history."""
+    import pandas as pd
+
+    from bayes_synth.planning.history import History
+
+    labels = {options.unit: str}
+    frame = pd.read_csv(options.data, dtype=labels, keep_default_na=True)
+    columns = {name: getattr(options, name) for name in ("unit", "time", "outcome")}
+    return History.from_long(frame, **columns, missing=options.missing)
+
+
+def _require_free(options: argparse.Namespace) -> None:
+    """Refuse to replace a file, and a page of an unknown kind, before anything is fitted.
+
+    Raises
+    ------
+    LoadError
+        L004 for a file that exists.
+    OptionError
+        O062 for a page of another kind.
+    """
+    from bayes_synth.errors import LoadError, OptionError
+    from bayes_synth.words import listed
+
+    files = [file for file in (options.output, options.save) if file is not None]
+    taken = [str(file) for file in files if file.exists()]
+    if taken and not options.overwrite:
+        raise LoadError("L004", f"{listed(taken)} must not exist yet; pass --overwrite to replace.")
+    if options.output is not None and options.output.suffix not in PAGES:
+        raise OptionError("O062", f"-o must end in {listed(PAGES)}, got {options.output.name!r}.")
+
+
+def _tell(plan: "Plan", text: str, options: argparse.Namespace) -> int:
+    """Print the words, write the files, and say by the exit code whether the plan is ready."""
+    sys.stdout.write(f"{text}\n")
+    if options.output is not None:
+        options.output.write_text(plan.report(PAGES[options.output.suffix]), encoding="utf-8")
+    if options.save is not None:
+        plan.save(options.save, overwrite=options.overwrite)
+    return READY if plan.verdict in ("ready", "no effect stated") else NOT_READY

@@ -1,0 +1,163 @@
+"""Fit every unit of a study, with shocks and calibration in common."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_synth.api import Fit
+from bayes_synth.errors import SamplingFailed
+from bayes_synth.fitting.calendar_choice import choose_calendar
+from bayes_synth.fitting.extend import Posteriors, remembered
+from bayes_synth.fitting.fit_panel import Prepared, Shared, fit_panel, fit_prepared
+from bayes_synth.fitting.memory import SHARE, available, draw_bytes
+from bayes_synth.fitting.noise_choice import choose_noise
+from bayes_synth.fitting.scale_choice import choose_scale
+from bayes_synth.model.calibration import require_excluded
+from bayes_synth.model.problem import Problem
+from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.results.calibrated import Placebos
+from bayes_synth.sampling.progress import bar
+from bayes_synth.sampling.sample import sample
+from bayes_synth.sampling.settings import Settings, entropy
+from bayes_synth.sampling.task import Sampled
+from bayes_synth.study.data import AbstractStudyData
+from bayes_synth.study.evidence import SetEvidence, learn_from_sets, placebos_of
+from bayes_synth.study.joint_fit import JointFit
+from bayes_synth.study.members import positions, refit_sets
+from bayes_synth.study.sets import placebo_sets
+from bayes_synth.study.shocks import CalendarShocks, label_seed
+from bayes_synth.words import listed
+
+__all__ = ["fit_jointly", "unit_settings"]
+
+KAPPA = 7
+"""Stream of kappa and lambda, beside those of the units."""
+COLUMNS = ("set", "donor", "role", "start", "horizon", "error", "sd", "z", "step", "ok")
+"""What the table of a joint fit's placebo sets shows of each member."""
+
+
+def fit_jointly(
+    study: AbstractStudyData[Any],
+    model: AbstractSyntheticControl,
+    settings: Settings,
+    *,
+    strict: bool,
+) -> JointFit:
+    """Fit every treated unit; see :meth:`bayes_synth.SyntheticControl.fit`.
+
+    Each unit has its own posterior of weights and noise: with one pool of donors and one start,
+    least squares over correlated equations is least squares of each (Zellner 1962, JASA 57). What
+    the units share enters the joint predictive.
+
+    Raises
+    ------
+    SamplingFailed
+        As for one unit; S005 when the draws of all units would take too much memory.
+    KeyboardInterrupt
+        When it is interrupted: a part of the units is not the study.
+    """
+    if len(study.treated) == 1:
+        return _alone(study, model, settings, strict=strict)
+    _require_memory(study, model, settings)
+    earliest = min(study.treated, key=lambda unit: (study.starts[unit], unit))
+    first = study.panels[earliest]
+    choice = choose_scale(model, first, settings)
+    model, scores = choose_noise(choice.model, first, settings)
+    model, seasons = choose_calendar(model, first, settings)
+    evidence, each = _calibrated(study, model, settings)
+    shocks = CalendarShocks(settings.random_seed)
+    kappa = entropy(np.random.SeedSequence([settings.random_seed, KAPPA]))
+    fits: dict[str, Fit] = {}
+    with bar(
+        "Fitting the treated units", len(study.treated), shown=bool(settings.progressbar)
+    ) as counted:
+        for unit, panel in study.panels.items():
+            problem = Problem.of(model, panel, pool=study.donors)
+            shared = Shared(
+                shocks.of(unit, panel.donors, positions(study, unit), model.process),
+                kappa,
+                listed(study.treated),
+            )
+            prepared = Prepared(problem, each.get(unit), scores, choice, seasons, shared)
+            fitted = fit_prepared(
+                prepared, unit_settings(settings, unit), strict=strict, draw=_whole
+            )
+            fits[unit] = Fit(panel, *fitted)
+            counted.tick()
+    return JointFit(study, fits, _table(evidence))
+
+
+def unit_settings(settings: Settings, unit: str) -> Settings:
+    """Return the settings with the unit's own seed, which hangs on its label and the study's."""
+    seed = np.random.SeedSequence([settings.random_seed, label_seed(unit)])
+    return replace(settings, random_seed=entropy(seed), progressbar=False)
+
+
+def _alone(
+    study: AbstractStudyData[Any],
+    model: AbstractSyntheticControl,
+    settings: Settings,
+    *,
+    strict: bool,
+) -> JointFit:
+    """Fit the only unit as it would be fitted without a study, bit for bit."""
+    ((unit, panel),) = study.panels.items()
+    posteriors = Posteriors()
+    fitted = fit_panel(model, panel, settings, strict=strict, draw=posteriors.sample)
+    return JointFit(study, {unit: remembered(Fit(panel, *fitted), posteriors)})
+
+
+def _calibrated(
+    study: AbstractStudyData[Any], model: AbstractSyntheticControl, settings: Settings
+) -> tuple[Sequence[SetEvidence], dict[str, Placebos]]:
+    """Refit the placebo sets; nothing where the model is not to be calibrated or no set is left."""
+    plan = model.calibration
+    if plan is None:
+        return (), {}
+    require_excluded(plan.exclude, study.donors)
+    sets = placebo_sets(study, plan)
+    if not sets.members:
+        return (), {}
+    refitting = refit_sets(study, model, plan, sets, settings)
+    if not refitting.sets:
+        return (), {}
+    power = min(1.0, sets.independent / len(refitting.sets))
+    evidence = learn_from_sets(refitting, study, plan, power)
+    each = partial(placebos_of, evidence, refitting, study)
+    return evidence, {unit: each(unit, power) for unit in study.treated}
+
+
+def _table(evidence: Sequence[SetEvidence]) -> pd.DataFrame | None:
+    """Return the members of the sets under the most probable prior on ``q``."""
+    if not evidence:
+        return None
+    best = max(evidence, key=lambda each: each.share)
+    return best.rows[list(COLUMNS)].rename_axis("member")
+
+
+def _whole(problem: Problem, settings: Settings, seed: int, *, partial: bool = False) -> Sampled:
+    """Sample; an interrupt ends the study, because draws of its units go together."""
+    return sample(problem, settings, seed, partial=False)
+
+
+def _require_memory(
+    study: AbstractStudyData[Any], model: AbstractSyntheticControl, settings: Settings
+) -> None:
+    """Refuse a study whose draws would take too much of the available memory."""
+    free, size = available(), settings.size
+    each: Any = (draw_bytes(model, panel, size.chains) for panel in study.panels.values())
+    per_draw = sum(each)
+    needed = per_draw * size.total
+    if free is None or needed <= SHARE * free:
+        return
+    fitting = int(SHARE * free / per_draw / size.chains)
+    raise SamplingFailed(
+        "S005",
+        f"{size.chains} chains of {size.draws} draws of {len(study.treated)} treated units would "
+        f"take {needed / 1e9:.2g} GB; the limit is {SHARE * free / 1e9:.2g} GB, {SHARE:.0%} of the "
+        f"available memory.\n  Up to {fitting} draws per chain fit: pass draws=....",
+    )
