@@ -21,7 +21,7 @@ from bayes_synth.checks.result import (
 )
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import DesignError, PanelError
-from bayes_synth.plots.common import shortened
+from bayes_synth.plots.common import shortened_apart
 from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.monte_carlo import mean_error
@@ -264,10 +264,7 @@ def _balance_axes(rows: pd.DataFrame) -> Axes:
     ends = np.column_stack([apart["lower"], apart["upper"]])
     for name, height, pair in zip(rows.index, heights, ends, strict=True):
         layers[f"interval_{name}"] = Layer("line", pair, np.array([height, height], float))
-    ticks = {
-        float(height): shortened(str(name))
-        for name, height in zip(rows.index, heights, strict=True)
-    }
+    ticks = dict(zip(heights.astype(float), shortened_apart(rows.index, 28), strict=True))
     legend = [
         Entry("synthetic control, 95% ETI", "points", "C0"),
         Entry("donors' mean", "points", "gray", 0.8, hollow=True),

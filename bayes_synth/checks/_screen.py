@@ -18,7 +18,7 @@ from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import ROUNDING
 from bayes_synth.errors import DesignError, OptionError, deprecated
 from bayes_synth.model.inputs import typical_step
-from bayes_synth.plots.common import shortened
+from bayes_synth.plots.common import shortened, shortened_apart
 from bayes_synth.plots.legend import Entry
 from bayes_synth.words import listed, short, suggestion, texts
 
@@ -300,7 +300,7 @@ def _draw_screen(
     height = 2 * max(330, 60 + 20 * min(len(rows), SHOWN))
     rows = rows.head(min(SHOWN, rows_that_fit(options, height, 2)))
     heights = np.arange(len(rows))[::-1]
-    ticks = {float(h): shortened(str(name)) for h, name in zip(heights, rows.index, strict=True)}
+    ticks = dict(zip(heights.astype(float), shortened_apart(rows.index, 28), strict=True))
     breaks = {
         "limit": Layer("vertical", jump),
         "points": Layer("points", rows["break"].to_numpy(), heights),
@@ -313,8 +313,12 @@ def _draw_screen(
     compared = f"Donors against {shortened(panel.treated_name, 40)} before treatment"
     limit = Entry(f"threshold {jump:g}", "line", "B1", 0.8, width=1.2, dash="dashed")
     measured = "difference in level (its sds)", "correlation of differences"
+    farthest = 1.05 * float(np.nanmax([jump, *table["break"]]))
+    least = float(np.nanmin([0.0, *spots["y"]])) - 0.05
     panels = {
-        "breaks": Axes(title, breaks, "times the usual", ticks=ticks, legend=[limit]),
-        "likeness": Axes(compared, likeness, *measured, legend=entries),
+        "breaks": Axes(
+            title, breaks, "times the usual", ticks=ticks, legend=[limit], across=(0.0, farthest)
+        ),
+        "likeness": Axes(compared, likeness, *measured, legend=entries, limits=(least, 1.05)),
     }
     return picture(panels, options, fit=None, height=height // 2)

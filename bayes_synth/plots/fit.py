@@ -273,8 +273,8 @@ def _measures(shown: Shown, look: Look) -> list[str]:
     """Name the outcome beside every panel, or once in the middle where its name is long."""
     count = len(shown.panels)
     if look.backend == "bokeh":  # it cuts what is longer than its own panel
-        fits = int(0.7 * plot_height(look, shown.shape, count))
-        return [shortened(look.word("outcome", shown.fit.panel.outcome), max(fits, 6))] * count
+        fits = int(1.2 * plot_height(look, shown.shape, count))
+        return [shortened(look.word("outcome", shown.fit.panel.outcome), max(fits, 8))] * count
     fits = 2 * plot_height(look, shown.shape, count)
     name = look.word("outcome", shown.fit.panel.outcome)
     if len(name) <= fits or count == 1:

@@ -41,7 +41,7 @@ def _matplotlib(target: Any, look: Look) -> None:
 def _plotly(target: Any, look: Look) -> None:
     ink, page, soft = look.palette.ink, look.palette.page, look.palette.soft
     target.figure.update_layout(paper_bgcolor=page, plot_bgcolor=page, font={"color": ink})
-    grid = {"gridcolor": f"rgba({_rgb(soft)}, 0.25)", "linecolor": ink, "zerolinecolor": soft}
+    grid = {"gridcolor": f"rgba({_rgb(soft)}, 0.25)", "linecolor": ink, "zeroline": False}
     target.figure.update_xaxes(**grid)
     target.figure.update_yaxes(**grid)
 

@@ -7,6 +7,7 @@ import pytest
 from planted import least_squares
 
 from bayes_synth import checks
+from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError
 from bayes_synth.plots.themes import targets
 from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
@@ -143,3 +144,15 @@ def test_options_of_a_picture_are_checked(asked):
         asked["detectable"].plot(visuals={"bands": False})
     with pytest.raises(TypeError, match="titel"):
         asked["detectable"].plot(titel="Mine")
+
+
+def test_donors_whose_names_begin_alike_are_told_apart():
+    panel = fake_panel(donors=6, pre=30)
+    names = {name: f"Autonomous Province of Somewhere Far Away No. {name}" for name in panel.donors}
+    wide = panel.outcomes.to_pandas().rename(columns=names)
+    long_names = Panel.from_wide(wide, treated=panel.treated[0], start=panel.start)
+    figure = checks.screen(long_names).plot(backend="matplotlib").viz["figure"].item()
+    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert len(set(rows)) == 6
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(words) == len(set(words)) == 2 + len(set(words) - {"threshold 4", "other donors"})

@@ -13,7 +13,7 @@ from arviz_plots import PlotCollection
 from arviz_plots.plot_collection import backend_from_object
 
 from bayes_synth.plots.canvas import finish, new_canvas, plot_rows, plot_width
-from bayes_synth.plots.common import point_size, shortened
+from bayes_synth.plots.common import point_size, shortened_apart
 from bayes_synth.plots.dates import time_axis
 from bayes_synth.plots.legend import Entry, put_legend
 from bayes_synth.plots.look import Look, PictureOptions
@@ -47,7 +47,7 @@ class Axes(NamedTuple):
     """Hold layers by name on one pair of axes, and its words.
 
     ``ticks`` are labels by height, ``legend`` says what layers stand for, ``limits`` are the ends
-    of the vertical axis.
+    of the vertical axis, ``across`` those of the horizontal one.
     """
 
     title: str
@@ -57,6 +57,7 @@ class Axes(NamedTuple):
     ticks: Mapping[float, str] = {}
     legend: Sequence[Entry] = ()
     limits: tuple[float, float] | None = None
+    across: tuple[float, float] | None = None
 
 
 def picture(
@@ -103,11 +104,12 @@ def named_points(spots: pd.DataFrame, named: Sequence[str]) -> tuple[dict[str, L
     alone = spots.loc[[label for label in spots.index if label not in named]]
     layers = {"others": Layer("points", alone["x"].to_numpy(), alone["y"].to_numpy(), style=POINTS)}
     entries = []
-    for colour, label in zip(NAMED, named, strict=False):
+    names = shortened_apart(named, 30)
+    for colour, label, name in zip(NAMED, named, names, strict=False):
         style = {"color": colour, "facecolor": colour}
         x, y = spots.loc[[label], "x"], spots.loc[[label], "y"]
         layers[f"named_{label}"] = Layer("points", x.to_numpy(), y.to_numpy(), style=style)
-        entries.append(Entry(shortened(label, 30), "points", colour))
+        entries.append(Entry(name, "points", colour))
     rest = [Entry("other donors", "points", POINTS["color"])] if len(alone) else []
     return layers, [*entries, *rest]
 
@@ -162,6 +164,8 @@ def _label_axes(target: Any, panel: Axes, fit: AbstractFit | None, look: Look, w
     put_label("y", panel.ylabel, target, look, 30)
     if panel.limits is not None:
         backend_from_object(target).ylim(panel.limits, target)
+    if panel.across is not None:
+        backend_from_object(target).xlim(panel.across, target)
     if panel.ticks:
         put_ticks(np.array(list(panel.ticks)), list(panel.ticks.values()), target, look)
     lines = [
