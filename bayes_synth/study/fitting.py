@@ -36,7 +36,7 @@ __all__ = ["fit_jointly", "unit_settings"]
 
 KAPPA = 7
 """Stream of kappa and lambda, beside those of the units."""
-COLUMNS = ("set", "donor", "role", "start", "horizon", "error", "sd", "z", "step", "ok")
+COLUMNS = ("set", "donor", "role", "start", "horizon", "error", "sd", "z", "score", "step", "ok")
 """What the table of a joint fit's placebo sets shows of each member."""
 
 
@@ -136,7 +136,9 @@ def _table(evidence: Sequence[SetEvidence]) -> pd.DataFrame | None:
     if not evidence:
         return None
     best = max(evidence, key=lambda each: each.share)
-    return best.rows[list(COLUMNS)].rename_axis("member")
+    scores = {name: each.score for each in best.sets for name in each.names}
+    scored = best.rows.assign(score=pd.Series(scores))
+    return scored[list(COLUMNS)].rename_axis("member")
 
 
 def _whole(problem: Problem, settings: Settings, seed: int, *, partial: bool = False) -> Sampled:

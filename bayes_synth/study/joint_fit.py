@@ -55,7 +55,8 @@ class JointFit:
     sets
         One row per member of the placebo sets that kappa was learnt from: ``set``, ``donor``,
         ``role`` (the treated unit whose start it took), ``start``, ``horizon``, ``error``, ``sd``,
-        ``z``, ``step``, ``ok``; None when the intervals are not calibrated, or for one unit.
+        ``z``, ``score`` (the z-score of the mean error of the whole set), ``step``, ``ok``; None
+        when the intervals are not calibrated, or for one unit.
 
     Notes
     -----

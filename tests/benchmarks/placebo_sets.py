@@ -216,7 +216,8 @@ def table_of(rows: pd.DataFrame) -> pd.DataFrame:
             | {"error at 95%": np.sqrt(0.95 * 0.05 / len(part)), "variance": variance}
         )
 
-    return rows.groupby(["way", "scheme", "size"]).apply(one, include_groups=False)
+    groups = rows.groupby(["way", "scheme", "size"])
+    return pd.DataFrame({key: one(part) for key, part in groups}).T
 
 
 def main(data: Path, folder: Path, names: list[str]) -> None:
