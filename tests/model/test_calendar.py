@@ -250,5 +250,5 @@ def test_auto_keeps_the_calendar_that_donors_have_too():
 def test_the_deviations_can_be_plotted(fit):
     canvas = bs.plots.plot_calendar(fit, backend="none", labels={"effect": "own word"})
     assert canvas is not None
-    with pytest.raises(ResultError, match="R047.*must have a calendar"):
+    with pytest.raises(ResultError, match=r"R047.*must have a calendar"):
         bs.plots.plot_calendar(fake_fit(), backend="none")
