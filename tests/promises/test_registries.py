@@ -80,7 +80,9 @@ def test_every_estimand_is_computed_summarised_and_described():
 @pytest.mark.parametrize("backend", ["matplotlib", "plotly", "bokeh", "none"])
 def test_every_plot_is_drawn_on_every_backend(backend):
     fit = fake_fit(panel=fake_panel(effect=3.0))
-    assert [each.draw(fit, backend=backend) is not None for each in every_plot()] == [True] * 3
+    drawn = [each.draw(fit, backend=backend) for each in every_plot() if each.needs(fit)]
+    assert len(drawn) == 3
+    assert all(canvas is not None for canvas in drawn)
 
 
 @pytest.mark.parametrize(
