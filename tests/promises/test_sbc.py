@@ -10,7 +10,7 @@ from bayes_synth.sampling.nuts import CompiledModels
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["default", "sparse weights", "limits"])
+@pytest.mark.parametrize("name", ["default", "sparse weights", "limits", "days of the week"])
 def test_the_default_models_posterior_is_exact(name):
     ranks = simulate(name, 100, seed=1)
     assert not any(outside(ranks).values()), outside(ranks)

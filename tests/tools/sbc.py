@@ -17,10 +17,12 @@ from arviz_stats.ecdf_utils import ecdf_pit
 
 import bayes_synth as bs
 from bayes_synth.api import SyntheticControl
+from bayes_synth.model.calendar.base import contrasts
 from bayes_synth.model.graph import build_graph, data_arrays, structure
 from bayes_synth.model.inputs import Inputs
 from bayes_synth.model.outcome_scale import SCALES
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
+from bayes_synth.noise.columns import WithColumns
 from bayes_synth.priors import Dirichlet
 from bayes_synth.sampling.regression import Regression, regression
 from bayes_synth.sampling.sample import sample
@@ -37,6 +39,9 @@ THIN = 5
 """One draw in so many is ranked, so that they are nearly independent."""
 BAND = 0.99
 
+WEEK = np.eye(7)[np.arange(PRE + POST) % 7] @ contrasts(7)
+"""The columns of days of the week, with deviations of one typical step."""
+
 MODELS = {
     "default": bs.SyntheticControl(),
     "uniform weights": bs.SyntheticControl(weights=Dirichlet(concentration=1.0)),
@@ -46,6 +51,12 @@ MODELS = {
     "local linear trend": bs.SyntheticControl(SPARSE, noise=LocalLinearTrend(drift=0.25)),
     "iid": bs.SyntheticControl(SPARSE, noise=IID()),
     "iid, no intercept": bs.SyntheticControl(SPARSE, noise=IID(intercept=False)),
+    "days of the week": bs.SyntheticControl(SPARSE, noise=WithColumns(LocalLevel(), WEEK)),
+    "days of the week, by NUTS": bs.SyntheticControl(SPARSE, noise=WithColumns(LocalLevel(), WEEK)),
+    "trend and one column": bs.SyntheticControl(
+        SPARSE, noise=WithColumns(LocalLinearTrend(drift=0.25), WEEK[:, :1])
+    ),
+    "AR(1) and days of the week": bs.SyntheticControl(SPARSE, noise=WithColumns(AR1(), WEEK)),
     "limits": bs.SyntheticControl(Dirichlet(effective_donors=2, largest=0.5, at_least=LEAST)),
     "least weights, by NUTS": bs.SyntheticControl(Dirichlet(effective_donors=2, at_least=LEAST)),
     "AR(1)": bs.SyntheticControl(SPARSE, noise=AR1()),
@@ -130,7 +141,7 @@ class Simulated(AbstractTask):
             return None
         pre = self.inputs.donor_outcomes[:PRE]
         alpha, limits = prior.alpha(DONORS), prior.limits(DONORS)
-        return regression(process, noise, alpha, self.inputs.outcome, pre, limits)
+        return regression(process, noise, alpha, self.inputs.outcome, pre, limits=limits)
 
     def build(self) -> Any:
         return build_graph(self.model.prior, self.model.process, self.inputs, DONORS, self.width)
