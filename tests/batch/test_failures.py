@@ -35,7 +35,7 @@ def test_too_few_draws_are_flagged_without_a_second_attempt():
 
 def test_a_second_attempt_may_do():
     """Four times the sweeps help where weights are sparse and noise mixes slowly."""
-    task = replace(tasks(2)[1], draws=250, tune=100, least_ess=200)
+    task = replace(tasks(2)[1], draws=250, tune=100, least_ess=300)
     row = bs.fit_many([task], **QUIET | {"random_seed": 0}).table.iloc[0]
     assert (row["ok"], row["attempts"]) == (True, 2)
 

@@ -65,7 +65,11 @@ def test_a_label_is_drawn_as_it_is(label, backend):
     pytest.importorskip(backend)
     fit = fit_with(label)
     short = " ".join(label.split())[:20]
-    drawn = [" ".join(words(plot.draw(fit, backend=backend)).split()) for plot in every_plot()]
+    drawn = [
+        " ".join(words(plot.draw(fit, backend=backend)).split())
+        for plot in every_plot()
+        if plot.needs(fit)
+    ]
     assert any(short in text for text in drawn)
 
 

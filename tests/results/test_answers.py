@@ -248,7 +248,7 @@ def test_the_default_model_on_proposition_99(real):
 
 def test_the_built_model_is_plain_pymc(prop99):
     model = bs.SyntheticControl().build(prop99)
-    assert {v.name for v in model.free_RVs} == {"gamma", "exponential", "s_unit", "q_unit"}
+    assert {v.name for v in model.free_RVs} == {"gamma", "exponential", "s", "q"}
     assert np.isfinite(sum(model.point_logps().values()))
 
 
