@@ -29,7 +29,7 @@ SOME = ("local level, proper",)
 EVERY = pytest.mark.parametrize(
     "model",
     [
-        pytest.param(model, id=name, marks=[] if name in SOME else pytest.mark.long)
+        pytest.param(model, id=name, marks=[] if name in SOME else pytest.mark.slow)
         for name, model in MODELS.items()
     ],
 )
@@ -179,7 +179,7 @@ def test_pymc_draws_from_it_what_the_library_draws(panel):
     model = bs.SyntheticControl(calibrate=False)
     with model.build(panel):
         idata = pm.sample(
-            600, tune=600, chains=2, cores=1, target_accept=0.95, random_seed=1, progressbar=False
+            1200, tune=600, chains=2, cores=1, target_accept=0.95, random_seed=1, progressbar=False
         )
         pm.sample_posterior_predictive(idata, extend_inferencedata=True, progressbar=False)
         pm.compute_log_likelihood(idata, progressbar=False)
