@@ -5,26 +5,20 @@ quarterly ones. Donors are forecast with and without it on panels that end where
 begins and start earlier; nothing from ``start`` on is used.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import PriorError
-from bayes_synth.fitting.noise_choice import MOST, earlier_panels
+from bayes_synth.fitting.noise_choice import Refits, earlier_panels, held_out, score_row
 from bayes_synth.fitting.placebos import placebos
 from bayes_synth.model.calendar import AbstractCalendar, DayOfWeek, MonthOfYear
-from bayes_synth.model.calibration import Calibration
-from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.results.calibrated import Placebos
 from bayes_synth.sampling.settings import Settings
 
 __all__ = ["choose_calendar", "likely_calendar"]
 
-Refits = Callable[[Problem, Calibration, Settings], Placebos]
 DAY, QUARTER = pd.Timedelta("1D"), pd.Timedelta("93D")
 
 
@@ -74,7 +68,7 @@ def choose_calendar(
         name: _log_scores(replace(model, calendar=calendar), panels, settings, refit)
         for name, calendar in candidates.items()
     }
-    table = pd.DataFrame({name: _row(each, scores["none"]) for name, each in scores.items()}).T
+    table = pd.DataFrame({name: score_row(each, scores["none"]) for name, each in scores.items()}).T
     wanted = table["difference"].iloc[1] > table["difference_se"].iloc[1]
     table = table.rename_axis("calendar_choice").assign(chosen=[float(not wanted), float(wanted)])
     return replace(model, calendar=(likely,) if wanted else ()), table
@@ -94,21 +88,8 @@ def _log_scores(
     model: AbstractSyntheticControl, panels: list[Panel], settings: Settings, refit: Refits
 ) -> pd.Series:
     """Score every placebo by the log density of one period's error, in its typical steps."""
-    plan = model.calibration or Calibration()
-    plan = replace(plan, most=min(plan.most, MOST), q_factors=(1.0,), q_probabilities=(1.0,))
-    scores = []
-    for k, panel in enumerate(panels):
-        seed = replace(settings, random_seed=settings.random_seed + k)
-        refits = refit(Problem.of(model, panel), plan, seed)
-        if refits.stopped:
-            raise KeyboardInterrupt
-        scores.append(period_density(refits.table))
-    if not all(len(each) > 1 for each in scores):
-        raise PriorError(
-            "O006",
-            'calendar="auto" needs at least two donors that can stand in for the treated unit.',
-        )
-    joined: pd.Series = pd.concat(scores)
+    _, tables = held_out(model, panels, settings, refit, option="calendar")
+    joined: pd.Series = pd.concat([period_density(table) for table in tables])
     return joined
 
 
@@ -123,13 +104,3 @@ def period_density(table: pd.DataFrame) -> pd.Series:
     steps = variance / table["step"].astype(float) ** 2
     values = -0.5 * (np.log(2 * np.pi * steps) + square / variance)
     return pd.Series(values, index=table.index)
-
-
-def _row(scores: pd.Series, none: pd.Series) -> dict[str, float]:
-    """Compare a candidate with no calendar; a donor held out twice counts once in the error."""
-    by_donor = (scores - none).groupby(level=0).mean()
-    return {
-        "log_score": float(scores.mean()),
-        "difference": float((scores - none).mean()),
-        "difference_se": float(by_donor.std(ddof=1) / np.sqrt(len(by_donor))),
-    }

@@ -22,7 +22,15 @@ from bayes_synth.noise import AR1, IID, AbstractNoise, LocalLevel, LocalLinearTr
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.sampling.settings import Settings
 
-__all__ = ["CANDIDATES", "choose_noise", "earlier_panels", "log_densities"]
+__all__ = [
+    "CANDIDATES",
+    "Refits",
+    "choose_noise",
+    "earlier_panels",
+    "held_out",
+    "log_densities",
+    "score_row",
+]
 
 CANDIDATES: tuple[AbstractNoise, ...] = (LocalLevel(), LocalLinearTrend(), AR1(), IID())
 """Processes to choose from; the first is the default."""
@@ -76,7 +84,7 @@ def choose_noise(
         for noise in CANDIDATES
         if model.suits(noise)
     }
-    rows = {noise: _score_row(each, scores[CANDIDATES[0]]) for noise, each in scores.items()}
+    rows = {noise: score_row(each, scores[CANDIDATES[0]]) for noise, each in scores.items()}
     clear = [noise for noise, row in rows.items() if row["difference"] > row["difference_se"]]
     chosen = max(clear, key=lambda noise: rows[noise]["log_score"], default=CANDIDATES[0])
     table = pd.DataFrame({noise.describe(): row for noise, row in rows.items()}).T.rename_axis(
@@ -115,6 +123,35 @@ def _log_scores(
     model: AbstractSyntheticControl, panels: list[Panel], settings: Settings, refit: Refits
 ) -> pd.Series:
     """Score every held-out average gap by its log predictive density in typical steps, by donor."""
+    plan, tables = held_out(model, panels, settings, refit, option="noise")
+    scores: pd.Series = pd.concat(
+        [log_densities(table, plan, calibrated=model.calibration is not None) for table in tables]
+    )
+    return scores
+
+
+def held_out(
+    model: AbstractSyntheticControl,
+    panels: list[Panel],
+    settings: Settings,
+    refit: Refits,
+    *,
+    option: str,
+) -> tuple[Calibration, list[pd.DataFrame]]:
+    """Refit the donors of every panel as if treated; ``option`` is the one that is chosen.
+
+    Returns
+    -------
+    tuple of Calibration and list of pandas.DataFrame
+        How they were refitted, and one table per panel with one row per placebo.
+
+    Raises
+    ------
+    PriorError
+        O006 when a panel has fewer than two donors that can stand in for the treated unit.
+    KeyboardInterrupt
+        When the refits are interrupted.
+    """
     plan = model.calibration or Calibration()
     plan = replace(plan, most=min(plan.most, MOST), q_factors=(1.0,), q_probabilities=(1.0,))
     seeds = [replace(settings, random_seed=settings.random_seed + k) for k in range(len(panels))]
@@ -125,12 +162,10 @@ def _log_scores(
     ]
     if not all(len(table) > 1 for table in tables):
         raise PriorError(
-            "O006", 'noise="auto" needs at least two donors that can stand in for the treated unit.'
+            "O006",
+            f'{option}="auto" needs at least two donors that can stand in for the treated unit.',
         )
-    scores: pd.Series = pd.concat(
-        [log_densities(table, plan, calibrated=model.calibration is not None) for table in tables]
-    )
-    return scores
+    return plan, tables
 
 
 def _complete_table(refits: Placebos) -> pd.DataFrame:
@@ -166,7 +201,7 @@ def log_densities(table: pd.DataFrame, plan: Calibration, *, calibrated: bool) -
     return pd.Series(scores, index=table.index)
 
 
-def _score_row(scores: pd.Series, default: pd.Series) -> dict[str, float]:
+def score_row(scores: pd.Series, default: pd.Series) -> dict[str, float]:
     """Compare a candidate with the default; a donor held out twice counts once in the error."""
     by_donor = (scores - default).groupby(level=0).mean()
     return {

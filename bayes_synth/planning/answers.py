@@ -122,7 +122,7 @@ class AbstractPlan(ABC):
         Raises
         ------
         PlanError
-            H007 for something that is no prior, H014 as in :meth:`law`.
+            H007 unless ``prior`` has ``cdf`` and ``ppf``, H014 as in :meth:`law`.
         """
         if not isinstance(prior, Prior):
             text = (

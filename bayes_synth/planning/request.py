@@ -92,7 +92,11 @@ class Request:
         starts = past_starts(history, options.get("starts", "auto"), max(lengths))
         _require_untreated(history, chosen, starts, lengths, additive)
         settings = Settings.checked(
-            Size(*(options.get(n, d) for n, d in (("draws", 500), ("tune", 500), ("chains", 2)))),  # type: ignore[arg-type]
+            Size(
+                draws=options.get("draws", 500),
+                tune=options.get("tune", 500),
+                chains=options.get("chains", 2),
+            ),
             sampler=options.get("sampler", "auto"),
             cores=options.get("cores"),
             random_seed=random_seed,
