@@ -74,8 +74,8 @@ def event_composition(joint: Any, *, caution: float = 1.0, fail: float = 2.0) ->
     most = str(table["shift"].abs().idxmax())
     shift, error = float(table["shift"][most]), float(table["shift_mcse"][most])
     verdict = graded(abs(shift), caution, fail, error)
-    reason = _reason(table, most, len(cells), _named(early))
-    picture = partial(_draw, joint, table, _named(early))
+    reason = _reason(table, most, len(cells), _when(early))
+    picture = partial(_draw, joint, table, _when(early))
     return Check("event_composition", QUESTION, verdict, reason, table, picture)
 
 
@@ -85,9 +85,9 @@ def _reason(table: pd.DataFrame, most: str, everyone: int, early: str) -> str:
     limits = table.attrs["caution"], table.attrs["fail"]
     difference = float(table["median"][most])
     return (
-        f"{everyone} units stand behind event times {early}, and {units.iloc[-1]} behind "
+        f"{everyone} units stand behind {early}, and {units.iloc[-1]} behind "
         f"{table.index[-1]}. Those behind {most} ({units[most]}) differ most from all: by "
-        f"{difference:+.3g} over {early}, {shift:+.2f} posterior sd of their later average "
+        f"{difference:+.3g} at {early}, {shift:+.2f} posterior sd of their later average "
         f"{known_to(abs(shift), error, *limits)}; joint.effect(..., balanced=) keeps the same "
         "units."
     )
@@ -107,6 +107,10 @@ def _runs(cells: dict[str, Cells]) -> list[tuple[list[int], tuple[str, ...]]]:
 
 def _named(events: list[int]) -> str:
     return f"{events[0]}" if len(events) == 1 else f"{events[0]} to {events[-1]}"
+
+
+def _when(events: list[int]) -> str:
+    return f"event time{'s' * (len(events) > 1)} {_named(events)}"
 
 
 def _row(
@@ -140,7 +144,9 @@ def _draw(
     joint: Any, table: pd.DataFrame, early: str, **options: "Unpack[PictureOptions]"
 ) -> "PlotCollection":
     everyone = len(joint.fits)
-    shown = table.rename(index=lambda run: f"{run}: {int(table['units'][run])} of {everyone} units")
-    title = f"Over event times {early}: units that stay, minus all units (median, 95% ETI)"
+    shown = table.rename(
+        index=lambda run: f"event {run}: {int(table['units'][run])} of {everyone} units"
+    )
+    title = f"Average at {early}: units that stay, minus all (median, 95% ETI)"
     words = f"difference of average effects ({shortened(joint.study.outcome)})"
     return draw_forest(Forest(shown, title, words), Look.of_check(options))
