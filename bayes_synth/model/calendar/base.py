@@ -141,7 +141,9 @@ def as_calendar(value: Any) -> tuple[AbstractCalendar, ...]:
     )
 
 
-def indicators(position: np.ndarray, names: Sequence[str], times: pd.Index) -> pd.DataFrame:
+def indicators(
+    position: pd.Index | np.ndarray, names: Sequence[str], times: pd.Index
+) -> pd.DataFrame:
     """Return one column per name, 1 at the times whose position among the names is its own."""
     on = np.asarray(position)[:, None] == np.arange(len(names))
     return pd.DataFrame(on.astype(float), index=times, columns=list(names))
