@@ -3,7 +3,6 @@
 How they are read is in :mod:`bayes_synth.data.panel`.
 """
 
-import html
 from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from bayes_synth.data.validation import (
     require_varies,
 )
 from bayes_synth.errors import deprecated
-from bayes_synth.words import listed, public, short, texts
+from bayes_synth.words import card, html_card, listed, public, short, texts
 
 __all__ = ["AbstractPanel"]
 
@@ -242,13 +241,10 @@ class AbstractPanel(ABC):
         return public(super().__dir__())
 
     def __repr__(self) -> str:
-        rows = (f"  {name:<8} {text}" for name, text in self.facts.items())
-        return "\n".join(["Panel", *rows])
+        return card("Panel", self.facts)
 
     def _repr_html_(self) -> str:
-        cell = "<tr><th style='text-align:left'>{}</th><td style='text-align:left'>{}</td></tr>"
-        rows = "".join(cell.format(html.escape(n), html.escape(t)) for n, t in self.facts.items())
-        return f"<strong>Panel</strong><table>{rows}</table>"
+        return html_card("Panel", self.facts)
 
 
 def _alike(one: PredictorTable | None, other: PredictorTable | None, units: list[str]) -> bool:
