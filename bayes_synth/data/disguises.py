@@ -136,7 +136,7 @@ def _are_padded_quarters(numbers: np.ndarray) -> bool:
     if not _whole(numbers) or not _between(numbers, 180_001, 220_004) or len(numbers) < 3:
         return False
     last = _split(numbers, 100)[1]
-    return bool(1 <= last.min() and last.max() <= 4 and set(np.diff(numbers)) == {1, 97})
+    return bool(last.min() >= 1 and last.max() <= 4 and set(np.diff(numbers)) == {1, 97})
 
 
 def _are_decimals(first: int, last: int, by: int) -> Callable[[np.ndarray], bool]:
