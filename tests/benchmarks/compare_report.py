@@ -35,16 +35,28 @@ def write(fits: Sequence[Mapping[str, Any]], plans: Sequence[Mapping[str, Any]])
     if plans:
         write_between(PAGE, "plans", planned(plans))
     if fits:
-        dates = f" Load of the machine before each process, mean: {rows['load'].mean():.1f}."
-        write_between(PAGE, "footer", footer(f"{COMMAND} --units 50") + dates)
+        write_between(PAGE, "footer", f"{footer(COMMAND)} {circumstances(rows)}")
+
+
+def circumstances(rows: pd.DataFrame) -> str:
+    """Where ours come from, and how busy the machine was."""
+    fitted = int((rows["peer"] == OURS.name).sum()) - int(rows["scoreboard"].sum())
+    others = int(rows["scoreboard"].sum())
+    return (
+        f"Ours: {fitted} fits in this run, {others} of `python tests/benchmarks/coverage.py` with "
+        "the same settings. Processes that wanted a core when a library was started, mean: "
+        f"{rows['load'].mean():.1f}."
+    )
 
 
 def scored(fits: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """One row per answer with its error and score, in the unit's pre-period sd, and ours there."""
     columns = ["estimate", "lower", "upper", "reason", "cpu", "seconds", "memory", "version"]
+    columns += ["scoreboard", "load"]
     rows = pd.DataFrame([dict(row) for row in fits])
     rows = rows.reindex(columns=[*dict.fromkeys([*rows.columns, *columns])])
     rows = rows.drop_duplicates(["peer", "source", "unit"], keep="last").reset_index(drop=True)
+    rows["scoreboard"] = rows["scoreboard"].eq(True)
     numbers = ["estimate", "lower", "upper"]
     rows[numbers] = rows[numbers].astype(float)
     rows["error"] = (rows["estimate"] - rows["truth"]) / rows["pre_sd"]

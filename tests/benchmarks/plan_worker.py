@@ -74,7 +74,7 @@ def causal_marketing(task: dict[str, Any]) -> Claims:
     table = selection.data
     # typed.
     return [
-        ([name.strip() for name in str(names).split(",")], float(found))
+        ([name.strip() for name in names.split(",")], abs(float(found)))
         for names, found in zip(table["location"], table["EffectSize"], strict=True)
     ]
 
