@@ -16,6 +16,7 @@ import unittest
 from pathlib import Path
 
 import pytest
+from arviz_base import rc_context
 from sybil import Document
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
@@ -26,7 +27,8 @@ from bayes_synth.results.alarms import ALARMS
 from bayes_synth.results.estimands import ESTIMANDS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("**/*.md"))]
 DATA = Path(os.environ.get("BAYES_SYNTH_DATA", ROOT.parent / "shared" / "data"))
 GEOLIFT = DATA / "geolift_test.csv"
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
@@ -59,7 +61,8 @@ def tidy(tmp_path, monkeypatch):
         bs.checks.QUESTIONS.remove(each.name)
     registries = (SAVED, ESTIMANDS, PLOTS, ALARMS, bs.checks.QUESTIONS)
     before = [set(registry) for registry in registries]
-    yield
+    with rc_context():
+        yield
     for registry, known in zip(registries, before, strict=True):
         for name in set(registry) - known:
             registry.remove(name)
