@@ -28,14 +28,13 @@ if TYPE_CHECKING:
     from bayes_synth.planning.choose import choose_treated
     from bayes_synth.planning.cost import Spend
     from bayes_synth.planning.history import History
-    from bayes_synth.planning.loading import load_plan
+    from bayes_synth.planning.loading import load
     from bayes_synth.planning.plan import Plan
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
     from bayes_synth.study.compare import compare
     from bayes_synth.study.joint_fit import JointFit
-    from bayes_synth.study.loading import load
     from bayes_synth.study.study import Study
 
     __version__: str
@@ -59,9 +58,8 @@ _HOMES = {
     "compare": "study.compare",
     "fetch_dataset": "datasets",
     "fit_many": "batch",
-    "load": "study.loading",
+    "load": "planning.loading",
     "load_dataset": "datasets",
-    "load_plan": "planning.loading",
     "simulate": "data.simulate",
 }
 """Where each public name lives, below the package."""
@@ -100,7 +98,6 @@ __all__ = [
     "fit_many",
     "load",
     "load_dataset",
-    "load_plan",
     "noise",
     "plots",
     "predictors",

@@ -24,7 +24,7 @@ from bayes_synth.errors import (
     SamplingFailed,
     warn,
 )
-from bayes_synth.priors.weights import PADDING
+from bayes_synth.priors.dirichlet import PADDING
 from bayes_synth.sampling.progress import announce, bar
 from bayes_synth.sampling.settings import entropy
 from bayes_synth.sampling.threads import single_threaded

@@ -13,6 +13,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from bayes_synth.data.conversions import converting_lines
 from bayes_synth.data.dates import Reading, read_date, readings
 from bayes_synth.data.disguises import YEARS, in_code, undisguised
 from bayes_synth.data.remarks import Remark
@@ -118,7 +119,9 @@ def _from_objects(index: pd.Index, name: str, notes: list[Remark]) -> Axis:
     if kinds == {"text"}:
         return _from_text(index, name, notes)
     if not kinds <= {"dates", "dates with a time zone"}:
-        raise PanelError("P032", f"{name!r} must hold times, got {listed(sorted(kinds))}.")
+        cure = f" Count them: {in_code(name)} // pandas.Timedelta(1, 'D')."
+        cure = cure if kinds == {"Timedelta"} else ""
+        raise PanelError("P032", f"{name!r} must hold times, got {listed(sorted(kinds))}.{cure}")
     try:
         dates = pd.DatetimeIndex(pd.to_datetime(list(index)), name="time")
     except ValueError as error:
@@ -189,7 +192,7 @@ def _note_kinds(found: dict[str, Reading], name: str, notes: list[Remark]) -> No
 def _not_iso(name: str, texts: list[str], bad: str) -> PanelError:
     """Refuse text that is no ISO date, with its readings and the lines that convert the column."""
     meant = " or ".join(readings(bad))
-    lines = _converting(name, texts)
+    lines = converting_lines(in_code(name), texts)
     known = (
         f"\n  Convert it first: {' or '.join(lines)}."
         if lines
@@ -197,33 +200,6 @@ def _not_iso(name: str, texts: list[str], bad: str) -> PanelError:
     )
     reading = f", which may be {meant}" if meant else ""
     return PanelError("P032", f"{name!r} must hold ISO dates, got {bad!r}{reading}.{known}")
-
-
-def _converting(name: str, texts: list[str]) -> list[str]:
-    """Return the lines that would convert the whole column; two when the order is open."""
-    column = in_code(name)
-    if all(any("fiscal" in found for found in readings(text)) for text in texts):
-        digits = "str.extract(r'([0-9]+)')[0].astype(int)"
-        return [f"{column} = {column}.{digits} (the first of the years it names, as a number)"]
-    fitting = [written for written in FORMATS if _fits(texts, written)]
-    return [f"{column} = pandas.to_datetime({column}, format={written!r})" for written in fitting]
-
-
-def _fits(texts: list[str], written: str) -> bool:
-    return bool(pd.to_datetime(pd.Series(texts), format=written, errors="coerce").notna().all())
-
-
-NUMBERS = [
-    order.replace("-", separator)
-    for order in ("%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%m-%Y")
-    for separator in ("/", ".", "-")
-]
-NAMED = ["%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%b %Y", "%B %Y"]
-NAMED += ["%b-%Y", "%d-%b-%y", "%d%b%Y"]
-FORMATS = [
-    written + clock for written in [*NUMBERS, *NAMED] for clock in ("", " %H:%M", " %H:%M:%S")
-]
-"""Ways of writing dates that are not ISO, among which a line that converts is looked for."""
 
 
 def _local(index: pd.DatetimeIndex, name: str, notes: list[Remark]) -> Axis:

@@ -6,7 +6,7 @@ others, so it has two readings and is left to its writer.
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -140,7 +140,7 @@ def _six_digits(text: str) -> Iterator[str]:
 
 
 def _two_numbers(text: str) -> Iterator[str]:
-    found = re.fullmatch(r"([0-9]{1,2})[-./ ]([0-9]{4})|([0-9]{4})[./ ]([0-9]{1,2})", text)
+    found = re.fullmatch(r"([0-9]{1,2})[-./ ]([0-9]{4})|([0-9]{4})[-:./ ]([0-9]{1,2})", text)
     if found:
         month, year = (found[1], found[2]) if found[1] else (found[4], found[3])
         if 1 <= int(month) <= 12:
@@ -148,7 +148,7 @@ def _two_numbers(text: str) -> Iterator[str]:
 
 
 def _month_names(text: str) -> Iterator[str]:
-    """Read a date with the month's English name, beside a year of four digits."""
+    """Read a date with the month's English name beside a year; one of two digits stands last."""
     names = [
         MONTHS.index(word[:3].lower())
         for word in re.findall("[A-Za-z]{3,}", text)
@@ -161,6 +161,28 @@ def _month_names(text: str) -> Iterator[str]:
             yield from _iso(years[0], str(names[0] + 1), days[0])
         else:
             yield f"{years[0]}-{names[0] + 1:02d}"
+    short = re.fullmatch(r"[A-Za-z]{3,9}[- '/\u2019]*([0-9]{2})", text)
+    if len(names) == 1 and short:
+        year = int(short[1])
+        yield f"{year + (2000 if year < 69 else 1900)}-{names[0] + 1:02d}"
+
+
+def _quarters(text: str) -> Iterator[str]:
+    """Read ``2Q2024``, ``1Q95``, ``Q1 '24``, ``1995:1``: the quarter has one digit."""
+    first = re.fullmatch(r"([1-4])[Qq][- ]?([0-9]{4}|[0-9]{2})", text)
+    other = re.fullmatch(r"[Qq]([1-4])[-/ '\u2019]*([0-9]{2})", text)
+    behind = re.fullmatch(r"([0-9]{4})[-:./ ]([1-4])", text)
+    if found := first or other:
+        year = int(found[2]) + (0 if len(found[2]) == 4 else 2000 if int(found[2]) < 69 else 1900)
+        yield f"{year}Q{found[1]}"
+    elif behind:
+        yield f"{behind[1]}Q{behind[2]}"
+
+
+def _day_of_year(text: str) -> Iterator[str]:
+    found = re.fullmatch(r"((?:18|19|20|21)[0-9]{2})-?([0-9]{3})", text)
+    if found and 1 <= int(found[2]) <= 366:
+        yield (date(int(found[1]), 1, 1) + timedelta(int(found[2]) - 1)).isoformat()
 
 
 def _fiscal(text: str) -> Iterator[str]:
@@ -182,7 +204,7 @@ def _halves(text: str) -> Iterator[str]:
 
 def _weeks(text: str) -> Iterator[str]:
     found = re.fullmatch(r"(?:W|KW|week) ?([0-9]{1,2})[-/ ]([0-9]{4})", text, re.IGNORECASE)
-    other = re.fullmatch(r"([0-9]{4})[-/ ](?:W|KW|week)? ?([0-9]{1,2})", text, re.IGNORECASE)
+    other = re.fullmatch(r"([0-9]{4})[-/ ]?(?:W|KW|week) ?([0-9]{1,2})", text, re.IGNORECASE)
     year, week = (found[2], found[1]) if found else (other[1], other[2]) if other else ("", "0")
     if re.search("[Ww]", text) and 1 <= int(week) <= 53:
         yield f"{year}-W{int(week):02d}"
@@ -194,6 +216,8 @@ GUESSES: tuple[Callable[[str], Iterator[str]], ...] = (
     _six_digits,
     _two_numbers,
     _month_names,
+    _quarters,
+    _day_of_year,
     _fiscal,
     _halves,
     _weeks,

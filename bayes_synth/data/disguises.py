@@ -131,6 +131,61 @@ def _quarters(numbers: np.ndarray) -> pd.DatetimeIndex:
     return _parsed(100 * years + 3 * quarters - 2, "%Y%m")
 
 
+def _are_padded_quarters(numbers: np.ndarray) -> bool:
+    """Test for quarters in two digits, which look like months that skip from April to January."""
+    if not _whole(numbers) or not _between(numbers, 180_001, 220_004) or len(numbers) < 3:
+        return False
+    last = _split(numbers, 100)[1]
+    return bool(last.min() >= 1 and last.max() <= 4 and set(np.diff(numbers)) == {1, 97})
+
+
+def _are_decimals(first: int, last: int, by: int) -> Callable[[np.ndarray], bool]:
+    """Test for a year and, behind its point, a period that is counted from ``first`` on."""
+
+    def fits(numbers: np.ndarray) -> bool:
+        whole = np.rint(by * numbers).astype(np.int64) if len(numbers) > 2 else np.zeros(1, int)
+        exact = not _whole(numbers) and np.allclose(whole / by, numbers, rtol=0, atol=1e-6)
+        if not exact or not _between(numbers, *YEARS):
+            return False
+        behind, skip = whole % by, by - last + first
+        return bool(behind.min() >= first and behind.max() <= last) and (
+            set(np.diff(whole)) == {1, skip}
+        )
+
+    return fits
+
+
+def _are_written(*patterns: str, digits: int, low: int, high: int) -> Callable[..., bool]:
+    """Test for whole numbers that are dates by every pattern, but not one day of several years."""
+
+    def fits(numbers: np.ndarray) -> bool:
+        if not _whole(numbers) or not _between(numbers, low, high) or len(numbers) < 3:
+            return False
+        texts = pd.Index(numbers.astype(str)).str.zfill(digits)
+        for pattern in patterns:
+            dates = pd.DatetimeIndex(pd.to_datetime(texts, format=pattern, errors="coerce"))
+            if dates.hasnans or dates.year.min() < YEARS[0] or dates.year.max() > YEARS[1]:
+                return False
+        return bool(len(set(zip(dates.month, dates.day, strict=True))) > 1)
+
+    return fits
+
+
+def _padded(pattern: str, digits: int) -> dict[str, Any]:
+    def dates(numbers: np.ndarray) -> pd.DatetimeIndex:
+        texts = pd.Index(numbers.astype(str)).str.zfill(digits)
+        return pd.DatetimeIndex(pd.to_datetime(texts, format=pattern))
+
+    return {
+        "dates": dates,
+        "line": f"pandas.to_datetime({{t}}.str.zfill({digits}), format={pattern!r})",
+    }
+
+
+def _decimal_months(numbers: np.ndarray) -> pd.DatetimeIndex:
+    return _parsed(np.rint(100 * numbers).astype(np.int64), "%Y%m")
+
+
 def _since(origin: str, unit: Any, low: float, high: float) -> dict[str, Any]:
     return {
         "fits": lambda numbers: _between(numbers, low, high),
@@ -147,6 +202,12 @@ SECONDS = 3e8, 4.1e9
 """Seconds since 1970, from 1979 to 2099."""
 DISGUISES: tuple[Disguise, ...] = (
     Disguise("dates written YYYYMMDD", _written_as("%Y%m%d", 8), _parser("%Y%m%d")),
+    Disguise(
+        "quarters written YYYYQQ",
+        _are_padded_quarters,
+        lambda numbers: _parsed(3 * (numbers % 100) - 2 + 100 * (numbers // 100), "%Y%m"),
+        "pandas.PeriodIndex({t}.str[:4] + 'Q' + {t}.str[5:], freq='Q').to_timestamp()",
+    ),
     Disguise("months written YYYYMM", _written_as("%Y%m", 6), _parser("%Y%m")),
     Disguise(
         "ISO weeks written YYYYWW",
@@ -159,6 +220,44 @@ DISGUISES: tuple[Disguise, ...] = (
         _are_quarters,
         _quarters,
         "pandas.PeriodIndex({t}.str[:4] + 'Q' + {t}.str[4:], freq='Q').to_timestamp()",
+    ),
+    Disguise(
+        "quarters written YYYY.Q",
+        _are_decimals(1, 4, 10),
+        lambda numbers: _quarters(np.rint(10 * numbers).astype(np.int64)),
+        "pandas.PeriodIndex({t}.str[:4] + 'Q' + {t}.str[5:], freq='Q').to_timestamp()",
+    ),
+    Disguise(
+        "months written YYYY.MM",
+        _are_decimals(1, 12, 100),
+        _decimal_months,
+        "pandas.to_datetime((100 * {c}.astype(float)).round().astype(int).astype(str), "
+        "format='%Y%m')",
+    ),
+    Disguise(
+        "days of the year written YYYYDDD",
+        _are_written("%Y%j", digits=7, low=1_800_001, high=2_200_366),
+        **_padded("%Y%j", 7),
+    ),
+    Disguise(
+        "dates written YYMMDD",
+        _are_written("%y%m%d", digits=6, low=100_101, high=991_231),
+        **_padded("%y%m%d", 6),
+    ),
+    Disguise(
+        "dates written DDMMYYYY (or MMDDYYYY: then format='%m%d%Y')",
+        _are_written("%d%m%Y", "%m%d%Y", digits=8, low=1_011_800, high=12_122_200),
+        **_padded("%d%m%Y", 8),
+    ),
+    Disguise(
+        "dates written DDMMYYYY",
+        _are_written("%d%m%Y", digits=8, low=1_011_800, high=31_122_200),
+        **_padded("%d%m%Y", 8),
+    ),
+    Disguise(
+        "dates written MMDDYYYY",
+        _are_written("%m%d%Y", digits=8, low=1_011_800, high=12_312_200),
+        **_padded("%m%d%Y", 8),
     ),
     *(
         Disguise(

@@ -3,7 +3,6 @@
 Tests are planned on it. Its final class, :class:`bayes_synth.History`, knows how.
 """
 
-import html
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from bayes_synth.data.table import Names, warn_about
 from bayes_synth.data.times import NO_ZONE, Zone, time_span
 from bayes_synth.data.validation import locked
 from bayes_synth.errors import PanelError, PlanError
-from bayes_synth.words import listed, public, short, span, texts
+from bayes_synth.words import card, html_card, listed, public, short, span, texts
 
 __all__ = ["AbstractHistory", "PlanOptions"]
 
@@ -340,10 +339,7 @@ class AbstractHistory(ABC):
         return public(super().__dir__())
 
     def __repr__(self) -> str:
-        rows = (f"  {name:<8} {text}" for name, text in self.facts.items())
-        return "\n".join(["History", *rows])
+        return card("History", self.facts)
 
     def _repr_html_(self) -> str:
-        cell = "<tr><th style='text-align:left'>{}</th><td style='text-align:left'>{}</td></tr>"
-        rows = "".join(cell.format(html.escape(n), html.escape(t)) for n, t in self.facts.items())
-        return f"<strong>History</strong><table>{rows}</table>"
+        return html_card("History", self.facts)

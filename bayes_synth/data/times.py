@@ -172,8 +172,11 @@ def _text_span(text: str, times: pd.Index, what: str, zone: Zone) -> Span:
         reading = read_date(_compact_date(int(text), times) or "")
     if reading is None:
         raise _unfit(text, times, what)
-    first, last = (_in_zone(zone.own(end, what=what), times, what, zone) for end in reading[:2])
-    return Span(first, last)
+    first = _in_zone(zone.own(reading.first, what=what), times, what, zone)
+    if first.tzinfo is None and reading.first.tzinfo is not None:
+        # The end of what the text names lies as far behind as it does on its own clock.
+        return Span(first, first + (reading.last - reading.first))
+    return Span(first, _in_zone(zone.own(reading.last, what=what), times, what, zone))
 
 
 def _in_zone(stamp: pd.Timestamp, times: pd.Index, what: str, zone: Zone) -> pd.Timestamp:

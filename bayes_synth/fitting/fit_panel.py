@@ -28,15 +28,10 @@ from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.below_zero import below_zero
 from bayes_synth.results.calibrated import Alternative, Placebos
+from bayes_synth.results.continued import ShocksOf
 from bayes_synth.results.convergence import FIT, Convergence, convergence_of, watched
 from bayes_synth.results.estimands import effect_draws
-from bayes_synth.results.groups import (
-    ShocksOf,
-    calibrated_groups,
-    posterior_groups,
-    prior_groups,
-    tree,
-)
+from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.results.record import RunRecord, versions
 from bayes_synth.results.seasons import seasonal_remark, unlearnt
 from bayes_synth.sampling.sample import sample

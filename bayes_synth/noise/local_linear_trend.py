@@ -13,12 +13,11 @@ from bayes_synth.noise.base import (
     AbstractNoise,
     DiagonalNoise,
     Draws,
-    SdPrior,
     Shocks,
     initial,
-    require_sd_priors,
 )
 from bayes_synth.noise.local_level import LocalLevel, walk_eigenvalues
+from bayes_synth.noise.sd_priors import SdPrior, require_sd_priors
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["LocalLinearTrend"]
@@ -72,7 +71,7 @@ class LocalLinearTrend(
     degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
-        require_sd_priors(self)
+        require_sd_priors(self.priors(), self.degrees_of_freedom)
         if not (isinstance(self.drift, Real) and 0 < self.drift < np.inf):
             raise PriorError(
                 "O007",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from typing import Unpack, final
 
 import pandas as pd
@@ -66,6 +67,25 @@ class Choice:
             :meth:`bayes_synth.Fit.plot`.
         """
         return plot_choice(self.table, **options)
+
+    def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the choice and its plans as netCDF or zarr; :func:`bayes_synth.load` reads it back.
+
+        Parameters
+        ----------
+        path
+            A name that ends in ``.nc``, ``.zarr`` or ``.zarr.zip``.
+        overwrite
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        LoadError
+            As in :meth:`bayes_synth.Plan.save`.
+        """
+        from bayes_synth.planning.saving import save_choice
+
+        save_choice(self, path, overwrite=overwrite)
 
     def __dir__(self) -> list[str]:
         return public(super().__dir__())

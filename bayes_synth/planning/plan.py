@@ -244,7 +244,7 @@ class Plan(AbstractPlan):
         return report(self, kind)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the plan as netCDF or zarr; :func:`bayes_synth.load_plan` reads it back.
+        """Write the plan as netCDF or zarr; :func:`bayes_synth.load` reads it back.
 
         Parameters
         ----------

@@ -1,6 +1,5 @@
 """Hold the outcomes of several treated units, each with a start of its own, and of their donors."""
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,7 +20,7 @@ from bayes_synth.errors import DesignError
 from bayes_synth.sampling.settings import require_count
 from bayes_synth.study.pools import pools_of, require_pools
 from bayes_synth.study.starts import first_periods, named_starts, starts_in_column
-from bayes_synth.words import listed, public, short, span, texts
+from bayes_synth.words import card, html_card, listed, public, short, span, texts
 
 __all__ = ["PER_MEMBER", "AbstractStudyData"]
 
@@ -370,13 +369,10 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
         return public(super().__dir__())
 
     def __repr__(self) -> str:
-        rows = (f"  {name:<8} {text}" for name, text in self.facts.items())
-        return "\n".join(["Study", *rows])
+        return card("Study", self.facts)
 
     def _repr_html_(self) -> str:
-        cell = "<tr><th style='text-align:left'>{}</th><td style='text-align:left'>{}</td></tr>"
-        rows = "".join(cell.format(html.escape(n), html.escape(t)) for n, t in self.facts.items())
-        return f"<strong>Study</strong><table>{rows}</table>"
+        return html_card("Study", self.facts)
 
     def _panel(self, unit: str) -> Panel:
         times = self.times

@@ -29,6 +29,7 @@ from bayes_synth.words import preformatted, public, texts
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
 
+    from bayes_synth.checks.result import Checks
     from bayes_synth.plots.look import CanvasOptions
 
 __all__ = ["JointFit"]
@@ -322,7 +323,47 @@ class JointFit:
             self.fits, estimand, ci_prob=ci_prob, ci_kind=ci_kind, backend=backend, **options
         )
 
-    def report(self, *, by: By = "event", ci_prob: float = 0.95) -> str:
+    def check(
+        self,
+        *,
+        only: Sequence[str] | None = None,
+        random_seed: int = 0,
+        progressbar: bool = True,
+    ) -> "Checks":
+        """Ask whether the joint answer is believable; single units have ``bs.checks.run(fit)``.
+
+        Parameters
+        ----------
+        only
+            Names of the checks to ask; None for all: ``"common_shocks"``,
+            ``"leave_one_unit_out"``, ``"event_composition"`` and ``"placebo_in_time"``, which fits
+            the study once more.
+        random_seed, progressbar
+            Seed of that fit, and whether to show bars.
+
+        Returns
+        -------
+        bayes_synth.checks.Checks
+            The answers by name, each with a verdict, a sentence with the numbers, a table and, but
+            for the first, a picture.
+
+        Raises
+        ------
+        OptionError
+            O001 for an unknown check.
+
+        Warns
+        -----
+        ConvergenceWarning
+            S004 after an interrupt (Ctrl-C).
+        """
+        from bayes_synth.study.checks.run import run
+
+        return run(self, only=only, random_seed=random_seed, progressbar=progressbar)
+
+    def report(
+        self, *, by: By = "event", ci_prob: float = 0.95, checks: "Checks | bool" = False
+    ) -> str:
         """Write down what was asked, found and assumed, as text.
 
         Parameters
@@ -331,6 +372,8 @@ class JointFit:
             By what the second table lists the average effect.
         ci_prob
             Probability of the intervals.
+        checks
+            What :meth:`check` gave, or True to ask it.
 
         Returns
         -------
@@ -343,9 +386,9 @@ class JointFit:
         OptionError
             O004 for a probability outside (0, 1).
         ResultError
-            R050 for another ``by``.
+            R050 for another ``by``, R061 for the checks of another joint fit.
         """
-        return report(self, by, ci_prob)
+        return report(self, by, ci_prob, self.check() if checks is True else checks)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write the joint fit into one file, so that :func:`bayes_synth.load` reads it back.

@@ -67,6 +67,12 @@ SEVERAL = {
     "202404": ["2024-04"],
     "2023/24": ["the fiscal year from 2023", "the fiscal year to 2024"],
     "FY24": ["the fiscal year from 2024", "the fiscal year to 2024"],
+    "2Q2024": ["2024Q2"],
+    "1Q95": ["1995Q1"],
+    "Apr-24": ["2024-04"],
+    "2024-4": ["2024-04", "2024Q4"],
+    "2024-092": ["2024-04-01"],
+    "2024W5": ["2024-W05"],
     "today": [],
     "now": [],
     "soon": [],
@@ -356,3 +362,93 @@ def test_simulated_panels_take_iso_text_only():
     assert bs.simulate(donors=5, pre=20, post=5, start="2024-04", random_seed=1).panel.start == (
         pd.Timestamp("2024-04-01")
     )
+
+
+# --- further ways of writing: each is refused with a line that reads it rightly ---
+
+WEEKS = pd.date_range("2020-01-06", periods=120, freq="7D")
+MONTHS = pd.date_range("2010-01-01", periods=120, freq="MS")
+QUARTERS = pd.date_range("1990-01-01", periods=120, freq="QS")
+NUMBERED = {
+    "quarters in two digits": ([100 * d.year + d.quarter for d in QUARTERS], QUARTERS),
+    "a quarter behind the point": ([d.year + d.quarter / 10 for d in QUARTERS], QUARTERS),
+    "a month behind the point": ([d.year + d.month / 100 for d in MONTHS], MONTHS),
+    "days of the year": ([int(f"{d:%Y%j}") for d in DAYS], DAYS),
+    "year first, two digits": ([int(f"{d:%y%m%d}") for d in DAYS], DAYS),
+    "day first": ([f"{d:%d%m%Y}" for d in DAYS], DAYS),
+    "month first": ([int(f"{d:%m%d%Y}") for d in DAYS], DAYS),
+}
+
+
+@pytest.mark.parametrize(("times", "dates"), NUMBERED.values(), ids=NUMBERED.keys())
+def test_numbers_that_would_sort_or_step_wrongly_are_refused_with_the_line(times, dates):
+    df = wide(times).rename_axis("when").reset_index()
+    with pytest.raises(PanelError, match="P041") as caught:
+        bs.Panel.from_wide(df, time="when", treated="a", start=times[60])
+    names = {"df": df, "pandas": pd}
+    exec(str(caught.value).split("Convert it first: ")[1].split("; if they only count")[0], names)
+    np.testing.assert_array_equal(pd.DatetimeIndex(names["df"]["when"]), dates)
+
+
+def test_an_open_order_of_day_and_month_in_one_number_is_said():
+    firsts = [f"{d:%d%m%Y}" for d in MONTHS if d.month > 1]
+    with pytest.raises(PanelError, match=r"P041.*DDMMYYYY \(or MMDDYYYY"):
+        panel(firsts, start=firsts[60])
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        20_000_101 + 10_000 * np.arange(20),
+        1_012_000 + np.arange(40),
+        2010 + np.arange(60) / 12,
+        np.round(2010 + np.arange(120) / 12, 2),
+        np.round(2010 + np.arange(120) / 12, 3),
+    ],
+    ids=["one day a year", "counts", "twelfths", "twelfths, 2 digits", "twelfths, 3 digits"],
+)
+def test_what_only_resembles_them_is_read_without_a_remark(times):
+    made = panel(times, start=times[12])
+    assert not {"P029", "P041"} & set(made.report["code"])
+
+
+def test_a_twelfth_left_out_is_still_seen():
+    with pytest.warns(bs.errors.PanelWarning, match="P029"):
+        panel(np.delete(np.round(2010 + np.arange(120) / 12, 2), 118), start=2015)
+
+
+WRITTEN = {
+    "1Q1990": ([f"{d.quarter}Q{d.year}" for d in QUARTERS], QUARTERS, 0),
+    "1990-1": ([f"{d.year}-{d.quarter}" for d in QUARTERS], QUARTERS, 1),
+    "1990:1": ([f"{d.year}:{d.quarter}" for d in QUARTERS], QUARTERS, 1),
+    "2010:01": ([f"{d:%Y:%m}" for d in MONTHS], MONTHS, 0),
+    "Jan-10": ([f"{d:%b-%y}" for d in MONTHS], MONTHS, 0),
+    "2020W2": ([f"{d:%G}W{int(f'{d:%V}')}" for d in WEEKS], WEEKS, 0),
+    "2020-02": ([f"{d:%G-%V}" for d in WEEKS], WEEKS, 0),
+    "W02 2020": ([f"W{d:%V %G}" for d in WEEKS], WEEKS, 0),
+    "2/2020": ([f"{int(f'{d:%V}')}/{d:%G}" for d in WEEKS], WEEKS, 0),
+    "a range": ([f"{d:%Y-%m-%d}/{d + pd.Timedelta(days=6):%Y-%m-%d}" for d in WEEKS], WEEKS, 0),
+    "2024-001": ([f"{d:%Y-%j}" for d in DAYS], DAYS, 0),
+    "week 1": ([f"week {i + 1}" for i in range(120)], range(1, 121), 0),
+    "t1": ([f"t{i + 1}" for i in range(120)], range(1, 121), 0),
+}
+
+
+@pytest.mark.parametrize(("times", "dates", "line"), WRITTEN.values(), ids=WRITTEN.keys())
+@pytest.mark.parametrize("column", [True, False], ids=["column", "index"])
+def test_ways_of_writing_that_no_format_fits_have_their_line(times, dates, line, column):
+    df = wide(times)
+    df = df.rename_axis("when").reset_index() if column else df
+    with pytest.raises(PanelError, match="P032") as caught:
+        bs.Panel.from_wide(df, treated="a", start=times[60], **({"time": "when"} if column else {}))
+    lines = str(caught.value).split("Convert it first: ")[1].split(" or df")
+    code = f"df{lines[line].removeprefix('df')}".split(" if they are ")[0].split(" (the")[0]
+    names = {"df": df, "pandas": pd}
+    exec(code.removesuffix("."), names)
+    np.testing.assert_array_equal(names["df"]["when"] if column else names["df"].index, dates)
+
+
+@pytest.mark.parametrize("text", ["2024-04-01T00:00:00Z", "2024-04-01 00:00:00+02:00"])
+def test_midnight_with_a_zone_is_its_day_for_data_of_days(text):
+    assert panel(start=text).start == pd.Timestamp("2024-04-01")
+    assert len(times_in(slice(text, text), panel().post)) == 1

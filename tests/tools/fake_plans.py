@@ -92,6 +92,39 @@ def fake_plan(
     )
 
 
+def fake_choice() -> bs.Choice:
+    """Two finalists of two lengths, and a set that the budget removed."""
+    plans = {
+        units: fake_plan(treated=units, sd=sd, history=fake_history(dates=True))
+        for units, sd in ((("u00", "u01"), 1.0), (("u02",), 3.0))
+    }
+    rows = [
+        {
+            "units": units,
+            "size": len(units),
+            "periods": length,
+            "rank": rank,
+            "tied": rank == 1,
+            "power_when_chosen": 1.0 - 0.2 * rank,
+            "power_when_chosen_error": 0.05,
+            **plan.table.loc[
+                length, ["power", "detectable_up", "detectable_down", "width_share", "share"]
+            ],
+            "cost": np.nan,
+            "verdict": plan.verdict,
+        }
+        for rank, (units, plan) in enumerate(plans.items(), 1)
+        for length in plan.periods
+    ]
+    table = pd.DataFrame(rows)
+    table.attrs["ranked_by"] = "power"
+    left_out = pd.DataFrame(
+        [[3, "u03 + u04", 120.0]], ["budget"], ["sets", "example", "nearest"]
+    ).rename_axis("constraint")
+    times = next(iter(plans.values())).history.times
+    return bs.Choice(table, plans, left_out, (40, 6), (tuple(times[[30]]), tuple(times[[38, 46]])))
+
+
 def windows(count=3, *, seed=0, sd=2.0, draws=1000) -> list[Window]:
     rng = np.random.default_rng(seed)
     return [Window(100 + k + sd * rng.standard_normal(draws), 100.0 + k) for k in range(count)]

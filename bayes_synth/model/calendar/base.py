@@ -141,6 +141,14 @@ def as_calendar(value: Any) -> tuple[AbstractCalendar, ...]:
     )
 
 
+def indicators(
+    position: pd.Index | np.ndarray, names: Sequence[str], times: pd.Index
+) -> pd.DataFrame:
+    """Return one column per name, 1 at the times whose position among the names is its own."""
+    on = np.asarray(position)[:, None] == np.arange(len(names))
+    return pd.DataFrame(on.astype(float), index=times, columns=list(names))
+
+
 def dates_of(times: pd.Index, what: str) -> pd.DatetimeIndex:
     """Return the times as dates.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.errors import OptionError
-from bayes_synth.model.calendar.base import AbstractCalendar, dates_of
+from bayes_synth.model.calendar.base import AbstractCalendar, dates_of, indicators
 
 __all__ = ["DAYS", "DayOfWeek"]
 
@@ -47,8 +47,7 @@ class DayOfWeek(AbstractCalendar):
                 f"{pd.Timedelta(np.median(np.diff(dates))).days} days apart; "
                 "use bs.calendar.MonthOfYear().",
             )
-        on = np.asarray(dates.day_of_week)[:, None] == np.arange(7)
-        return pd.DataFrame(on.astype(float), index=times, columns=list(DAYS))
+        return indicators(dates.day_of_week, DAYS, times)
 
     def describe(self) -> str:
         """Name the calendar."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.errors import OptionError
-from bayes_synth.model.calendar.base import AbstractCalendar, dates_of
+from bayes_synth.model.calendar.base import AbstractCalendar, dates_of, indicators
 
 __all__ = ["MONTHS", "MonthOfYear"]
 
@@ -47,8 +47,7 @@ class MonthOfYear(AbstractCalendar):
                 "bs.calendar.MonthOfYear() needs times in several months of the year, got only "
                 f"{MONTHS[months[0] - 1]}; leave it out.",
             )
-        on = months[:, None] == np.arange(1, 13)
-        return pd.DataFrame(on.astype(float), index=times, columns=list(MONTHS))
+        return indicators(months - 1, MONTHS, times)
 
     def describe(self) -> str:
         """Name the calendar."""
