@@ -109,7 +109,7 @@ class BankStore(NamedTuple):
 def _packed(refits: Refits[Told]) -> dict[str, Any]:
     """Lay refits out as arrays: one row per refit, paths under each other."""
     told = list(refits.answers.values())
-    facts = {
+    facts: dict[str, Any] = {
         "keys": list(refits.answers),
         "labels": refits.labels,
         "skipped": refits.skipped,
@@ -136,7 +136,7 @@ def _unpacked(arrays: dict[str, np.ndarray]) -> Refits[Told]:
     """Put refits together from arrays."""
     facts = json.loads(str(arrays["facts"]))
     answers: dict[Key, Told] = {}
-    ends = np.cumsum(arrays["sizes"]) if facts["keys"] else []
+    ends: Any = np.cumsum(arrays["sizes"]) if facts["keys"] else ()
     for k, (label, factor) in enumerate(facts["keys"]):
         path = arrays["paths"][ends[k] - arrays["sizes"][k] : ends[k]]
         each = {length: _answer(arrays, length, k) for length in facts["periods"]}
