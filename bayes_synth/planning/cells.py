@@ -13,11 +13,12 @@ from bayes_synth.api import SyntheticControl
 from bayes_synth.data.history import AbstractHistory, PlanOptions
 from bayes_synth.errors import PlanError, PlanWarning, warn
 from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.planning.bank import bank_of, refits_ahead, shared_bank_panel
+from bayes_synth.planning.bank import bank_of, shared_bank_panel
 from bayes_synth.planning.contrast import Contrast, contrasts_of
-from bayes_synth.planning.make import audit_table, noise_chosen, planned_set
+from bayes_synth.planning.make import audit_table, noise_chosen, planned_set, require_satisfiable
 from bayes_synth.planning.plan import Plan
 from bayes_synth.planning.request import Request, require_history
+from bayes_synth.planning.told import refits_ahead
 from bayes_synth.sampling.progress import shared_bar
 from bayes_synth.words import listed, preformatted, public
 
@@ -188,7 +189,7 @@ def plan_cells(
     shown = bool(first.settings.progressbar)
     with shared_bar("Planning", shown=shown, expected=ahead + tests):
         banks = {
-            size: bank_of(chosen, each, first.periods, first.settings, history.times)
+            size: bank_of(chosen, each, first.periods, first.settings, history.times, first.workers)
             for size, each in panels.items()
         }
         audits = {size: audit_table(bank, first) for size, bank in banks.items()}
@@ -196,6 +197,8 @@ def plan_cells(
             name: planned_set(history, each, banks[len(each.treated)], audits[len(each.treated)])
             for name, each in requests.items()
         }
+    for plan in plans.values():
+        require_satisfiable(plan)
     seen = dict.fromkeys(note for p in plans.values() for note in p.notes if note[1] == "warned")
     for code, _, text in seen:
         warn(PlanWarning, code, text)

@@ -16,7 +16,7 @@ from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.planning.bank import Bank, bank_of, refits_ahead
+from bayes_synth.planning.bank import Bank, bank_of
 from bayes_synth.planning.before import fit_before
 from bayes_synth.planning.notes import notes_on
 from bayes_synth.planning.operating import Window, thresholds
@@ -24,12 +24,21 @@ from bayes_synth.planning.plan import Plan
 from bayes_synth.planning.pretend import PretendTest, placebo_tests, pretend_test
 from bayes_synth.planning.request import Request, require_history
 from bayes_synth.planning.rules import Interval, probability_of
+from bayes_synth.planning.told import refits_ahead
 from bayes_synth.sampling.progress import bar, shared_bar
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.words import SAMPLE_DIMS
 
-__all__ = ["Judged", "audit_table", "judge", "make_plan", "noise_chosen", "planned_set"]
+__all__ = [
+    "Judged",
+    "audit_table",
+    "judge",
+    "make_plan",
+    "noise_chosen",
+    "planned_set",
+    "require_satisfiable",
+]
 
 
 def make_plan(
@@ -56,12 +65,31 @@ def make_plan(
     shown = bool(settings.progressbar)
     ahead = refits_ahead(model, panels)
     with shared_bar("Planning", shown=shown, expected=ahead + len(panels) * len(request.periods)):
-        bank = bank_of(model, panels, request.periods, settings, history.times)
+        bank = bank_of(model, panels, request.periods, settings, history.times, request.workers)
         plan = planned_set(history, request, bank, audit_table(bank, request))
+    require_satisfiable(plan)
     for code, kind, text in plan.notes:
         if kind == "warned":
             warn(PlanWarning, code, text)
     return plan
+
+
+def require_satisfiable(plan: Plan) -> None:
+    """Refuse a rule that no observed mean of any past window would satisfy.
+
+    Raises
+    ------
+    PlanError
+        H033.
+    """
+    regions = [region for length in plan.periods for region in plan.law(length).regions]
+    if all(np.isnan([region.low, region.high]).any() for region in regions):
+        raise PlanError(
+            "H033",
+            f"the rule must be one that some outcome satisfies, got {plan.rule}: in none of "
+            f"{len(regions)} past windows is the posterior narrow enough. Widen it, ask for less "
+            "probability, or plan a longer test.",
+        )
 
 
 def noise_chosen(
