@@ -5,7 +5,7 @@ many follow it, and every set of treated units that its pool holds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, final
 
 import numpy as np
@@ -62,6 +62,7 @@ class Bank:
     model: AbstractSyntheticControl
     refits: dict[int, Refits[Told]]
     times: pd.Index
+    _weighed: dict[tuple[int, int], Placebos] = field(default_factory=dict, repr=False)
 
     @property
     def plan(self) -> Calibration:
@@ -78,13 +79,19 @@ class Bank:
         treated
             Units whose own placebos are left out.
         """
+        known = self._weighed.get((start, periods))
+        if known is None:
+            known = self._weighed[start, periods] = self._all(start, periods)
+        inside = [label for label in known.table.index if {*label.split(" + ")} & {*treated}]
+        return known.without(treated, self.plan) if inside else known
+
+    def _all(self, start: int, periods: int) -> Placebos:
+        """Weigh the refits of every placebo over this window."""
         told = self.refits[start]
         answers = {key: each.answers[periods] for key, each in told.answers.items()}
         observed = next(iter(told.answers.values())).observed if told.answers else np.zeros(0)
         first = Refits(answers, told.labels, told.skipped, told.power, told.stopped)
-        known = weighed(first, self.plan, observed[:periods], self.times[: start + periods])
-        inside = [label for label in known.table.index if {*label.split(" + ")} & {*treated}]
-        return known.without(treated, self.plan) if inside else known
+        return weighed(first, self.plan, observed[:periods], self.times[: start + periods])
 
 
 def bank_of(
@@ -142,7 +149,9 @@ def shared_bank_panel(
     A panel must have treated units; here copies of the first units stand in for them, and nothing
     is ever fitted to these.
     """
-    panel = history.panel([history.units[0]], start, periods, never)
+    # The first unit that may be a donor: the panel needs a treated one, which is then a donor too.
+    first = next((unit for unit in history.units if unit not in never), history.units[0])
+    panel = history.panel([first], start, periods, never)
     units = panel.outcomes
     names = [f"{STAND_IN}{k}" for k in range(count)]
     copies = units.isel(unit=np.arange(count) % units.sizes["unit"]).assign_coords(unit=names)

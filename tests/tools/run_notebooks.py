@@ -23,7 +23,7 @@ from bayes_synth.errors import LoadError
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 DATA = Path(os.environ.get("BAYES_SYNTH_DATA", ROOT.parent / "shared" / "data"))
-NEEDS = {"02_is_it_believable.ipynb": "basque"}
+NEEDS = {"02_is_it_believable.ipynb": "basque", "04_plan_a_test.ipynb": "geolift"}
 
 
 def execute(path: Path, *, write: bool) -> None:
