@@ -12,6 +12,7 @@ from typing import Any, final
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.covariates import CovariateTable, read_covariates
 from bayes_synth.data.missing import Missing
 from bayes_synth.data.predictors import Predictors, PredictorTable, Setting, read_predictors
 from bayes_synth.data.remarks import Remark
@@ -58,6 +59,8 @@ class Panel:
         clock shows in it; where that clock goes back within the data, they are in UTC.
     predictors
         Averages of other columns before ``start``, one per unit; None without any.
+    covariates
+        Further series of every unit over all times, which drive the outcome; None without any.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class Panel:
     remarks: tuple[Remark, ...] = ()
     zone: Zone = NO_ZONE
     predictors: PredictorTable | None = None
+    covariates: CovariateTable | None = None
 
     def __post_init__(self) -> None:
         require_numbers(self.outcomes, self.treated)
@@ -109,6 +113,7 @@ class Panel:
         start: Any,
         missing: Missing = "error",
         predictors: Predictors | None = None,
+        covariates: str | Sequence[str] | None = None,
     ) -> "Panel":
         """Read a panel from one row per unit and time (pandas, polars or pyarrow).
 
@@ -135,11 +140,16 @@ class Panel:
         predictors
             Further columns whose averages before ``start`` the panel carries, such as
             ``bs.Predictors(["income", "beer"], window=slice(1980, 1988))``.
+        covariates
+            Further columns that drive the outcome and are known for every unit at every time, also
+            from ``start`` on, such as ``["price", "temperature"]``. Treatment must not touch them:
+            what it changes through them would be taken for part of the counterfactual.
 
         Raises
         ------
         PanelError
-            When the rows do not form a complete panel of numbers; P050 to P054 for predictors.
+            When the rows do not form a complete panel of numbers; P050 to P054 for predictors,
+            P060 to P065 for covariates.
         DesignError
             When treated units, donors or start do not form a design.
         OptionError
@@ -152,6 +162,10 @@ class Panel:
         table = read_long(data, unit=unit, time=time, outcome=outcome, notes=notes)
         names = Names(str(unit), str(time), str(outcome))
         panel = from_table(table, treated, start, names, missing=missing, notes=notes)
+        if covariates is not None:
+            columns = str(unit), str(time), str(outcome)
+            known = read_covariates(data, columns, covariates, panel.outcomes, panel.start)
+            panel = replace(panel, covariates=known)
         if predictors is None:
             return panel
         units, more = panel.outcomes["unit"].values.tolist(), list(panel.remarks)
@@ -365,7 +379,7 @@ class Panel:
 
         ``start`` is a label of the pre-period; text is a date in ISO, in the time zone of the data.
         Predictors are averaged over what of their times lies before it; those without such a time
-        are left out, and :attr:`report` says so.
+        are left out, as are covariates that do not change before it, and :attr:`report` says so.
 
         Raises
         ------
@@ -379,14 +393,25 @@ class Panel:
         """
         earlier = first_treated(start, self.pre, self.zone)
         outcomes = locked(self.outcomes.sel(time=self.pre.to_numpy()))
-        back = replace(self, outcomes=outcomes, start=earlier)
-        if self.predictors is None:
-            return back
-        known = self.predictors.before(earlier)
-        lost = [name for name in self.predictors.names if name not in known.names]
-        text = f"no time before {short(earlier)}, so left out of the predictors: {listed(lost)}."
-        notes = [Remark("P058", "noted", text)] if lost else []
-        return replace(back, predictors=known, remarks=(*self.remarks, *notes))
+        predictors, covariates, notes = self.predictors, self.covariates, []
+        if self.predictors is not None:
+            predictors = self.predictors.before(earlier)
+            lost = _lost(self.predictors, predictors)
+            text = f"no time before {short(earlier)}, so left out of the predictors: {lost}."
+            notes += [Remark("P058", "noted", text)] if lost else []
+        if self.covariates is not None:
+            covariates = self.covariates.at(self.pre, earlier)
+            lost = _lost(self.covariates, covariates)
+            text = f"no change before {short(earlier)}, so left out of the covariates: {lost}."
+            notes += [Remark("P066", "noted", text)] if lost else []
+        return replace(
+            self,
+            outcomes=outcomes,
+            start=earlier,
+            predictors=predictors,
+            covariates=covariates,
+            remarks=(*self.remarks, *notes),
+        )
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
         """Return donors' labels as text; refuse treated units and labels of no donor."""
@@ -408,6 +433,7 @@ class Panel:
             same
             and self.outcomes.equals(other.outcomes)
             and _alike(self.predictors, other.predictors, units)
+            and _alike(self.covariates, other.covariates, units)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -420,6 +446,9 @@ class Panel:
         if self.predictors is not None:
             windows = (f"{name} ({when})" for name, when in self.predictors.windows.items())
             words["predictors"] = f"{len(self.predictors.names)}: {listed(windows, 4)}"
+        if self.covariates is not None:
+            names = self.covariates.names
+            words["covariates"] = f"{len(names)}: {listed(names, 4)}" if names else "0"
         return words
 
     def __dir__(self) -> list[str]:
@@ -435,7 +464,17 @@ class Panel:
         return f"<strong>Panel</strong><table>{rows}</table>"
 
 
-def _alike(one: PredictorTable | None, other: PredictorTable | None, units: list[str]) -> bool:
+def _lost(before: PredictorTable | CovariateTable, after: PredictorTable | CovariateTable) -> str:
+    """List the names that are left out."""
+    lost = [name for name in before.names if name not in after.names]
+    return listed(lost) if lost else ""
+
+
+def _alike(
+    one: PredictorTable | CovariateTable | None,
+    other: PredictorTable | CovariateTable | None,
+    units: list[str],
+) -> bool:
     """Tell whether two tables hold the same of these units."""
     if one is None or other is None:
         return one is other

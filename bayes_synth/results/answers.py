@@ -34,8 +34,10 @@ from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 from bayes_synth.results.frames import path_frame, summary_row, with_old_row
 from bayes_synth.results.record import RunRecord
 from bayes_synth.results.weight_table import weight_table
+from bayes_synth.results.weighted import adjusted
 from bayes_synth.results.width_ratio import width_ratio
 from bayes_synth.results.windows import Window, effect_of, stored_effects
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.words import public
 
 __all__ = ["AbstractFit"]
@@ -287,7 +289,9 @@ class AbstractFit(ABC):
         """
         weights = self._draws("posterior", "weights").mean(("chain", "draw")).to_numpy()
         known = self.convergence, self.fit_verdict, self.calibration
-        return alarms_of(Evidence.of(self.problem, weights, *self._noise, known))
+        return alarms_of(
+            Evidence.of(adjusted(self.problem, self.idata), weights, *self._noise, known)
+        )
 
     @cached_property
     def problem(self) -> Problem:
@@ -304,7 +308,7 @@ class AbstractFit(ABC):
     @cached_property
     def fit_verdict(self) -> FitVerdict:
         """Judge whether the donors forecast the treated unit in its own past."""
-        inputs, process = self.problem.inputs, self.problem.process
+        inputs, process = adjusted(self.problem, self.idata).inputs, self.problem.process
         average = inputs.scale.forward(uncalibrated(self.idata)).mean("time")
         variance = float(average.var()) / inputs.step**2
         return fit_verdict(inputs, process, *self._noise, len(self.problem.observed), variance)
@@ -330,15 +334,29 @@ class AbstractFit(ABC):
     def synthetic(self) -> xr.DataArray:
         """Return donors @ weights plus the constant level over all times: no noise, no drift.
 
-        Dims ``(chain, draw, time)``, outcome units.
+        What covariates explain is part of it. Dims ``(chain, draw, time)``, outcome units.
         """
         weights, level = self._draws("posterior", "weights"), self._draws("posterior", "level")
         scale = outcome_scale(self.model.scale)
         weighted: xr.DataArray = xr.dot(
             scale.forward(self.panel.donor_outcomes), weights, dim="donor"
         )
+        if self.problem.covariates is not None:
+            weighted = weighted + self._explained(weights)
         synthetic: xr.DataArray = scale.back(weighted + level)
         return synthetic.transpose("chain", "draw", "time").rename("synthetic")
+
+    def _explained(self, weights: xr.DataArray) -> xr.DataArray:
+        """Return what covariates explain of treated minus weighted donors, on the model's scale."""
+        panel = self.panel
+        assert panel.covariates is not None
+        donors = panel.covariates.of(panel.donors).rename(unit="donor")
+        apart = panel.covariates.of(panel.treated).mean("unit") - xr.dot(
+            donors, weights, dim="donor"
+        )
+        coefficients = self._draws("posterior", COEFFICIENTS)
+        explained: xr.DataArray = xr.dot(coefficients, apart, dim="covariate")
+        return explained
 
     @property
     def counterfactual(self) -> xr.DataArray:

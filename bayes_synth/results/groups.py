@@ -21,6 +21,8 @@ from bayes_synth.noise.base import Continuation, Shocks
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.inflating import FACTOR, inflate, tables
+from bayes_synth.results.weighted import explained, weighted_series
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.words import SAMPLE_DIMS
 
 __all__ = [
@@ -33,9 +35,6 @@ __all__ = [
     "prior_groups",
     "tree",
 ]
-
-BLOCK = 8
-"""Post-periods whose weighted donors are computed at a time."""
 
 ShocksOf = Callable[[np.ndarray], Shocks]
 """Gives the shocks of the periods to come for weights, dims ``(draw, donor)``."""
@@ -89,6 +88,8 @@ def posterior_groups(
         sized[FACTOR] = layout.scalar(posterior[FACTOR].transpose(*SAMPLE_DIMS).to_numpy())
     if problem.calendar.labels:
         sized["seasonal"] = layout.seasonal(path.coefficients)
+    if problem.covariates is not None:
+        sized[COEFFICIENTS] = layout.coefficients(posterior[COEFFICIENTS].to_numpy())
     observed = _observed(problem.panel)
     groups = {}
     if not process.heavy:
@@ -99,7 +100,7 @@ def posterior_groups(
             weighted[:, : inputs.periods] + path.replicate, "pre", "outcome"
         ),
         "predictions": predictions,
-        "log_prior": _log_prior(problem, weights, noise, layout, _shares(posterior)),
+        "log_prior": _log_prior(problem, posterior, continued, layout),
         **observed,
         **groups,
     }
@@ -238,11 +239,16 @@ def prior_groups(
         noise, inputs.periods, rng
     )
     path += _prior_level(process.level_sd, path, rng)
+    more = {}
+    if problem.covariates is not None:
+        scaled = rng.standard_normal((draws, len(problem.covariates.names)))
+        path += explained(problem.covariates, weights, scaled)[:, : inputs.periods]
+        more[COEFFICIENTS] = layout.coefficients(scaled)
     sized = {
         name: layout.scalar(value * problem.parameter_unit(name)) for name, value in noise.items()
     }
     return {
-        "prior": xr.Dataset({"weights": layout.donor(weights), **sized}),
+        "prior": xr.Dataset({"weights": layout.donor(weights), **sized, **more}),
         "prior_predictive": layout.outcome(path, "pre", "outcome"),
         "observed_data": _observed(problem.panel)["observed_data"],
     }
@@ -264,12 +270,9 @@ def _shares(posterior: xr.Dataset) -> dict[float, float]:
 
 
 def _log_prior(
-    problem: Problem,
-    weights: np.ndarray,
-    noise: dict[str, np.ndarray],
-    layout: "_Layout",
-    shares: dict[float, float],
+    problem: Problem, posterior: xr.Dataset, continued: "_Continued", layout: "_Layout"
 ) -> xr.Dataset:
+    noise, shares = continued.noise, _shares(posterior)
     priors = problem.model.process.log_prior(noise)
     if shares != {1.0: 1.0}:
         # A scale family: the density under a factor is the one at the value over the factor.
@@ -282,7 +285,12 @@ def _log_prior(
     densities = {
         name: value - np.log(problem.parameter_unit(name)) for name, value in priors.items()
     }
-    densities["weights"] = problem.prior.log_density(weights, problem.donors)
+    densities["weights"] = problem.prior.log_density(continued.weights, problem.donors)
+    if problem.covariates is not None:
+        scaled = posterior[COEFFICIENTS].to_numpy()
+        sds = problem.inputs.step / problem.covariates.per_step
+        each = -0.5 * (scaled**2 + np.log(2 * np.pi)) - np.log(sds)
+        densities[COEFFICIENTS] = each[..., sds > 0].sum(-1)
     return xr.Dataset({name: layout.scalar(value) for name, value in densities.items()})
 
 
@@ -295,6 +303,12 @@ def _observed(panel: Panel) -> dict[str, xr.Dataset]:
             "treated_outcomes": panel.outcomes.sel(unit=list(panel.treated)).rename(unit="treated"),
         }
     )
+    if panel.covariates is not None:
+        for label, units in (("donor", panel.donors), ("treated", panel.treated)):
+            own = panel.covariates.of(units).rename(unit=label)
+            series[f"{label}_covariates"] = own.assign_coords(
+                covariate=np.array(panel.covariates.names, dtype=object)
+            )
     outcome = panel.treated_outcome
     return {
         "observed_data": xr.Dataset({"outcome": outcome.sel(time=pre)}),
@@ -309,6 +323,7 @@ class _Layout:
     def __init__(self, shape: tuple[int, ...], problem: Problem) -> None:
         panel = problem.panel
         self._inputs, self._calendar = problem.inputs, problem.calendar
+        self._covariates = problem.covariates
         self._shape = shape
         self._sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, shape, strict=True)}
         self._donors = np.array(panel.donors, dtype=object)
@@ -321,6 +336,16 @@ class _Layout:
         coords = {**self._sample, "donor": self._donors}
         return xr.DataArray(
             values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "donor"), coords=coords
+        )
+
+    def coefficients(self, scaled: np.ndarray) -> xr.DataArray:
+        assert self._covariates is not None
+        names = np.array(self._covariates.names, dtype=object)
+        values = scaled * (self._inputs.step / self._covariates.per_step)
+        return xr.DataArray(
+            values.reshape(*self._shape, -1),
+            dims=(*SAMPLE_DIMS, "covariate"),
+            coords={**self._sample, "covariate": names},
         )
 
     def seasonal(self, coefficients: np.ndarray) -> xr.DataArray:
@@ -346,8 +371,8 @@ class _Continued(NamedTuple):
     """Hold a posterior draw by draw, and what follows from it in typical steps.
 
     Every array has the draws first. ``weights`` are without their padding, ``noise`` are its
-    parameters, ``weighted`` is ``donors @ weights`` over all times, ``residual`` the outcome minus
-    that before ``start``, and ``path`` continues the residual.
+    parameters, ``weighted`` is ``donors @ weights`` over all times plus what covariates explain,
+    ``residual`` the outcome minus that before ``start``, and ``path`` continues the residual.
     """
 
     weights: np.ndarray
@@ -377,7 +402,10 @@ def _continued(
         )
     noise = {name: posterior[name].to_numpy().reshape(len(weights), -1) for name in process.sampled}
     noise |= {name: noise[name][:, 0] for name in process.parameters}
-    weighted = _weighted(weights, inputs.donor_outcomes, inputs.periods)
+    weighted = weighted_series(weights, inputs.donor_outcomes, inputs.periods)
+    if problem.covariates is not None:
+        scaled = posterior[COEFFICIENTS].to_numpy().reshape(len(weights), -1)
+        weighted += explained(problem.covariates, weights, scaled)
     residual = inputs.outcome - weighted[:, : inputs.periods]
     if len(inputs.missing):
         residual[:, inputs.missing] = (
@@ -390,19 +418,3 @@ def _continued(
     )
     path = process.continue_path(noise, residual, shocks, rng)
     return _Continued(weights, noise, weighted, residual, path)
-
-
-def _weighted(weights: np.ndarray, donors: np.ndarray, pre: int) -> np.ndarray:
-    """Return ``weights @ donors.T``, dims ``(draw, time)``.
-
-    The last bit of a matrix product may depend on the shapes, so the post-period is multiplied in
-    blocks of one shape, the last one filled up with zeros.
-    """
-    product = np.empty((len(weights), len(donors)))
-    product[:, :pre] = weights @ np.ascontiguousarray(donors[:pre]).T
-    for first in range(pre, len(donors), BLOCK):
-        rows = np.zeros((BLOCK, donors.shape[1]))
-        count = len(donors[first : first + BLOCK])
-        rows[:count] = donors[first : first + BLOCK]
-        product[:, first : first + count] = (weights @ rows.T)[:, :count]
-    return product
