@@ -25,6 +25,7 @@ from bayes_synth.plots.common import shortened_apart
 from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.monte_carlo import mean_error
+from bayes_synth.results.weighted import adjusted
 from bayes_synth.words import listed
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _require_covariates(covariates: pd.DataFrame, panel: Panel) -> pd.DataFrame:
 
 def _donor_distances(fit: AbstractFit, covariates: pd.DataFrame | None) -> pd.DataFrame:
     """Tabulate the donors' weights and their distances from the treated unit."""
-    inputs = fit.problem.inputs
+    inputs = adjusted(fit.problem, fit.idata).inputs
     seen = periods_seen(inputs)
     differences = inputs.donor_outcomes[seen] - inputs.outcome[seen, None]
     differences -= differences.mean(0) if fit.model.process.level_sd > 0 else 0

@@ -11,6 +11,7 @@ from typing import Any, Self
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.covariates import CovariateTable
 from bayes_synth.data.predictors import PredictorTable
 from bayes_synth.data.remarks import Remark
 from bayes_synth.data.table import Design, facts
@@ -43,6 +44,7 @@ class AbstractPanel(ABC):
     remarks: tuple[Remark, ...] = ()
     zone: Zone = NO_ZONE
     predictors: PredictorTable | None = None
+    covariates: CovariateTable | None = None
 
     def __post_init__(self) -> None:
         require_numbers(self.outcomes, self.treated)
@@ -180,7 +182,7 @@ class AbstractPanel(ABC):
 
         ``start`` is a label of the pre-period; text is a date in ISO, in the time zone of the data.
         Predictors are averaged over what of their times lies before it; those without such a time
-        are left out, and :attr:`report` says so.
+        are left out, as are covariates that do not change before it, and :attr:`report` says so.
 
         Raises
         ------
@@ -194,14 +196,25 @@ class AbstractPanel(ABC):
         """
         earlier = first_treated(start, self.pre, self.zone)
         outcomes = locked(self.outcomes.sel(time=self.pre.to_numpy()))
-        back = replace(self, outcomes=outcomes, start=earlier)
-        if self.predictors is None:
-            return back
-        known = self.predictors.before(earlier)
-        lost = [name for name in self.predictors.names if name not in known.names]
-        text = f"no time before {short(earlier)}, so left out of the predictors: {listed(lost)}."
-        notes = [Remark("P058", "noted", text)] if lost else []
-        return replace(back, predictors=known, remarks=(*self.remarks, *notes))
+        predictors, covariates, notes = self.predictors, self.covariates, []
+        if self.predictors is not None:
+            predictors = self.predictors.before(earlier)
+            lost = _lost(self.predictors, predictors)
+            text = f"no time before {short(earlier)}, so left out of the predictors: {lost}."
+            notes += [Remark("P058", "noted", text)] if lost else []
+        if self.covariates is not None:
+            covariates = self.covariates.at(self.pre, earlier)
+            lost = _lost(self.covariates, covariates)
+            text = f"no change before {short(earlier)}, so left out of the covariates: {lost}."
+            notes += [Remark("P066", "noted", text)] if lost else []
+        return replace(
+            self,
+            outcomes=outcomes,
+            start=earlier,
+            predictors=predictors,
+            covariates=covariates,
+            remarks=(*self.remarks, *notes),
+        )
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
         """Return donors' labels as text; refuse treated units and labels of no donor."""
@@ -223,6 +236,7 @@ class AbstractPanel(ABC):
             same
             and self.outcomes.equals(other.outcomes)
             and _alike(self.predictors, other.predictors, units)
+            and _alike(self.covariates, other.covariates, units)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -247,7 +261,17 @@ class AbstractPanel(ABC):
         return html_card("Panel", self.facts)
 
 
-def _alike(one: PredictorTable | None, other: PredictorTable | None, units: list[str]) -> bool:
+def _lost(before: PredictorTable | CovariateTable, after: PredictorTable | CovariateTable) -> str:
+    """List the names that are left out."""
+    lost = [name for name in before.names if name not in after.names]
+    return listed(lost) if lost else ""
+
+
+def _alike(
+    one: PredictorTable | CovariateTable | None,
+    other: PredictorTable | CovariateTable | None,
+    units: list[str],
+) -> bool:
     """Tell whether two tables hold the same of these units."""
     if one is None or other is None:
         return one is other

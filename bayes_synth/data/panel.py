@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.abstract_panel import AbstractPanel
+from bayes_synth.data.covariates import read_covariates
 from bayes_synth.data.missing import Missing
 from bayes_synth.data.predictors import Predictors, Setting, read_predictors
 from bayes_synth.data.remarks import Remark
@@ -48,6 +49,8 @@ class Panel(AbstractPanel):
         clock shows in it; where that clock goes back within the data, they are in UTC.
     predictors
         Averages of other columns before ``start``, one per unit; None without any.
+    covariates
+        Further series of every unit over all times, which drive the outcome; None without any.
 
     Raises
     ------
@@ -76,6 +79,7 @@ class Panel(AbstractPanel):
         start: Any,
         missing: Missing = "error",
         predictors: Predictors | None = None,
+        covariates: str | Sequence[str] | None = None,
     ) -> "Panel":
         """Read a panel from one row per unit and time (pandas, polars or pyarrow).
 
@@ -102,11 +106,16 @@ class Panel(AbstractPanel):
         predictors
             Further columns whose averages before ``start`` the panel carries, such as
             ``bs.Predictors(["income", "beer"], window=slice(1980, 1988))``.
+        covariates
+            Further columns that drive the outcome and are known for every unit at every time, also
+            from ``start`` on, such as ``["price", "temperature"]``. Treatment must not touch them:
+            what it changes through them would be taken for part of the counterfactual.
 
         Raises
         ------
         PanelError
-            When the rows do not form a complete panel of numbers; P050 to P054 for predictors.
+            When the rows do not form a complete panel of numbers; P050 to P054 for predictors,
+            P060 to P065 for covariates.
         DesignError
             When treated units, donors or start do not form a design.
         OptionError
@@ -119,6 +128,10 @@ class Panel(AbstractPanel):
         table = read_long(data, unit=unit, time=time, outcome=outcome, notes=notes)
         names = Names(str(unit), str(time), str(outcome))
         panel = from_table(table, treated, start, names, missing=missing, notes=notes)
+        if covariates is not None:
+            columns = str(unit), str(time), str(outcome)
+            known = read_covariates(data, columns, covariates, panel.outcomes, panel.start)
+            panel = replace(panel, covariates=known)
         if predictors is None:
             return panel
         units, more = panel.outcomes["unit"].values.tolist(), list(panel.remarks)

@@ -20,6 +20,7 @@ from bayes_synth.results.frames import path_frame, summary_row, with_old_row
 from bayes_synth.results.verdicts import AbstractVerdicts
 from bayes_synth.results.weight_table import weight_table
 from bayes_synth.results.windows import Window, effect_of, stored_effects
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.words import public
 
 __all__ = ["AbstractFit"]
@@ -195,15 +196,29 @@ class AbstractFit(AbstractVerdicts):
     def synthetic(self) -> xr.DataArray:
         """Return donors @ weights plus the constant level over all times: no noise, no drift.
 
-        Dims ``(chain, draw, time)``, outcome units.
+        What covariates explain is part of it. Dims ``(chain, draw, time)``, outcome units.
         """
         weights, level = self._draws("posterior", "weights"), self._draws("posterior", "level")
         scale = outcome_scale(self.model.scale)
         weighted: xr.DataArray = xr.dot(
             scale.forward(self.panel.donor_outcomes), weights, dim="donor"
         )
+        if self.problem.covariates is not None:
+            weighted = weighted + self._explained(weights)
         synthetic: xr.DataArray = scale.back(weighted + level)
         return synthetic.transpose("chain", "draw", "time").rename("synthetic")
+
+    def _explained(self, weights: xr.DataArray) -> xr.DataArray:
+        """Return what covariates explain of treated minus weighted donors, on the model's scale."""
+        panel = self.panel
+        assert panel.covariates is not None
+        donors = panel.covariates.of(panel.donors).rename(unit="donor")
+        apart = panel.covariates.of(panel.treated).mean("unit") - xr.dot(
+            donors, weights, dim="donor"
+        )
+        coefficients = self._draws("posterior", COEFFICIENTS)
+        explained: xr.DataArray = xr.dot(coefficients, apart, dim="covariate")
+        return explained
 
     @property
     def counterfactual(self) -> xr.DataArray:

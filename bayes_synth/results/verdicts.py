@@ -27,6 +27,7 @@ from bayes_synth.results.convergence import (
 )
 from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 from bayes_synth.results.record import RunRecord
+from bayes_synth.results.weighted import adjusted
 from bayes_synth.results.width_ratio import width_ratio
 
 __all__ = ["AbstractVerdicts"]
@@ -116,7 +117,9 @@ class AbstractVerdicts(ABC):
         """
         weights = self._draws("posterior", "weights").mean(("chain", "draw")).to_numpy()
         known = self.convergence, self.fit_verdict, self.calibration
-        return alarms_of(Evidence.of(self.problem, weights, *self._noise, known))
+        return alarms_of(
+            Evidence.of(adjusted(self.problem, self.idata), weights, *self._noise, known)
+        )
 
     @cached_property
     def problem(self) -> Problem:
@@ -133,7 +136,7 @@ class AbstractVerdicts(ABC):
     @cached_property
     def fit_verdict(self) -> FitVerdict:
         """Judge whether the donors forecast the treated unit in its own past."""
-        inputs, process = self.problem.inputs, self.problem.process
+        inputs, process = adjusted(self.problem, self.idata).inputs, self.problem.process
         average = inputs.scale.forward(uncalibrated(self.idata)).mean("time")
         variance = float(average.var()) / inputs.step**2
         return fit_verdict(inputs, process, *self._noise, len(self.problem.observed), variance)

@@ -1,4 +1,4 @@
-"""What the examples in docstrings start from: small made-up data, and fits of it in milliseconds."""
+"""What examples in docstrings start from: small made-up data, and fits of it in milliseconds."""
 
 from typing import Any
 
