@@ -249,6 +249,9 @@ class AbstractPanel(ABC):
         if self.predictors is not None:
             windows = (f"{name} ({when})" for name, when in self.predictors.windows.items())
             words["predictors"] = f"{len(self.predictors.names)}: {listed(windows, 4)}"
+        if self.covariates is not None:
+            names = self.covariates.names
+            words["covariates"] = f"{len(names)}: {listed(names, 4)}" if names else "0"
         return words
 
     def __dir__(self) -> list[str]:
