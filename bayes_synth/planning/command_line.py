@@ -21,6 +21,7 @@ WORDS = {
     "choose": "compare sets of units that might be treated",
 }
 READY, NOT_READY = 0, 1
+FILES = (".nc", ".zarr", ".zarr.zip")
 PAGES = {".html": "html", ".md": "markdown", ".txt": "text"}
 
 
@@ -120,7 +121,7 @@ def _require_free(options: argparse.Namespace) -> None:
     LoadError
         L004 for a file that exists.
     OptionError
-        O062 for a page of another kind.
+        O062 for a page of another kind, O101 for a file of another kind.
     """
     from bayes_synth.errors import LoadError, OptionError
     from bayes_synth.words import listed
@@ -131,11 +132,16 @@ def _require_free(options: argparse.Namespace) -> None:
         raise LoadError("L004", f"{listed(taken)} must not exist yet; pass --overwrite to replace.")
     if options.output is not None and options.output.suffix not in PAGES:
         raise OptionError("O062", f"-o must end in {listed(PAGES)}, got {options.output.name!r}.")
+    if options.save is not None and not options.save.name.endswith(FILES):
+        raise OptionError("O101", f"--save must end in {listed(FILES)}, got {options.save.name!r}.")
 
 
 def _tell(plan: "Plan", text: str, options: argparse.Namespace) -> int:
     """Print the words, write the files, and say by the exit code whether the plan is ready."""
     sys.stdout.write(f"{text}\n")
+    for file in (options.output, options.save):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
     if options.output is not None:
         options.output.write_text(plan.report(PAGES[options.output.suffix]), encoding="utf-8")
     if options.save is not None:

@@ -180,6 +180,31 @@ def test_what_cannot_be_is_refused_before_anything_is_fitted(run, table, capsys,
     assert run.fitted == []
 
 
+def test_a_file_in_place_of_the_folder_is_refused(run, table, tmp_path, capsys):
+    (tmp_path / "afile").write_text("")
+    assert run(table, "--out", str(tmp_path / "afile")) == 2
+    assert "[O100]" in capsys.readouterr().err
+    assert run.fitted == []
+
+
+def test_warnings_are_sentences_without_a_place_in_the_code(run, table, capsys):
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert run(table[table["time"] > 2012], "--quiet") == 0
+    said = capsys.readouterr().err
+    assert "DesignWarning: [D005]" in said
+    assert ".py" not in said
+
+
+def test_advice_is_given_as_options(run, table, capsys):
+    assert run(table.drop(3)) == 2
+    said = capsys.readouterr().err
+    assert "--missing drop_donors" in said
+    assert "missing='" not in said
+
+
 def test_a_usage_error_is_refused_with_2(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["fit", "--no-such-option"])
