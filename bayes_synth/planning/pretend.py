@@ -11,8 +11,9 @@ from bayes_synth.model.calibration import Calibration, Evidence, average_of
 from bayes_synth.model.inflation import learn_inflation
 from bayes_synth.model.outcome_scale import OutcomeScale
 from bayes_synth.model.problem import Problem
-from bayes_synth.planning.bank import Bank, Told
+from bayes_synth.planning.bank import Bank
 from bayes_synth.planning.operating import Window
+from bayes_synth.planning.told import Told
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.inflating import inflate
 from bayes_synth.sampling.settings import Settings
