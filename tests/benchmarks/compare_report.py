@@ -168,7 +168,7 @@ def better(rows: pd.DataFrame) -> str:
             for what, found in won.items():
                 part = part_of(rows[rows["source"] == source], peer, what)
                 if len(part) and size(part, what) < size(part, what, f"{what} ours"):
-                    found.append(source)
+                    found.append(f"{source} ({len(part)})")
         cheaper = [
             name
             for name, what in (("time", "cpu"), ("memory", "memory"))
