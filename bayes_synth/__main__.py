@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayes_synth as bs
+from bayes_synth.data.text_options import add_layout_options, read_as_asked
 from bayes_synth.errors import (
     BayesSynthError,
     LoadError,
@@ -100,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         _fit_options(made[name], seed=1 if name == "demo" else None)
     _report_options(made["report"])
     for name in command_line.WORDS:
+        made[name].set_defaults(say=_log)
         command_line.add_options(name, made.pop(name))
     for command in made.values():
         _common_options(command)
@@ -125,11 +127,7 @@ def _data_options(fit: argparse.ArgumentParser) -> None:
         "--missing", default="error",
         help="what to do about missing outcomes: error (default), drop_donors, drop_times or model",
     )  # fmt: skip
-    group = fit.add_argument_group("how the file is written (found out and said, unless given)")
-    group.add_argument("--sep", help="character between fields, or: tab")
-    group.add_argument("--decimal", help="decimal sign: . or ,")
-    group.add_argument("--encoding", help="such as utf-8 or cp1252")
-    group.add_argument("--date-format", help="such as %%d.%%m.%%Y; --start may be written so too")
+    add_layout_options(fit)
     model = fit.add_argument_group("the model")
     model.add_argument("--scale", default="linear", help="linear (default), log, sqrt or auto")
     model.add_argument("--noise", help="LocalLevel (default), LocalLinearTrend, AR1, IID or auto")
@@ -213,7 +211,7 @@ def _fit(options: argparse.Namespace) -> int:
 
 def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
     """Read the panel, and say how the file was written unless it is plain."""
-    from bayes_synth.data.text_file import OPENERS, TextFormat, read_text
+    from bayes_synth.data.text_file import OPENERS
 
     treated = list(options.treated)
     # After several treated units the file looks like one more.
@@ -221,11 +219,7 @@ def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
         options.data = Path(treated.pop())
     if options.data is None:
         raise PanelError("P001", "the data must be a CSV file, got none: name it before --treated.")
-    layout = TextFormat(options.sep, options.decimal, options.encoding, options.date_format)
-    columns = {name: getattr(options, name) for name in ("unit", "time", "outcome")}
-    table, start, found = read_text(options.data, **columns, start=options.start, layout=layout)
-    if found:
-        _log(f"Read {options.data}: {', '.join(found)}.")
+    table, columns, start = read_as_asked(options, options.start, _log)
     panel = bs.Panel.from_long(
         table, **columns, treated=treated, start=start, missing=options.missing
     )

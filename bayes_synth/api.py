@@ -349,7 +349,8 @@ class SyntheticControl(AbstractSyntheticControl):
             ``starts`` (``"auto"``: up to seven past windows; a number, or labels),
             ``never_donors``, ``additive`` (effects in outcome units), ``draws``, ``tune``,
             ``chains``, ``sampler``, ``cores`` and ``progressbar`` as in :meth:`fit`; by default 500
-            draws in each of 2 chains.
+            draws in each of 2 chains. ``backend``, ``n_jobs`` and ``store`` (a folder from which an
+            interrupted plan goes on) as in :func:`bayes_synth.fit_many`; a past start is one task.
 
         Returns
         -------
@@ -362,9 +363,13 @@ class SyntheticControl(AbstractSyntheticControl):
             H001 for unknown units, H004 and H005 for lengths and starts that the history cannot
             judge, H006 for a rule that is none, H007 for an effect that is none, H008 for something
             that is no history, H009 for units with two roles, H010 for shares of an outcome of zero
-            or less, H011 for a history that ends inside an earlier test.
+            or less, H011 for a history that ends inside an earlier test, H033 for a rule that no
+            outcome satisfies, H034 when there is too little memory.
         OptionError
-            O061 for an unknown option, else as in :meth:`fit`.
+            O061 for an unknown option, O001 and O055 for a backend that is unknown or cannot be
+            used, else as in :meth:`fit`.
+        LoadError
+            L001 for a damaged file in ``store``.
         DesignError
             D014 when no donor is left, V004 when the treated series is constant.
 

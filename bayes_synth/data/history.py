@@ -6,6 +6,7 @@ Tests are planned on it. Its final class, :class:`bayes_synth.History`, knows ho
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any, Literal, Self, TypedDict
 
 import numpy as np
@@ -39,6 +40,12 @@ class PlanOptions(TypedDict, total=False):
         Whether effects are in outcome units per period and treated unit instead of fractions.
     draws, tune, chains, sampler, cores
         As in :meth:`bayes_synth.SyntheticControl.fit`; by default 500, 500, 2, ``"auto"``, all.
+    backend, n_jobs
+        Where past starts are refitted, as in :func:`bayes_synth.fit_many`: processes, Dask or Ray.
+        None for both, outside of ``joblib.parallel_config(...)``: in threads of this process.
+    store
+        A folder that keeps the refits of every past start, so that a plan that was interrupted goes
+        on from them.
     progressbar
         Whether to show one.
     """
@@ -51,6 +58,9 @@ class PlanOptions(TypedDict, total=False):
     chains: int
     sampler: str
     cores: int | None
+    backend: str | None
+    n_jobs: int | None
+    store: str | PathLike[str] | None
     progressbar: bool
 
 

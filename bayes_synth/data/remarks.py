@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from bayes_synth.data.broken import broken_series, cure, described
+from bayes_synth.data.broken import AGAIN, broken_series, cure, described
 from bayes_synth.data.helpers import aggregates, clocks, dummies, near_copies
+from bayes_synth.data.placeholders import held, runs
 from bayes_synth.data.trends import compared, outside
 from bayes_synth.errors import DesignError
 from bayes_synth.words import listed, short
@@ -285,10 +286,10 @@ def _broken_rule(table: Table) -> Iterator[Remark]:
             "If they are real, keep them."
         )
         yield Remark("V040", "warned", text)
-    if repeats := [each for each in donors if each.kind == "repeat"]:
+    if filled := [each for each in donors if each.kind in ("repeat", "line", "placeholder")]:
         text = (
-            "donors repeat a value as if it had been filled forward: "
-            f"{'; '.join(described(repeats, times))}. {cure(repeats)}"
+            "donors hold values that look filled in where there were none: "
+            f"{'; '.join(described(filled, times))}. {cure(filled)}"
         )
         yield Remark("V041", "warned", text)
     if levels := [each for each in donors if each.kind == "level" and each.last >= table.pre]:
@@ -305,23 +306,37 @@ def _broken_rule(table: Table) -> Iterator[Remark]:
         yield Remark("V043", "warned", text)
 
 
+def _coarse_rule(table: Table) -> Iterator[Remark]:
+    """Warn about donors that change more rarely than the others, and times without any outcome."""
+    names, times = [str(name) for name in table.donors], table.donors.index
+    donors = table.donors.to_numpy()
+    helpers = {*dummies(donors, names), *clocks(donors, names, times)}
+    if coarse := [names[j] for j in held(donors) if names[j] not in helpers]:
+        text = (
+            f"{listed(coarse)} hold each value for several periods, as where weeks or quarters "
+            "are written on days: use periods of the coarsest series, or do without them."
+        )
+        yield Remark("D080", "warned", text)
+    none = (donors == 0).all(1) & ((table.treated == 0) | table.treated.isna()).to_numpy()
+    if 0 < len(runs(none)) <= AGAIN and not (donors[~none] == 0).any():
+        text = (
+            f"every unit is exactly zero at {listed(map(short, times[none]))}: if nothing was "
+            "recorded, drop these times; if all were closed, keep them."
+        )
+        yield Remark("D081", "warned", text)
+
+
 def _helpers_rule(table: Table) -> Iterator[Remark]:
     """Warn about columns among the donors that are not untreated units."""
     names, donors = [str(name) for name in table.donors], table.donors.to_numpy()
-    if flags := dummies(donors, names):
-        yield Remark(
-            "V045",
-            "warned",
-            f"{listed(flags)} hold only zeros and ones, as dummies do, not units. "
-            "Leave such columns out, or name the donors with donors=[...].",
-        )
-    if counters := clocks(donors, names):
-        yield Remark(
-            "V046",
-            "warned",
-            f"{listed(counters)} count periods or repeat a cycle of whole numbers, as calendars "
-            "do, not units. Leave such columns out, or name the donors with donors=[...].",
-        )
+    cure = "Leave such columns out, or name the donors with donors=[...]."
+    flags = dummies(donors, names)
+    if flags:
+        text = f"{listed(flags)} hold only two small whole numbers, as dummies do. {cure}"
+        yield Remark("V045", "warned", text)
+    if counters := [n for n in clocks(donors, names, table.donors.index) if n not in flags]:
+        text = f"{listed(counters)} count periods or name dates, as calendars do. {cure}"
+        yield Remark("V046", "warned", text)
 
 
 def _aggregates_rule(table: Table) -> Iterator[Remark]:
@@ -357,6 +372,7 @@ RULES: tuple[Callable[[Table], Iterator[Remark]], ...] = (
     _ties_rule,
     _trends_rule,
     _broken_rule,
+    _coarse_rule,
     _helpers_rule,
     _aggregates_rule,
 )

@@ -9,6 +9,7 @@ import pandas as pd
 from arviz_plots import PlotCollection
 
 from bayes_synth.planning.pictures.choice import plot_choice
+from bayes_synth.planning.pictures.cost import plot_cost
 from bayes_synth.planning.plan import Plan
 from bayes_synth.plots.look import PictureOptions
 from bayes_synth.words import preformatted, public, short
@@ -90,6 +91,21 @@ class Choice:
         >>> figure = choice.plot()
         """
         return plot_choice(self.table, **options)
+
+    def plot_cost(self, **options: Unpack[PictureOptions]) -> PlotCollection:
+        """Plot every finalist's power by what the test costs, a point per length.
+
+        Parameters
+        ----------
+        **options
+            As in :meth:`plot`.
+
+        Raises
+        ------
+        OptionError
+            O063 when the choice was made without a price or an effect.
+        """
+        return plot_cost(self.table, **options)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write the choice and its plans as netCDF or zarr; :func:`bayes_synth.load` reads it back.

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bayes_synth.data.text_options import add_layout_options, read_as_asked
+
 if TYPE_CHECKING:
     from bayes_synth.planning.history import History
     from bayes_synth.planning.plan import Plan
@@ -25,7 +27,7 @@ PAGES = {".html": "html", ".md": "markdown", ".txt": "text"}
 def add_options(name: str, command: argparse.ArgumentParser) -> None:
     """Add the options of one of both commands, and what runs it."""
     add = command.add_argument
-    add("data", type=Path, help="a CSV file")
+    add("data", type=Path, help="a CSV file; .gz, .bz2 and .xz are read too")
     for column in ("unit", "time", "outcome"):
         add(f"--{column}", required=True, metavar="COLUMN", help=f"column of the {column}s")
     add("--periods", required=True, type=int, nargs="+", metavar="N", help="lengths of the test")
@@ -38,6 +40,7 @@ def add_options(name: str, command: argparse.ArgumentParser) -> None:
     add("--save", type=Path, metavar="FILE", help="the plan, as .nc, .zarr or .zarr.zip")
     add("--overwrite", action="store_true", help="replace files that exist")
     add("--quiet", action="store_true", help="no progress")
+    add_layout_options(command)
     if name == "plan":
         add("--treated", required=True, nargs="+", metavar="UNIT", help="units to treat")
         add("--never-donors", nargs="+", default=[], metavar="UNIT", help="units not to use")
@@ -102,15 +105,11 @@ def _choose(options: argparse.Namespace) -> int:
 
 
 def _history(options: argparse.Namespace) -> "History":
-    """Read the history."""
-    import pandas as pd
-
+    """Read the history as the command ``fit`` reads its data."""
     from bayes_synth.planning.history import History
 
-    labels = {options.unit: str}
-    frame = pd.read_csv(options.data, dtype=labels, keep_default_na=True)
-    columns = {name: getattr(options, name) for name in ("unit", "time", "outcome")}
-    return History.from_long(frame, **columns, missing=options.missing)
+    table, columns, _ = read_as_asked(options, "", options.say)
+    return History.from_long(table, **columns, missing=options.missing)
 
 
 def _require_free(options: argparse.Namespace) -> None:

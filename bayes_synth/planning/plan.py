@@ -45,8 +45,8 @@ class Plan(AbstractPlan):
         units per period and treated unit.
     placebo_tests
         The same windows of units that are not planned, each calibrated on the others: ``unit``,
-        ``start``, ``periods``, ``observed``, ``median``, ``pit``, ``found``, ``held`` (by the
-        interval).
+        ``start``, ``periods``, ``observed``, ``median``, ``spread`` (sd without the tails),
+        ``pit``, ``found``, ``held`` (by the interval).
     before
         The fit before the test: ``weights``, ``verdict``, ``path``, ``balance``.
     effects, prior, additive

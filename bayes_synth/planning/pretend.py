@@ -21,6 +21,8 @@ __all__ = ["PlaceboTest", "PretendTest", "placebo_tests", "pretend_test"]
 
 SAMPLES = 1000
 """Draws with which a placebo's window is judged."""
+NODES = 251
+"""Points of the grid of log kappa in the audit: an eighth of a posterior sd apart, or less."""
 
 
 class PretendTest(NamedTuple):
@@ -140,5 +142,5 @@ def _evidence(plan: Calibration, each: Alternative, power: float, *, linear: boo
         return plan.learn(each.table, each.growth, power)
     z = each.table["z"].to_numpy(float)
     options = plan.kappa_sd, plan.degrees_of_freedom, power
-    average = learn_inflation(z**2, np.ones(len(z)), *options)
+    average = learn_inflation(z**2, np.ones(len(z)), *options, nodes=NODES)
     return Evidence(plan, each.table, each.growth, average, average)
