@@ -55,6 +55,11 @@ def fake_panel(
     Panel
         Treated unit ``treated``, donors ``donor_00``, ``donor_01`` and so on; the first two have
         the weights.
+
+    Examples
+    --------
+    >>> bs.testing.fake_panel(donors=3, effect=2.0).donors
+    ('donor_00', 'donor_01', 'donor_02')
     """
     rng = np.random.default_rng(random_seed)
     walks = 100 + np.cumsum(rng.standard_normal((pre + post, donors)), axis=0)
@@ -102,6 +107,12 @@ def fake_fit(
     -------
     Fit
         Groups, labels and measures as :meth:`bayes_synth.SyntheticControl.fit` gives them.
+
+    Examples
+    --------
+    >>> fit = bs.testing.fake_fit(panel=bs.testing.fake_panel(effect=3.0))
+    >>> round(fit.effect("average").median())
+    3
     """
     panel, model = panel or fake_panel(), model or SyntheticControl()
     rng = np.random.default_rng(random_seed)
@@ -148,6 +159,12 @@ def fake_placebos(panel: Panel, *, kappa: float = 1.0, random_seed: int = 0) -> 
     -------
     Placebos
         One row per donor, all of them usable.
+
+    Examples
+    --------
+    >>> placebos = bs.testing.fake_placebos(panel, kappa=1.5)
+    >>> bs.testing.fake_fit(panel=panel, placebos=placebos).alarms
+    ()
     """
     rng = np.random.default_rng(random_seed)
     donors = pd.Index(panel.donors, name="donor", dtype=object)

@@ -57,7 +57,13 @@ _pymc_alone = threading.Lock()
 
 
 class Failure(NamedTuple):
-    """A task that failed, and why."""
+    """A task that failed, and why.
+
+    Examples
+    --------
+    >>> bs.batch.Failure(0, {"city": "Leeds"}, "PanelError", "P025", "...").code
+    'P025'
+    """
 
     task: int
     """Its position among the tasks, from 0."""
@@ -98,6 +104,12 @@ class EffectDraws:
     idata
         Groups ``predictions``, ``predictions_constant_data`` and ``effects``, as in
         :class:`bayes_synth.Fit`.
+
+    Examples
+    --------
+    >>> kept = bs.batch.EffectDraws(fit.panel, fit.model, fit.idata)
+    >>> kept.effect("total").name
+    'total'
     """
 
     panel: Panel

@@ -80,6 +80,11 @@ def convex_hull(
     Abadie (2021), Journal of Economic Literature 59(2), section 5. King and Zeng (2006), Political
     Analysis 14(2). Ferman and Pinto (2021), Quantitative Economics 12(4), for the demeaned
     estimator.
+
+    Examples
+    --------
+    >>> bs.checks.convex_hull(fit).verdict
+    'pass'
     """
     donors, outcome = _seen_series(adjusted(fit.problem, fit.idata).inputs)
     rows = {

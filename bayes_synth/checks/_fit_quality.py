@@ -85,6 +85,11 @@ def fit_quality(
     Abadie (2021), Journal of Economic Literature 59(2), sections 3.3 and 5. Gelman, Meng and Stern
     (1996), Statistica Sinica 6, for posterior predictive p-values of discrepancies. Jarque and
     Bera (1987), International Statistical Review 55(2), for the statistic of normality.
+
+    Examples
+    --------
+    >>> bs.checks.fit_quality(fit).verdict
+    'pass'
     """
     inputs = adjusted(fit.problem, fit.idata).inputs
     if len(periods_seen(inputs)) < SHORT:

@@ -105,6 +105,11 @@ def likeness(
     Abadie (2021), Journal of Economic Literature 59(2), sections 3.3 and 5. Abadie and L'Hour
     (2021), JASA 116(536). Rubin (2001), Health Services and Outcomes Research Methodology 2, for
     the standardised difference of 0.25.
+
+    Examples
+    --------
+    >>> bs.checks.likeness(fit).verdict
+    'pass'
     """
     if covariates is None and fit.panel.predictors is not None:
         covariates = fit.panel.predictors.to_frame()

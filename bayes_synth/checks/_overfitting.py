@@ -62,6 +62,11 @@ def overfitting(fit: AbstractFit, *, caution: float = 0.5, fail: float = 1.0) ->
     Hainmueller (2015), American Journal of Political Science 59(2), for training and validation
     periods. Buerkner, Gabry and Vehtari (2020), Journal of Statistical Computation and Simulation
     90(14), for leave-future-out.
+
+    Examples
+    --------
+    >>> bs.checks.overfitting(fit).verdict
+    'pass'
     """
     inputs = adjusted(fit.problem, fit.idata).inputs
     seen = periods_seen(inputs)

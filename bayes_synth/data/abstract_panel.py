@@ -61,32 +61,62 @@ class AbstractPanel(ABC):
 
     @property
     def donors(self) -> tuple[str, ...]:
-        """Return the labels of the untreated units, sorted."""
+        """Return the labels of the untreated units, sorted.
+
+        Examples
+        --------
+        >>> panel.donors[:2]
+        ('donor_00', 'donor_01')
+        """
         treated = set(self.treated)
         units = self.outcomes["unit"].values.tolist()
         return tuple(label for label in units if label not in treated)
 
     @property
     def treated_name(self) -> str:
-        """Name the treated unit in words, or the mean of several."""
+        """Name the treated unit in words, or the mean of several.
+
+        Examples
+        --------
+        >>> panel.treated_name
+        'treated'
+        """
         several = len(self.treated) > 1
         return f"the mean of {listed(self.treated, 3)}" if several else self.treated[0]
 
     @property
     def times(self) -> pd.Index:
-        """Return all times, sorted."""
+        """Return all times, sorted.
+
+        Examples
+        --------
+        >>> panel.times[[0, -1]].tolist()
+        [2000, 2037]
+        """
         times: pd.Index = self.outcomes.indexes["time"].rename(self.time)
         return times
 
     @property
     def pre(self) -> pd.Index:
-        """Return the times before ``start``."""
+        """Return the times before ``start``.
+
+        Examples
+        --------
+        >>> len(panel.pre)
+        30
+        """
         before: pd.Index = self.times[self.times < self.start]
         return before
 
     @property
     def post(self) -> pd.Index:
-        """Return the times from ``start`` on."""
+        """Return the times from ``start`` on.
+
+        Examples
+        --------
+        >>> int(panel.post[0])
+        2030
+        """
         after: pd.Index = self.times[self.times >= self.start]
         return after
 
@@ -95,6 +125,11 @@ class AbstractPanel(ABC):
         """Return the times without a treated outcome.
 
         The mean of several treated units needs an outcome of each.
+
+        Examples
+        --------
+        >>> panel.missing_times.tolist()
+        []
         """
         return self.times[self.treated_outcome.isnull().to_numpy()]
 
@@ -114,18 +149,35 @@ class AbstractPanel(ABC):
             Columns ``code``, ``kind`` (``"warned"`` or ``"noted"``) and ``remark``; empty for a
             panel without any, and for one that was built directly or loaded with a fit. The page
             *Errors* explains the codes.
+
+        Examples
+        --------
+        >>> panel.report.columns.tolist()
+        ['code', 'kind', 'remark']
         """
         return pd.DataFrame(list(self.remarks), columns=["code", "kind", "remark"])
 
     @property
     def treated_outcome(self) -> xr.DataArray:
-        """Return the treated series, dims ``(time,)``: the mean when several units are treated."""
+        """Return the treated series, dims ``(time,)``: the mean when several units are treated.
+
+        Examples
+        --------
+        >>> panel.treated_outcome.dims
+        ('time',)
+        """
         treated = self.outcomes.sel(unit=list(self.treated))
         return treated.mean("unit", skipna=False).rename(self.outcome)
 
     @property
     def donor_outcomes(self) -> xr.DataArray:
-        """Return the donors' series, dims ``(time, donor)``."""
+        """Return the donors' series, dims ``(time, donor)``.
+
+        Examples
+        --------
+        >>> panel.donor_outcomes.sizes["donor"]
+        6
+        """
         return self.outcomes.sel(unit=list(self.donors)).rename(unit="donor").rename(self.outcome)
 
     def drop(self, donors: str | Sequence[str]) -> Self:
@@ -135,6 +187,11 @@ class AbstractPanel(ABC):
         ------
         DesignError
             D008 for a treated unit, D009 for an unknown label, D014 when no donor would be left.
+
+        Examples
+        --------
+        >>> panel.drop(["donor_05"]).donors
+        ('donor_00', 'donor_01', 'donor_02', 'donor_03', 'donor_04')
         """
         dropped = set(self._known_donors(donors))
         return self._with_donors([label for label in self.donors if label not in dropped])
@@ -146,6 +203,11 @@ class AbstractPanel(ABC):
         ------
         DesignError
             D008 for a treated unit, D009 for an unknown label, D014 when no donor would be left.
+
+        Examples
+        --------
+        >>> panel.keep(["donor_00", "donor_01"]).donors
+        ('donor_00', 'donor_01')
         """
         return self._with_donors(self._known_donors(donors))
 
@@ -170,6 +232,11 @@ class AbstractPanel(ABC):
         References
         ----------
         Abadie, Diamond and Hainmueller (2010), section 2.4.
+
+        Examples
+        --------
+        >>> panel.as_if_treated("donor_03").treated
+        ('donor_03',)
         """
         chosen = tuple(sorted(self._known_donors(donor)))
         require_as_many(chosen, self.treated)
@@ -193,6 +260,11 @@ class AbstractPanel(ABC):
         References
         ----------
         Abadie (2021), section 7.
+
+        Examples
+        --------
+        >>> int(panel.backdate(2025).start)
+        2025
         """
         earlier = first_treated(start, self.pre, self.zone)
         outcomes = locked(self.outcomes.sel(time=self.pre.to_numpy()))

@@ -109,6 +109,12 @@ class AbstractHistory(ABC):
             When the rows do not form a complete table of numbers.
         OptionError
             O001 for an unknown rule in ``missing``.
+
+        Examples
+        --------
+        >>> history = bs.History.from_long(df, unit="state", time="year", outcome="sales")
+        >>> len(history.times)
+        38
         """
         from bayes_synth.data.readers import read_long
 
@@ -138,6 +144,11 @@ class AbstractHistory(ABC):
         ------
         PanelError, OptionError
             As in :meth:`from_long`.
+
+        Examples
+        --------
+        >>> len(bs.History.from_wide(wide).units)
+        7
         """
         from bayes_synth.data.readers import read_wide
 
@@ -169,6 +180,11 @@ class AbstractHistory(ABC):
         ------
         PanelError, OptionError
             As in :meth:`from_long`.
+
+        Examples
+        --------
+        >>> len(bs.History.from_xarray(panel.outcomes).times)
+        38
         """
         from bayes_synth.data.readers import read_xarray
 
@@ -192,18 +208,36 @@ class AbstractHistory(ABC):
 
     @property
     def units(self) -> tuple[str, ...]:
-        """Return the labels of the units, sorted."""
+        """Return the labels of the units, sorted.
+
+        Examples
+        --------
+        >>> history.units[:2]
+        ('u00', 'u01')
+        """
         return tuple(self.outcomes["unit"].values.tolist())
 
     @property
     def times(self) -> pd.Index:
-        """Return all times, sorted."""
+        """Return all times, sorted.
+
+        Examples
+        --------
+        >>> str(history.times[0].date())
+        '2024-01-01'
+        """
         times: pd.Index = self.outcomes.indexes["time"].rename(self.time)
         return times
 
     @property
     def report(self) -> pd.DataFrame:
-        """List what was dropped, excluded, sorted or converted, as ``panel.report`` does."""
+        """List what was dropped, excluded, sorted or converted, as ``panel.report`` does.
+
+        Examples
+        --------
+        >>> history.report.columns.tolist()
+        ['code', 'kind', 'remark']
+        """
         return pd.DataFrame(list(self.remarks), columns=["code", "kind", "remark"])
 
     def exclude(self, units: str | Sequence[str] | None, window: slice) -> Self:
@@ -230,6 +264,11 @@ class AbstractHistory(ABC):
             H001 for an unknown unit, H002 for a window without a period of this history.
         DesignError
             D001, D011 and D012 for labels that do not fit the time axis.
+
+        Examples
+        --------
+        >>> history.exclude("u01", slice("2024-01-10", "2024-01-12")).report["remark"].iloc[-1]
+        'u01: 2024-01-10 to 2024-01-12 excluded.'
         """
         chosen = self.known(units, "exclude")
         inside = self._inside(window)

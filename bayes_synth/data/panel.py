@@ -65,6 +65,16 @@ class Panel(AbstractPanel):
     References
     ----------
     Abadie (2021), Journal of Economic Literature 59(2), sections 3.1 and 6.
+
+    Examples
+    --------
+    >>> panel = bs.Panel.from_long(
+    ...     df, unit="state", time="year", outcome="sales", treated="treated", start=2030
+    ... )
+    >>> panel.donors
+    ('donor_00', 'donor_01', 'donor_02', 'donor_03', 'donor_04', 'donor_05')
+    >>> len(panel.pre), len(panel.post)
+    (30, 8)
     """
 
     @classmethod
@@ -120,6 +130,14 @@ class Panel(AbstractPanel):
             When treated units, donors or start do not form a design.
         OptionError
             O001 for an unknown rule in ``missing``.
+
+        Examples
+        --------
+        >>> panel = bs.Panel.from_long(
+        ...     df, unit="state", time="year", outcome="sales", treated="treated", start=2030
+        ... )
+        >>> panel.treated, int(panel.start)
+        (('treated',), 2030)
         """
         from bayes_synth.data.readers import read_long, require_no_indicator
 
@@ -174,6 +192,11 @@ class Panel(AbstractPanel):
         PanelError, DesignError
             As in :meth:`from_long`; D008 for a treated unit among ``donors``, D009 for one that is
             no column.
+
+        Examples
+        --------
+        >>> bs.Panel.from_wide(wide, treated="treated", start=2030).donors[:2]
+        ('donor_00', 'donor_01')
         """
         from bayes_synth.data.readers import read_wide
 
@@ -213,6 +236,12 @@ class Panel(AbstractPanel):
         ------
         PanelError, DesignError
             As in :meth:`from_long`.
+
+        Examples
+        --------
+        >>> array = panel.outcomes
+        >>> bs.Panel.from_xarray(array, treated="treated", start=2030).start
+        2030
         """
         from bayes_synth.data.readers import read_xarray
 

@@ -39,6 +39,13 @@ class Choice:
         How many sets were screened, and how many were fitted.
     windows
         Starts of the windows for choosing and of those for claiming.
+
+    Examples
+    --------
+    >>> choice.best.treated
+    ('u00', 'u01')
+    >>> len(choice.ties) > 0
+    True
     """
 
     table: pd.DataFrame
@@ -49,12 +56,24 @@ class Choice:
 
     @property
     def best(self) -> Plan:
-        """Return the plan of the set that was best when it was chosen; see :attr:`ties` too."""
+        """Return the plan of the set that was best when it was chosen; see :attr:`ties` too.
+
+        Examples
+        --------
+        >>> choice.best.treated
+        ('u00', 'u01')
+        """
         return next(iter(self.plans.values()))
 
     @property
     def ties(self) -> tuple[tuple[str, ...], ...]:
-        """Return the sets that cannot be told from the best."""
+        """Return the sets that cannot be told from the best.
+
+        Examples
+        --------
+        >>> len(choice.ties) > 0
+        True
+        """
         tied = self.table.loc[self.table["tied"], "units"]
         return tuple(dict.fromkeys(tied))
 
@@ -66,6 +85,10 @@ class Choice:
         **options
             ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
             :meth:`bayes_synth.Fit.plot`.
+
+        Examples
+        --------
+        >>> figure = choice.plot()
         """
         return plot_choice(self.table, **options)
 
@@ -98,6 +121,10 @@ class Choice:
         ------
         LoadError
             As in :meth:`bayes_synth.Plan.save`.
+
+        Examples
+        --------
+        >>> choice.save("choice.nc")
         """
         from bayes_synth.planning.saving import save_choice
 

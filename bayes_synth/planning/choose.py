@@ -108,6 +108,11 @@ def choose_treated(
         or strata that are none, H027 when the history has no windows left to claim on.
     OptionError
         O061 for an unknown option, O010 for a number of finalists below one.
+
+    Examples
+    --------
+    >>> choice = bs.choose_treated(history, sizes=[2], periods=14, effect=0.05)  # doctest: +SKIP
+    >>> choice.table  # doctest: +SKIP
     """
     require_history(history)
     most, plain = _options(options)

@@ -63,6 +63,11 @@ class AbstractFit(AbstractVerdicts):
         ResultError
             R002 for a window that has no post-periods or goes beyond them, R004 when a ratio
             means nothing, R005 for an unknown estimand, R033 for windows that overlap.
+
+        Examples
+        --------
+        >>> fit.effect("total", window=slice(2030, 2033))  # doctest: +ELLIPSIS
+        Effect: total, +12.0 sales [+8.2, +15.6] (95% ETI), P(effect > 0) = 0.999, ...
         """
         return effect_of(self.panel, self.idata, estimand, window)
 
@@ -93,6 +98,13 @@ class AbstractFit(AbstractVerdicts):
         ------
         OptionError
             O004 for a probability outside (0, 1), O001 for an unknown kind.
+
+        Examples
+        --------
+        >>> fit.summary().loc[["average", "total"], ["median", "p_two_sided"]].round(2)
+                 median  p_two_sided
+        average    3.01          0.0
+        total     24.05          0.0
         """
         require_interval(ci_prob, ci_kind)
         effects = self.effects
@@ -137,6 +149,14 @@ class AbstractFit(AbstractVerdicts):
         Notes
         -----
         Similar donors trade weight: the counterfactual is known better than its weights.
+
+        Examples
+        --------
+        >>> fit.weights()["mean"].head(2).round(1)
+        donor
+        donor_00    0.6
+        donor_01    0.4
+        Name: mean, dtype: float64
         """
         donors = outcome_scale(self.model.scale).forward(self.panel.donor_outcomes).to_numpy()
         return weight_table(
@@ -175,6 +195,19 @@ class AbstractFit(AbstractVerdicts):
         -----
         The draws of the weights say all of it; whether the model has a rule for predictors or not
         does not matter. A level, which the weights may leave to the noise, is no part of it.
+
+        Examples
+        --------
+        >>> columns = {"unit": "state", "time": "year", "outcome": "sales"}
+        >>> known = bs.Panel.from_long(
+        ...     df.assign(income=df["sales"] / 2),
+        ...     **columns,
+        ...     treated="treated",
+        ...     start=2030,
+        ...     predictors=bs.Predictors(["income"]),
+        ... )
+        >>> bs.testing.fake_fit(panel=known).balance().columns.tolist()
+        ['treated', 'synthetic', 'lower', 'upper', 'donors', 'sd']
         """
         return balance_table(self._draws("posterior", "weights"), self.panel, ci_prob, ci_kind)
 
@@ -183,6 +216,11 @@ class AbstractFit(AbstractVerdicts):
         """Draws of every estimand that these data allow, by name.
 
         An estimand that was declared after the fit was made or saved is computed now.
+
+        Examples
+        --------
+        >>> sorted(fit.effects.data_vars)
+        ['average', 'cumulative', 'log_ratio', 'pointwise', 'relative', 'total']
         """
         stored = stored_effects(self.idata)
         if set(ESTIMANDS) <= set(stored):
@@ -197,6 +235,11 @@ class AbstractFit(AbstractVerdicts):
         """Return donors @ weights plus the constant level over all times: no noise, no drift.
 
         What covariates explain is part of it. Dims ``(chain, draw, time)``, outcome units.
+
+        Examples
+        --------
+        >>> fit.synthetic.dims
+        ('chain', 'draw', 'time')
         """
         weights, level = self._draws("posterior", "weights"), self._draws("posterior", "level")
         scale = outcome_scale(self.model.scale)
@@ -226,6 +269,11 @@ class AbstractFit(AbstractVerdicts):
 
         Dims ``(chain, draw, time)``, outcome units: replicates before ``start``, predictions from
         then on.
+
+        Examples
+        --------
+        >>> fit.counterfactual.dims
+        ('chain', 'draw', 'time')
         """
         parts = [
             self.idata["posterior_predictive"]["outcome"],
@@ -275,6 +323,14 @@ class AbstractFit(AbstractVerdicts):
         noise and drift on, so the effect may be smaller than the gap, and before ``start``, where
         it is observed minus a replicate, it is near zero by construction. Intervals and
         probabilities are about the effect.
+
+        Examples
+        --------
+        >>> fit.to_frame()[["observed", "synthetic", "gap"]].tail(2).round(0)
+              observed  synthetic  gap
+        time
+        2036     108.0      105.0  3.0
+        2037     108.0      104.0  3.0
         """
         paths = {"effect": self.effect("pointwise"), "cumulative": self.effect("cumulative")}
         return path_frame(

@@ -55,6 +55,11 @@ class AbstractVerdicts(ABC):
             the ``attempts`` at sampling (one mapping each: ``target_accept``, ``tune``,
             ``problems``, ``divergences``, ``kept``), what an interrupt left undone (``partial``)
             and the ``warnings`` given when the panel was read and while fitting.
+
+        Examples
+        --------
+        >>> bool(fit.diagnostics().loc["average effect", "ok"])
+        True
         """
         table = pd.concat([diagnose(self._watched), self._weight_diagnostics])
         attempts = [
@@ -80,6 +85,11 @@ class AbstractVerdicts(ABC):
         see ``fit.alarms``, :attr:`fit_verdict`, :attr:`calibration` and
         :func:`bayes_synth.checks.run`. No flag says "may be used", because no computation can know
         that no donor was affected.
+
+        Examples
+        --------
+        >>> fit.converged
+        True
         """
         return self.convergence.ok
 
@@ -106,7 +116,13 @@ class AbstractVerdicts(ABC):
 
     @property
     def weights_ok(self) -> bool:
-        """Tell whether every weight has an R-hat of at most 1.01 and both ESS of at least 400."""
+        """Tell whether every weight has an R-hat of at most 1.01 and both ESS of at least 400.
+
+        Examples
+        --------
+        >>> fit.weights_ok
+        True
+        """
         return bool(self._weight_diagnostics["ok"].all())
 
     @cached_property

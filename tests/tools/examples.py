@@ -1,4 +1,4 @@
-"""What examples in docstrings start from: small made-up data, and fits of it in milliseconds."""
+"""What the examples in docstrings start from: small made-up data, and fake fits of it."""
 
 from typing import Any
 
