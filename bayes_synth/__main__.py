@@ -125,10 +125,8 @@ def _data_options(fit: argparse.ArgumentParser) -> None:
         "--missing", default="error",
         help="what to do about missing outcomes: error (default), drop_donors, drop_times or model",
     )  # fmt: skip
-    fit.add_argument(
-        "--time-covariates", nargs="+", metavar="COLUMN",
-        help="columns that drive the outcome and are known at all times, such as price",
-    )  # fmt: skip
+    words = "columns that drive the outcome and are known at all times, such as price"
+    fit.add_argument("--time-covariates", nargs="+", metavar="COLUMN", help=words)
     group = fit.add_argument_group("how the file is written (found out and said, unless given)")
     group.add_argument("--sep", help="character between fields, or: tab")
     group.add_argument("--decimal", help="decimal sign: . or ,")
@@ -227,20 +225,12 @@ def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
         raise PanelError("P001", "the data must be a CSV file, got none: name it before --treated.")
     layout = TextFormat(options.sep, options.decimal, options.encoding, options.date_format)
     columns = {name: getattr(options, name) for name in ("unit", "time", "outcome")}
-    more = options.time_covariates or ()
-    table, start, found = read_text(
-        options.data, **columns, start=options.start, layout=layout, more=more
-    )
+    more = {"start": options.start, "layout": layout, "more": options.time_covariates or ()}
+    table, start, found = read_text(options.data, **columns, **more)
     if found:
         _log(f"Read {options.data}: {', '.join(found)}.")
-    panel = bs.Panel.from_long(
-        table,
-        **columns,
-        treated=treated,
-        start=start,
-        missing=options.missing,
-        covariates=options.time_covariates,
-    )
+    rules = {"missing": options.missing, "covariates": options.time_covariates}
+    panel = bs.Panel.from_long(table, **columns, treated=treated, start=start, **rules)
     packed = options.data.suffix.lower() in OPENERS
     return f"{Path(options.data.stem).stem if packed else options.data.stem}_fit", panel
 

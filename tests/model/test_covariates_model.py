@@ -208,9 +208,7 @@ def test_a_fit_with_covariates_is_saved_and_extended(fit, tmp_path):
     longer = fit.extend(panel_of(pd.concat([rows, later])))
     assert longer.idata["posterior"].to_dataset().equals(fit.idata["posterior"].to_dataset())
     assert len(longer.panel.post) == 7
-    with pytest.raises(
-        ResultError, match=r"O113.*have the covariates of the fit, price, heat"
-    ):
+    with pytest.raises(ResultError, match=r"O113.*have the covariates of the fit, price, heat"):
         fit.extend(panel_of(pd.concat([rows, later]), covariates=["price"]))
     changed = rows.assign(heat=rows["heat"].where(rows.index != 7, 3.0))
     with pytest.raises(ResultError, match=r"O113.*in 1 cells: heat of donor 1 at 1"):
