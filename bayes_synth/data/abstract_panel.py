@@ -277,8 +277,8 @@ class AbstractPanel(ABC):
         if self.covariates is not None:
             covariates = self.covariates.at(self.pre, earlier)
             lost = _lost(self.covariates, covariates)
-            text = f"no change before {short(earlier)}, so left out of the covariates: {lost}."
-            notes += [Remark("P066", "noted", text)] if lost else []
+            still = f"no change before {short(earlier)}, so left out of the covariates: {lost}."
+            notes += [Remark("P066", "noted", still)] if lost else []
         return replace(
             self,
             outcomes=outcomes,

@@ -3,7 +3,7 @@
 Given weights and the noise's sds the coefficients are those of a normal regression of the residual
 on the covariates' own residuals; given the coefficients the weights have the regression that they
 have without covariates, on series that lose what the coefficients explain.
-``docs/derivations.md``, section 9.
+``docs/derivations.md``, section 7.
 """
 
 import numpy as np
