@@ -180,7 +180,8 @@ def _refuse_column(
         raise DesignError(
             "D010",
             f"treated must name units, got a column{shown} of "
-            f"{listed(map(repr, sorted(words)), 3)}: write the labels of the treated units, and the first treated period as start.",
+            f"{listed(map(repr, sorted(words)), 3)}: write the labels of the treated units, "
+            "and the first treated period as start.",
         )
     on = [_word(value) in ON for value in values]
     units = list(dict.fromkeys(label for label, yes in zip(labels, on, strict=True) if yes))
