@@ -24,24 +24,25 @@ if TYPE_CHECKING:
     from bayes_synth.model import predictors as predictors
     from bayes_synth.model.calibration import Calibration
     from bayes_synth.planning import rules as rules
+    from bayes_synth.planning.cells import CellPlan, plan_cells
     from bayes_synth.planning.choice import Choice
     from bayes_synth.planning.choose import choose_treated
     from bayes_synth.planning.cost import Spend
     from bayes_synth.planning.history import History
-    from bayes_synth.planning.loading import load_plan
+    from bayes_synth.planning.loading import load
     from bayes_synth.planning.plan import Plan
     from bayes_synth.report.cite import cite
     from bayes_synth.results import estimands as estimands
     from bayes_synth.results.effects import Effect
     from bayes_synth.study.compare import compare
     from bayes_synth.study.joint_fit import JointFit
-    from bayes_synth.study.loading import load
     from bayes_synth.study.study import Study
 
     __version__: str
 
 _HOMES = {
     "Calibration": "model.calibration",
+    "CellPlan": "planning.cells",
     "Choice": "planning.choice",
     "Effect": "results.effects",
     "Fit": "api",
@@ -59,9 +60,9 @@ _HOMES = {
     "compare": "study.compare",
     "fetch_dataset": "datasets",
     "fit_many": "batch",
-    "load": "study.loading",
+    "load": "planning.loading",
     "load_dataset": "datasets",
-    "load_plan": "planning.loading",
+    "plan_cells": "planning.cells",
     "simulate": "data.simulate",
 }
 """Where each public name lives, below the package."""
@@ -76,6 +77,7 @@ _MODULES = {
 
 __all__ = [
     "Calibration",
+    "CellPlan",
     "Choice",
     "Effect",
     "Fit",
@@ -100,8 +102,8 @@ __all__ = [
     "fit_many",
     "load",
     "load_dataset",
-    "load_plan",
     "noise",
+    "plan_cells",
     "plots",
     "predictors",
     "priors",

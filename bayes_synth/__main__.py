@@ -141,6 +141,10 @@ def _data_options(fit: argparse.ArgumentParser) -> None:
         "--missing", default="error",
         help="what to do about missing outcomes: error (default), drop_donors, drop_times or model",
     )  # fmt: skip
+    fit.add_argument(
+        "--time-covariates", nargs="+", metavar="COLUMN",
+        help="columns that drive the outcome and are known at all times, such as price",
+    )  # fmt: skip
     add_layout_options(fit)
     model = fit.add_argument_group("the model")
     model.add_argument("--scale", default="linear", help="linear (default), log, sqrt or auto")
@@ -252,9 +256,16 @@ def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
         options.data = Path(treated.pop())
     if options.data is None:
         raise PanelError("P001", "the data must be a CSV file, got none: name it before --treated.")
-    table, columns, start = read_as_asked(options, options.start, _log)
+    table, columns, start = read_as_asked(
+        options, options.start, _log, more=options.time_covariates or ()
+    )
     panel = bs.Panel.from_long(
-        table, **columns, treated=treated, start=start, missing=options.missing
+        table,
+        **columns,
+        treated=treated,
+        start=start,
+        missing=options.missing,
+        covariates=options.time_covariates,
     )
     packed = options.data.suffix.lower() in OPENERS
     return f"{Path(options.data.stem).stem if packed else options.data.stem}_fit", panel

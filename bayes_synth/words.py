@@ -1,7 +1,7 @@
 """Write labels, times, lists and probabilities as people do, and name the dims of draws."""
 
 import html
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,18 @@ def public(names: Iterable[str]) -> list[str]:
 def preformatted(text: str) -> str:
     """Return text as HTML that keeps its columns, also in pages whose style changes ``<pre>``."""
     return f"<pre style='font-family:monospace;white-space:pre-wrap'>{html.escape(text)}</pre>"
+
+
+def card(title: str, facts: Mapping[str, str]) -> str:
+    """Write a title and a line per fact, as data are shown at a prompt."""
+    return "\n".join([title, *(f"  {name:<8} {text}" for name, text in facts.items())])
+
+
+def html_card(title: str, facts: Mapping[str, str]) -> str:
+    """Write the same as an HTML table, for a notebook."""
+    cell = "<tr><th style='text-align:left'>{}</th><td style='text-align:left'>{}</td></tr>"
+    rows = "".join(cell.format(html.escape(n), html.escape(t)) for n, t in facts.items())
+    return f"<strong>{title}</strong><table>{rows}</table>"
 
 
 def one_line(label: object) -> str:

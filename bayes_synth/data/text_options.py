@@ -4,7 +4,7 @@ What takes time to import is imported when a file is read, so that ``--help`` an
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,8 +30,16 @@ def add_layout_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--date-format", help="such as %%d.%%m.%%Y, the times and --start")
 
 
-def read_as_asked(options: argparse.Namespace, start: str, say: Callable[[str], None]) -> Read:
+def read_as_asked(
+    options: argparse.Namespace,
+    start: str,
+    say: Callable[[str], None],
+    *,
+    more: Sequence[str] = (),
+) -> Read:
     """Read ``options.data``, and say how it is written unless it is plain or was given.
+
+    ``more`` names further columns of numbers.
 
     Raises
     ------
@@ -42,7 +50,7 @@ def read_as_asked(options: argparse.Namespace, start: str, say: Callable[[str], 
 
     layout = TextFormat(options.sep, options.decimal, options.encoding, options.date_format)
     columns = {name: getattr(options, name) for name in ("unit", "time", "outcome")}
-    table, first, found = read_text(options.data, **columns, start=start, layout=layout)
+    table, first, found = read_text(options.data, **columns, start=start, layout=layout, more=more)
     if found:
         say(f"Read {options.data}: {', '.join(found)}.")
     return Read(table, columns, first)

@@ -16,8 +16,9 @@ from bayes_synth.model.calibration import average_of
 from bayes_synth.model.problem import Problem
 from bayes_synth.results.calibrated import Alternative
 from bayes_synth.results.convergence import REFIT
-from bayes_synth.results.groups import labelled_path, observed_post, predicted
+from bayes_synth.results.groups import observed_post, predicted
 from bayes_synth.results.inflating import noise_doubt
+from bayes_synth.results.layout import labelled_path
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 

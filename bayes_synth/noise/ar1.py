@@ -10,12 +10,11 @@ from scipy import stats
 from bayes_synth.noise.base import (
     AbstractNoise,
     Draws,
-    SdPrior,
     Shocks,
     estimator,
-    require_sd_priors,
     variance,
 )
+from bayes_synth.noise.sd_priors import SdPrior, require_sd_priors
 from bayes_synth.priors import HalfNormal
 from bayes_synth.registry import saved
 
@@ -50,6 +49,11 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
     References
     ----------
     Hamilton (1994), Time Series Analysis, section 5.2, for the exact likelihood.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(noise=bs.noise.AR1()).noise.parameters
+    ('s', 'rho')
     """
 
     unitless: ClassVar[frozenset[str]] = frozenset({"rho"})
@@ -59,7 +63,7 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
     degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
-        require_sd_priors(self)
+        require_sd_priors(self.priors(), self.degrees_of_freedom)
 
     @property
     def level_sd(self) -> float:

@@ -10,14 +10,13 @@ inside the methods that build a graph.
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
-from numbers import Real
 from typing import Any, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
 
-from bayes_synth.errors import PriorError
 from bayes_synth.noise.integrated_level import Continuation, Draws, IntegratedLevel, Shocks
-from bayes_synth.priors import HalfNormal, KnownPrior, VariableFactory
+from bayes_synth.noise.sd_priors import log_density, prior_draws
+from bayes_synth.priors import HalfNormal
 from bayes_synth.registry import saved
 
 __all__ = [
@@ -30,12 +29,10 @@ __all__ = [
     "Continuation",
     "DiagonalNoise",
     "Draws",
-    "SdPrior",
     "Shocks",
     "estimator",
     "floored",
     "initial",
-    "require_sd_priors",
     "variance",
 ]
 
@@ -48,10 +45,6 @@ MIXING = "mixing"
 NOISE, STEP, TAILS = "noise", "step", "tails"
 """Kinds of shocks: of the noise that is independent by period, of a level that wanders, and the
 divisors that make the first Student-t."""
-
-
-SdPrior = HalfNormal | VariableFactory
-"""A prior on a standard deviation."""
 
 
 class DiagonalNoise(NamedTuple):
@@ -97,6 +90,11 @@ class AbstractNoise(IntegratedLevel):
     :meth:`rotation`, :meth:`spectrum` and :meth:`diagonal` are for processes that are uncorrelated
     in another basis; those that have a :meth:`diagonal` are sampled by slices, the others by NUTS.
     A process in ``NOISES`` of ``tests/tools/dense.py`` is compared with dense linear algebra.
+
+    Examples
+    --------
+    >>> issubclass(bs.noise.LocalLevel, bs.noise.AbstractNoise)
+    True
     """
 
     def __init_subclass__(
@@ -281,13 +279,11 @@ class AbstractNoise(IntegratedLevel):
 
     def sample(self, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Draw the parameters from their priors, each of shape ``(draws,)``."""
-        return {
-            name: _prior_draws(prior, name, draws, rng) for name, prior in self.priors().items()
-        }
+        return {name: prior_draws(prior, name, draws, rng) for name, prior in self.priors().items()}
 
     def log_prior(self, draws: Draws) -> dict[str, np.ndarray]:
         """Return the log prior density of every parameter at its draws; NaN for foreign priors."""
-        return {name: _log_density(prior, draws[name]) for name, prior in self.priors().items()}
+        return {name: log_density(prior, draws[name]) for name, prior in self.priors().items()}
 
     def draw_shocks(self, draws: int, periods: int, rng: np.random.Generator) -> Shocks:
         """Draw the shocks of so many periods to come, by kind, each ``(draws, periods)``.
@@ -337,45 +333,6 @@ class AbstractNoise(IntegratedLevel):
     def _level_loading(self, periods: int) -> np.ndarray:
         """Return the rotated vector of ones; zeros without a level."""
         return self.rotate(np.full(periods, self._has_level))
-
-
-def _prior_draws(prior: Any, name: str, draws: int, rng: np.random.Generator) -> np.ndarray:
-    if isinstance(prior, KnownPrior):
-        return prior.sample(draws, rng)
-    import pymc as pm
-
-    with pm.Model():
-        return np.asarray(pm.draw(prior.create_variable(name), draws=draws, random_seed=rng))
-
-
-def _log_density(prior: Any, value: np.ndarray) -> np.ndarray:
-    return (
-        prior.log_density(value) if isinstance(prior, KnownPrior) else np.full(value.shape, np.nan)
-    )
-
-
-def require_sd_priors(noise: AbstractNoise) -> None:
-    """Refuse a process whose priors or degrees of freedom make no sense.
-
-    Raises
-    ------
-    PriorError
-        O006 for a bare number where a prior belongs, O007 unless ``degrees_of_freedom`` exceeds 2.
-    """
-    for name, prior in noise.priors().items():
-        if not isinstance(prior, VariableFactory | HalfNormal):
-            hint = (
-                f"bs.priors.HalfNormal({prior!r})"
-                if isinstance(prior, (int, float))
-                else "bs.priors.HalfNormal(1)"
-            )
-            raise PriorError("O006", f"{name} must be a prior, got {prior!r}; write {name}={hint}.")
-    if not (isinstance(noise.degrees_of_freedom, Real) and noise.degrees_of_freedom > 2):
-        raise PriorError(
-            "O007",
-            f"degrees_of_freedom must exceed 2 (np.inf: normal noise), "
-            f"got {noise.degrees_of_freedom!r}.",
-        )
 
 
 def estimator(intercept: bool) -> str:

@@ -10,12 +10,11 @@ from bayes_synth.noise.base import (
     AbstractNoise,
     DiagonalNoise,
     Draws,
-    SdPrior,
     Shocks,
     estimator,
-    require_sd_priors,
     variance,
 )
+from bayes_synth.noise.sd_priors import SdPrior, require_sd_priors
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["IID"]
@@ -41,6 +40,11 @@ class IID(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
     ------
     PriorError
         O006 for a prior of another type, O007 unless ``degrees_of_freedom`` exceeds 2.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(noise=bs.noise.IID()).noise.parameters
+    ('s',)
     """
 
     s: SdPrior = HalfNormal(1.0)
@@ -48,7 +52,7 @@ class IID(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
     degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
-        require_sd_priors(self)
+        require_sd_priors(self.priors(), self.degrees_of_freedom)
 
     @property
     def level_sd(self) -> float:

@@ -14,13 +14,12 @@ from bayes_synth.noise.base import (
     AbstractNoise,
     DiagonalNoise,
     Draws,
-    SdPrior,
     Shocks,
     floored,
     initial,
-    require_sd_priors,
     variance,
 )
+from bayes_synth.noise.sd_priors import SdPrior, require_sd_priors
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["LocalLevel"]
@@ -68,6 +67,11 @@ class LocalLevel(
     References
     ----------
     Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(noise=bs.noise.LocalLevel()).noise.parameters
+    ('s', 'q')
     """
 
     shocks: ClassVar[tuple[str, ...]] = (NOISE, STEP)
@@ -78,7 +82,7 @@ class LocalLevel(
     degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
-        require_sd_priors(self)
+        require_sd_priors(self.priors(), self.degrees_of_freedom)
         if not self.initial_level > 0:
             raise PriorError(
                 "O007",

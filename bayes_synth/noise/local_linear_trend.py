@@ -13,12 +13,11 @@ from bayes_synth.noise.base import (
     AbstractNoise,
     DiagonalNoise,
     Draws,
-    SdPrior,
     Shocks,
     initial,
-    require_sd_priors,
 )
 from bayes_synth.noise.local_level import LocalLevel, walk_eigenvalues
+from bayes_synth.noise.sd_priors import SdPrior, require_sd_priors
 from bayes_synth.priors import HalfNormal
 
 __all__ = ["LocalLinearTrend"]
@@ -61,6 +60,11 @@ class LocalLinearTrend(
     Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3,
     with a fixed slope.
     Sherman and Morrison (1950), Annals of Mathematical Statistics 21(1), for the inverse.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(noise=bs.noise.LocalLinearTrend()).noise.parameters
+    ('s', 'q')
     """
 
     shocks: ClassVar[tuple[str, ...]] = LocalLevel.shocks
@@ -72,7 +76,7 @@ class LocalLinearTrend(
     degrees_of_freedom: float = np.inf
 
     def __post_init__(self) -> None:
-        require_sd_priors(self)
+        require_sd_priors(self.priors(), self.degrees_of_freedom)
         if not (isinstance(self.drift, Real) and 0 < self.drift < np.inf):
             raise PriorError(
                 "O007",

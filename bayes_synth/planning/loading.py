@@ -1,7 +1,8 @@
-"""Read plans from files; nothing that a file names is imported."""
+"""Read files of every kind: fits, joint fits, plans and choices."""
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,61 +10,83 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from bayes_synth.api import SyntheticControl
+from bayes_synth.api import Fit, SyntheticControl
 from bayes_synth.data.remarks import Remark
 from bayes_synth.data.times import Zone
 from bayes_synth.errors import BayesSynthError, LoadError
 from bayes_synth.planning.before import Before
+from bayes_synth.planning.choice import Choice
 from bayes_synth.planning.history import History
 from bayes_synth.planning.plan import Plan
 from bayes_synth.planning.request import Prior
-from bayes_synth.planning.saving import FACTS, SEAL, TABLES, family_of
+from bayes_synth.planning.saving import SCHEMA, TABLES, family_of
 from bayes_synth.results.fit_verdict import FitVerdict
-from bayes_synth.storage.digests import digest
+from bayes_synth.storage.save import CHOICE_FACTS, PLAN_FACTS, read_sealed
 from bayes_synth.storage.specs import from_spec
-from bayes_synth.storage.trees import read_tree, suffix_of
+from bayes_synth.study.joint_fit import JointFit
+from bayes_synth.study.loading import fit_of
 
-__all__ = ["load_plan"]
+__all__ = ["load"]
 
 
-def load_plan(path: str | os.PathLike[str]) -> Plan:
-    """Read a plan that :meth:`bayes_synth.Plan.save` wrote; this needs no PyMC.
+def load(path: str | os.PathLike[str]) -> Fit | JointFit | Plan | Choice:
+    """Read what ``save`` wrote: a fit, the joint fit of a study, a plan or a choice.
+
+    This needs no PyMC, and nothing that a file names is imported.
 
     Parameters
     ----------
     path
-        The file.
+        A name that ends in ``.nc``, ``.zarr`` or ``.zarr.zip``. A file whose model uses a class of
+        your own needs that class to be defined or imported first.
+
+    Returns
+    -------
+    Fit, JointFit, Plan or Choice
+        Equal to what was saved: its draws, data, model and record.
 
     Raises
     ------
     LoadError
-        L001 when it is not there, is damaged or holds no plan, L003 when its model or rule cannot
-        be rebuilt, L005 for another suffix.
+        L001 when the file does not exist, is not a file of this library, is damaged, lacks parts or
+        was changed since it was written; L002 when a newer version wrote it; L003 when its model,
+        rule or prior cannot be rebuilt, or it is older than the first release; L005 for another
+        suffix; L025 when parts of a study are lacking.
+
+    Examples
+    --------
+    >>> fit.save("fit.nc")
+    >>> bs.load("fit.nc").panel == fit.panel
+    True
     """
-    source = Path(path)
-    suffix = suffix_of(source)
-    if not source.exists():
-        raise LoadError("L001", f"{source} does not exist.")
+    tree, source = read_sealed(path)
+    name = next((each for each in READERS if each in tree.attrs), None)
+    if name is None:
+        return fit_of(tree, source)
     try:
-        tree = read_tree(source, suffix)
-        seal = tree.attrs.pop(SEAL, None)
-        content = digest(tree)
-    # As for fits (bayes_synth.storage.save): decoders of HDF5 and zarr may raise anything.
-    except Exception as error:
-        text = f"{source} is not a {suffix} file that can be read: {error!r}"
-        raise LoadError("L001", text) from error
-    facts = tree.attrs.get(FACTS)
-    if facts is None:
-        raise LoadError("L001", f"{source} holds no plan of this library; of fits see bs.load.")
-    if content != seal:
-        raise LoadError("L001", f"{source} does not hold what was saved: the file was changed.")
-    try:
-        return _plan(tree, json.loads(facts))
+        facts = json.loads(tree.attrs[name])
+        _require_known(facts["schema"], source)
+        return READERS[name](tree, facts)
     except LoadError:
         raise
     # The digest fits, so somebody composed this file: any part may be missing or of another type.
     except (BayesSynthError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise LoadError("L001", f"{source} lacks parts of a plan: {error!r}.") from error
+
+
+def _require_known(schema: int, source: Path) -> None:
+    """Refuse a file of a newer version.
+
+    Raises
+    ------
+    LoadError
+        L002.
+    """
+    if schema > SCHEMA:
+        raise LoadError(
+            "L002",
+            f"{source} follows schema {schema} of plans, newer than {SCHEMA}: update bayes_synth.",
+        )
 
 
 def _prior(facts: Any) -> Prior | None:
@@ -76,7 +99,7 @@ def _prior(facts: Any) -> Prior | None:
     return frozen
 
 
-def _plan(tree: xr.DataTree, facts: dict[str, Any]) -> Plan:
+def _plan(tree: Any, facts: dict[str, Any]) -> Plan:
     frames = {name: _frame(tree[name].to_dataset()) for name in TABLES}
     weights = frames["weights"].set_index("donor")
     weights.attrs = facts["attrs"]
@@ -107,6 +130,28 @@ def _plan(tree: xr.DataTree, facts: dict[str, Any]) -> Plan:
     )
 
 
+def _choice(tree: Any, facts: dict[str, Any]) -> Choice:
+    plans = {}
+    for k, each in enumerate(facts["plans"]):
+        plan = _plan(tree[f"plan_{k:04d}"], each)
+        plans[plan.treated] = plan
+    table = _frame(tree["table"].to_dataset())
+    table.insert(0, "units", pd.Series([tuple(units) for units in facts["units"]], dtype=object))
+    table.attrs = facts["attrs"]
+    left_out = pd.DataFrame(facts["left_out"]).set_index("constraint")
+    times = next(iter(plans.values())).history.times
+    chosen, claimed = (tuple(times[places]) for places in facts["windows"])
+    screened, fitted = facts["considered"]
+    return Choice(table, plans, left_out, (screened, fitted), (chosen, claimed))
+
+
 def _frame(dataset: xr.Dataset) -> pd.DataFrame:
     names = [str(name) for name in dataset.data_vars]
     return pd.DataFrame({name: dataset[name].to_numpy() for name in names})
+
+
+READERS: dict[str, Callable[[Any, dict[str, Any]], Plan | Choice]] = {
+    PLAN_FACTS: _plan,
+    CHOICE_FACTS: _choice,
+}
+"""What reads a file that is not of a fit, by the attribute that tells."""

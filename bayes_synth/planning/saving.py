@@ -1,10 +1,8 @@
-"""Write plans as netCDF or zarr that xarray opens without this library, and no pickle."""
+"""Write plans and choices as netCDF or zarr, which xarray opens without this library; no pickle."""
 
 import json
 import os
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,37 +13,47 @@ from scipy import stats
 from bayes_synth.errors import LoadError
 from bayes_synth.planning.answers import AbstractPlan
 from bayes_synth.planning.request import Prior
-from bayes_synth.storage.digests import digest
+from bayes_synth.storage.save import CHOICE_FACTS, PLAN_FACTS, write_sealed
 from bayes_synth.storage.specs import foreign_parts, to_spec
-from bayes_synth.storage.trees import put, suffix_of, write
 from bayes_synth.words import listed
 
-__all__ = ["FACTS", "SEAL", "TABLES", "family_of", "save_plan"]
+__all__ = ["SCHEMA", "TABLES", "family_of", "save_choice", "save_plan"]
 
-FACTS, SEAL = "bayes_synth_plan", "bayes_synth_plan_sha256"
-"""Attributes of a file's root: how the plan was made, and the digest of the content."""
 SCHEMA = 1
 TABLES = ("pretend_tests", "placebo_tests", "weights", "path")
 
 
 def save_plan(plan: AbstractPlan, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a plan; see :meth:`bayes_synth.Plan.save`."""
-    target = Path(path)
-    suffix = suffix_of(target)
-    if not target.parent.is_dir():
-        raise LoadError("L001", f"the folder {target.parent} does not exist.")
-    if target.exists() and not overwrite:
-        raise LoadError("L004", f"{target} exists; pass overwrite=True to replace it.")
-    tree = xr.DataTree.from_dict(_groups(plan))
-    tree.attrs[FACTS] = json.dumps(_facts(plan))
-    tree.attrs[SEAL] = digest(tree)
-    with tempfile.TemporaryDirectory(prefix=".saving_", dir=target.parent) as folder:
-        written = Path(folder) / f"plan{suffix}"
-        write(tree, written, suffix)
-        put(written, target)
+    tree = xr.DataTree.from_dict(plan_groups(plan))
+    facts = {PLAN_FACTS: json.dumps(plan_facts(plan))}
+    write_sealed(tree, facts, path, overwrite=overwrite)
 
 
-def _groups(plan: AbstractPlan) -> dict[str, xr.Dataset]:
+def save_choice(choice: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a choice, with a group per finalist; see :meth:`bayes_synth.Choice.save`."""
+    groups = {"/": xr.Dataset(), "/table": _dataset(choice.table.drop(columns="units"))}
+    for k, plan in enumerate(choice.plans.values()):
+        groups |= {f"/plan_{k:04d}{name}".rstrip("/"): g for name, g in plan_groups(plan).items()}
+    facts = {
+        "schema": SCHEMA,
+        "plans": [plan_facts(plan) for plan in choice.plans.values()],
+        "units": [list(units) for units in choice.table["units"]],
+        "attrs": choice.table.attrs,
+        "left_out": choice.left_out.reset_index().to_dict("list"),
+        "considered": choice.considered,
+        "windows": [_places(choice.best, part) for part in choice.windows],
+    }
+    tree = xr.DataTree.from_dict(groups)
+    write_sealed(tree, {CHOICE_FACTS: json.dumps(facts)}, path, overwrite=overwrite)
+
+
+def _places(plan: AbstractPlan, times: Any) -> list[int]:
+    """Return the positions of times in the history."""
+    return [int(place) for place in plan.history.times.get_indexer(pd.Index(times))]
+
+
+def plan_groups(plan: AbstractPlan) -> dict[str, xr.Dataset]:
     """Lay the plan out as datasets."""
     weights = plan.before.weights.rename_axis("donor").reset_index()
     path = plan.before.path.rename_axis("time").reset_index()
@@ -68,7 +76,7 @@ def _plain(column: pd.Series) -> np.ndarray:
     return np.array([str(v) for v in column], dtype=object) if text else column.to_numpy()
 
 
-def _facts(plan: AbstractPlan) -> dict[str, Any]:
+def plan_facts(plan: AbstractPlan) -> dict[str, Any]:
     """Write everything else as JSON."""
     history, verdict = plan.history, plan.before.verdict
     model, rule = to_spec(plan.model), to_spec(plan.rule)

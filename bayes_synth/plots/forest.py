@@ -28,12 +28,16 @@ NAME = 40
 
 
 class Forest(NamedTuple):
-    """Hold the rows (median, lower, upper), the words, and an interval to compare them with."""
+    """Hold the rows (median, lower, upper), the words, and an interval to compare them with.
+
+    ``names`` are those of a row and of that interval's owner, for the legend.
+    """
 
     table: pd.DataFrame
     title: str
     xlabel: str
     own: tuple[float, float, float] | None = None
+    names: tuple[str, str] = ("refit", "the fit's")
 
     @property
     def shape(self) -> tuple[float, float]:
@@ -85,6 +89,10 @@ def plot_effects(
     ResultError
         R005 for an unknown estimand and for paths, R004 when a ratio means nothing in one of the
         fits, R006 when the backend is not installed.
+
+    Examples
+    --------
+    >>> figure = bs.plots.plot_effects({"Chicago": fit, "Portland": fit}, "relative")
     """
     look = Look.of(backend, options, PARTS, ("effect",))
     require_interval(ci_prob, ci_kind)
@@ -183,10 +191,11 @@ def _words(canvas: PlotCollection, forest: Forest, look: Look, fit: AbstractFit 
     put_title(fit, title, target, look, width)
     backend_from_object(target).ylim((-0.7, len(labels) - 0.3), target)
     if forest.own is not None and look.shows("legend"):
+        row, owner = forest.names
         entries = [
-            Entry("refit: median and 95% ETI", "points", look.palette.accent),
-            Entry("the fit's median", "line", look.palette.soft, width=1.5),
-            Entry("the fit's 95% ETI", "band", look.palette.soft, 0.3),
+            Entry(f"{row}: median and 95% ETI", "points", look.palette.accent),
+            Entry(f"{owner} median", "line", look.palette.soft, width=1.5),
+            Entry(f"{owner} 95% ETI", "band", look.palette.soft, 0.3),
         ]
         put_legend(canvas, look, entries)
 

@@ -1,54 +1,34 @@
-"""Every number that one asks of a fit.
+"""Every number that one asks of a fit; :mod:`bayes_synth.results.verdicts` has the verdicts.
 
 Nothing here samples, and a fit that was read from a file answers without PyMC.
 """
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from abc import abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.data.panel import Panel
 from bayes_synth.model.outcome_scale import outcome_scale
-from bayes_synth.model.problem import Problem
-from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.noise.base import MIXING, Draws
-from bayes_synth.results.alarms import Alarm, Evidence, alarms_of
 from bayes_synth.results.balance import balance_table
 from bayes_synth.results.bands import BandKind
-from bayes_synth.results.calibrated import Calibrated, read_calibration
-from bayes_synth.results.convergence import (
-    Convergence,
-    convergence_of,
-    diagnose,
-    diagnose_weights,
-    uncalibrated,
-    watched,
-)
+from bayes_synth.results.convergence import diagnose
 from bayes_synth.results.effects import Effect, IntervalKind, require_interval
 from bayes_synth.results.estimands import ESTIMANDS, effect_draws
-from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 from bayes_synth.results.frames import path_frame, summary_row, with_old_row
-from bayes_synth.results.record import RunRecord
+from bayes_synth.results.verdicts import AbstractVerdicts
 from bayes_synth.results.weight_table import weight_table
-from bayes_synth.results.width_ratio import width_ratio
 from bayes_synth.results.windows import Window, effect_of, stored_effects
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.words import public
 
 __all__ = ["AbstractFit"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AbstractFit(ABC):
+class AbstractFit(AbstractVerdicts):
     """Hold a panel, a model and the draws, and answer questions; see :class:`bayes_synth.Fit`."""
-
-    panel: Panel
-    model: AbstractSyntheticControl
-    idata: xr.DataTree
-    record: RunRecord = field(default_factory=RunRecord)
 
     def effect(self, estimand: str = "average", *, window: Window | None = None) -> Effect:
         """Return the posterior of the effect.
@@ -83,6 +63,11 @@ class AbstractFit(ABC):
         ResultError
             R002 for a window that has no post-periods or goes beyond them, R004 when a ratio
             means nothing, R005 for an unknown estimand, R033 for windows that overlap.
+
+        Examples
+        --------
+        >>> fit.effect("total", window=slice(2030, 2033))  # doctest: +ELLIPSIS
+        Effect: total, +12.0 sales [+8.2, +15.6] (95% ETI), P(effect > 0) = 0.999, ...
         """
         return effect_of(self.panel, self.idata, estimand, window)
 
@@ -113,6 +98,13 @@ class AbstractFit(ABC):
         ------
         OptionError
             O004 for a probability outside (0, 1), O001 for an unknown kind.
+
+        Examples
+        --------
+        >>> fit.summary().loc[["average", "total"], ["median", "p_two_sided"]].round(2)
+                 median  p_two_sided
+        average    3.01          0.0
+        total     24.05          0.0
         """
         require_interval(ci_prob, ci_kind)
         effects = self.effects
@@ -157,6 +149,14 @@ class AbstractFit(ABC):
         Notes
         -----
         Similar donors trade weight: the counterfactual is known better than its weights.
+
+        Examples
+        --------
+        >>> fit.weights()["mean"].head(2).round(1)
+        donor
+        donor_00    0.6
+        donor_01    0.4
+        Name: mean, dtype: float64
         """
         donors = outcome_scale(self.model.scale).forward(self.panel.donor_outcomes).to_numpy()
         return weight_table(
@@ -195,81 +195,32 @@ class AbstractFit(ABC):
         -----
         The draws of the weights say all of it; whether the model has a rule for predictors or not
         does not matter. A level, which the weights may leave to the noise, is no part of it.
+
+        Examples
+        --------
+        >>> columns = {"unit": "state", "time": "year", "outcome": "sales"}
+        >>> known = bs.Panel.from_long(
+        ...     df.assign(income=df["sales"] / 2),
+        ...     **columns,
+        ...     treated="treated",
+        ...     start=2030,
+        ...     predictors=bs.Predictors(["income"]),
+        ... )
+        >>> bs.testing.fake_fit(panel=known).balance().columns.tolist()
+        ['treated', 'synthetic', 'lower', 'upper', 'donors', 'sd']
         """
         return balance_table(self._draws("posterior", "weights"), self.panel, ci_prob, ci_kind)
-
-    def diagnostics(self) -> pd.DataFrame:
-        """Diagnose everything that was sampled.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Rows ``average effect``, the noise parameters, and ``weights[...]`` per donor; columns
-            r_hat, ess_bulk, ess_tail, mcse (Monte Carlo error of the mean, in outcome units;
-            weights are shares) and ``ok``. ``attrs`` has the verdicts in words (``convergence``,
-            ``fit``), the ``alarms`` (pairs of code and sentence), the number of ``divergences``,
-            the ``attempts`` at sampling (one mapping each: ``target_accept``, ``tune``,
-            ``problems``, ``divergences``, ``kept``), what an interrupt left undone (``partial``)
-            and the ``warnings`` given when the panel was read and while fitting.
-        """
-        table = pd.concat([diagnose(self._watched), self._weight_diagnostics])
-        attempts = [
-            attempt._asdict() | {"problems": list(attempt.problems)}
-            for attempt in self.record.attempts
-        ]
-        table.attrs = {
-            "convergence": str(self.convergence),
-            "fit": str(self.fit_verdict),
-            "alarms": [list(each) for each in self.alarms],
-            "divergences": self.convergence.divergences,
-            "attempts": attempts,
-            "partial": list(self.record.partial),
-            "warnings": list(self.record.warnings),
-        }
-        return table
-
-    @property
-    def converged(self) -> bool:
-        """Tell whether effect and noise have converged and nothing was interrupted.
-
-        It is about the sampler alone. Whether the posterior may be believed is another question:
-        see ``fit.alarms``, :attr:`fit_verdict`, :attr:`calibration` and
-        :func:`bayes_synth.checks.run`. No flag says "may be used", because no computation can know
-        that no donor was affected.
-        """
-        return self.convergence.ok
-
-    @property
-    def ok(self) -> bool:
-        """Return :attr:`converged`, under its older name.
-
-        ``if fit.ok:`` sounds like "may be used", which it does not say: write ``fit.converged`` for
-        the sampler, and ``not fit.alarms`` for nothing known against the fit.
-        """
-        return self.converged
-
-    @cached_property
-    def calibration(self) -> Calibrated:
-        """Say what the donors' own synthetic controls tell about the forecast error.
-
-        It has kappa, the donors' z-scores, which donors were set aside, and how much wider all this
-        has made the interval (``width_ratio``).
-        """
-        counts, plan = (len(self.panel.donors), len(self.panel.treated)), self.model.calibration
-        group, stopped = self.idata.children.get("calibration"), self.record.calibration_stopped
-        found = read_calibration(group, plan, counts, stopped)
-        return replace(found, width_ratio=width_ratio(self.idata))
-
-    @property
-    def weights_ok(self) -> bool:
-        """Tell whether every weight has an R-hat of at most 1.01 and both ESS of at least 400."""
-        return bool(self._weight_diagnostics["ok"].all())
 
     @property
     def effects(self) -> xr.Dataset:
         """Draws of every estimand that these data allow, by name.
 
         An estimand that was declared after the fit was made or saved is computed now.
+
+        Examples
+        --------
+        >>> sorted(fit.effects.data_vars)
+        ['average', 'cumulative', 'log_ratio', 'pointwise', 'relative', 'total']
         """
         stored = stored_effects(self.idata)
         if set(ESTIMANDS) <= set(stored):
@@ -279,66 +230,38 @@ class AbstractFit(ABC):
         computed = effect_draws(observed, counterfactual, units=len(self.panel.treated))
         return computed.assign(dict(stored.data_vars))
 
-    @cached_property
-    def alarms(self) -> tuple[Alarm, ...]:
-        """List what must be read first, as pairs of code and sentence; empty when nothing must.
-
-        The page *Alarms* says what each code means and what to do.
-        """
-        weights = self._draws("posterior", "weights").mean(("chain", "draw")).to_numpy()
-        known = self.convergence, self.fit_verdict, self.calibration
-        return alarms_of(Evidence.of(self.problem, weights, *self._noise, known))
-
-    @cached_property
-    def problem(self) -> Problem:
-        """Prepare the model and the panel as arrays, once for all that computes with them."""
-        return Problem.of(self.model, self.panel)
-
-    @cached_property
-    def convergence(self) -> Convergence:
-        """Judge the sampler by its draws."""
-        return convergence_of(
-            self._watched, self.idata["sample_stats"].to_dataset(), self.record.partial
-        )
-
-    @cached_property
-    def fit_verdict(self) -> FitVerdict:
-        """Judge whether the donors forecast the treated unit in its own past."""
-        inputs, process = self.problem.inputs, self.problem.process
-        average = inputs.scale.forward(uncalibrated(self.idata)).mean("time")
-        variance = float(average.var()) / inputs.step**2
-        return fit_verdict(inputs, process, *self._noise, len(self.problem.observed), variance)
-
-    @cached_property
-    def _noise(self) -> tuple[Draws, np.ndarray | None]:
-        """Return draws of the noise's parameters in typical steps, and the mean mixing, if any."""
-        posterior, mixing = self.idata["posterior"], None
-        draws = {
-            name: posterior[name].to_numpy().reshape(-1) / self.problem.parameter_unit(name)
-            for name in self.model.process.parameters
-        }
-        if MIXING in posterior:
-            mixing = posterior[MIXING].mean(("chain", "draw")).to_numpy()
-        return draws, mixing
-
-    @property
-    def _fit_verdict(self) -> FitVerdict:
-        """Return the fit verdict under the name that scripts of version 0.1 know."""
-        return self.fit_verdict
-
     @property
     def synthetic(self) -> xr.DataArray:
         """Return donors @ weights plus the constant level over all times: no noise, no drift.
 
-        Dims ``(chain, draw, time)``, outcome units.
+        What covariates explain is part of it. Dims ``(chain, draw, time)``, outcome units.
+
+        Examples
+        --------
+        >>> fit.synthetic.dims
+        ('chain', 'draw', 'time')
         """
         weights, level = self._draws("posterior", "weights"), self._draws("posterior", "level")
         scale = outcome_scale(self.model.scale)
         weighted: xr.DataArray = xr.dot(
             scale.forward(self.panel.donor_outcomes), weights, dim="donor"
         )
+        if self.problem.covariates is not None:
+            weighted = weighted + self._explained(weights)
         synthetic: xr.DataArray = scale.back(weighted + level)
         return synthetic.transpose("chain", "draw", "time").rename("synthetic")
+
+    def _explained(self, weights: xr.DataArray) -> xr.DataArray:
+        """Return what covariates explain of treated minus weighted donors, on the model's scale."""
+        panel = self.panel
+        assert panel.covariates is not None
+        donors = panel.covariates.of(panel.donors).rename(unit="donor")
+        apart = panel.covariates.of(panel.treated).mean("unit") - xr.dot(
+            donors, weights, dim="donor"
+        )
+        coefficients = self._draws("posterior", COEFFICIENTS)
+        explained: xr.DataArray = xr.dot(coefficients, apart, dim="covariate")
+        return explained
 
     @property
     def counterfactual(self) -> xr.DataArray:
@@ -346,6 +269,11 @@ class AbstractFit(ABC):
 
         Dims ``(chain, draw, time)``, outcome units: replicates before ``start``, predictions from
         then on.
+
+        Examples
+        --------
+        >>> fit.counterfactual.dims
+        ('chain', 'draw', 'time')
         """
         parts = [
             self.idata["posterior_predictive"]["outcome"],
@@ -395,6 +323,14 @@ class AbstractFit(ABC):
         noise and drift on, so the effect may be smaller than the gap, and before ``start``, where
         it is observed minus a replicate, it is near zero by construction. Intervals and
         probabilities are about the effect.
+
+        Examples
+        --------
+        >>> fit.to_frame()[["observed", "synthetic", "gap"]].tail(2).round(0)
+              observed  synthetic  gap
+        time
+        2036     108.0      105.0  3.0
+        2037     108.0      104.0  3.0
         """
         paths = {"effect": self.effect("pointwise"), "cumulative": self.effect("cumulative")}
         return path_frame(
@@ -413,16 +349,3 @@ class AbstractFit(ABC):
     @abstractmethod
     def __repr__(self) -> str:
         """Tell the result in one screen."""
-
-    @property
-    def _watched(self) -> xr.Dataset:
-        return watched(self.panel, self.model, self.idata)
-
-    @cached_property
-    def _weight_diagnostics(self) -> pd.DataFrame:
-        draws = self._draws("posterior", "weights")
-        # One donor has weight one in every draw: there is nothing to converge.
-        return diagnose_weights(draws if draws.sizes["donor"] > 1 else draws.isel(donor=slice(0)))
-
-    def _draws(self, group: str, name: str) -> xr.DataArray:
-        return self.idata[group].to_dataset()[name]

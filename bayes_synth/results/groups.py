@@ -5,40 +5,31 @@ pointwise log likelihood. Imports no PyMC.
 """
 
 import json
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from scipy import special
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import PriorError
 from bayes_synth.model.calibration import Calibration
-from bayes_synth.model.graph import MISSING_RESIDUAL
 from bayes_synth.model.problem import Problem
-from bayes_synth.noise.base import Continuation, Shocks
 from bayes_synth.results.calibrated import Placebos
+from bayes_synth.results.continued import Continued, ShocksOf, continued
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.inflating import FACTOR, inflate, tables
+from bayes_synth.results.layout import Layout
+from bayes_synth.results.weighted import explained
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.words import SAMPLE_DIMS
 
 __all__ = [
-    "ShocksOf",
     "calibrated_groups",
-    "labelled_path",
     "observed_post",
     "posterior_groups",
     "predicted",
     "prior_groups",
     "tree",
 ]
-
-BLOCK = 8
-"""Post-periods whose weighted donors are computed at a time."""
-
-ShocksOf = Callable[[np.ndarray], Shocks]
-"""Gives the shocks of the periods to come for weights, dims ``(draw, donor)``."""
 
 
 NO_DRAWS = xr.Dataset()
@@ -74,9 +65,9 @@ def posterior_groups(
         O006 when the draws of the weights leave the simplex.
     """
     inputs, process = problem.inputs, problem.process
-    continued = _continued(problem, posterior, rng, shocks_of)
-    weights, noise, weighted, _, path = continued
-    layout = _Layout(posterior["weights"].shape[:2], problem)
+    after = continued(problem, posterior, rng, shocks_of)
+    weights, noise, weighted, _, path = after
+    layout = Layout(posterior["weights"].shape[:2], problem)
     predictions = layout.outcome(
         weighted[:, inputs.periods :] + path.future, "post", "counterfactual"
     )
@@ -89,24 +80,26 @@ def posterior_groups(
         sized[FACTOR] = layout.scalar(posterior[FACTOR].transpose(*SAMPLE_DIMS).to_numpy())
     if problem.calendar.labels:
         sized["seasonal"] = layout.seasonal(path.coefficients)
+    if problem.covariates is not None:
+        sized[COEFFICIENTS] = layout.coefficients(posterior[COEFFICIENTS].to_numpy())
     observed = _observed(problem.panel)
     groups = {}
     if not process.heavy:
-        groups["log_likelihood"] = _log_likelihood(problem, continued, layout, observed)
+        groups["log_likelihood"] = _log_likelihood(problem, after, layout, observed)
     return {
         "posterior": xr.Dataset({"weights": layout.donor(weights)} | sized),
         "posterior_predictive": layout.outcome(
             weighted[:, : inputs.periods] + path.replicate, "pre", "outcome"
         ),
         "predictions": predictions,
-        "log_prior": _log_prior(problem, weights, noise, layout, _shares(posterior)),
+        "log_prior": _log_prior(problem, posterior, after, layout),
         **observed,
         **groups,
     }
 
 
 def _log_likelihood(
-    problem: Problem, continued: "_Continued", layout: "_Layout", observed: dict[str, xr.Dataset]
+    problem: Problem, after: Continued, layout: Layout, observed: dict[str, xr.Dataset]
 ) -> xr.Dataset:
     """Return ``log p(y_t | y_-t, parameters)`` in outcome units, where there is an outcome.
 
@@ -114,7 +107,7 @@ def _log_likelihood(
     and useless at outliers.
     """
     seen, inputs = observed["observed_data"]["outcome"].to_numpy(), problem.inputs
-    density = problem.process.log_predictive(continued.noise, continued.residual, inputs.missing)
+    density = problem.process.log_predictive(after.noise, after.residual, inputs.missing)
     density -= np.log(inputs.step)
     density += inputs.scale.log_slope(seen)
     return xr.Dataset(
@@ -138,16 +131,10 @@ def predicted(
         O006 when the draws of the weights leave the simplex.
     """
     inputs = problem.inputs
-    _, _, weighted, _, path = _continued(problem, posterior, rng)
+    _, _, weighted, _, path = continued(problem, posterior, rng)
     future = inputs.on_scale(weighted[:, inputs.periods :] + path.future)
     shape = posterior["weights"].shape[:2]
     return future.reshape(*shape, -1), inputs.on_scale(weighted.mean(0) + path.level.mean())
-
-
-def labelled_path(path: np.ndarray, times: np.ndarray) -> xr.DataArray:
-    """Label a path, dims ``(chain, draw, time)``."""
-    sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, path.shape[:2], strict=True)}
-    return xr.DataArray(path, dims=(*SAMPLE_DIMS, "time"), coords={**sample, "time": times})
 
 
 def observed_post(problem: Problem) -> xr.DataArray:
@@ -229,7 +216,7 @@ def prior_groups(
     averaged over the same factors, in the same shares, as the draws of ``posterior``, if any.
     """
     inputs, process = problem.inputs, problem.process
-    layout = _Layout((1, draws), problem)
+    layout = Layout((1, draws), problem)
     weights = problem.prior.sample(problem.donors, draws, rng)
     noise = process.sample(draws, rng)
     if (shares := _shares(posterior)) != {1.0: 1.0}:
@@ -238,11 +225,16 @@ def prior_groups(
         noise, inputs.periods, rng
     )
     path += _prior_level(process.level_sd, path, rng)
+    more = {}
+    if problem.covariates is not None:
+        scaled = rng.standard_normal((draws, len(problem.covariates.names)))
+        path += explained(problem.covariates, weights, scaled)[:, : inputs.periods]
+        more[COEFFICIENTS] = layout.coefficients(scaled)
     sized = {
         name: layout.scalar(value * problem.parameter_unit(name)) for name, value in noise.items()
     }
     return {
-        "prior": xr.Dataset({"weights": layout.donor(weights), **sized}),
+        "prior": xr.Dataset({"weights": layout.donor(weights), **sized, **more}),
         "prior_predictive": layout.outcome(path, "pre", "outcome"),
         "observed_data": _observed(problem.panel)["observed_data"],
     }
@@ -264,12 +256,9 @@ def _shares(posterior: xr.Dataset) -> dict[float, float]:
 
 
 def _log_prior(
-    problem: Problem,
-    weights: np.ndarray,
-    noise: dict[str, np.ndarray],
-    layout: "_Layout",
-    shares: dict[float, float],
+    problem: Problem, posterior: xr.Dataset, after: Continued, layout: Layout
 ) -> xr.Dataset:
+    noise, shares = after.noise, _shares(posterior)
     priors = problem.model.process.log_prior(noise)
     if shares != {1.0: 1.0}:
         # A scale family: the density under a factor is the one at the value over the factor.
@@ -282,7 +271,12 @@ def _log_prior(
     densities = {
         name: value - np.log(problem.parameter_unit(name)) for name, value in priors.items()
     }
-    densities["weights"] = problem.prior.log_density(weights, problem.donors)
+    densities["weights"] = problem.prior.log_density(after.weights, problem.donors)
+    if problem.covariates is not None:
+        scaled = posterior[COEFFICIENTS].to_numpy()
+        sds = problem.inputs.step / problem.covariates.per_step
+        each = -0.5 * (scaled**2 + np.log(2 * np.pi)) - np.log(sds)
+        densities[COEFFICIENTS] = each[..., sds > 0].sum(-1)
     return xr.Dataset({name: layout.scalar(value) for name, value in densities.items()})
 
 
@@ -295,114 +289,15 @@ def _observed(panel: Panel) -> dict[str, xr.Dataset]:
             "treated_outcomes": panel.outcomes.sel(unit=list(panel.treated)).rename(unit="treated"),
         }
     )
+    if panel.covariates is not None:
+        for label, units in (("donor", panel.donors), ("treated", panel.treated)):
+            own = panel.covariates.of(units).rename(unit=label)
+            series[f"{label}_covariates"] = own.assign_coords(
+                covariate=np.array(panel.covariates.names, dtype=object)
+            )
     outcome = panel.treated_outcome
     return {
         "observed_data": xr.Dataset({"outcome": outcome.sel(time=pre)}),
         "constant_data": series.sel(time=pre),
         "predictions_constant_data": series.assign(outcome=outcome).sel(time=post),
     }
-
-
-class _Layout:
-    """Label arrays of draws."""
-
-    def __init__(self, shape: tuple[int, ...], problem: Problem) -> None:
-        panel = problem.panel
-        self._inputs, self._calendar = problem.inputs, problem.calendar
-        self._shape = shape
-        self._sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, shape, strict=True)}
-        self._donors = np.array(panel.donors, dtype=object)
-        self._times = {"pre": panel.pre.to_numpy(), "post": panel.post.to_numpy()}
-
-    def scalar(self, values: np.ndarray) -> xr.DataArray:
-        return xr.DataArray(values.reshape(self._shape), dims=SAMPLE_DIMS, coords=self._sample)
-
-    def donor(self, values: np.ndarray) -> xr.DataArray:
-        coords = {**self._sample, "donor": self._donors}
-        return xr.DataArray(
-            values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "donor"), coords=coords
-        )
-
-    def seasonal(self, coefficients: np.ndarray) -> xr.DataArray:
-        labels = np.array(self._calendar.labels, dtype=object)
-        deviations = coefficients @ self._calendar.basis.T * self._inputs.step
-        return xr.DataArray(
-            deviations.reshape(*self._shape, -1),
-            dims=(*SAMPLE_DIMS, "calendar"),
-            coords={**self._sample, "calendar": labels},
-        )
-
-    def timed(self, values: np.ndarray, half: str) -> xr.DataArray:
-        coords = {**self._sample, "time": self._times[half]}
-        return xr.DataArray(
-            values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "time"), coords=coords
-        )
-
-    def outcome(self, values: np.ndarray, half: str, name: str) -> xr.Dataset:
-        return xr.Dataset({name: self.timed(self._inputs.restore(values), half)})
-
-
-class _Continued(NamedTuple):
-    """Hold a posterior draw by draw, and what follows from it in typical steps.
-
-    Every array has the draws first. ``weights`` are without their padding, ``noise`` are its
-    parameters, ``weighted`` is ``donors @ weights`` over all times, ``residual`` the outcome minus
-    that before ``start``, and ``path`` continues the residual.
-    """
-
-    weights: np.ndarray
-    noise: dict[str, np.ndarray]
-    weighted: np.ndarray
-    residual: np.ndarray
-    path: Continuation
-
-
-def _continued(
-    problem: Problem,
-    posterior: xr.Dataset,
-    rng: np.random.Generator,
-    shocks_of: ShocksOf | None = None,
-) -> _Continued:
-    """Continue every draw of the posterior beyond the pre-period.
-
-    What is drawn for a period does not depend on how many follow it, bit for bit.
-    """
-    inputs, process, count = problem.inputs, problem.process, len(problem.donors)
-    weights = posterior["weights"].to_numpy()[..., :count].reshape(-1, count)
-    if not (weights.min() >= 0 and np.allclose(weights.sum(1), 1, atol=1e-6)):
-        raise PriorError(
-            "O006",
-            "the prior on the weights must be one on the simplex, got draws that are negative or "
-            "do not sum to one.",
-        )
-    noise = {name: posterior[name].to_numpy().reshape(len(weights), -1) for name in process.sampled}
-    noise |= {name: noise[name][:, 0] for name in process.parameters}
-    weighted = _weighted(weights, inputs.donor_outcomes, inputs.periods)
-    residual = inputs.outcome - weighted[:, : inputs.periods]
-    if len(inputs.missing):
-        residual[:, inputs.missing] = (
-            posterior[MISSING_RESIDUAL].to_numpy().reshape(len(weights), -1)
-        )
-    shocks = (
-        process.draw_shocks(len(weights), len(problem.observed), rng)
-        if shocks_of is None
-        else shocks_of(weights)
-    )
-    path = process.continue_path(noise, residual, shocks, rng)
-    return _Continued(weights, noise, weighted, residual, path)
-
-
-def _weighted(weights: np.ndarray, donors: np.ndarray, pre: int) -> np.ndarray:
-    """Return ``weights @ donors.T``, dims ``(draw, time)``.
-
-    The last bit of a matrix product may depend on the shapes, so the post-period is multiplied in
-    blocks of one shape, the last one filled up with zeros.
-    """
-    product = np.empty((len(weights), len(donors)))
-    product[:, :pre] = weights @ np.ascontiguousarray(donors[:pre]).T
-    for first in range(pre, len(donors), BLOCK):
-        rows = np.zeros((BLOCK, donors.shape[1]))
-        count = len(donors[first : first + BLOCK])
-        rows[:count] = donors[first : first + BLOCK]
-        product[:, first : first + count] = (weights @ rows.T)[:, :count]
-    return product

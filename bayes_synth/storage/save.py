@@ -7,6 +7,7 @@ refused.
 import json
 import os
 import tempfile
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.covariates import CovariateTable
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.times import Zone, time_label
 from bayes_synth.data.validation import locked
@@ -36,7 +38,9 @@ from bayes_synth.storage.trees import ROOT, is_unchanged, put, read_tree, suffix
 from bayes_synth.words import listed
 
 __all__ = [
+    "CHOICE_FACTS",
     "FACTS",
+    "PLAN_FACTS",
     "SEAL",
     "STUDY_FACTS",
     "Parts",
@@ -53,6 +57,14 @@ FACTS = "bayes_synth"
 """Attribute of a file's root: how the fit was made, as JSON text."""
 STUDY_FACTS = "bayes_synth_study_facts"
 """Attribute of a study's file: its units, as JSON text; every unit has :data:`FACTS` of its own."""
+PLAN_FACTS, CHOICE_FACTS = "bayes_synth_plan", "bayes_synth_choice"
+"""Attributes of the files of plans, and of choices among sets of units."""
+OTHERS = {
+    STUDY_FACTS: "the joint fit of a study; read it with bs.load(path) and take one of joint.fits.",
+    PLAN_FACTS: "the plan of a test; read it with bs.load(path).",
+    CHOICE_FACTS: "a choice among sets of units; read it with bs.load(path).",
+}
+"""What files hold that are not one fit, by the attribute that tells."""
 SEAL = "bayes_synth_sha256"
 """Attribute of a file's root: the digest of its content, :data:`FACTS` included."""
 
@@ -151,7 +163,7 @@ def read_sealed(path: str | os.PathLike[str]) -> tuple[xr.DataTree, Path]:
         reason = f"{type(error).__name__}: {error}"
         text = f"{source} is not a {suffix} file that can be read: {reason}"
         raise LoadError("L001", text) from error
-    if STUDY_FACTS not in idata.attrs:
+    if not {*OTHERS} & {*idata.attrs}:
         # What is no fit at all, or one of another version, is told apart from one that was changed.
         _facts(idata, source)
     if content != seal:
@@ -172,14 +184,10 @@ def parts_of(idata: xr.DataTree, source: Path) -> Parts:
     Raises
     ------
     LoadError
-        L001, L002 and L003 as in :func:`bayes_synth.load`; L026 for the file of a study.
+        L001, L002 and L003 as in :func:`bayes_synth.load`; L026 for the file of something else.
     """
-    if STUDY_FACTS in idata.attrs:
-        raise LoadError(
-            "L026",
-            f"{source} must hold one fit, got the joint fit of a study; read it with bs.load(path) "
-            "and take one of joint.fits.",
-        )
+    for name in OTHERS.keys() & idata.attrs.keys():
+        raise LoadError("L026", f"{source} must hold one fit, got {OTHERS[name]}")
     facts = _facts(idata, source)
     parts = _parts(idata, facts, source)
     if fingerprint(parts.panel) != facts["panel"]["sha256"]:
@@ -362,4 +370,21 @@ def _panel(idata: xr.DataTree, facts: dict[str, Any]) -> Panel:
     zone = Zone(**facts.get("zone", {}))
     known = predictors_of(facts.get("predictors"), pd.Index(times))
     treated = tuple(facts["treated"])
-    return Panel(locked(outcomes), treated, start, **names, zone=zone, predictors=known)
+    panel = Panel(locked(outcomes), treated, start, **names, zone=zone, predictors=known)
+    return replace(panel, covariates=_covariates(halves))
+
+
+def _covariates(halves: list[xr.Dataset]) -> CovariateTable | None:
+    """Put the covariates together, if there are any."""
+    if "donor_covariates" not in halves[0]:
+        return None
+    blocks = [
+        xr.concat([half[f"{dim}_covariates"].rename({dim: "unit"}) for half in halves], dim="time")
+        for dim in ("donor", "treated")
+    ]
+    series = xr.concat(blocks, dim="unit").sortby("unit")
+    labels = {
+        dim: np.array([str(label) for label in series[dim].to_numpy()], dtype=object)
+        for dim in ("unit", "covariate")
+    }
+    return CovariateTable(series.assign_coords(labels).drop_attrs())

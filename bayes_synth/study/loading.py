@@ -1,39 +1,31 @@
-"""Read a file of either kind: of one fit, or of a study."""
+"""Make a fit, or the joint fit of a study, of what a file holds."""
 
-from os import PathLike
+from pathlib import Path
+
+import xarray as xr
 
 from bayes_synth.api import Fit
-from bayes_synth.storage.save import STUDY_FACTS, parts_of, read_sealed
+from bayes_synth.storage.save import STUDY_FACTS, parts_of
 from bayes_synth.study.files import read_study
 from bayes_synth.study.joint_fit import JointFit
 from bayes_synth.study.study import Study
 
-__all__ = ["load"]
+__all__ = ["fit_of"]
 
 
-def load(path: str | PathLike[str]) -> Fit | JointFit:
-    """Read a fit, or the joint fit of a study, that ``save`` wrote; this needs no PyMC.
+def fit_of(tree: xr.DataTree, source: Path) -> Fit | JointFit:
+    """Put together the fit, or the joint fit of a study, that a file holds.
 
     Parameters
     ----------
-    path
-        A name that ends in ``.nc``, ``.zarr`` or ``.zarr.zip``. A file whose model uses a class of
-        your own needs that class to be defined or imported first.
-
-    Returns
-    -------
-    Fit or JointFit
-        Equal to what was saved: its draws, data, model and record.
+    tree, source
+        Content and name of the file, as :func:`bayes_synth.storage.save.read_sealed` gives them.
 
     Raises
     ------
     LoadError
-        L001 when the file does not exist, is not a file of this library, is damaged, or was changed
-        since it was written; L002 when a newer version wrote it; L003 when its model cannot be
-        rebuilt, or it is older than the first release; L005 for another suffix; L025 when parts of
-        a study are lacking.
+        L001, L002, L003, L025 as in :func:`bayes_synth.load`; L026 for anything else.
     """
-    tree, source = read_sealed(path)
     if STUDY_FACTS not in tree.attrs:
         return Fit(*parts_of(tree, source))
     fields, fits, sets = read_study(tree, source)

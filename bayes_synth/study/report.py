@@ -5,10 +5,12 @@ from typing import Any
 import pandas as pd
 
 from bayes_synth.study.cells import By
+from bayes_synth.study.checks.run import require_same
 from bayes_synth.study.headline import headline
 
 __all__ = ["report"]
 
+WORST_FIRST = ("fail", "caution", "pass", "not applicable")
 COLUMNS = ["median", "lower", "upper", "p_two_sided", "units", "cells"]
 ASSUMED = (
     "Every unit's effect is observed minus the posterior predictive of its outcome without "
@@ -19,7 +21,7 @@ ASSUMED = (
 )
 
 
-def report(joint: Any, by: By, ci_prob: float) -> str:
+def report(joint: Any, by: By, ci_prob: float, checks: object) -> str:
     """Write the report; see :meth:`bayes_synth.JointFit.report`."""
     tables = {
         "Effects": joint.summary(ci_prob=ci_prob),
@@ -28,8 +30,18 @@ def report(joint: Any, by: By, ci_prob: float) -> str:
     }
     parts = [headline(joint), repr(joint.study)]
     parts += [f"{title}\n{_plain(table)}" for title, table in tables.items()]
-    parts += [f"Calibration\n  {joint.calibration}.", f"Assumptions\n  {ASSUMED}"]
+    parts += [f"Calibration\n  {joint.calibration}.", _checked(joint, checks)]
+    parts += [f"Assumptions\n  {ASSUMED}"]
     return "\n\n".join(parts) + "\n"
+
+
+def _checked(joint: Any, checks: object) -> str:
+    """Write the answers of the checks, the worst first, or that they were not asked."""
+    if checks is False:
+        return "Checks\n  They were not asked for this report: joint.report(checks=True)."
+    known = require_same(joint, checks)
+    ranked = sorted(known, key=lambda each: WORST_FIRST.index(each.verdict))
+    return "\n".join(["Checks", *(f"  {each!r}" for each in ranked)])
 
 
 def _plain(table: pd.DataFrame) -> str:

@@ -20,7 +20,7 @@ from typing import final
 import numpy as np
 
 from bayes_synth.noise.base import TAILS, AbstractNoise, Shocks
-from bayes_synth.results.groups import ShocksOf
+from bayes_synth.results.continued import ShocksOf
 
 __all__ = ["CalendarShocks", "label_seed"]
 

@@ -131,6 +131,14 @@ def test_labels_stay_text(run, table, labels):
     assert set(labels.values()) <= {*panel.donors, *panel.treated}
 
 
+def test_time_covariates_reach_the_panel(run, table):
+    rows = table.assign(price=np.random.default_rng(1).random(len(table)))
+    assert run(rows, "--time-covariates", "price") == 0
+    panel = run.fitted[0][1]
+    known = panel.covariates.of(["treated"]).sel(covariate="price").to_numpy().ravel()
+    np.testing.assert_allclose(known, rows[rows["unit"] == "treated"]["price"])
+
+
 def test_labels_that_differ_only_in_zeros_are_refused(run, table, capsys):
     named = table.assign(unit=table["unit"].replace({"treated": "06", "donor_01": "6"}))
     assert run(named, treated=["--treated", "06"]) == 2

@@ -7,7 +7,8 @@ of the units as one treated series.
 
     python tests/benchmarks/placebo_sets.py DATA FOLDER [panel ...]
 
-``DATA`` holds the public panels; rows already in ``FOLDER`` are kept, so it can be stopped.
+``DATA`` holds the public panels; rows already in ``FOLDER`` are kept, so it can be stopped. The
+word ``held-out`` stands for the panels on which no threshold was chosen.
 """
 
 import sys
@@ -40,6 +41,8 @@ from bayes_synth.study.sets import placebo_sets, set_size
 SIZES = (4, 8, 2)
 SCHEMES = ("common", "staggered")
 SEED = 1
+HELD_OUT = ("texas", "castle", "basque", "hongkong", "unemployment", "ppi")
+"""Panels that were not there when the threshold of R057 was chosen; the others are the default."""
 
 
 def donors_of(data: Path, name: str) -> tuple[pd.DataFrame, int]:
@@ -62,15 +65,35 @@ def donors_of(data: Path, name: str) -> tuple[pd.DataFrame, int]:
         table = frame.pivot_table(index="year", columns="State", values="lnppexpend")
         ever = frame.groupby("State")["CBrequired_SY"].max()
         return table[ever.index[ever == 0]].dropna(axis=1), 18
-    frame = pd.read_csv(data / "geolift_test.csv")
-    unit, time, outcome = frame.columns[:3]
+    if name in HELD_OUT:
+        return held_out(data, name)
     if name != "geolift":
         raise SystemExit(f"no panel is called {name!r}")
+    frame = pd.read_csv(data / "geolift_test.csv")
     names = {c.lower(): c for c in frame.columns}
     unit, time, outcome = names["location"], names["date"], names["y"]
     table = frame.pivot_table(index=time, columns=unit, values=outcome)
     table.index = pd.to_datetime(table.index)
     return table.drop(columns=["chicago", "portland"]).iloc[:90], 75
+
+
+def held_out(data: Path, name: str) -> tuple[pd.DataFrame, int]:
+    """Panels on which no threshold was chosen."""
+    if name in ("texas", "castle"):
+        panel = bs.load_dataset(name)
+        return panel.donor_outcomes.to_pandas(), len(panel.pre)
+    file, time, unit, outcome, pre = {
+        "basque": ("basque", "year", "regionname", "gdpcap", 20),
+        "unemployment": ("unemployment", "month", "state", "rate", 84),
+        "hongkong": ("growth_hongkong", "quarter", "country", "growth", 44),
+        "ppi": ("growth_ppi", "month", "country", "growth", 84),
+    }[name]
+    frame = pd.read_csv(data / f"{file}.csv")
+    frame = frame[~frame[unit].isin(["Spain (Espana)", "Basque Country (Pais Vasco)"])]
+    table = frame.pivot_table(index=time, columns=unit, values=outcome).dropna(axis=1)
+    if isinstance(table.index[0], str):
+        table.index = pd.to_datetime(table.index)
+    return table.iloc[: pre + max(8, pre // 4)], pre
 
 
 def study_of(table: pd.DataFrame, pre: int, size: int, scheme: str) -> bs.Study:
@@ -239,5 +262,6 @@ def main(data: Path, folder: Path, names: list[str]) -> None:
 if __name__ == "__main__":
     # numba imports coverage where there is one, and a script of that name lies beside this one.
     sys.path.remove(str(Path(__file__).parent))
-    chosen = sys.argv[3:] or ["bargaining", "prop99", "turnout", "germany", "geolift"]
+    named = [n for word in sys.argv[3:] for n in (HELD_OUT if word == "held-out" else [word])]
+    chosen = named or ["bargaining", "prop99", "turnout", "germany", "geolift"]
     main(Path(sys.argv[1]), Path(sys.argv[2]), chosen)

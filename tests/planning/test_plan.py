@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from fake_plans import fake_history, fake_plan, walks
+from fake_plans import fake_choice, fake_history, fake_plan, walks
 from scipy import stats
 
 import bayes_synth as bs
 from bayes_synth.__main__ import main
+from bayes_synth.api import load as load_fit
 from bayes_synth.errors import (
     DesignError,
     LoadError,
@@ -20,6 +21,7 @@ from bayes_synth.errors import (
 )
 from bayes_synth.planning.notes import notes_on
 from bayes_synth.planning.starts import independent
+from bayes_synth.storage.save import PLAN_FACTS, read_sealed, write_sealed
 from bayes_synth.testing import fake_fit
 
 
@@ -111,7 +113,7 @@ def test_a_plan_survives_a_file(plan, tmp_path):
     for suffix in ("nc", "zarr.zip"):
         path = tmp_path / f"plan.{suffix}"
         plan.save(path)
-        back = bs.load_plan(path)
+        back = bs.load(path)
         assert repr(back) == repr(plan)
         pd.testing.assert_frame_equal(back.table, plan.table)
         assert back.history == plan.history
@@ -123,7 +125,7 @@ def test_a_plan_survives_a_file(plan, tmp_path):
 def test_a_prior_survives_a_file_if_scipy_has_it(tmp_path):
     plan = fake_plan(prior=stats.norm(0.05, scale=0.02))
     plan.save(tmp_path / "plan.nc")
-    back = bs.load_plan(tmp_path / "plan.nc")
+    back = bs.load(tmp_path / "plan.nc")
     pd.testing.assert_frame_equal(back.table, plan.table)
 
     class Own:
@@ -139,16 +141,38 @@ def test_a_prior_survives_a_file_if_scipy_has_it(tmp_path):
 
 def test_files_that_hold_no_plan(plan, tmp_path):
     with pytest.raises(LoadError, match="L001"):
-        bs.load_plan(tmp_path / "none.nc")
+        bs.load(tmp_path / "none.nc")
     fake_fit().save(tmp_path / "fit.nc")
-    with pytest.raises(LoadError, match="L001"):
-        bs.load_plan(tmp_path / "fit.nc")
+    assert isinstance(bs.load(tmp_path / "fit.nc"), bs.Fit)
     plan.save(tmp_path / "plan.nc")
+    with pytest.raises(LoadError, match=r"L026.*the plan of a test"):
+        load_fit(tmp_path / "plan.nc")
+    tree, _ = read_sealed(tmp_path / "plan.nc")
+    for facts, code in (('{"schema": 99}', "L002"), ('{"schema": 1}', "L001"), ("[]", "L001")):
+        write_sealed(tree, {PLAN_FACTS: facts}, tmp_path / "odd.nc", overwrite=True)
+        with pytest.raises(LoadError, match=code):
+            bs.load(tmp_path / "odd.nc")
     data = bytearray((tmp_path / "plan.nc").read_bytes())
     data[len(data) // 2] ^= 1
     (tmp_path / "plan.nc").write_bytes(data)
     with pytest.raises(LoadError, match="L001"):
-        bs.load_plan(tmp_path / "plan.nc")
+        bs.load(tmp_path / "plan.nc")
+
+
+def test_a_choice_survives_a_file(tmp_path):
+    choice = fake_choice()
+    choice.save(tmp_path / "choice.nc")
+    back = bs.load(tmp_path / "choice.nc")
+    assert isinstance(back, bs.Choice)
+    assert repr(back) == repr(choice)
+    pd.testing.assert_frame_equal(back.table, choice.table)
+    assert back.table.attrs == choice.table.attrs
+    pd.testing.assert_frame_equal(back.left_out, choice.left_out)
+    assert list(back.plans) == list(choice.plans)
+    assert back.windows == choice.windows
+    pd.testing.assert_frame_equal(back.best.table, choice.best.table)
+    with pytest.raises(LoadError, match="L004"):
+        choice.save(tmp_path / "choice.nc")
 
 
 @pytest.mark.parametrize("kind", ["text", "markdown", "html"])
@@ -392,7 +416,7 @@ def test_the_command_line_plans(tmp_path, capsys, monkeypatch):
     assert main([*line, *out]) == 0
     assert "Plan: ready" in capsys.readouterr().out
     assert "<img" in (tmp_path / "plan.html").read_text()
-    assert bs.load_plan(tmp_path / "plan.nc").verdict == "ready"
+    assert bs.load(tmp_path / "plan.nc").verdict == "ready"
     assert main([*line, *out]) == 2
     assert "L004" in capsys.readouterr().err
     assert main([*line, "-o", "plan.pdf"]) == 2

@@ -64,12 +64,22 @@ def fake_plan(
     )
     audit = pd.DataFrame(
         [
-            [unit, history.times[s], d, 100.0, 100.0, 0.5, rng.random() < 0.1, True]
+            [unit, history.times[s], d, 100.0, 100.0, sd, 0.5, rng.random() < 0.1, True]
             for unit in history.units[2:]
             for s in starts
             for d in periods
         ],
-        columns=["unit", "start", "periods", "observed", "median", "pit", "found", "held"],
+        columns=[
+            "unit",
+            "start",
+            "periods",
+            "observed",
+            "median",
+            "spread",
+            "pit",
+            "found",
+            "held",
+        ],
     )
     donors = pd.Index(history.units[2:], name="donor", dtype=object)
     weights = pd.DataFrame(
@@ -90,6 +100,39 @@ def fake_plan(
         record={"random_seed": 1},
         **fields,
     )
+
+
+def fake_choice() -> bs.Choice:
+    """Two finalists of two lengths, and a set that the budget removed."""
+    plans = {
+        units: fake_plan(treated=units, sd=sd, history=fake_history(dates=True))
+        for units, sd in ((("u00", "u01"), 1.0), (("u02",), 3.0))
+    }
+    rows = [
+        {
+            "units": units,
+            "size": len(units),
+            "periods": length,
+            "rank": rank,
+            "tied": rank == 1,
+            "power_when_chosen": 1.0 - 0.2 * rank,
+            "power_when_chosen_error": 0.05,
+            **plan.table.loc[
+                length, ["power", "detectable_up", "detectable_down", "width_share", "share"]
+            ],
+            "cost": np.nan,
+            "verdict": plan.verdict,
+        }
+        for rank, (units, plan) in enumerate(plans.items(), 1)
+        for length in plan.periods
+    ]
+    table = pd.DataFrame(rows)
+    table.attrs["ranked_by"] = "power"
+    left_out = pd.DataFrame(
+        [[3, "u03 + u04", 120.0]], ["budget"], ["sets", "example", "nearest"]
+    ).rename_axis("constraint")
+    times = next(iter(plans.values())).history.times
+    return bs.Choice(table, plans, left_out, (40, 6), (tuple(times[[30]]), tuple(times[[38, 46]])))
 
 
 def windows(count=3, *, seed=0, sd=2.0, draws=1000) -> list[Window]:

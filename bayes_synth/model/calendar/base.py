@@ -50,6 +50,11 @@ class AbstractCalendar(ABC):
     deviation of each deviation in typical steps, :meth:`loadings`, :meth:`describe` and, where its
     names exclude each other, ``exclusive = True``. Defining it registers it, so that models that
     use it can be saved.
+
+    Examples
+    --------
+    >>> issubclass(bs.calendar.DayOfWeek, bs.calendar.AbstractCalendar)
+    True
     """
 
     exclusive: ClassVar[bool] = False
@@ -139,6 +144,14 @@ def as_calendar(value: Any) -> tuple[AbstractCalendar, ...]:
         'calendar must be a list of calendars such as [bs.calendar.DayOfWeek()], or "auto"; '
         f"got {value!r}.",
     )
+
+
+def indicators(
+    position: pd.Index | np.ndarray, names: Sequence[str], times: pd.Index
+) -> pd.DataFrame:
+    """Return one column per name, 1 at the times whose position among the names is its own."""
+    on = np.asarray(position)[:, None] == np.arange(len(names))
+    return pd.DataFrame(on.astype(float), index=times, columns=list(names))
 
 
 def dates_of(times: pd.Index, what: str) -> pd.DatetimeIndex:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.errors import OptionError
-from bayes_synth.model.calendar.base import AbstractCalendar, dates_of
+from bayes_synth.model.calendar.base import AbstractCalendar, dates_of, indicators
 
 __all__ = ["DAYS", "DayOfWeek"]
 
@@ -32,6 +32,11 @@ class DayOfWeek(AbstractCalendar):
     OptionError
         O090 unless ``sd`` is positive and finite; when the model is fitted O091 unless times are
         dates that are at most a day apart.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(calendar=[bs.calendar.DayOfWeek(sd=0.5)]).calendars
+    (DayOfWeek(sd=0.5),)
     """
 
     exclusive: ClassVar[bool] = True
@@ -47,8 +52,7 @@ class DayOfWeek(AbstractCalendar):
                 f"{pd.Timedelta(np.median(np.diff(dates))).days} days apart; "
                 "use bs.calendar.MonthOfYear().",
             )
-        on = np.asarray(dates.day_of_week)[:, None] == np.arange(7)
-        return pd.DataFrame(on.astype(float), index=times, columns=list(DAYS))
+        return indicators(dates.day_of_week, DAYS, times)
 
     def describe(self) -> str:
         """Name the calendar."""

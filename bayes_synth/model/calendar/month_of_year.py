@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_synth.errors import OptionError
-from bayes_synth.model.calendar.base import AbstractCalendar, dates_of
+from bayes_synth.model.calendar.base import AbstractCalendar, dates_of, indicators
 
 __all__ = ["MONTHS", "MonthOfYear"]
 
@@ -32,6 +32,11 @@ class MonthOfYear(AbstractCalendar):
     OptionError
         O090 unless ``sd`` is positive and finite; when the model is fitted O091 unless times are
         dates of which several fall into one year.
+
+    Examples
+    --------
+    >>> bs.calendar.MonthOfYear().describe()
+    'month of year'
     """
 
     exclusive: ClassVar[bool] = True
@@ -47,8 +52,7 @@ class MonthOfYear(AbstractCalendar):
                 "bs.calendar.MonthOfYear() needs times in several months of the year, got only "
                 f"{MONTHS[months[0] - 1]}; leave it out.",
             )
-        on = months[:, None] == np.arange(1, 13)
-        return pd.DataFrame(on.astype(float), index=times, columns=list(MONTHS))
+        return indicators(months - 1, MONTHS, times)
 
     def describe(self) -> str:
         """Name the calendar."""
