@@ -153,10 +153,11 @@ def _title(look: Look, table: pd.DataFrame, shown: int) -> str:
     if look.title is not None:
         return look.title
     core, rest = int(table["core"].sum()), table["mean"].iloc[shown:]
-    probability = probable(table.attrs["core_probability"])
+    # Blanks at which no line is broken.
+    probability = f"probability {probable(table.attrs['core_probability'])}".replace(" ", "\u00a0")
     holders = (
         f"{core} of {len(table)} donors (filled) hold" if core > 1 else "One donor (filled) holds"
     )
     more = f"{len(rest)} more donors" if len(rest) > 1 else "one more donor"
     others = f"\nand {more} with {rest.sum():.2g} of the weight" if len(rest) else ""
-    return f"{holders} 80% of the weight (probability {probability}){others}"
+    return f"{holders} 80% of the weight ({probability}){others}"

@@ -198,8 +198,12 @@ def test_a_file_in_place_of_the_folder_is_refused(run, table, tmp_path, capsys):
 def test_warnings_are_sentences_without_a_place_in_the_code(run, table, capsys):
     import warnings
 
+    def shown(message, category, *place):
+        sys.stderr.write(warnings.formatwarning(message, category, *place[:2]))
+
     with warnings.catch_warnings():
         warnings.simplefilter("always")
+        warnings.showwarning = shown
         assert run(table[table["time"] > 2012], "--quiet") == 0
     said = capsys.readouterr().err
     assert "DesignWarning: [D005]" in said

@@ -67,7 +67,7 @@ def test_labels_stay_text(table, histories, tmp_path, labels):
     [
         (["--sep", "::"], "[O050]"),
         (["--encoding", "klingon"], "[O051]"),
-        (["--date-format", "%d"], "[O053]"),
+        (["--date-format", "%m/%Y"], "[O053]"),
         (["--save", "plan.pkl"], "[O101]"),
         (["-o", "plan.pdf"], "[O062]"),
     ],
