@@ -29,6 +29,15 @@ def closed_figures():
 
 
 @pytest.fixture
+def interpreted():
+    """Evaluate graphs by Python: to compile one takes seconds, for a handful of values."""
+    import pytensor
+
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        yield
+
+
+@pytest.fixture
 def panel() -> Panel:
     return fake_panel()
 

@@ -108,6 +108,7 @@ def test_a_placebo_knows_no_more_than_the_treated_unit(with_missing):
 
 
 @EVERY
+@pytest.mark.usefixtures("interpreted")
 def test_the_graph_integrates_to_the_density_of_what_was_observed(noise):
     """The log density is quadratic in the missing residuals, so its integral is exact."""
     residual = 2 + np.cumsum(np.random.default_rng(3).standard_normal(PERIODS))

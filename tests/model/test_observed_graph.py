@@ -25,18 +25,12 @@ MODELS = {
     "sqrt": bs.SyntheticControl(scale="sqrt"),
     "Student-t": bs.SyntheticControl(noise=bs.noise.LocalLevel(degrees_of_freedom=4)),
 }
-SOME = ("local level, proper",)
-EVERY = pytest.mark.parametrize(
-    "model",
-    [
-        pytest.param(model, id=name, marks=[] if name in SOME else pytest.mark.slow)
-        for name, model in MODELS.items()
-    ],
-)
+EVERY = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
 pytestmark = pytest.mark.filterwarnings("ignore:Numba will use object mode")
 
 
 @EVERY
+@pytest.mark.usefixtures("interpreted")
 def test_differences_of_its_density_are_those_of_the_compiled_graph(model, panel):
     problem = Problem.of(model, panel)
     ours, theirs = model.build(panel), problem.build()
@@ -85,6 +79,7 @@ def _evaluated(graph, term, point):
     return float(term.eval(given, on_unused_input="ignore"))
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_it_has_the_panels_labels_and_outcome_units(panel):
     graph = bs.SyntheticControl().build(panel)
     assert list(graph.coords["donor"]) == list(panel.donors)
@@ -96,6 +91,7 @@ def test_it_has_the_panels_labels_and_outcome_units(panel):
 
 
 @EVERY
+@pytest.mark.usefixtures("interpreted")
 def test_the_prior_predictive_is_that_of_the_library(model, panel):
     with model.build(panel):
         prior = pm.sample_prior_predictive(400, random_seed=1)
@@ -106,6 +102,7 @@ def test_the_prior_predictive_is_that_of_the_library(model, panel):
     assert abs(ours.mean() - expected.mean()) < 4 * error
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_missing_outcomes_leave_the_observed_variable():
     frame = bs.simulate(donors=5, pre=14, post=4, random_seed=3).panel
     wide = frame.outcomes.to_pandas().rename_axis(None)

@@ -130,7 +130,7 @@ def test_slices_and_nuts_draw_from_one_posterior(panel, rule):
     assert (np.abs(ours.mean(("chain", "draw")) - theirs.mean(("chain", "draw"))) < 4 * error).all()
 
 
-@pytest.mark.long
+@pytest.mark.usefixtures("interpreted")
 def test_the_models_own_graph_has_the_rows(panel):
     density = {}
     for rule in (None, Matched(sd=0.3)):

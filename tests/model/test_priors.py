@@ -152,6 +152,7 @@ def test_half_normal_log_density_is_scipys():
 
 
 @pytest.mark.parametrize("noise", [LocalLevel(), AR1()], ids=["local level", "AR(1)"])
+@pytest.mark.usefixtures("interpreted")
 def test_every_noise_parameter_of_the_graph_has_the_law_it_has_in_numpy(noise):
     with pm.Model() as model:
         noise.build(pm.Data("residual", np.zeros(5)), noise.inputs(5))

@@ -33,7 +33,8 @@ def whole(process, point, count, periods):
 
 
 @SHIPPED
-@pytest.mark.parametrize("count", [1, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.usefixtures("interpreted")
 def test_the_graph_has_the_dense_likelihood(process, count):
     noise = WithColumns(process, COLUMNS[count])
     with pm.Model() as model:

@@ -40,6 +40,7 @@ def residuals():
 
 
 @pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+@pytest.mark.usefixtures("interpreted")
 def test_the_graph_has_the_dense_likelihood(noise, residuals):
     for residual in residuals.values():
         log_density = graph_log_density(noise, residual)
@@ -57,6 +58,7 @@ def test_the_graph_has_the_dense_likelihood(noise, residuals):
     ],
     ids=["level", "trend"],
 )
+@pytest.mark.usefixtures("interpreted")
 def test_statsmodels_has_the_same_likelihood_up_to_a_constant(noise, theirs, residuals):
     from statsmodels.tsa.statespace.structural import UnobservedComponents
 
@@ -276,6 +278,7 @@ def test_a_trend_has_the_priors_and_the_level_that_it_is_given():
     assert (noise.priors(), noise.level_sd) == ({"s": s, "q": q}, 4.0)
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_the_compiled_graph_serves_another_drift_and_another_number_of_periods(residuals):
     noise, other = LocalLinearTrend(drift=0.1), LocalLinearTrend(drift=2.0, initial_level=3.0)
     with pm.Model() as model:

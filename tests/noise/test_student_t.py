@@ -61,6 +61,7 @@ def residual():
 
 @every
 @somewhere
+@pytest.mark.usefixtures("interpreted")
 def test_given_the_mixing_the_graph_has_the_dense_likelihood(noise, point, residual):
     with pm.Model() as model:
         noise.build(pm.Data("residual", noise.rotate(residual)), noise.inputs(PAST))

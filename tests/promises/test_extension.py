@@ -207,6 +207,7 @@ def dense_log_density(process, s, residual):
 
 
 @pytest.mark.parametrize("harmonics", [1, 2, 3])
+@pytest.mark.usefixtures("interpreted")
 def test_the_graph_of_an_own_process_is_its_dense_normal(harmonics):
     import pymc as pm
 

@@ -33,8 +33,8 @@ def test_the_registries_hold_what_is_shipped():
     assert {"Dirichlet", "HalfNormal", "Calibration", "SyntheticControl"} <= set(SHIPPED)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("noise", PROCESSES, ids=repr)
+@pytest.mark.usefixtures("interpreted")
 def test_every_process_has_a_finite_density(noise):
     graph = Problem.of(replace(PLAIN, noise=noise), fake_panel()).build()
     assert np.isfinite(list(graph.point_logps().values())).all()
