@@ -23,6 +23,7 @@ from bayes_synth.errors import (
     SamplingFailed,
 )
 from bayes_synth.planning import command_line
+from bayes_synth.study import command_line as study_line
 from bayes_synth.words import listed, suggestion
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         "fit": "fit your own data: one row per unit and time",
         "report": "write a page about a saved fit, with every check",
         **command_line.WORDS,
+        **study_line.WORDS,
     }
     made = {
         name: commands.add_parser(
@@ -113,6 +115,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("demo", "fit"):
         _fit_options(made[name], seed=1 if name == "demo" else None)
     _report_options(made["report"])
+    _file_options(study := made.pop("study"))
+    study_line.add_options(study, model_of=_model, log=_log)
     for name in command_line.WORDS:
         made[name].set_defaults(say=_log)
         made[name].epilog = READY + EXIT_CODES
@@ -122,7 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _data_options(fit: argparse.ArgumentParser) -> None:
+def _file_options(fit: argparse.ArgumentParser) -> None:
+    """Add what both fits of one panel and of a study are told about a file and the model."""
     fit.add_argument(
         "data", type=Path, nargs="?", help="a CSV file; .gz, .bz2 and .xz are read too"
     )
@@ -132,23 +137,22 @@ def _data_options(fit: argparse.ArgumentParser) -> None:
         "outcome": "column of the numbers",
     }.items():
         fit.add_argument(f"--{name}", required=True, metavar="COLUMN", help=text)
-    fit.add_argument(
-        "--treated", required=True, action="extend", nargs="+", metavar="UNIT",
-        help="the treated unit, or several: their mean is fitted, --total sums over them",
-    )  # fmt: skip
-    fit.add_argument("--start", required=True, help="first treated period, such as 2021-04-01")
-    fit.add_argument(
-        "--missing", default="error",
-        help="what to do about missing outcomes: error (default), drop_donors, drop_times or model",
-    )  # fmt: skip
-    fit.add_argument(
-        "--time-covariates", nargs="+", metavar="COLUMN",
-        help="columns that drive the outcome and are known at all times, such as price",
-    )  # fmt: skip
+    missing = "what to do about missing outcomes: error (default), drop_donors, drop_times or model"
+    fit.add_argument("--missing", default="error", help=missing)
     add_layout_options(fit)
     model = fit.add_argument_group("the model")
     model.add_argument("--scale", default="linear", help="linear (default), log, sqrt or auto")
     model.add_argument("--noise", help="LocalLevel (default), LocalLinearTrend, AR1, IID or auto")
+
+
+def _data_options(fit: argparse.ArgumentParser) -> None:
+    _file_options(fit)
+    treated = "the treated unit, or several: their mean is fitted, --total sums over them"
+    several: Any = {"action": "extend", "nargs": "+", "metavar": "UNIT"}
+    fit.add_argument("--treated", required=True, help=treated, **several)
+    fit.add_argument("--start", required=True, help="first treated period, such as 2021-04-01")
+    driving = "columns that drive the outcome and are known at all times, such as price"
+    fit.add_argument("--time-covariates", nargs="+", metavar="COLUMN", help=driving)
 
 
 def _fit_options(command: argparse.ArgumentParser, seed: int | None) -> None:

@@ -10,7 +10,7 @@ from small_studies import fake_joint
 import bayes_synth as bs
 from bayes_synth.errors import ConvergenceWarning, OptionError, ResultError
 from bayes_synth.study.checks import STUDY_QUESTIONS, common_shocks, placebo_in_time, study_check
-from bayes_synth.study.checks.common_shocks import QUESTION, _together, _verdict
+from bayes_synth.study.checks.common_shocks import QUESTION, together, verdict_of
 
 STARTS = {"u00": 2010, "u01": 2012, "u02": 2012}
 QUICK = ["common_shocks", "leave_one_unit_out", "event_composition"]
@@ -53,9 +53,9 @@ def test_errors_that_go_together_as_implied_pass(shared):
     rng = np.random.default_rng(3)
     common = rng.standard_normal((400, 1))
     errors = np.sqrt(1 - shared) * rng.standard_normal((400, 5)) + np.sqrt(shared) * common
-    found = _together(errors, shared)
+    found = together(errors, shared)
     assert found.lower < shared < found.upper
-    assert _verdict(found.p, 0.05, 0.01) == "pass"
+    assert verdict_of(found.p, 0.05, 0.01) == "pass"
 
 
 @pytest.mark.parametrize("excess", [0.1, 0.3, 0.8])
@@ -63,9 +63,9 @@ def test_errors_that_go_together_more_fail(excess):
     rng = np.random.default_rng(4)
     common = rng.standard_normal((400, 1))
     errors = np.sqrt(1 - excess) * rng.standard_normal((400, 5)) + np.sqrt(excess) * common
-    found = _together(errors, 0.02)
+    found = together(errors, 0.02)
     assert found.correlation == pytest.approx(excess, abs=0.08)
-    assert _verdict(found.p, 0.05, 0.01) == "fail"
+    assert verdict_of(found.p, 0.05, 0.01) == "fail"
 
 
 @pytest.mark.parametrize(("units", "periods"), [(2, 12), (4, 20), (12, 9)])
@@ -75,7 +75,7 @@ def test_the_interval_of_the_correlation_holds_it_nine_times_in_ten(units, perio
     for _ in range(300):
         common = rng.standard_normal((periods, 1))
         errors = np.sqrt(0.8) * rng.standard_normal((periods, units)) + np.sqrt(0.2) * common
-        found = _together(errors, 0.2)
+        found = together(errors, 0.2)
         held.append(found.lower < 0.2 < found.upper)
     assert np.mean(held) == pytest.approx(0.9, abs=3 * np.sqrt(0.09 / 300))
 

@@ -19,7 +19,7 @@ from bayes_synth.study.overlap import (
 )
 from bayes_synth.words import listed
 
-__all__ = ["common_shocks"]
+__all__ = ["common_shocks", "together", "verdict_of"]
 
 QUESTION = "Did treated units move together before their starts, more than shared donors explain?"
 SUPPOSED = (0.1, 0.2)
@@ -74,10 +74,10 @@ def common_shocks(joint: Any, *, caution: float = 0.05, fail: float = 0.01) -> C
         )
         return not_applicable("common_shocks", QUESTION, few)
     responses = [_response(joint, unit) for unit in units]
-    found = _together(errors, _implied(responses))
+    found = together(errors, _implied(responses))
     table = thresholds(_table(joint, responses, found), caution=caution, fail=fail)
     return Check(
-        "common_shocks", QUESTION, _verdict(found.p, caution, fail), _reason(found, table), table
+        "common_shocks", QUESTION, verdict_of(found.p, caution, fail), _reason(found, table), table
     )
 
 
@@ -136,7 +136,7 @@ def _implied(responses: list[Response]) -> float:
     return float(np.mean(pairs))
 
 
-def _together(errors: np.ndarray, implied: float) -> _Found:
+def together(errors: np.ndarray, implied: float) -> _Found:
     """Find the intraclass correlation of the units' errors, and its interval."""
     periods, units = errors.shape
     sums = (errors.sum(1) ** 2).sum() / units
@@ -158,7 +158,7 @@ def _together(errors: np.ndarray, implied: float) -> _Found:
     )
 
 
-def _verdict(p: float, caution: float, fail: float) -> Verdict:
+def verdict_of(p: float, caution: float, fail: float) -> Verdict:
     """Grade a p-value by its complement, because small ones are the bad ones."""
     return graded(1 - p, np.nextafter(1 - caution, 0), np.nextafter(1 - fail, 0))
 
