@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bayes_synth.model import predictors as predictors
     from bayes_synth.model.calibration import Calibration
     from bayes_synth.planning import rules as rules
+    from bayes_synth.planning.cells import CellPlan, plan_cells
     from bayes_synth.planning.choice import Choice
     from bayes_synth.planning.choose import choose_treated
     from bayes_synth.planning.cost import Spend
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Calibration": "model.calibration",
+    "CellPlan": "planning.cells",
     "Choice": "planning.choice",
     "Effect": "results.effects",
     "Fit": "api",
@@ -60,6 +62,7 @@ _HOMES = {
     "fit_many": "batch",
     "load": "planning.loading",
     "load_dataset": "datasets",
+    "plan_cells": "planning.cells",
     "simulate": "data.simulate",
 }
 """Where each public name lives, below the package."""
@@ -74,6 +77,7 @@ _MODULES = {
 
 __all__ = [
     "Calibration",
+    "CellPlan",
     "Choice",
     "Effect",
     "Fit",
@@ -99,6 +103,7 @@ __all__ = [
     "load",
     "load_dataset",
     "noise",
+    "plan_cells",
     "plots",
     "predictors",
     "priors",

@@ -4,14 +4,17 @@ Each command imports what takes time to import, so that ``--help`` answers at on
 """
 
 import argparse
+import re
 import sys
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayes_synth as bs
+from bayes_synth.data.text_options import add_layout_options, read_as_asked
 from bayes_synth.errors import (
     BayesSynthError,
     LoadError,
@@ -31,11 +34,16 @@ __all__ = ["main"]
 PAGES: "dict[str, Kind]" = {".html": "html", ".md": "markdown", ".txt": "text"}
 MAIN_PLOT = "plot_fit"
 FINE, DOUBTFUL, REFUSED, FAILED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
-EXIT_CODES = f"""exit codes:
+CONVERGED = f"""exit codes:
   {FINE}    done, and the fit has converged
-  {DOUBTFUL}    done, but the fit has not converged or was interrupted; with --strict also when
-       fit.alarms is not empty or a check fails (report)
-  {REFUSED}    refused: the command, the data or a file is not as it must be
+  {DOUBTFUL}    done, but the fit has not converged or was interrupted; with --strict
+       also when fit.alarms is not empty or a check fails (report)
+"""
+READY = f"""exit codes:
+  {FINE}    done, and the plan is ready, or no effect was stated
+  {DOUBTFUL}    done, but the plan is weak or not to be trusted
+"""
+EXIT_CODES = f"""  {REFUSED}    refused: the command, the data or a file is not as it must be
   {FAILED}    the sampler gave no usable draws
   {BROKEN}    an unexpected error: please report it
   {INTERRUPTED}  interrupted by Ctrl-C before there was a result"""
@@ -51,10 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        with _progress(options):
+        with _plain_warnings(), _progress(options):
             return int(options.run(options))
     except (BayesSynthError, OSError) as error:
-        sys.stderr.write(f"{type(error).__name__} {error}\n")
+        sys.stderr.write(f"{type(error).__name__} {_as_options(str(error))}\n")
         return FAILED if isinstance(error, SamplingFailed) else REFUSED
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
@@ -63,6 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         traceback.print_exc()
         return BROKEN
+
+
+def _as_options(text: str) -> str:
+    """Write the arguments that a message advises as options of the command line."""
+    text = re.sub(r"\bmissing='(\w+)'", r"--missing \1", text)
+    return re.sub(r"\bcost_per_unit=", "--cost-per-unit", text)
 
 
 class _Version(argparse.Action):
@@ -75,7 +89,7 @@ class _Version(argparse.Action):
 
 def _parser() -> argparse.ArgumentParser:
     shape: Any = {
-        "epilog": EXIT_CODES,
+        "epilog": CONVERGED + EXIT_CODES,
         "formatter_class": argparse.RawDescriptionHelpFormatter,
         "allow_abbrev": False,
     }
@@ -100,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
         _fit_options(made[name], seed=1 if name == "demo" else None)
     _report_options(made["report"])
     for name in command_line.WORDS:
+        made[name].set_defaults(say=_log)
+        made[name].epilog = READY + EXIT_CODES
         command_line.add_options(name, made.pop(name))
     for command in made.values():
         _common_options(command)
@@ -125,11 +141,11 @@ def _data_options(fit: argparse.ArgumentParser) -> None:
         "--missing", default="error",
         help="what to do about missing outcomes: error (default), drop_donors, drop_times or model",
     )  # fmt: skip
-    group = fit.add_argument_group("how the file is written (found out and said, unless given)")
-    group.add_argument("--sep", help="character between fields, or: tab")
-    group.add_argument("--decimal", help="decimal sign: . or ,")
-    group.add_argument("--encoding", help="such as utf-8 or cp1252")
-    group.add_argument("--date-format", help="such as %%d.%%m.%%Y; --start may be written so too")
+    fit.add_argument(
+        "--time-covariates", nargs="+", metavar="COLUMN",
+        help="columns that drive the outcome and are known at all times, such as price",
+    )  # fmt: skip
+    add_layout_options(fit)
     model = fit.add_argument_group("the model")
     model.add_argument("--scale", default="linear", help="linear (default), log, sqrt or auto")
     model.add_argument("--noise", help="LocalLevel (default), LocalLinearTrend, AR1, IID or auto")
@@ -176,6 +192,24 @@ def _common_options(command: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Write warnings as sentences, without the place in the code that gave them."""
+    usual = warnings.formatwarning
+
+    def plain(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> str:
+        own = category.__module__.startswith("bayes_synth")
+        return (
+            f"{category.__name__}: {message}\n" if own else usual(message, category, *place, **more)
+        )
+
+    warnings.formatwarning = plain
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
+
+
+@contextmanager
 def _progress(options: argparse.Namespace) -> Iterator[None]:
     """Draw bars in a terminal; without one, write lines with the time to the standard error."""
     if options.quiet or (sys.stdout.isatty() and not options.json):
@@ -202,6 +236,7 @@ def _fit(options: argparse.Namespace) -> int:
     model = bs.SyntheticControl() if demo else _model(options)
     files = _files(options, name)
     _require_free([file for _, file in files], options)
+    _require_folder(options.out)
     fit = model.fit(panel, random_seed=options.seed, progressbar=not options.quiet)
     _show(fit, options, [file for _, file in files])
     options.out.mkdir(parents=True, exist_ok=True)
@@ -213,7 +248,7 @@ def _fit(options: argparse.Namespace) -> int:
 
 def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
     """Read the panel, and say how the file was written unless it is plain."""
-    from bayes_synth.data.text_file import OPENERS, TextFormat, read_text
+    from bayes_synth.data.text_file import OPENERS
 
     treated = list(options.treated)
     # After several treated units the file looks like one more.
@@ -221,13 +256,16 @@ def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
         options.data = Path(treated.pop())
     if options.data is None:
         raise PanelError("P001", "the data must be a CSV file, got none: name it before --treated.")
-    layout = TextFormat(options.sep, options.decimal, options.encoding, options.date_format)
-    columns = {name: getattr(options, name) for name in ("unit", "time", "outcome")}
-    table, start, found = read_text(options.data, **columns, start=options.start, layout=layout)
-    if found:
-        _log(f"Read {options.data}: {', '.join(found)}.")
+    table, columns, start = read_as_asked(
+        options, options.start, _log, more=options.time_covariates or ()
+    )
     panel = bs.Panel.from_long(
-        table, **columns, treated=treated, start=start, missing=options.missing
+        table,
+        **columns,
+        treated=treated,
+        start=start,
+        missing=options.missing,
+        covariates=options.time_covariates,
     )
     packed = options.data.suffix.lower() in OPENERS
     return f"{Path(options.data.stem).stem if packed else options.data.stem}_fit", panel
@@ -262,6 +300,12 @@ def _require_free(files: Iterable[Path], options: argparse.Namespace) -> None:
     taken = [str(file) for file in files if file.exists()]
     if taken and not options.overwrite:
         raise LoadError("L004", f"{listed(taken)} must not exist yet; pass --overwrite to replace.")
+
+
+def _require_folder(folder: Path) -> None:
+    """Refuse a file in place of a folder before anything is computed."""
+    if folder.exists() and not folder.is_dir():
+        raise OptionError("O100", f"--out must be a folder, got the file {folder}.")
 
 
 def _require_plots(names: Sequence[str]) -> None:

@@ -112,11 +112,11 @@ class SyntheticControl(AbstractSyntheticControl):
 
     Examples
     --------
-    ::
-
-        panel = bs.load_dataset("prop99")
-        fit = bs.SyntheticControl().fit(panel, random_seed=1)
-        fit.effect("average").interval(0.95)
+    >>> model = bs.SyntheticControl(
+    ...     weights=bs.priors.Dirichlet(effective_donors=3), noise=bs.noise.IID()
+    ... )
+    >>> model.priors(panel)["weights"]
+    'Dirichlet(0.667), expects 3 effective donors of 6'
     """
 
     def build(self, panel: Panel) -> "pm.Model":
@@ -145,6 +145,12 @@ class SyntheticControl(AbstractSyntheticControl):
             ``"auto"``.
         OptionError
             O017 while the scale is still ``"auto"``.
+
+        Examples
+        --------
+        >>> graph = model.build(panel)  # a PyMC model
+        >>> len(graph.observed_RVs), len(graph.coords["donor"])
+        (1, 6)
         """
         return Problem.of(self, panel).observed_graph()
 
@@ -178,6 +184,12 @@ class SyntheticControl(AbstractSyntheticControl):
         PriorError
             O002, O015 when the prior does not fit these donors, O006 while the noise is still
             ``"auto"``.
+
+        Examples
+        --------
+        >>> prior = model.prior_predictive(panel, draws=50, random_seed=1)
+        >>> prior["prior"]["weights"].sizes["draw"]
+        50
         """
         require_count("draws", draws, 1)
         rng = np.random.default_rng(entropy(random_seed))
@@ -276,6 +288,13 @@ class SyntheticControl(AbstractSyntheticControl):
         are at least eight; otherwise the intervals are not calibrated. Either way
         ``fit.converged`` is False and nothing further is refitted. A second Ctrl-C, or one before
         anything was sampled, is a KeyboardInterrupt.
+
+        Examples
+        --------
+        >>> quick = bs.SyntheticControl(calibrate=False)
+        >>> fit = quick.fit(panel, draws=500, tune=200, random_seed=1, progressbar=False)
+        >>> fit.effect("average").probability(above=0) > 0.9
+        True
         """
         settings = Settings.checked(
             Size(draws, tune, chains, target_accept),
@@ -330,7 +349,8 @@ class SyntheticControl(AbstractSyntheticControl):
             ``starts`` (``"auto"``: up to seven past windows; a number, or labels),
             ``never_donors``, ``additive`` (effects in outcome units), ``draws``, ``tune``,
             ``chains``, ``sampler``, ``cores`` and ``progressbar`` as in :meth:`fit`; by default 500
-            draws in each of 2 chains.
+            draws in each of 2 chains. ``backend``, ``n_jobs`` and ``store`` (a folder from which an
+            interrupted plan goes on) as in :func:`bayes_synth.fit_many`; a past start is one task.
 
         Returns
         -------
@@ -343,9 +363,13 @@ class SyntheticControl(AbstractSyntheticControl):
             H001 for unknown units, H004 and H005 for lengths and starts that the history cannot
             judge, H006 for a rule that is none, H007 for an effect that is none, H008 for something
             that is no history, H009 for units with two roles, H010 for shares of an outcome of zero
-            or less, H011 for a history that ends inside an earlier test.
+            or less, H011 for a history that ends inside an earlier test, H033 for a rule that no
+            outcome satisfies, H034 when there is too little memory.
         OptionError
-            O061 for an unknown option, else as in :meth:`fit`.
+            O061 for an unknown option, O001 and O055 for a backend that is unknown or cannot be
+            used, else as in :meth:`fit`.
+        LoadError
+            L001 for a damaged file in ``store``.
         DesignError
             D014 when no donor is left, V004 when the treated series is constant.
 
@@ -354,6 +378,16 @@ class SyntheticControl(AbstractSyntheticControl):
         PlanWarning
             H020 when there is only one past window, H021 when kappa rests on its prior, H024 when
             a pretend test has not settled.
+
+        Examples
+        --------
+        >>> few = dict(draws=60, tune=60, starts=2, progressbar=False)
+        >>> calibration = bs.Calibration(draws=60, tune=60, q_factors=(1.0,))
+        >>> plan = bs.SyntheticControl(calibrate=calibration).plan(
+        ...     history, ["u00"], periods=7, effect=0.05, random_seed=1, **few
+        ... )
+        >>> plan.table.columns[:4].tolist()
+        ['starts', 'independent', 'effect', 'power']
         """
         if not isinstance(history, AbstractHistory):
             raise _no_history(history)
@@ -372,6 +406,16 @@ class SyntheticControl(AbstractSyntheticControl):
         -------
         dict
             Text by parameter, such as ``HalfNormal(1) x 2.5 sales``; on the log scale in log units.
+
+        Examples
+        --------
+        >>> for name, prior in model.priors(panel).items():
+        ...     print(name, "~", prior)
+        weights ~ Dirichlet(1), expects 3.5 effective donors of 6
+        s ~ HalfNormal(1) x 1.065 sales
+        q ~ HalfNormal(0.5) x 1.065 sales
+        level ~ Normal(0, 4) x 1.065 sales
+        kappa ~ LogNormal(0, 1), Student-t with learnt tails
         """
         return Problem.of(self, panel).priors
 
@@ -408,6 +452,13 @@ class Fit(AbstractFit):
     An effect is causal only if no donor was affected by the treatment and nothing else happened to
     the treated unit alone from ``start`` on (Abadie 2021, JEL 59(2), section 5); see
     :func:`bayes_synth.checks.run` for what can be checked.
+
+    Examples
+    --------
+    >>> fit.effect("average").median() > 2
+    True
+    >>> fit.converged, fit.alarms
+    (True, ())
     """
 
     def plot(
@@ -435,6 +486,10 @@ class Fit(AbstractFit):
         -------
         arviz_plots.PlotCollection
             Panels over time, in outcome units; ``savefig`` and ``show`` as in ArviZ.
+
+        Examples
+        --------
+        >>> figure = fit.plot(panels=("path", "effect"), title="Sales since the campaign")
         """
         from bayes_synth.plots.fit import plot_fit
 
@@ -472,6 +527,10 @@ class Fit(AbstractFit):
         -------
         arviz_plots.PlotCollection
             One density, in outcome units; that of the relative effect in per cent.
+
+        Examples
+        --------
+        >>> figure = fit.plot_effect("average", rope=(-0.5, 0.5))
         """
         from bayes_synth.plots.effect import plot_effect
 
@@ -507,6 +566,10 @@ class Fit(AbstractFit):
         -------
         arviz_plots.PlotCollection
             One row per donor, the heaviest on top.
+
+        Examples
+        --------
+        >>> figure = fit.plot_weights(most=5)
         """
         from bayes_synth.plots.weights import plot_weights
 
@@ -560,6 +623,12 @@ class Fit(AbstractFit):
         -----
         ConvergenceWarning
             S003 when the draws have not converged.
+
+        Examples
+        --------
+        >>> graph = model.build(panel)
+        >>> idata = pm.sample(model=graph)  # doctest: +SKIP
+        >>> fit = bs.Fit.from_idata(panel, model, idata)  # doctest: +SKIP
         """
         settings = Settings.checked(
             Size(), cores=cores, random_seed=random_seed, progressbar=progressbar
@@ -610,6 +679,11 @@ class Fit(AbstractFit):
         donors' refits are sampled again.
 
         A fit that was read from a file is sampled again and compared with the file, bit for bit.
+
+        Examples
+        --------
+        >>> fit.extend(panel) is fit  # no new row: itself
+        True
         """
         return extended(self, panel, strict=strict)
 
@@ -636,6 +710,11 @@ class Fit(AbstractFit):
         ResultError
             R060 for a change of zero, and for an effect whose sign is not that of the change, which
             pymc-marketing refuses.
+
+        Examples
+        --------
+        >>> fit.lift_test(channel="tv", x=1000.0, delta_x=200.0).columns.tolist()
+        ['channel', 'x', 'delta_x', 'delta_y', 'sigma']
         """
         from bayes_synth.results.lift_test import lift_test
 
@@ -675,6 +754,11 @@ class Fit(AbstractFit):
         OptionError
             O001 for another kind, O004 for a probability outside (0, 1), O054 for the answers
             about another fit.
+
+        Examples
+        --------
+        >>> print(fit.report().splitlines()[0])
+        Synthetic control of treated, sales
         """
         from bayes_synth.report.render import report
 
@@ -688,6 +772,11 @@ class Fit(AbstractFit):
         str
             One paragraph (question, panel, model, priors, calibration, sampling, convergence,
             versions), all read off the fit, and a list of references.
+
+        Examples
+        --------
+        >>> fit.methods_text()[:12]
+        'We estimated'
         """
         from bayes_synth.report.methods import methods_text
 
@@ -738,6 +827,11 @@ class Fit(AbstractFit):
         OptionError
             O047 for another format of draws, O004 for a probability outside (0, 1), O001 for an
             unknown kind.
+
+        Examples
+        --------
+        >>> sorted(path.name for path in fit.export("results"))[:4]
+        ['README.md', 'dictionary.csv', 'draws.csv', 'draws_counterfactual.csv']
         """
         from bayes_synth.report.export import Plan, export
 
@@ -763,6 +857,10 @@ class Fit(AbstractFit):
             L001 when the folder does not exist, L003 when the model could not be rebuilt from a
             file, L004 when the file exists, L005 for another suffix, L006 when ``fit.idata`` holds
             something that a file cannot. Nothing is written then.
+
+        Examples
+        --------
+        >>> fit.save("fit.nc", overwrite=True)
         """
         save(self, path, overwrite=overwrite)
 
@@ -803,5 +901,11 @@ def load(path: str | PathLike[str]) -> Fit:
         L001 when the file does not exist, is not a file of this library, is damaged, or was changed
         since it was written; L002 when a newer version wrote it; L003 when its model cannot be
         rebuilt, or it is older than the first release; L005 for another suffix.
+
+    Examples
+    --------
+    >>> fit.save("fit.nc")
+    >>> bs.load("fit.nc").panel == fit.panel
+    True
     """
     return Fit(*read(path))

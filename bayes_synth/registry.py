@@ -97,6 +97,14 @@ def saved[C: type](*, data: Iterable[str] = (), any_length: bool = False) -> Cal
     ----------
     data, any_length
         See :class:`Saved`.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @bs.priors.saved()
+    ... @dataclass(frozen=True)
+    ... class Constant:
+    ...     value: float = 1.0
     """
 
     def register(cls: C) -> C:

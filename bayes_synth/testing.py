@@ -16,6 +16,7 @@ from bayes_synth.model.graph import MISSING_RESIDUAL
 from bayes_synth.model.problem import Problem
 from bayes_synth.noise.base import MIXING
 from bayes_synth.results.calibrated import Placebos
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.sampling.task import Sampled
 
@@ -54,6 +55,11 @@ def fake_panel(
     Panel
         Treated unit ``treated``, donors ``donor_00``, ``donor_01`` and so on; the first two have
         the weights.
+
+    Examples
+    --------
+    >>> bs.testing.fake_panel(donors=3, effect=2.0).donors
+    ('donor_00', 'donor_01', 'donor_02')
     """
     rng = np.random.default_rng(random_seed)
     walks = 100 + np.cumsum(rng.standard_normal((pre + post, donors)), axis=0)
@@ -101,6 +107,12 @@ def fake_fit(
     -------
     Fit
         Groups, labels and measures as :meth:`bayes_synth.SyntheticControl.fit` gives them.
+
+    Examples
+    --------
+    >>> fit = bs.testing.fake_fit(panel=bs.testing.fake_panel(effect=3.0))
+    >>> round(fit.effect("average").median())
+    3
     """
     panel, model = panel or fake_panel(), model or SyntheticControl()
     rng = np.random.default_rng(random_seed)
@@ -120,6 +132,9 @@ def fake_fit(
     if missing := int((panel.missing_times < panel.start).sum()):
         residual = 0.3 * rng.standard_normal((chains, draws, missing))
         posterior[MISSING_RESIDUAL] = (("chain", "draw", "missing"), residual)
+    if panel.covariates is not None and model.covariates is not None:
+        scaled = 0.1 * rng.standard_normal((chains, draws, len(panel.covariates.names)))
+        posterior[COEFFICIENTS] = (("chain", "draw", "covariate"), scaled)
     diverging = (np.arange(chains * draws) < divergences).reshape(chains, draws)
     stats = xr.Dataset({"diverging": (("chain", "draw"), diverging)}, coords=sample)
     stats["energy"] = (("chain", "draw"), rng.standard_normal((chains, draws)))
@@ -144,6 +159,12 @@ def fake_placebos(panel: Panel, *, kappa: float = 1.0, random_seed: int = 0) -> 
     -------
     Placebos
         One row per donor, all of them usable.
+
+    Examples
+    --------
+    >>> placebos = bs.testing.fake_placebos(panel, kappa=1.5)
+    >>> bs.testing.fake_fit(panel=panel, placebos=placebos).alarms
+    ()
     """
     rng = np.random.default_rng(random_seed)
     donors = pd.Index(panel.donors, name="donor", dtype=object)

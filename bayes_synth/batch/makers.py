@@ -55,6 +55,11 @@ def placebos(
     References
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105(490), section 2.4.
+
+    Examples
+    --------
+    >>> [dict(task.labels) for task in bs.batch.placebos(panel)][:1]
+    [{'treated': 'donor_00'}]
     """
     panels: dict[str, Panel] = {}
     for donor in panel.donors:
@@ -96,6 +101,11 @@ def leave_one_out(
     ------
     DesignError
         D014 when there is only one donor.
+
+    Examples
+    --------
+    >>> len(bs.batch.leave_one_out(panel))
+    6
     """
     sizes = {"draws": draws, "tune": tune, "chains": chains}
     panels = {donor: panel.drop(donor) for donor in panel.donors}
@@ -135,6 +145,11 @@ def backdates(
     DesignError
         D002 for more periods than there are before ``start``, D004 when too few are left to learn
         from.
+
+    Examples
+    --------
+    >>> len(bs.batch.backdates(panel, periods=(2, 4)))
+    2
     """
     sizes = {"draws": draws, "tune": tune, "chains": chains}
     wrong = [k for k in periods if not 1 <= k <= len(panel.pre)]
@@ -180,6 +195,12 @@ def each_unit(
     ------
     DesignError
         D007 for a label that is not in the data, D014 when no donor is left.
+
+    Examples
+    --------
+    >>> both = bs.Panel.from_wide(wide, treated=["treated", "donor_05"], start=2030)
+    >>> len(bs.batch.each_unit(both))
+    2
     """
     chosen = texts(panel.treated if treated is None else treated)
     require_treated(chosen, panel.outcomes["unit"].to_numpy().tolist())

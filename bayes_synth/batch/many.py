@@ -119,6 +119,14 @@ def fit_many(
     sizes.
 
     A task whose worker died is retried twice, the second time alone, before it counts as failed.
+
+    Examples
+    --------
+    >>> model = bs.SyntheticControl(calibrate=False)
+    >>> task = bs.FitTask(panel, model, {"city": "Leeds"}, draws=200, tune=100, chains=2)
+    >>> result = bs.fit_many([task], random_seed=1, progressbar=False)
+    >>> len(result.table), result.failures
+    (1, ())
     """
     _require_word("keep", keep, get_args(Keep))
     _require_word("on_error", on_error, get_args(OnError))

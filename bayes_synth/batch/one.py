@@ -28,6 +28,7 @@ from bayes_synth.results.fit_verdict import fit_verdict
 from bayes_synth.results.groups import calibrated_groups, tree
 from bayes_synth.results.width_ratio import width_ratio
 from bayes_synth.results.windows import Window, effect_of
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.storage.provenance import provenance
@@ -56,7 +57,13 @@ _pymc_alone = threading.Lock()
 
 
 class Failure(NamedTuple):
-    """A task that failed, and why."""
+    """A task that failed, and why.
+
+    Examples
+    --------
+    >>> bs.batch.Failure(0, {"city": "Leeds"}, "PanelError", "P025", "...").code
+    'P025'
+    """
 
     task: int
     """Its position among the tasks, from 0."""
@@ -97,6 +104,12 @@ class EffectDraws:
     idata
         Groups ``predictions``, ``predictions_constant_data`` and ``effects``, as in
         :class:`bayes_synth.Fit`.
+
+    Examples
+    --------
+    >>> kept = bs.batch.EffectDraws(fit.panel, fit.model, fit.idata)
+    >>> kept.effect("total").name
+    'total'
     """
 
     panel: Panel
@@ -228,6 +241,8 @@ def _verdict(refit: Refit, task: FitTask) -> Convergence:
     noise = [
         posterior[name] * problem.parameter_unit(name) for name in problem.model.process.parameters
     ]
+    if COEFFICIENTS in posterior:
+        noise += list(posterior[COEFFICIENTS].transpose("covariate", "chain", "draw"))
     r_hat, ess = worst(np.stack([average, *noise]))
     good = r_hat <= task.largest_r_hat and ess >= task.least_ess
     mixing, steps = [] if good else [f"R-hat {r_hat:.3f}, ESS {ess:.0f}"], sampler_problems(stats)
@@ -269,6 +284,8 @@ def _evidence(draft: _Draft) -> Evidence:
     """Collect what alarms are raised on, as a fit does."""
     refit, posterior = draft.refit, draft.refit.sampled.posterior
     problem, model = refit.problem, refit.problem.model
+    if COEFFICIENTS in posterior:
+        problem = problem.given(posterior[COEFFICIENTS].to_numpy().mean((0, 1)))
     inputs, process = problem.inputs, problem.process
     draws = {name: posterior[name].to_numpy().ravel() for name in process.parameters}
     mixing = posterior[MIXING].to_numpy().mean((0, 1)) if MIXING in posterior else None

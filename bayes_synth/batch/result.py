@@ -89,6 +89,12 @@ class BatchResult:
         In the tasks' order: with ``keep="full"`` each is a :class:`bayes_synth.Fit`, with
         ``keep="draws"`` an object that has its ``effect``; a task that failed has None. With a
         store they are read from it when asked for. Empty with ``keep="summary"``.
+
+    Examples
+    --------
+    >>> result = bs.fit_many([], progressbar=False)
+    >>> result.table.empty, result.failures
+    (True, ())
     """
 
     table: pd.DataFrame

@@ -54,6 +54,14 @@ class FitTask:
     PriorError
         O006 for a prior of your own whose ``repr`` holds an address in memory: two processes would
         give it different keys.
+
+    Examples
+    --------
+    >>> task = bs.FitTask(
+    ...     panel, bs.SyntheticControl(calibrate=False), {"city": "Leeds"}, draws=200
+    ... )
+    >>> dict(task.labels)
+    {'city': 'Leeds'}
     """
 
     panel: Panel

@@ -85,6 +85,11 @@ def anticipation(
     References
     ----------
     Abadie (2021), Journal of Economic Literature 59(2), sections 5 and 7.
+
+    Examples
+    --------
+    >>> bs.checks.anticipation(fit, progressbar=False).name
+    'anticipation'
     """
     early = _periods_early(fit, periods)
     seen = fit.panel.treated_outcome.notnull().to_numpy()[: len(fit.panel.pre)]

@@ -78,6 +78,11 @@ def backdating(
     ----------
     Abadie (2021), Journal of Economic Literature 59(2), section 7. Abadie, Diamond and Hainmueller
     (2015), American Journal of Political Science 59(2), section on placebo studies in time.
+
+    Examples
+    --------
+    >>> bs.checks.backdating(fit, progressbar=False).name
+    'backdating'
     """
     panels = earlier_panels(fit.panel, starts, least)
     if not panels:

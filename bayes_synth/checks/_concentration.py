@@ -46,6 +46,11 @@ def concentration(
         Table: one row per donor with its posterior mean ``weight``, the ``partner`` with which it
         trades most, and the ``correlation`` of their weights. ``attrs`` has the mean number of
         effective donors under posterior and prior. A single donor is a caution.
+
+    Examples
+    --------
+    >>> bs.checks.concentration(fit).verdict
+    'caution'
     """
     draws = fit.idata["posterior"].to_dataset()["weights"]
     flat = draws.to_numpy().reshape(-1, draws.sizes["donor"])

@@ -17,6 +17,7 @@ from bayes_synth.plots.common import shortened
 from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.simplex import simplex_least_squares
+from bayes_synth.results.weighted import adjusted
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -79,14 +80,19 @@ def convex_hull(
     Abadie (2021), Journal of Economic Literature 59(2), section 5. King and Zeng (2006), Political
     Analysis 14(2). Ferman and Pinto (2021), Quantitative Economics 12(4), for the demeaned
     estimator.
+
+    Examples
+    --------
+    >>> bs.checks.convex_hull(fit).verdict
+    'pass'
     """
-    donors, outcome = _seen_series(fit.problem.inputs)
+    donors, outcome = _seen_series(adjusted(fit.problem, fit.idata).inputs)
     rows = {
         "levels": _hull_row(donors, outcome),
         "demeaned": _hull_row(donors - donors.mean(0), outcome - outcome.mean()),
     }
     table = pd.DataFrame(rows).T.rename_axis("series")
-    table[["distance", "farthest"]] *= fit.problem.inputs.step
+    table[["distance", "farthest"]] *= adjusted(fit.problem, fit.idata).inputs.step
     limits = {
         "caution": caution,
         "fail": fail,
@@ -175,7 +181,7 @@ def _hull_reason(rows: dict[str, dict[str, float]], extra: dict[str, float]) -> 
 
 def _draw_hull(fit: AbstractFit, **options: "Unpack[PictureOptions]") -> "PlotCollection":
     """Draw the donors' range, the treated unit and the closest average, in levels and demeaned."""
-    inputs = fit.problem.inputs
+    inputs = adjusted(fit.problem, fit.idata).inputs
     donors, outcome = _seen_series(inputs)
     times = fit.panel.pre.to_numpy()[periods_seen(inputs)]
     levels = _hull_layers(times, inputs.on_scale(donors), inputs.on_scale(outcome))

@@ -88,6 +88,11 @@ def detectable(
     ----------
     Abadie (2021), Journal of Economic Literature 59(2), section 5. Gelman and Carlin (2014),
     Perspectives on Psychological Science 9(6), for the exaggeration.
+
+    Examples
+    --------
+    >>> bs.checks.detectable(fit, effect=2.0).verdict
+    'pass'
     """
     for probability in (power, ci_prob):
         require_interval(probability, "eti")

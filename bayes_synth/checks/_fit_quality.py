@@ -22,6 +22,7 @@ from bayes_synth.checks.result import Check, graded, known_to, not_applicable, t
 from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.fit_verdict import FAIR, GOOD, WEIGHTS
+from bayes_synth.results.weighted import adjusted
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -84,8 +85,13 @@ def fit_quality(
     Abadie (2021), Journal of Economic Literature 59(2), sections 3.3 and 5. Gelman, Meng and Stern
     (1996), Statistica Sinica 6, for posterior predictive p-values of discrepancies. Jarque and
     Bera (1987), International Statistical Review 55(2), for the statistic of normality.
+
+    Examples
+    --------
+    >>> bs.checks.fit_quality(fit).verdict
+    'pass'
     """
-    inputs = fit.problem.inputs
+    inputs = adjusted(fit.problem, fit.idata).inputs
     if len(periods_seen(inputs)) < SHORT:
         few = f"{len(periods_seen(inputs))} pre-periods with an outcome are too few"
         return not_applicable("fit_quality", QUESTION, f"{few}; at least {SHORT} are needed.")
@@ -168,7 +174,8 @@ def _residual_tests(fit: AbstractFit, p_value: float) -> pd.DataFrame:
 
 def _residual_draws(fit: AbstractFit) -> np.ndarray:
     """Return standardised residuals, dims ``(draw, time)``, for draws spread over the posterior."""
-    inputs, weights = fit.problem.inputs, fit.idata["posterior"]["weights"].to_numpy()
+    inputs = adjusted(fit.problem, fit.idata).inputs
+    weights = fit.idata["posterior"]["weights"].to_numpy()
     chosen = np.unique(np.linspace(0, weights.shape[0] * weights.shape[1] - 1, DRAWS).astype(int))
     places = np.column_stack(np.unravel_index(chosen, weights.shape[:2])).tolist()
     noise = fit.problem.process
@@ -193,7 +200,7 @@ def _fit_quality_reason(fit: AbstractFit, table: pd.DataFrame) -> str:
 
 def _draw_residuals(fit: AbstractFit, **options: "Unpack[PictureOptions]") -> "PlotCollection":
     """Draw residuals at the posterior mean over time, and their autocorrelations."""
-    inputs = fit.problem.inputs
+    inputs = adjusted(fit.problem, fit.idata).inputs
     weights = fit.idata["posterior"]["weights"].mean(("chain", "draw")).to_numpy()
     z = innovations(fit.problem.process, typical(fit), residual_of(inputs, weights))
     times = fit.panel.pre.to_numpy()[periods_seen(inputs)][1:]

@@ -68,6 +68,11 @@ def hidden_bias(
     Rosenbaum (2002), Observational Studies, chapter 4, for the idea of sensitivity to hidden bias.
     Firpo and Possebom (2018), Journal of Causal Inference 6(2), for it in synthetic control.
     Rambachan and Roth (2023), Review of Economic Studies 90(5), for drifts that grow.
+
+    Examples
+    --------
+    >>> bs.checks.hidden_bias(fit).verdict
+    'pass'
     """
     effect = fit.effect("average")
     lower, upper = (float(bound) for bound in effect.interval(ci_prob))

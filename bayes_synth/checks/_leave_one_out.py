@@ -73,6 +73,11 @@ def leave_one_out(
     References
     ----------
     Abadie, Diamond and Hainmueller (2015), American Journal of Political Science 59(2), Figure 5.
+
+    Examples
+    --------
+    >>> bs.checks.leave_one_out(fit, progressbar=False).name
+    'leave_one_out'
     """
     weights = fit.weights()["mean"]
     limits = {"least": least, "largest": largest, "caution": caution, "fail": fail}

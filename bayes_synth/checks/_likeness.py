@@ -25,6 +25,7 @@ from bayes_synth.plots.common import shortened_apart
 from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.monte_carlo import mean_error
+from bayes_synth.results.weighted import adjusted
 from bayes_synth.words import listed
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ def likeness(
     Abadie (2021), Journal of Economic Literature 59(2), sections 3.3 and 5. Abadie and L'Hour
     (2021), JASA 116(536). Rubin (2001), Health Services and Outcomes Research Methodology 2, for
     the standardised difference of 0.25.
+
+    Examples
+    --------
+    >>> bs.checks.likeness(fit).verdict
+    'pass'
     """
     if covariates is None and fit.panel.predictors is not None:
         covariates = fit.panel.predictors.to_frame()
@@ -180,7 +186,7 @@ def _require_covariates(covariates: pd.DataFrame, panel: Panel) -> pd.DataFrame:
 
 def _donor_distances(fit: AbstractFit, covariates: pd.DataFrame | None) -> pd.DataFrame:
     """Tabulate the donors' weights and their distances from the treated unit."""
-    inputs = fit.problem.inputs
+    inputs = adjusted(fit.problem, fit.idata).inputs
     seen = periods_seen(inputs)
     differences = inputs.donor_outcomes[seen] - inputs.outcome[seen, None]
     differences -= differences.mean(0) if fit.model.process.level_sd > 0 else 0

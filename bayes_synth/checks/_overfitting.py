@@ -14,6 +14,7 @@ from bayes_synth.model.inputs import Inputs
 from bayes_synth.plots.legend import Entry
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.fit_verdict import gls_weights
+from bayes_synth.results.weighted import adjusted
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -61,8 +62,13 @@ def overfitting(fit: AbstractFit, *, caution: float = 0.5, fail: float = 1.0) ->
     Hainmueller (2015), American Journal of Political Science 59(2), for training and validation
     periods. Buerkner, Gabry and Vehtari (2020), Journal of Statistical Computation and Simulation
     90(14), for leave-future-out.
+
+    Examples
+    --------
+    >>> bs.checks.overfitting(fit).verdict
+    'pass'
     """
-    inputs = fit.problem.inputs
+    inputs = adjusted(fit.problem, fit.idata).inputs
     seen = periods_seen(inputs)
     if len(seen) < SHORT:
         few = f"{len(seen)} pre-periods with an outcome are too few to hold some out"
@@ -152,7 +158,7 @@ def _split_row(splits: list[_Split]) -> dict[str, float]:
 
 def _draw_errors(fit: AbstractFit, **options: "Unpack[PictureOptions]") -> "PlotCollection":
     """Draw one-step-ahead errors with weights from the first two thirds."""
-    whitened = _Whitened(fit, fit.problem.inputs)
+    whitened = _Whitened(fit, adjusted(fit.problem, fit.idata).inputs)
     first = len(whitened.seen) - len(whitened.seen) // 3
     split = _split(whitened, first, len(whitened.seen))
     times = fit.panel.pre.to_numpy()[whitened.seen]

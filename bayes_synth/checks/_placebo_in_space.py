@@ -92,6 +92,11 @@ def placebo_in_space(
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105(490), section 2.4; Abadie (2021), Journal of
     Economic Literature 59(2), eq. 11 and 12, and section 3.5 for the one-sided version.
+
+    Examples
+    --------
+    >>> bs.checks.placebo_in_space(fit, progressbar=False).name
+    'placebo_in_space'
     """
     answers = _placebos_of(fit, random_seed, progressbar, refit)
     if len(answers.table) < least:

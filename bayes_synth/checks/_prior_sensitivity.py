@@ -95,6 +95,11 @@ def prior_sensitivity(
     ----------
     Kallioinen, Paananen, Bürkner and Vehtari (2024), Statistics and Computing 34, 57. Simonsohn,
     Simmons and Nelson (2020), Nature Human Behaviour 4, for the specification curve.
+
+    Examples
+    --------
+    >>> check = bs.checks.prior_sensitivity(fit)  # doctest: +SKIP
+    >>> check.plot()  # doctest: +SKIP
     """
     cases = dict(_specifications(fit, least))
     answers = refit(

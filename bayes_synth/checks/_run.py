@@ -63,6 +63,12 @@ def run(
     ConvergenceWarning
         S004 after an interrupt (Ctrl-C). Checks that were ready are returned, the last one with the
         refits that were complete, and the others as not applicable.
+
+    Examples
+    --------
+    >>> checks = bs.checks.run(fit, only=["concentration", "convex_hull"])
+    >>> checks.table["verdict"].tolist()
+    ['caution', 'pass']
     """
     ordered = sorted(QUESTIONS.values(), key=lambda question: question.place)
     asked = ordered if only is None else [QUESTIONS.known(name, "only") for name in only]

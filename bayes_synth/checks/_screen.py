@@ -103,6 +103,11 @@ def screen(
     Abadie (2021), Journal of Economic Literature 59(2), sections 5 and 7. O'Riordan and
     Gilligan-Lee (2025), Journal of Causal Inference 13(1), for donors that are forecast by others
     after ``start``.
+
+    Examples
+    --------
+    >>> bs.checks.screen(panel).verdict
+    'caution'
     """
     flagged, limits = _require_donors(neighbours, panel), _noted_limits(noted, older)
     donors = pd.DataFrame(

@@ -73,6 +73,11 @@ def spillover(
     References
     ----------
     Abadie (2021), Journal of Economic Literature 59(2), section 5.
+
+    Examples
+    --------
+    >>> bs.checks.spillover(fit).verdict  # no neighbours named
+    'not applicable'
     """
     names = tuple(texts(neighbours))
     if not names:

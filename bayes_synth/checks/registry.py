@@ -30,6 +30,11 @@ class Question:
         Whether it refits the model, and so takes ``random_seed``, ``progressbar`` and ``refit``.
     of
         Whether it takes a fit or a panel.
+
+    Examples
+    --------
+    >>> bs.checks.QUESTIONS["convex_hull"].question
+    'Can a weighted average of the donors reach the treated unit?'
     """
 
     name: str
@@ -53,7 +58,24 @@ QUESTIONS: Registry[Question] = Registry("check")
 def check[**P](
     question: str, *, place: float = 100, refits: bool = False, of: Literal["fit", "panel"] = "fit"
 ) -> Callable[[Callable[P, Check]], Callable[P, Check]]:
-    """Register a function as a check under its own name; :class:`Question` explains the options."""
+    """Register a function as a check under its own name; :class:`Question` explains the options.
+
+    Examples
+    --------
+    >>> @bs.checks.check("Is the past long?", place=20)
+    ... def long_past(fit):
+    ...     periods = len(fit.panel.pre)
+    ...     verdict = "pass" if periods > 20 else "caution"
+    ...     return bs.checks.Check(
+    ...         "long_past",
+    ...         "Is the past long?",
+    ...         verdict,
+    ...         f"{periods} periods.",
+    ...         pd.DataFrame(),
+    ...     )
+    >>> long_past(fit).verdict
+    'pass'
+    """
 
     def declared(function: Callable[P, Check]) -> Callable[P, Check]:
         name = getattr(function, "__name__", "")

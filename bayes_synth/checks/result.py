@@ -51,6 +51,14 @@ class Check:
     picture
         A function of ``backend``, and of the options of :meth:`plot` that it takes, that draws the
         answer; None when there is nothing to draw.
+
+    Examples
+    --------
+    >>> check = bs.checks.concentration(fit)
+    >>> check.verdict, check.name
+    ('caution', 'concentration')
+    >>> check.table.shape[0] > 0
+    True
     """
 
     name: str
@@ -115,6 +123,12 @@ class Checks:
         The answers, in the order in which they were asked.
     about
         Digest of the fit that was asked about; empty when it is not known.
+
+    Examples
+    --------
+    >>> checks = bs.checks.run(fit, only=["concentration", "likeness"])
+    >>> checks["likeness"].verdict
+    'pass'
     """
 
     results: tuple[Check, ...]

@@ -11,6 +11,7 @@ from typing import Any, Self
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.covariates import CovariateTable
 from bayes_synth.data.predictors import PredictorTable
 from bayes_synth.data.remarks import Remark
 from bayes_synth.data.table import Design, facts
@@ -43,6 +44,7 @@ class AbstractPanel(ABC):
     remarks: tuple[Remark, ...] = ()
     zone: Zone = NO_ZONE
     predictors: PredictorTable | None = None
+    covariates: CovariateTable | None = None
 
     def __post_init__(self) -> None:
         require_numbers(self.outcomes, self.treated)
@@ -59,32 +61,62 @@ class AbstractPanel(ABC):
 
     @property
     def donors(self) -> tuple[str, ...]:
-        """Return the labels of the untreated units, sorted."""
+        """Return the labels of the untreated units, sorted.
+
+        Examples
+        --------
+        >>> panel.donors[:2]
+        ('donor_00', 'donor_01')
+        """
         treated = set(self.treated)
         units = self.outcomes["unit"].values.tolist()
         return tuple(label for label in units if label not in treated)
 
     @property
     def treated_name(self) -> str:
-        """Name the treated unit in words, or the mean of several."""
+        """Name the treated unit in words, or the mean of several.
+
+        Examples
+        --------
+        >>> panel.treated_name
+        'treated'
+        """
         several = len(self.treated) > 1
         return f"the mean of {listed(self.treated, 3)}" if several else self.treated[0]
 
     @property
     def times(self) -> pd.Index:
-        """Return all times, sorted."""
+        """Return all times, sorted.
+
+        Examples
+        --------
+        >>> panel.times[[0, -1]].tolist()
+        [2000, 2037]
+        """
         times: pd.Index = self.outcomes.indexes["time"].rename(self.time)
         return times
 
     @property
     def pre(self) -> pd.Index:
-        """Return the times before ``start``."""
+        """Return the times before ``start``.
+
+        Examples
+        --------
+        >>> len(panel.pre)
+        30
+        """
         before: pd.Index = self.times[self.times < self.start]
         return before
 
     @property
     def post(self) -> pd.Index:
-        """Return the times from ``start`` on."""
+        """Return the times from ``start`` on.
+
+        Examples
+        --------
+        >>> int(panel.post[0])
+        2030
+        """
         after: pd.Index = self.times[self.times >= self.start]
         return after
 
@@ -93,6 +125,11 @@ class AbstractPanel(ABC):
         """Return the times without a treated outcome.
 
         The mean of several treated units needs an outcome of each.
+
+        Examples
+        --------
+        >>> panel.missing_times.tolist()
+        []
         """
         return self.times[self.treated_outcome.isnull().to_numpy()]
 
@@ -112,18 +149,35 @@ class AbstractPanel(ABC):
             Columns ``code``, ``kind`` (``"warned"`` or ``"noted"``) and ``remark``; empty for a
             panel without any, and for one that was built directly or loaded with a fit. The page
             *Errors* explains the codes.
+
+        Examples
+        --------
+        >>> panel.report.columns.tolist()
+        ['code', 'kind', 'remark']
         """
         return pd.DataFrame(list(self.remarks), columns=["code", "kind", "remark"])
 
     @property
     def treated_outcome(self) -> xr.DataArray:
-        """Return the treated series, dims ``(time,)``: the mean when several units are treated."""
+        """Return the treated series, dims ``(time,)``: the mean when several units are treated.
+
+        Examples
+        --------
+        >>> panel.treated_outcome.dims
+        ('time',)
+        """
         treated = self.outcomes.sel(unit=list(self.treated))
         return treated.mean("unit", skipna=False).rename(self.outcome)
 
     @property
     def donor_outcomes(self) -> xr.DataArray:
-        """Return the donors' series, dims ``(time, donor)``."""
+        """Return the donors' series, dims ``(time, donor)``.
+
+        Examples
+        --------
+        >>> panel.donor_outcomes.sizes["donor"]
+        6
+        """
         return self.outcomes.sel(unit=list(self.donors)).rename(unit="donor").rename(self.outcome)
 
     def drop(self, donors: str | Sequence[str]) -> Self:
@@ -133,6 +187,11 @@ class AbstractPanel(ABC):
         ------
         DesignError
             D008 for a treated unit, D009 for an unknown label, D014 when no donor would be left.
+
+        Examples
+        --------
+        >>> panel.drop(["donor_05"]).donors
+        ('donor_00', 'donor_01', 'donor_02', 'donor_03', 'donor_04')
         """
         dropped = set(self._known_donors(donors))
         return self._with_donors([label for label in self.donors if label not in dropped])
@@ -144,6 +203,11 @@ class AbstractPanel(ABC):
         ------
         DesignError
             D008 for a treated unit, D009 for an unknown label, D014 when no donor would be left.
+
+        Examples
+        --------
+        >>> panel.keep(["donor_00", "donor_01"]).donors
+        ('donor_00', 'donor_01')
         """
         return self._with_donors(self._known_donors(donors))
 
@@ -168,6 +232,11 @@ class AbstractPanel(ABC):
         References
         ----------
         Abadie, Diamond and Hainmueller (2010), section 2.4.
+
+        Examples
+        --------
+        >>> panel.as_if_treated("donor_03").treated
+        ('donor_03',)
         """
         chosen = tuple(sorted(self._known_donors(donor)))
         require_as_many(chosen, self.treated)
@@ -180,7 +249,7 @@ class AbstractPanel(ABC):
 
         ``start`` is a label of the pre-period; text is a date in ISO, in the time zone of the data.
         Predictors are averaged over what of their times lies before it; those without such a time
-        are left out, and :attr:`report` says so.
+        are left out, as are covariates that do not change before it, and :attr:`report` says so.
 
         Raises
         ------
@@ -191,17 +260,33 @@ class AbstractPanel(ABC):
         References
         ----------
         Abadie (2021), section 7.
+
+        Examples
+        --------
+        >>> int(panel.backdate(2025).start)
+        2025
         """
         earlier = first_treated(start, self.pre, self.zone)
         outcomes = locked(self.outcomes.sel(time=self.pre.to_numpy()))
-        back = replace(self, outcomes=outcomes, start=earlier)
-        if self.predictors is None:
-            return back
-        known = self.predictors.before(earlier)
-        lost = [name for name in self.predictors.names if name not in known.names]
-        text = f"no time before {short(earlier)}, so left out of the predictors: {listed(lost)}."
-        notes = [Remark("P058", "noted", text)] if lost else []
-        return replace(back, predictors=known, remarks=(*self.remarks, *notes))
+        predictors, covariates, notes = self.predictors, self.covariates, []
+        if self.predictors is not None:
+            predictors = self.predictors.before(earlier)
+            lost = _lost(self.predictors, predictors)
+            text = f"no time before {short(earlier)}, so left out of the predictors: {lost}."
+            notes += [Remark("P058", "noted", text)] if lost else []
+        if self.covariates is not None:
+            covariates = self.covariates.at(self.pre, earlier)
+            lost = _lost(self.covariates, covariates)
+            still = f"no change before {short(earlier)}, so left out of the covariates: {lost}."
+            notes += [Remark("P066", "noted", still)] if lost else []
+        return replace(
+            self,
+            outcomes=outcomes,
+            start=earlier,
+            predictors=predictors,
+            covariates=covariates,
+            remarks=(*self.remarks, *notes),
+        )
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
         """Return donors' labels as text; refuse treated units and labels of no donor."""
@@ -223,6 +308,7 @@ class AbstractPanel(ABC):
             same
             and self.outcomes.equals(other.outcomes)
             and _alike(self.predictors, other.predictors, units)
+            and _alike(self.covariates, other.covariates, units)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -235,6 +321,9 @@ class AbstractPanel(ABC):
         if self.predictors is not None:
             windows = (f"{name} ({when})" for name, when in self.predictors.windows.items())
             words["predictors"] = f"{len(self.predictors.names)}: {listed(windows, 4)}"
+        if self.covariates is not None:
+            names = self.covariates.names
+            words["covariates"] = f"{len(names)}: {listed(names, 4)}" if names else "0"
         return words
 
     def __dir__(self) -> list[str]:
@@ -247,7 +336,17 @@ class AbstractPanel(ABC):
         return html_card("Panel", self.facts)
 
 
-def _alike(one: PredictorTable | None, other: PredictorTable | None, units: list[str]) -> bool:
+def _lost(before: PredictorTable | CovariateTable, after: PredictorTable | CovariateTable) -> str:
+    """List the names that are left out."""
+    lost = [name for name in before.names if name not in after.names]
+    return listed(lost) if lost else ""
+
+
+def _alike(
+    one: PredictorTable | CovariateTable | None,
+    other: PredictorTable | CovariateTable | None,
+    units: list[str],
+) -> bool:
     """Tell whether two tables hold the same of these units."""
     if one is None or other is None:
         return one is other

@@ -70,9 +70,11 @@ def _is_time(label: Any) -> bool:
     if isinstance(label, (dt.date, np.datetime64, pd.Period)):
         return True
     # World Bank writes "1990 [YR1990]".
-    text = re.sub(r"\s*\[YR[0-9]{4}\]$|^(?:YR|X|y)(?=[0-9]{4}$)", "", str(label))
+    text = re.sub(r"\s*\[YR[0-9]{4}\]$|^(?:YR|[XxYy]|[A-Za-z]+_)(?=[0-9]{4}$)", "", str(label))
     reading = read_date(re.sub(r"\.0$", "", text))
-    return reading is not None and YEARS[0] <= int(reading.first.year) <= YEARS[1]
+    if reading is None:
+        return bool(readings(text))
+    return YEARS[0] <= int(reading.first.year) <= YEARS[1]
 
 
 def _instants(column: nw.Series[Any]) -> Any:

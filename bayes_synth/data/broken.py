@@ -1,9 +1,9 @@
-"""Find the stretches at which a series is broken: zeros, repeated values, lasting jumps.
+"""Find the stretches at which a series is broken: zeros, filled values, lasting jumps.
 
 Plain numpy on arrays. Remarks on a panel and alarms of a fit both ask :func:`broken_series`, so
 that they agree. A zero or a repeated value is broken only where the series itself makes it
 unlikely: counts with true zeros, rounded series and days on which a shop is closed are not.
-Imports :mod:`bayes_synth.words` only.
+Imports :mod:`bayes_synth.words` and :mod:`bayes_synth.data.placeholders` only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,11 +12,21 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bayes_synth.data.placeholders import interpolated, placeholders, runs
 from bayes_synth.words import listed, short
 
-__all__ = ["Broken", "broken_series", "cure", "described", "level_breaks", "repeats", "zeros"]
+__all__ = [
+    "AGAIN",
+    "Broken",
+    "broken_series",
+    "cure",
+    "described",
+    "level_breaks",
+    "repeats",
+    "zeros",
+]
 
-Kind = Literal["zero", "repeat", "level"]
+Kind = Literal["zero", "repeat", "level", "line", "placeholder"]
 
 CHANCE = 1e-3
 """A stretch is broken when so long a one is expected less often than this in its series."""
@@ -116,6 +126,8 @@ def _phrase(units: list[str], kind: Kind, first: int, last: int, times: pd.Index
     verb = {
         "zero": "are exactly zero" if several else "is exactly zero",
         "repeat": "repeat one value" if several else "repeats one value",
+        "line": "follow a straight line" if several else "follows a straight line",
+        "placeholder": "hold a row of nines" if several else "holds a row of nines",
         "level": "jump to another level" if several else "jumps to another level",
     }[kind]
     on = f"at {short(times[first])}"
@@ -127,11 +139,17 @@ def _phrase(units: list[str], kind: Kind, first: int, last: int, times: pd.Index
 
 
 def _stretches(name: str, series: np.ndarray, shared: np.ndarray) -> list[Broken]:
-    """Find zeros and repeated values of one series."""
+    """Find zeros, repeated values, straight lines and placeholders of one series."""
     seen = np.isfinite(series)
     if not seen.any() or np.ptp(series[seen]) == 0:
         return []
-    found = [*zeros(series, shared), *repeats(series)]
+    nines = [(first, last) for first, last in placeholders(series)]
+    bare = series.copy()
+    for first, last in nines:
+        bare[first : last + 1] = np.nan
+    found = [*zeros(bare, shared), *repeats(bare)]
+    found += [("line", first, last) for first, last in interpolated(bare)]
+    found += [("placeholder", first, last) for first, last in nines]
     return [
         Broken(name, kind, first, last, _move(series, first, last)) for kind, first, last in found
     ]
@@ -147,11 +165,11 @@ def zeros(series: np.ndarray, shared: np.ndarray) -> Iterator[tuple[Kind, int, i
     shared
         Times at which a zero says nothing about this series, because others are zero as well.
     """
-    runs = _runs(series == 0)
+    stretches = runs(series == 0)
     usual, size = _usual_step(series), _typical_size(series)
-    for first, last in runs:
+    for first, last in stretches:
         length = last - first + 1
-        others = [b - a + 1 for a, b in runs if a != first]
+        others = [b - a + 1 for a, b in stretches if a != first]
         again = sum(other >= length / 2 for other in others)
         if again > AGAIN or shared[first : last + 1].mean() > 0.5:
             continue
@@ -169,13 +187,13 @@ def zeros(series: np.ndarray, shared: np.ndarray) -> Iterator[tuple[Kind, int, i
 def repeats(series: np.ndarray) -> Iterator[tuple[Kind, int, int]]:
     """Yield the stretches of one value, other than zero, that are unlikely for this series."""
     same = np.append(False, np.diff(series) == 0)
-    runs = [(first - 1, last) for first, last in _runs(same)]
+    stretches = [(first - 1, last) for first, last in runs(same)]
     changes = int(np.isfinite(series).sum() - same.sum())
-    for first, last in runs:
+    for first, last in stretches:
         length = last - first + 1
         if length < LEAST or series[first] == 0:
             continue
-        longer = [b - a + 1 for a, b in runs if a != first]
+        longer = [b - a + 1 for a, b in stretches if a != first]
         others = [*longer, *[1] * (changes - 1 - len(longer))]
         rest = np.delete(series, np.arange(first, last + 1))
         _, counts = np.unique(rest[np.isfinite(rest)], return_counts=True)
@@ -227,12 +245,6 @@ def _jumps(
         move = float(after.mean() - before.mean())
         if len(after) > 1 and len(before) > 1 and abs(move) > LASTING * usual:
             yield Broken(name, "level", first, last, move)
-
-
-def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Return first and last position of every stretch of true flags."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
-    return [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
 
 
 def _expected(length: int, others: Sequence[int], chance: float) -> float:

@@ -48,7 +48,7 @@ SHAPES = (
         "pandas.to_datetime({c}.str[:10]) (the first day of each)",
     ),
     Shape(
-        rf"(?!{MONTHS})[A-Za-z]+[ _-]?[0-9]{{1,3}}",
+        rf"(?!{MONTHS})[A-Za-z]+[ _-]?[0-9]{{1,4}}",
         r"{c}.str.extract('([0-9]+)')[0].astype(int).to_numpy() (their numbers)",
     ),
 )

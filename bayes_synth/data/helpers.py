@@ -6,6 +6,7 @@ Plain numpy on arrays, for the remarks on a panel.
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 __all__ = ["aggregates", "clocks", "dummies", "near_copies"]
 
@@ -23,18 +24,37 @@ ALIKE = 0.9995
 """Correlation of steps from which a donor nearly copies the treated unit."""
 CLOSER = 10.0
 """And so many times as close to it, in one minus the correlation, as the median donor is."""
+LAGS = 14
+"""A copy may be the treated unit of so many periods before."""
 FEWEST = 8
 """Fewest steps that tell a copy."""
 
 
 def dummies(donors: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Name the donors whose only values are 0 and 1."""
-    return [n for n, x in zip(names, donors.T, strict=True) if set(np.unique(x)) == {0.0, 1.0}]
+    """Name the donors whose only values are 0 and 1, or two other small whole numbers."""
+    values = {name: np.unique(x) for name, x in zip(names, donors.T, strict=True)}
+    return [name for name, x in values.items() if len(x) == 2 and set(x) <= {-1.0, 0.0, 1.0, 2.0}]
 
 
-def clocks(donors: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Name the donors that count periods or repeat a cycle of whole numbers, as months do."""
-    return [name for name, x in zip(names, donors.T, strict=True) if _counts(x) or _cycles(x)]
+def clocks(donors: np.ndarray, names: Sequence[str], times: pd.Index) -> list[str]:
+    """Name the donors that count periods, repeat a cycle of whole numbers, or name dates."""
+    parts = _parts(times)
+    return [
+        name
+        for name, x in zip(names, donors.T, strict=True)
+        if _counts(x) or _cycles(x) or any(np.array_equal(x - x[0], y - y[0]) for y in parts)
+    ]
+
+
+def _parts(times: pd.Index) -> list[np.ndarray]:
+    """Return year, quarter, month, week and days of dates; none of numbered times."""
+    if not isinstance(times, pd.DatetimeIndex):
+        return []
+    weeks = times.isocalendar().week.to_numpy(dtype=float)
+    parts = [times.year, times.quarter, times.month, times.day, times.day_of_year, times.hour]
+    columns = [weeks, *(np.asarray(part, dtype=float) for part in parts)]
+    columns.append(columns[1] * 100 + columns[3])
+    return [column for column in columns if np.ptp(column) > 0]
 
 
 def _counts(series: np.ndarray) -> bool:
@@ -64,7 +84,7 @@ def near_copies(treated: np.ndarray, donors: np.ndarray, names: Sequence[str]) -
     if len(own) < FEWEST or np.ptp(own) == 0:
         return []
     moving = [j for j in range(len(names)) if np.ptp(steps[:, j]) > 0]
-    apart = {j: 1 - _correlation(own, steps[:, j]) for j in moving}
+    apart = {j: _apart(treated, donors[:, j]) for j in moving}
     # Where all units share a strong season, all correlate: a copy is closer than the others are.
     usual = float(np.median(list(apart.values()))) if apart else 0.0
     return [
@@ -72,6 +92,19 @@ def near_copies(treated: np.ndarray, donors: np.ndarray, names: Sequence[str]) -
         for j, distance in apart.items()
         if distance < min(1 - ALIKE, usual / CLOSER) and not np.array_equal(donors[:, j], treated)
     ]
+
+
+def _apart(treated: np.ndarray, donor: np.ndarray) -> float:
+    """Return one minus the largest correlation of steps: as they are, of logarithms, or later."""
+    pairs = [(treated, donor)]
+    if treated.min() > 0:
+        pairs.append((np.log(treated), donor))
+        pairs += [(np.log(treated), np.log(donor))] if donor.min() > 0 else []
+    lags = range(1, min(LAGS, len(treated) - FEWEST) + 1)
+    pairs += [(treated[:-lag], donor[lag:]) for lag in lags]
+    steps = [(np.diff(own), np.diff(other)) for own, other in pairs]
+    moving = [pair for pair in steps if min(np.ptp(pair[0]), np.ptp(pair[1])) > 0]
+    return 1 - max((_correlation(*pair) for pair in moving), default=0.0)
 
 
 def aggregates(treated: np.ndarray, donors: np.ndarray, names: Sequence[str]) -> list[str]:

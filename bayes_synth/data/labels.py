@@ -16,6 +16,12 @@ __all__ = ["is_missing", "labels_of", "near_miss", "require_distinct_labels", "r
 
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 """Characters that take no place: soft hyphens, zero-width blanks and joiners, direction marks."""
+MARKS = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
+    | dict.fromkeys("\u2018\u2019\u00b4`", "'")
+    | dict.fromkeys("\u201c\u201d", '"')
+)
+"""Dashes and quotation marks that programs put in place of those on a keyboard."""
 NUMBER = re.compile(r"([+-]?)0*([0-9]+?)(?:\.0*)?", re.ASCII)
 """A whole number, with the zeros before and behind it that programs add and lose."""
 
@@ -96,7 +102,9 @@ def require_names(labels: Sequence[str], units: Sequence[str]) -> None:
     """
     for label in labels:
         if label not in units:
-            hint = near_miss(label, units)
+            parts = [part.strip() for part in re.split("[,;|+&]", label)]
+            several = len(parts) > 1 and set(parts) <= set(units)
+            hint = f"Write treated={parts!r}." if several else near_miss(label, units)
             raise DesignError("D007", f"the treated unit {label!r} is not in the data. {hint}")
 
 
@@ -121,7 +129,8 @@ def near_miss(label: str, known: Sequence[str]) -> str:
 
 def _folded(label: str) -> str:
     """Write a label as a reader sees it: one form of each character, single blanks, no zeros."""
-    plain = " ".join(INVISIBLE.sub("", unicodedata.normalize("NFKC", label)).split())
+    marked = unicodedata.normalize("NFKC", label.translate(MARKS))
+    plain = " ".join(INVISIBLE.sub("", marked).split())
     number = NUMBER.fullmatch(plain)
     return f"{number[1].strip('+')}{number[2]}" if number else plain
 
@@ -130,6 +139,8 @@ def _difference(one: str, other: str) -> str:
     """Name what two labels of one folded form differ in."""
     if " ".join(one.split()).casefold() == " ".join(other.split()).casefold():
         return "case or blanks"
+    if one.translate(MARKS).casefold() == other.translate(MARKS).casefold():
+        return "dashes or quotation marks"
     if NUMBER.fullmatch(one.strip()) and NUMBER.fullmatch(other.strip()):
         return "zeros"
     if INVISIBLE.sub("", one) == INVISIBLE.sub("", other):
@@ -143,7 +154,7 @@ def _cure(one: str, other: str, name: object) -> str:
     if _difference(one, other) == "zeros":
         width = max(len(one.strip()), len(other.strip()))
         return f": {column}.astype(str).str.removesuffix('.0').str.zfill({width})"
-    if _difference(one, other) == "case or blanks":
+    if _difference(one, other) in ("case or blanks", "dashes or quotation marks"):
         return ""
     line = f"{column}.str.normalize('NFKC').str.strip()"
     hidden = INVISIBLE.search(one + other)
@@ -152,6 +163,6 @@ def _cure(one: str, other: str, name: object) -> str:
 
 def _shown(label: str, other: str) -> str:
     """Quote a label, in escapes when it would look like the other one."""
-    alike = _difference(label, other).startswith(("how", "characters"))
+    alike = _difference(label, other).startswith(("how", "char", "dashes"))
     hidden = INVISIBLE.search(label) or any(c.isspace() and c != " " for c in label)
     return ascii(label) if alike or hidden else repr(label)

@@ -54,7 +54,7 @@ def _from_objects(values: list[Any], name: str) -> np.ndarray:
         raise PanelError(
             "P009",
             f"column {name!r} must hold numbers, but {len(bad)} of {len(values)} are not: "
-            f"{listed(map(repr, bad), 3)}.\n  {_cure(bad, name)}",
+            f"{listed(map(repr, bad), 3)}.\n  {_cure(bad, name, len(values))}",
         )
     return np.array([np.nan if is_missing(value) else _float(value) for value in values])
 
@@ -84,15 +84,17 @@ POINTS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]+)?")
 COMMAS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 
 
-def _cure(bad: Sequence[Any], name: str) -> str:
+def _cure(bad: Sequence[Any], name: str, count: int) -> str:
     """Write the line that converts what is text, by the way in which its numbers are written."""
     column = f"df[{name!r}]"
     texts = [value.replace("\u2212", "-") for value in bad if isinstance(value, str)]
     bare = [re.sub(GAPS, "", AROUND.sub("", text)) for text in texts]
     if not texts or len(texts) < len(bad):
         return "Convert or drop what is not a number."
-    around = rf"{column}.str.replace(r'[^0-9,.eE+-]', '', regex=True)"
-    text = column if bare == texts else around
+    minus = any("\u2212" in str(value) for value in bad)
+    source = rf"{column}.str.replace('\u2212', '-')" if minus else column
+    around = rf"{source}.str.replace(r'[^0-9,.eE+-]', '', regex=True)"
+    text = source if bare == texts else around
     style = _style(bare)
     if style == "plain":
         per_cent = " (in per cent)" if any("%" in value for value in texts) else ""
@@ -112,13 +114,23 @@ def _cure(bad: Sequence[Any], name: str) -> str:
             "or read the file with thousands=','."
         )
     words = [text for text in texts if not any(letter.isdigit() for letter in text)]
+    if len(words) == len(texts) > 1 and len(bad) == count and len(set(words)) > 1:
+        return (
+            "It holds words, not outcomes: leave the column out, name the donors with "
+            "donors=[...], or use bs.Panel.from_long for a frame of one row per unit and time."
+        )
     others = [plain for plain, text in zip(bare, texts, strict=True) if text not in words]
     if words and _style(others) == "plain":
         return (
             f"If {listed(dict.fromkeys(map(repr, words)), 3)} means a missing outcome: "
             f"{column} = pandas.to_numeric({column}, errors='coerce')."
         )
-    return "Convert it to numbers first; it is written in several ways, or holds no numbers."
+    odd = [text for text, plain in zip(texts, bare, strict=True) if not PLAIN.fullmatch(plain)]
+    unlike = f"; unlike the rest: {listed(dict.fromkeys(map(repr, odd)), 3)}"
+    return (
+        "Convert it to numbers first; it is written in several ways, or holds no numbers"
+        f"{unlike if len(odd) < len(texts) / 2 else ''}."
+    )
 
 
 def _style(texts: Sequence[str]) -> str:

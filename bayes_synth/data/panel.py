@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.abstract_panel import AbstractPanel
+from bayes_synth.data.covariates import read_covariates
 from bayes_synth.data.missing import Missing
 from bayes_synth.data.predictors import Predictors, Setting, read_predictors
 from bayes_synth.data.remarks import Remark
@@ -48,6 +49,8 @@ class Panel(AbstractPanel):
         clock shows in it; where that clock goes back within the data, they are in UTC.
     predictors
         Averages of other columns before ``start``, one per unit; None without any.
+    covariates
+        Further series of every unit over all times, which drive the outcome; None without any.
 
     Raises
     ------
@@ -62,6 +65,16 @@ class Panel(AbstractPanel):
     References
     ----------
     Abadie (2021), Journal of Economic Literature 59(2), sections 3.1 and 6.
+
+    Examples
+    --------
+    >>> panel = bs.Panel.from_long(
+    ...     df, unit="state", time="year", outcome="sales", treated="treated", start=2030
+    ... )
+    >>> panel.donors
+    ('donor_00', 'donor_01', 'donor_02', 'donor_03', 'donor_04', 'donor_05')
+    >>> len(panel.pre), len(panel.post)
+    (30, 8)
     """
 
     @classmethod
@@ -76,6 +89,7 @@ class Panel(AbstractPanel):
         start: Any,
         missing: Missing = "error",
         predictors: Predictors | None = None,
+        covariates: str | Sequence[str] | None = None,
     ) -> "Panel":
         """Read a panel from one row per unit and time (pandas, polars or pyarrow).
 
@@ -102,15 +116,28 @@ class Panel(AbstractPanel):
         predictors
             Further columns whose averages before ``start`` the panel carries, such as
             ``bs.Predictors(["income", "beer"], window=slice(1980, 1988))``.
+        covariates
+            Further columns that drive the outcome and are known for every unit at every time, also
+            from ``start`` on, such as ``["price", "temperature"]``. Treatment must not touch them:
+            what it changes through them would be taken for part of the counterfactual.
 
         Raises
         ------
         PanelError
-            When the rows do not form a complete panel of numbers; P050 to P054 for predictors.
+            When the rows do not form a complete panel of numbers; P050 to P054 for predictors,
+            P060 to P065 for covariates.
         DesignError
             When treated units, donors or start do not form a design.
         OptionError
             O001 for an unknown rule in ``missing``.
+
+        Examples
+        --------
+        >>> panel = bs.Panel.from_long(
+        ...     df, unit="state", time="year", outcome="sales", treated="treated", start=2030
+        ... )
+        >>> panel.treated, int(panel.start)
+        (('treated',), 2030)
         """
         from bayes_synth.data.readers import read_long, require_no_indicator
 
@@ -119,6 +146,10 @@ class Panel(AbstractPanel):
         table = read_long(data, unit=unit, time=time, outcome=outcome, notes=notes)
         names = Names(str(unit), str(time), str(outcome))
         panel = from_table(table, treated, start, names, missing=missing, notes=notes)
+        if covariates is not None:
+            columns = str(unit), str(time), str(outcome)
+            known = read_covariates(data, columns, covariates, panel.outcomes, panel.start)
+            panel = replace(panel, covariates=known)
         if predictors is None:
             return panel
         units, more = panel.outcomes["unit"].values.tolist(), list(panel.remarks)
@@ -161,6 +192,11 @@ class Panel(AbstractPanel):
         PanelError, DesignError
             As in :meth:`from_long`; D008 for a treated unit among ``donors``, D009 for one that is
             no column.
+
+        Examples
+        --------
+        >>> bs.Panel.from_wide(wide, treated="treated", start=2030).donors[:2]
+        ('donor_00', 'donor_01')
         """
         from bayes_synth.data.readers import read_wide
 
@@ -200,6 +236,12 @@ class Panel(AbstractPanel):
         ------
         PanelError, DesignError
             As in :meth:`from_long`.
+
+        Examples
+        --------
+        >>> array = panel.outcomes
+        >>> bs.Panel.from_xarray(array, treated="treated", start=2030).start
+        2030
         """
         from bayes_synth.data.readers import read_xarray
 

@@ -45,6 +45,11 @@ class Predictors:
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105(490), section 2.3, for predictors and for
     combinations of outcomes among them.
+
+    Examples
+    --------
+    >>> bs.Predictors(["income"], special={"sales 2020": ("sales", 2020)}).columns
+    ['income']
     """
 
     columns: Sequence[str] = ()

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.axis import axis_of, look_like_times
-from bayes_synth.data.labels import labels_of
+from bayes_synth.data.labels import is_missing, labels_of
 from bayes_synth.data.outcomes import numbers_of
 from bayes_synth.data.remarks import Remark
 from bayes_synth.data.validation import require_unique_cells
@@ -140,30 +140,68 @@ def require_no_indicator(data: Any, treated: Any, unit: Any, time: Any) -> None:
     if isinstance(data, pd.DataFrame) and data.columns.has_duplicates:
         return  # Refused where the frame is read.
     frame = nw.from_native(data, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame):
+    hashable = isinstance(unit, Hashable) and isinstance(time, Hashable)
+    if not isinstance(frame, nw.DataFrame) or not hashable or unit == time:
         return
-    named = isinstance(treated, str) and treated in frame.columns
-    several = not isinstance(treated, str) and len(frame) > 1
+    if not {unit, time} <= set(frame.columns):
+        return
+    keys = _columns(frame, [unit, time])
+    labels, times = keys[str(unit)].to_list(), keys[str(time)].to_list()
+    known = set(map(str, labels))
+    named = isinstance(treated, str) and treated in frame.columns and treated not in known
+    column = not isinstance(treated, str) and len(frame) > 1 and np.ndim(treated) == 1
     if named:
         values = frame[treated].to_list()
-    elif several and np.ndim(treated) == 1 and len(treated) == len(frame):
+    elif column and len(treated) == len(frame) and not set(map(str, treated)) <= known:
         values = list(treated)
     else:
         return
-    if {unit, time} <= set(frame.columns) and set(values) == {0, 1}:
-        on = [bool(value) for value in values]
-        labels = frame[unit].to_list()
-        if named and treated in map(str, labels):
-            return
-        units = list(dict.fromkeys(label for label, yes in zip(labels, on, strict=True) if yes))
-        first = min(t for t, yes in zip(frame[time].to_list(), on, strict=True) if yes)
+    _refuse_column(treated if named else None, values, labels, times)
+
+
+ON, OFF = {"1", "true", "yes", "y", "treated", "t"}, {"0", "false", "no", "n", "control", "c", "-1"}
+"""Words for treated and not treated in a column, in small letters."""
+
+
+def _refuse_column(
+    name: str | None, values: list[Any], labels: list[Any], times: list[Any]
+) -> None:
+    """Refuse a column in place of units, with the units and the start it means if it is clear.
+
+    Raises
+    ------
+    DesignError
+        D010.
+    """
+    words = {_word(value) for value in values}
+    shown = f" ({name!r})" if name else ""
+    clear = words <= ON | OFF | {""} and words & ON and words - ON
+    if not clear:
         raise DesignError(
             "D010",
-            "treated must name units, got a column of zeros and ones"
-            f"{f' ({treated!r})' if named else ''}. It is 1 for {listed(units)}, first at "
-            f"{short(first)}: treated={units[:5]!r}, start={short(first)!r}"
-            f"{' (1 before start too: give the start yourself)' if _always(on, labels) else ''}.",
+            f"treated must name units, got a column{shown} of "
+            f"{listed(map(repr, sorted(words)), 3)}: write the labels of the treated units, "
+            "and the first treated period as start.",
         )
+    on = [_word(value) in ON for value in values]
+    units = list(dict.fromkeys(label for label, yes in zip(labels, on, strict=True) if yes))
+    first = min(t for t, yes in zip(times, on, strict=True) if yes)
+    kind = "zeros and ones" if words == {"0", "1"} else f"{listed(map(repr, sorted(words)), 3)}"
+    raise DesignError(
+        "D010",
+        f"treated must name units, got a column of {kind}{shown}. "
+        f"It is {'1' if kind == 'zeros and ones' else 'on'} for {listed(units)}, first at "
+        f"{short(first)}: treated={units[:5]!r}, start={short(first)!r}"
+        f"{' (1 before start too: give the start yourself)' if _always(on, labels) else ''}.",
+    )
+
+
+def _word(value: Any) -> str:
+    """Write one value of a treatment column as a word: True and 1.0 are ``"1"``."""
+    if is_missing(value):
+        return ""
+    number = isinstance(value, (bool, np.bool_, int, float, np.number))
+    return f"{float(value):g}" if number else str(value).strip().lower()
 
 
 def _always(on: list[bool], labels: list[Any]) -> bool:

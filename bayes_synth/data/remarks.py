@@ -5,13 +5,12 @@ alarms of a fit look for too is found by :mod:`.broken` and :mod:`.trends`, plai
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from bayes_synth.data.broken import broken_series, cure, described
-from bayes_synth.data.helpers import aggregates, clocks, dummies, near_copies
+from bayes_synth.data.remark import Remark, Table
+from bayes_synth.data.series_rules import SERIES_RULES
 from bayes_synth.data.trends import compared, outside
 from bayes_synth.errors import DesignError
 from bayes_synth.words import listed, short
@@ -34,28 +33,6 @@ SMALL_COUNT = 10
 """Whole numbers with a median below this, and zeros among them, count rare events."""
 EXTREME = 1e10
 """Outcomes above this, or all below its inverse, are noted."""
-
-
-class Remark(NamedTuple):
-    """State one thing to know: code, ``"warned"`` or only ``"noted"``, and the sentence."""
-
-    code: str
-    kind: str
-    text: str
-
-
-class Table(NamedTuple):
-    """Hold a panel's treated series (several averaged), donors and number of pre-periods."""
-
-    treated: pd.Series
-    donors: pd.DataFrame
-    pre: int
-
-    @property
-    def before(self) -> tuple[pd.Series, pd.DataFrame]:
-        """Return treated series and donors in the pre-periods with a treated outcome."""
-        series = self.treated.iloc[: self.pre].dropna()
-        return series, self.donors.loc[series.index]
 
 
 def remarks(table: Table) -> list[Remark]:
@@ -271,80 +248,6 @@ def _trends_rule(table: Table) -> Iterator[Remark]:
         )
 
 
-def _broken_rule(table: Table) -> Iterator[Remark]:
-    """Warn about stretches of zeros, of one repeated value, and on another level."""
-    own, names = "the treated unit", [str(name) for name in table.donors]
-    found = broken_series(table.treated.to_numpy(), table.donors.to_numpy(), names, own)
-    # A jump at the start itself has a remark of its own.
-    donors = [each for each in found if each.unit != own]
-    donors = [each for each in donors if each.kind != "level" or each.first > table.pre]
-    times = table.donors.index
-    if zeros := [each for each in donors if each.kind == "zero"]:
-        text = (
-            f"donors are broken by zeros: {'; '.join(described(zeros, times))}. {cure(zeros)} "
-            "If they are real, keep them."
-        )
-        yield Remark("V040", "warned", text)
-    if repeats := [each for each in donors if each.kind == "repeat"]:
-        text = (
-            "donors repeat a value as if it had been filled forward: "
-            f"{'; '.join(described(repeats, times))}. {cure(repeats)}"
-        )
-        yield Remark("V041", "warned", text)
-    if levels := [each for each in donors if each.kind == "level" and each.last >= table.pre]:
-        text = (
-            f"donors jump to another level after treatment: {'; '.join(described(levels, times))}. "
-            f"Check that they were neither affected nor treated. {cure(levels)}"
-        )
-        yield Remark("V042", "warned", text)
-    if mine := [each for each in found if each.unit == own]:
-        text = (
-            f"{'; '.join(described(mine, times))}, unlike its other values: if these are not real, "
-            "make them missing (NaN) and pass missing='model'."
-        )
-        yield Remark("V043", "warned", text)
-
-
-def _helpers_rule(table: Table) -> Iterator[Remark]:
-    """Warn about columns among the donors that are not untreated units."""
-    names, donors = [str(name) for name in table.donors], table.donors.to_numpy()
-    if flags := dummies(donors, names):
-        yield Remark(
-            "V045",
-            "warned",
-            f"{listed(flags)} hold only zeros and ones, as dummies do, not units. "
-            "Leave such columns out, or name the donors with donors=[...].",
-        )
-    if counters := clocks(donors, names):
-        yield Remark(
-            "V046",
-            "warned",
-            f"{listed(counters)} count periods or repeat a cycle of whole numbers, as calendars "
-            "do, not units. Leave such columns out, or name the donors with donors=[...].",
-        )
-
-
-def _aggregates_rule(table: Table) -> Iterator[Remark]:
-    """Warn about donors that contain the treated unit."""
-    names, seen = [str(name) for name in table.donors], table.treated.notna().to_numpy()
-    treated, donors = table.treated.to_numpy()[seen], table.donors.to_numpy()[seen]
-    if totals := aggregates(treated, donors, names):
-        yield Remark(
-            "V044",
-            "warned",
-            f"{listed(totals)} are sums or averages of the treated unit and other donors: they "
-            "contain the effect and hide part of it. Drop them.",
-        )
-    before, others = table.before
-    if copies := near_copies(before.to_numpy(), others.to_numpy(), names):
-        yield Remark(
-            "V047",
-            "warned",
-            f"{listed(copies)} move before treatment almost exactly as the treated unit does: "
-            "check whether they are copies, totals that it dominates, or columns made from it.",
-        )
-
-
 RULES: tuple[Callable[[Table], Iterator[Remark]], ...] = (
     _lengths_rule,
     _sizes_rule,
@@ -356,9 +259,7 @@ RULES: tuple[Callable[[Table], Iterator[Remark]], ...] = (
     _breaks_rule,
     _ties_rule,
     _trends_rule,
-    _broken_rule,
-    _helpers_rule,
-    _aggregates_rule,
+    *SERIES_RULES,
 )
 """Functions of a table, each of which yields the remarks of one kind."""
 

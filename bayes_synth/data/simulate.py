@@ -92,6 +92,14 @@ def simulate(
     References
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105(490), eq. 1.
+
+    Examples
+    --------
+    >>> made = bs.simulate(donors=5, pre=20, post=5, effect=10.0, random_seed=1)
+    >>> made.panel.treated, len(made.panel.donors)
+    (('treated',), 5)
+    >>> made.weights.sum().round(6).item()
+    1.0
     """
     _require_at_least(1, donors=donors, post=post, factors=factors, active=active)
     _require_at_least(3, pre=pre)

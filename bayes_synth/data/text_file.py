@@ -85,7 +85,14 @@ class TextTable(NamedTuple):
 
 
 def read_text(
-    path: Path, *, unit: str, time: str, outcome: str, start: str, layout: TextFormat
+    path: Path,
+    *,
+    unit: str,
+    time: str,
+    outcome: str,
+    start: str,
+    layout: TextFormat,
+    more: Iterable[str] = (),
 ) -> TextTable:
     """Read a text file whose first line names its columns.
 
@@ -99,6 +106,8 @@ def read_text(
         The first treated period, in ISO or as the file's times are written.
     layout
         How the file is written, as far as that is known.
+    more
+        Further columns of numbers.
 
     Returns
     -------
@@ -122,6 +131,10 @@ def read_text(
         decimal = layout.decimal or _decimal(frame[outcome], sep, outcome)
         found += ["decimal comma"] if decimal == "," and not layout.decimal else []
         frame[outcome] = _numbers(frame[outcome], decimal)
+    for name in more:
+        if name in frame and name != outcome:
+            own = layout.decimal or _decimal(frame[name], sep, name)
+            frame[name] = _numbers(frame[name], own)
     first: Any = start
     if time in frame:
         style = layout.date_format or _date_format(frame[time], time)

@@ -175,6 +175,11 @@ def load_dataset(name: str) -> Panel:
     ------
     PanelError
         P003 for an unknown name.
+
+    Examples
+    --------
+    >>> bs.load_dataset("prop99").treated
+    ('California',)
     """
     design: Design = _dataset(name, SHIPPED, other=FETCHED, hint="fetch_dataset")
     table = pd.read_csv(Path(__file__).parent / f"{name}.csv")
@@ -200,6 +205,10 @@ def fetch_dataset(name: str, *, cache: str | PathLike[str] | None = None) -> Pan
         P003 for an unknown name.
     LoadError
         L007 when the address cannot be reached, L001 when the file there holds other figures.
+
+    Examples
+    --------
+    >>> bs.fetch_dataset("germany")  # doctest: +SKIP
     """
     remote: Remote = _dataset(name, FETCHED, other=SHIPPED, hint="load_dataset")
     file = _download(remote.address, cache)

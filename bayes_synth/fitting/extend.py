@@ -90,6 +90,8 @@ def _decisive(problem: Problem, settings: Settings, seed: int) -> Hashable:
     inputs = problem.inputs
     data = hashlib.sha256(inputs.outcome.tobytes())
     data.update(inputs.donor_outcomes[: inputs.periods].tobytes())
+    for series in problem.covariates.before if problem.covariates else ():
+        data.update(series.tobytes())
     how = settings.size, settings.sampler, settings.attempt, seed
     return repr(problem.model), problem.donors, problem.pool, data.digest(), how
 
@@ -126,6 +128,7 @@ def _nothing_new(fit: AbstractFit, panel: Panel) -> bool:
     _require_same_design(fit.panel, panel)
     _require_later_rows(fit.panel.times, panel.times)
     _require_same_cells(fit.panel, panel)
+    _require_same_covariates(fit.panel, panel)
     return len(panel.times) == len(fit.panel.times)
 
 
@@ -195,6 +198,36 @@ def _require_same_cells(old: Panel, new: Panel) -> None:
         raise ResultError(
             "R040",
             f"rows that were fitted must not change, got other outcomes in {len(cells)} cells: "
+            f"{listed(changes)}.\n  For revised data {ANEW}.",
+        )
+
+
+def _require_same_covariates(old: Panel, new: Panel) -> None:
+    """Refuse other covariates, and numbers of theirs that have changed at the fitted times.
+
+    Raises
+    ------
+    ResultError
+        O113.
+    """
+    names, others = (p.covariates.names if p.covariates else () for p in (old, new))
+    if names != others:
+        raise ResultError(
+            "O113",
+            f"panel must have the covariates of the fit, {listed(names) or 'none'}, got "
+            f"{listed(others) or 'none'}.\n  Read it as the fitted one was read, or {ANEW}.",
+        )
+    if old.covariates is None or new.covariates is None:
+        return
+    units = old.outcomes["unit"].values.tolist()
+    was = old.covariates.of(units)
+    now = new.covariates.of(units).isel(time=slice(len(old.times)))
+    cells = np.argwhere(was.to_numpy() != now.to_numpy()).tolist()
+    if cells:
+        changes = [f"{names[k]} of {units[j]} at {short(old.times[t])}" for k, t, j in cells]
+        raise ResultError(
+            "O113",
+            f"covariates at fitted times must not change, got other numbers in {len(cells)} cells: "
             f"{listed(changes)}.\n  For revised data {ANEW}.",
         )
 

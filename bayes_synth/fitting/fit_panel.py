@@ -34,6 +34,7 @@ from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.groups import calibrated_groups, posterior_groups, prior_groups, tree
 from bayes_synth.results.record import RunRecord, versions
 from bayes_synth.results.seasons import seasonal_remark, unlearnt
+from bayes_synth.results.weighted import adjusted
 from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
@@ -274,7 +275,7 @@ def _unmodelled_season(idata: xr.DataTree, problem: Problem) -> str:
     if problem.calendar.labels:
         return ""
     weights = idata["posterior"]["weights"].mean(("chain", "draw")).to_numpy()
-    inputs = problem.inputs
+    inputs = adjusted(problem, idata).inputs
     gap = inputs.outcome - inputs.donor_outcomes[: inputs.periods] @ weights
     measure = outcome_name(problem.model.scale, problem.panel.outcome)
     return seasonal_remark(gap * inputs.step, problem.panel.pre, measure)

@@ -12,6 +12,7 @@ from bayes_synth.fitting.fit_panel import Fitted, judged, prepare, warn_about
 from bayes_synth.model.graph import MISSING_RESIDUAL
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.sampling.task import Sampled
 from bayes_synth.words import SAMPLE_DIMS, listed
@@ -73,6 +74,7 @@ def _sampled(problem: Problem, idata: Any) -> Sampled:
         "weights",
         *process.sampled,
         *([MISSING_RESIDUAL] if len(problem.inputs.missing) else []),
+        *([COEFFICIENTS] if problem.covariates else []),
     ]
     if absent := [name for name in names if name not in given]:
         raise ResultError(
@@ -85,11 +87,34 @@ def _sampled(problem: Problem, idata: Any) -> Sampled:
     draws["weights"] = draws["weights"].sel(donor=list(problem.donors))
     for name in process.parameters:
         draws[name] = draws[name] / problem.parameter_unit(name)
+    if problem.covariates is not None:
+        draws[COEFFICIENTS] = _in_prior_sds(draws[COEFFICIENTS], problem)
     if not all(np.isfinite(array).all() for array in draws.data_vars.values()):
         raise ResultError("R046", "idata must have finite draws only; drop the chains that broke.")
     plain = {name: (draws[name].dims, draws[name].to_numpy()) for name in names}
     library = str(idata["posterior"].attrs.get("inference_library", "given draws"))
     return Sampled(xr.Dataset(plain), _stats(idata, draws), 0.0, 0.0, sampler=library)
+
+
+def _in_prior_sds(coefficients: xr.DataArray, problem: Problem) -> xr.DataArray:
+    """Convert coefficients from outcome units per covariate; refuse those of others.
+
+    Raises
+    ------
+    ResultError
+        R046.
+    """
+    assert problem.covariates is not None
+    names, labels = problem.covariates.names, coefficients.coords.get("covariate")
+    got = [] if labels is None else [str(label) for label in labels.to_numpy()]
+    if sorted(got) != sorted(names):
+        raise ResultError(
+            "R046",
+            "coefficients of idata must have the dim covariate with the panel's covariates, "
+            f"{listed(names)}; got {listed(got) if got else 'no such dim'}.",
+        )
+    ordered = coefficients.sel(covariate=list(names)).transpose(*SAMPLE_DIMS, "covariate")
+    return ordered * (problem.covariates.per_step / problem.inputs.step)
 
 
 def _require_donors(draws: xr.Dataset, donors: tuple[str, ...]) -> None:

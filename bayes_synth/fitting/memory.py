@@ -56,7 +56,8 @@ def draw_bytes(model: AbstractSyntheticControl, panel: Panel, chains: int) -> fl
     before = 2 * pre
     # The counterfactual and the effect, and the counterfactual before it is calibrated.
     after = (3 if model.calibration else 2) * post
-    return 8 * (donors + before + after + SCALARS + (donors + pre) / chains)
+    covariates = 0 if panel.covariates is None else len(panel.covariates.names)
+    return 8 * (donors + before + after + covariates + SCALARS + (donors + pre) / chains)
 
 
 def free_memory() -> float | None:

@@ -102,6 +102,13 @@ class Calibration:
     which this is the parametric relative. Lange, Little and Taylor (1989), JASA 84(408), for the
     Student-t likelihood. Hoeting, Madigan, Raftery and Volinsky (1999), Statistical Science 14(4),
     for averaging over models.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(
+    ...     calibrate=bs.Calibration(exclude=("Nevada",))
+    ... ).calibration.exclude
+    ('Nevada',)
     """
 
     exclude: tuple[str, ...] = ()

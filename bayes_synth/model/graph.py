@@ -10,13 +10,15 @@ from bayes_synth.model.inputs import Inputs
 from bayes_synth.noise.base import AbstractNoise
 from bayes_synth.priors import AbstractWeightsPrior
 from bayes_synth.registry import entry
-from bayes_synth.sampling.regression import Rows
+from bayes_synth.sampling.regression import COEFFICIENTS, Covariates, Rows
 
 if TYPE_CHECKING:
     import pymc as pm
 
 __all__ = ["MISSING_RESIDUAL", "build_graph", "data_arrays", "match_rows", "structure"]
 
+SERIES = "outcome", "donor_outcomes", "missing", "covariates", "donor_covariates"
+"""Arrays that have one row per pre-period."""
 MISSING_RESIDUAL = "missing_residual"
 """The treated unit's residual in each pre-period without outcome.
 
@@ -31,6 +33,7 @@ def data_arrays(
     donors: Sequence[str],
     width: int,
     rows: Rows | None = None,
+    covariates: Covariates | None = None,
 ) -> dict[str, np.ndarray]:
     """Return every array of the graph by name; graphs of one structure differ in these only."""
     pre = inputs.donor_outcomes[: inputs.periods]
@@ -42,6 +45,11 @@ def data_arrays(
     }
     if len(inputs.missing):
         series["missing"] = np.eye(inputs.periods)[:, inputs.missing]
+    if covariates is not None:
+        wide = np.pad(covariates.donors, ((0, 0), (0, width - len(donors)), (0, 0)))
+        flat = wide.reshape(-1, wide.shape[2])
+        series["covariates"] = covariates.treated.T * seen[:, None]
+        series["donor_covariates"] = flat.T * seen[:, None]
     rotated = {name: process.rotate(values) for name, values in series.items()}
     known = {}
     if rows is not None:
@@ -57,17 +65,20 @@ def build_graph(
     donors: Sequence[str],
     width: int,
     rows: Rows | None = None,
+    covariates: Covariates | None = None,
 ) -> "pm.Model":
     """Build the PyMC model of a pre-period."""
     import pymc as pm
 
-    arrays = data_arrays(prior, process, inputs, donors, width, rows)
+    arrays = data_arrays(prior, process, inputs, donors, width, rows, covariates)
     labels = [*donors, *(f"(padding {i})" for i in range(width - len(donors)))]
     with pm.Model(coords={"donor": labels}) as graph:
         outcome = pm.Data("outcome", arrays["outcome"])
         donor_outcomes = pm.Data("donor_outcomes", arrays["donor_outcomes"])
         weights = prior.build(arrays, width)
         residual = outcome - donor_outcomes @ weights
+        if "covariates" in arrays:
+            residual -= _explained(arrays, weights)
         if "missing" in arrays:
             flat = pm.Flat(MISSING_RESIDUAL, shape=len(inputs.missing))
             residual += pm.Data("missing", arrays["missing"]) @ flat
@@ -75,6 +86,19 @@ def build_graph(
         if "known" in arrays:
             match_rows(weights, arrays["known"], arrays["known_donors"])
     return graph
+
+
+def _explained(arrays: Mapping[str, np.ndarray], weights: Any) -> Any:
+    """Add the coefficients of covariates to the current model; return what they explain."""
+    import pymc as pm
+
+    treated = pm.Data("covariates", arrays["covariates"])
+    donors = pm.Data("donor_covariates", arrays["donor_covariates"])
+    count = arrays["covariates"].shape[1]
+    width = arrays["donor_covariates"].shape[1] // count
+    coefficients = pm.Normal(COEFFICIENTS, shape=count)
+    synthetic = donors.reshape((-1, width)) @ weights
+    return (treated - synthetic.reshape((-1, count))) @ coefficients
 
 
 def match_rows(weights: Any, treated: np.ndarray, donors: np.ndarray) -> None:
@@ -123,7 +147,7 @@ def _time_axes(process: AbstractNoise, periods: int) -> dict[str, set[int]]:
         name: {axis for axis, size in enumerate(array.shape) if longer[name].shape[axis] != size}
         for name, array in arrays.items()
     }
-    return grown | {name: {0} for name in ("outcome", "donor_outcomes", "missing")}
+    return grown | {name: {0} for name in SERIES}
 
 
 def _identity(part: Any) -> Hashable:

@@ -86,6 +86,8 @@ def learn_inflation(
     kappa_sd: float,
     degrees_of_freedom: float | None,
     power: float = 1.0,
+    *,
+    nodes: int = NODES,
 ) -> Inflation:
     """Compute the posterior of kappa and of the tails.
 
@@ -101,9 +103,11 @@ def learn_inflation(
         The tails; None: those of :data:`TAILS` with their prior probabilities.
     power
         Power of the likelihood: below one where placebos overlap.
+    nodes
+        Number of points of the grid of log kappa.
     """
     chosen = TAILS if degrees_of_freedom is None else {float(degrees_of_freedom): 1.0}
-    logs = np.linspace(-REACH * kappa_sd, REACH * kappa_sd, NODES)
+    logs = np.linspace(-REACH * kappa_sd, REACH * kappa_sd, nodes)
     tails = np.array(list(chosen))
     prior = -0.5 * (logs[:, None] / kappa_sd) ** 2 + np.log(list(chosen.values()))
     likelihood = _log_kernel(np.asarray(squares), np.asarray(periods), logs, tails).sum(-1)

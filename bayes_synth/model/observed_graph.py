@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayes_synth.model.covariates import CovariateSeries
 from bayes_synth.model.inputs import Inputs
 from bayes_synth.model.outcome_scale import COUNT
 from bayes_synth.noise.base import MIXING, AbstractNoise
 from bayes_synth.priors import AbstractWeightsPrior, HalfNormal
+from bayes_synth.sampling.regression import COEFFICIENTS
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -34,6 +36,7 @@ def observed_graph(
     scale: str,
     donors: Sequence[str],
     times: pd.Index,
+    covariates: CovariateSeries | None = None,
 ) -> "pm.Model":
     """Build the PyMC model of a pre-period, with the outcome as its observed variable.
 
@@ -47,6 +50,8 @@ def observed_graph(
         Name of the scale on which outcomes are modelled.
     donors, times
         Labels of the donors and of the pre-periods.
+    covariates
+        Series with a common coefficient each; None for none.
     """
     import pymc as pm
 
@@ -57,6 +62,9 @@ def observed_graph(
         series = pm.Data("donor_outcomes", pre, dims=("pre_period", "donor"))
         weights = prior.build(prior.inputs(donors, len(donors)), len(donors))
         synthetic = pm.Deterministic("synthetic", series @ weights, dims="pre_period")
+        expected = synthetic
+        if covariates is not None:
+            expected = synthetic + _explained(covariates, weights, inputs.step)
         parameters = {name: _parameter(name, process, inputs.step) for name in process.priors()}
         if process.heavy:
             half = process.degrees_of_freedom / 2
@@ -68,7 +76,7 @@ def observed_graph(
         likelihood = _Likelihood(process, inputs, scale, tuple(parameters))
         pm.CustomDist(
             "outcome",
-            synthetic[np.flatnonzero(seen)],
+            expected[np.flatnonzero(seen)],
             *parameters.values(),
             logp=likelihood.log_density,
             random=likelihood.draw,
@@ -79,6 +87,25 @@ def observed_graph(
     # A start of its own would keep PyMC from converting the model, as pm.do and others do.
     graph.rvs_to_initial_values.update(dict.fromkeys(graph.free_RVs))
     return graph
+
+
+def _explained(covariates: CovariateSeries, weights: Any, step: float) -> Any:
+    """Add the covariates' coefficients, in outcome units per covariate, and what they explain.
+
+    Their data count from one location each, which cancels out.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    labels = {"covariate": list(covariates.names)}
+    pm.modelcontext(None).add_coords(labels)
+    sds = np.maximum(step / covariates.per_step, np.finfo(float).tiny)
+    coefficients = pm.Normal(COEFFICIENTS, 0, sds, dims="covariate")
+    treated, donors = covariates.centred
+    series = pm.Data("covariates", treated, dims=("covariate", "pre_period"))
+    of_donors = pm.Data("donor_covariates", donors, dims=("covariate", "donor", "pre_period"))
+    apart = series - (of_donors * weights[None, :, None]).sum(axis=1)
+    return pt.dot(coefficients, apart)
 
 
 def _parameter(name: str, process: AbstractNoise, step: float) -> Any:

@@ -12,6 +12,7 @@ from bayes_synth.data.validation import require_periods, require_varies
 from bayes_synth.errors import OptionError
 from bayes_synth.model.calendar import NO_CALENDAR, Columns, columns_of
 from bayes_synth.model.calibration import Calibration
+from bayes_synth.model.covariates import CovariateSeries, covariates_of
 from bayes_synth.model.graph import (
     MISSING_RESIDUAL,
     build_graph,
@@ -27,8 +28,15 @@ from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.noise.base import AbstractNoise
 from bayes_synth.noise.columns import WithColumns
 from bayes_synth.priors import AbstractWeightsPrior, Dirichlet
-from bayes_synth.sampling.regression import Regression, Rows, regression
+from bayes_synth.sampling.regression import (
+    COEFFICIENTS,
+    Covariates,
+    Regression,
+    Rows,
+    regression,
+)
 from bayes_synth.sampling.task import AbstractTask
+from bayes_synth.words import listed
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -60,6 +68,8 @@ class Problem(AbstractTask):
         The columns of the model's calendars over all times.
     traits
         The predictors of the treated unit and of the donors, if the model uses them.
+    covariates
+        Their series, if the panel carries any and the model uses them.
     """
 
     model: AbstractSyntheticControl
@@ -71,6 +81,7 @@ class Problem(AbstractTask):
     make_panel: Callable[[], Panel] = field(repr=False)
     calendar: Columns = NO_CALENDAR
     traits: Traits | None = None
+    covariates: CovariateSeries | None = None
 
     @classmethod
     def of(
@@ -88,6 +99,8 @@ class Problem(AbstractTask):
         OptionError
             O091 when the panel's times have no such calendar, O084 when the model has a rule for
             predictors and the panel has none.
+        PriorError
+            O111 when the prior on coefficients does not name every covariate.
         """
         scale, donors = outcome_scale(model.scale), panel.donors
         treated = panel.treated_outcome.to_numpy()
@@ -99,10 +112,8 @@ class Problem(AbstractTask):
             model = replace(model, weights=model.prior.restricted(shared, donors))
         inputs = inputs_of(scale, scale.forward(pre), scale.forward(outcomes))
         calendar = columns_of(model.calendars, panel.times)
-        traits = _traits(model, panel)
-        return cls(
-            model, donors, treated, outcomes, inputs, shared, lambda: panel, calendar, traits
-        )
+        more = _traits(model, panel), covariates_of(panel, model.covariates)
+        return cls(model, donors, treated, outcomes, inputs, shared, lambda: panel, calendar, *more)
 
     @cached_property
     def panel(self) -> Panel:
@@ -150,7 +161,22 @@ class Problem(AbstractTask):
             lambda: origin().as_if_treated(tuple(chosen)),
             self.calendar,
             self.traits and self.traits.as_if_treated(at, keep),
+            self.covariates and self.covariates.as_if_treated(at, keep),
         )
+
+    def given(self, coefficients: np.ndarray) -> Self:
+        """Return the problem in which covariates have these coefficients, in prior sds.
+
+        Its series in typical steps lose what the covariates explain, and it has no covariates.
+        """
+        if self.covariates is None:
+            return self
+        inputs, scaled = self.inputs, self.covariates.scaled
+        outcome = inputs.outcome - coefficients @ scaled.treated[:, : inputs.periods]
+        explained = np.tensordot(coefficients, scaled.donors, 1).T
+        donors = np.asfortranarray(inputs.donor_outcomes - explained)
+        inputs = inputs._replace(outcome=outcome, donor_outcomes=donors)
+        return replace(self, inputs=inputs, covariates=None)
 
     def narrowed(self, factor: float) -> Self | None:
         """Multiply the prior sd of ``q`` by a factor; None where the noise has no such prior."""
@@ -206,6 +232,9 @@ class Problem(AbstractTask):
         weights, integrated = self.prior.describe(self.donors), process.integrated(measure)
         if model.predictors is not None:
             rows["predictors"] = model.predictors.describe()
+        if self.covariates is not None:
+            names = listed(self.covariates.names)
+            rows[COEFFICIENTS] = f"{model.covariates} typical steps per typical step of {names}"
         integrated |= {c.describe(): f"Normal(0, {c.sd:g}) {measure}" for c in model.calendars}
         return {"weights": weights, **rows, **integrated, "kappa": str(model.calibration or "none")}
 
@@ -213,7 +242,13 @@ class Problem(AbstractTask):
         """Build the PyMC model as its users write one: with an observed outcome."""
         model, times = self.model, self.panel.pre
         graph = observed_graph(
-            self.prior, self.process, self.inputs, model.scale, self.donors, times
+            self.prior,
+            self.process,
+            self.inputs,
+            model.scale,
+            self.donors,
+            times,
+            self.covariates,
         )
         if self.rows is not None:
             with graph:
@@ -223,19 +258,25 @@ class Problem(AbstractTask):
     def build(self) -> "pm.Model":
         """Build the PyMC model that samplers compile."""
         parts = self.prior, self.process, self.inputs
-        return build_graph(*parts, self.donors, self.width, self.rows)
+        return build_graph(*parts, self.donors, self.width, self.rows, self._before)
 
     @cached_property
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Every array of the graph by name."""
         parts = self.prior, self.process, self.inputs
-        return data_arrays(*parts, self.donors, self.width, self.rows)
+        return data_arrays(*parts, self.donors, self.width, self.rows, self._before)
+
+    @property
+    def _before(self) -> Covariates | None:
+        """The scaled covariates before ``start``."""
+        return None if self.covariates is None else self.covariates.before
 
     @property
     def names(self) -> tuple[str, ...]:
         """The variables to store."""
         extra = (MISSING_RESIDUAL,) if len(self.inputs.missing) else ()
-        return ("weights", *self.model.process.sampled, *extra)
+        known = () if self.covariates is None else (COEFFICIENTS,)
+        return ("weights", *self.model.process.sampled, *extra, *known)
 
     @cached_property
     def structure(self) -> object:
@@ -251,7 +292,7 @@ class Problem(AbstractTask):
         pre = self.inputs.donor_outcomes[: self.inputs.periods]
         alpha, limits = prior.alpha(self.donors), prior.limits(self.donors)
         outcome = self.inputs.outcome
-        return regression(self.process, noise, alpha, outcome, pre, self.rows, limits)
+        return regression(self.process, noise, alpha, outcome, pre, self.rows, limits, self._before)
 
 
 def _traits(model: AbstractSyntheticControl, panel: Panel) -> Traits | None:

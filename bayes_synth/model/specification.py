@@ -12,9 +12,18 @@ from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.outcome_scale import AUTO, outcome_scale
 from bayes_synth.model.predictors import AbstractPredictorRule
 from bayes_synth.noise import AbstractNoise, LocalLevel
-from bayes_synth.priors import AbstractWeightsPrior, Dirichlet, VariableFactory, as_weights_prior
+from bayes_synth.priors import (
+    AbstractWeightsPrior,
+    Coefficients,
+    Dirichlet,
+    VariableFactory,
+    as_weights_prior,
+)
 
 __all__ = ["AbstractSyntheticControl"]
+
+
+USUAL_COEFFICIENTS = Coefficients()
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class AbstractSyntheticControl(ABC):
     scale: Literal["linear", "log", "sqrt", "auto"] = "linear"
     calendar: Sequence[AbstractCalendar] | AbstractCalendar | Literal["auto"] = ()
     predictors: AbstractPredictorRule | None = None
+    covariates: Coefficients | None = USUAL_COEFFICIENTS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", as_weights_prior(self.weights))
@@ -51,6 +61,13 @@ class AbstractSyntheticControl(ABC):
         if not isinstance(self.predictors, AbstractPredictorRule | None):
             wanted = "a rule such as bs.predictors.Matched(), or None"
             raise OptionError("O088", f"predictors must be {wanted}, got {self.predictors!r}.")
+        if not isinstance(self.covariates, Coefficients | None):
+            wanted = "bs.priors.Coefficients(sd=...), or None to leave them out"
+            raise OptionError(
+                "O112",
+                f"covariates must be {wanted}, got {self.covariates!r}; their columns are named "
+                "when the panel is read: bs.Panel.from_long(..., covariates=[...]).",
+            )
 
     @abstractmethod
     def build(self, panel: Panel) -> Any:

@@ -49,6 +49,11 @@ class AR1(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
     References
     ----------
     Hamilton (1994), Time Series Analysis, section 5.2, for the exact likelihood.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(noise=bs.noise.AR1()).noise.parameters
+    ('s', 'rho')
     """
 
     unitless: ClassVar[frozenset[str]] = frozenset({"rho"})

@@ -90,6 +90,11 @@ class AbstractNoise(IntegratedLevel):
     :meth:`rotation`, :meth:`spectrum` and :meth:`diagonal` are for processes that are uncorrelated
     in another basis; those that have a :meth:`diagonal` are sampled by slices, the others by NUTS.
     A process in ``NOISES`` of ``tests/tools/dense.py`` is compared with dense linear algebra.
+
+    Examples
+    --------
+    >>> issubclass(bs.noise.LocalLevel, bs.noise.AbstractNoise)
+    True
     """
 
     def __init_subclass__(

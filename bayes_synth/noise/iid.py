@@ -40,6 +40,11 @@ class IID(AbstractNoise, data=("s", "intercept", "degrees_of_freedom"), any_leng
     ------
     PriorError
         O006 for a prior of another type, O007 unless ``degrees_of_freedom`` exceeds 2.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(noise=bs.noise.IID()).noise.parameters
+    ('s',)
     """
 
     s: SdPrior = HalfNormal(1.0)

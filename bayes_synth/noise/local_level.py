@@ -67,6 +67,11 @@ class LocalLevel(
     References
     ----------
     Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(noise=bs.noise.LocalLevel()).noise.parameters
+    ('s', 'q')
     """
 
     shocks: ClassVar[tuple[str, ...]] = (NOISE, STEP)

@@ -60,6 +60,11 @@ class LocalLinearTrend(
     Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, section 2.3,
     with a fixed slope.
     Sherman and Morrison (1950), Annals of Mathematical Statistics 21(1), for the inverse.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(noise=bs.noise.LocalLinearTrend()).noise.parameters
+    ('s', 'q')
     """
 
     shocks: ClassVar[tuple[str, ...]] = LocalLevel.shocks

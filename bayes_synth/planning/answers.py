@@ -52,12 +52,24 @@ class AbstractPlan(ABC):
 
     @property
     def periods(self) -> tuple[int, ...]:
-        """Return the lengths of the test, the shortest first."""
+        """Return the lengths of the test, the shortest first.
+
+        Examples
+        --------
+        >>> plan.periods
+        (5, 10)
+        """
         return tuple(self.counterfactual["periods"].values.tolist())
 
     @property
     def ci_prob(self) -> float:
-        """Return the probability of the intervals: the rule's own, else 0.95."""
+        """Return the probability of the intervals: the rule's own, else 0.95.
+
+        Examples
+        --------
+        >>> plan.ci_prob
+        0.9
+        """
         return probability_of(self.rule)
 
     def law(self, periods: int | None = None) -> Law:
@@ -100,6 +112,11 @@ class AbstractPlan(ABC):
         ------
         PlanError
             H007 for an effect of zero or beyond -100 %, H014 as in :meth:`law`.
+
+        Examples
+        --------
+        >>> 0 < plan.power(0.02, periods=5) < plan.power(0.05, periods=5)
+        True
         """
         (size,) = checked_effect(float(effect), additive=self.additive)
         return self.law(periods).power(size)
@@ -123,6 +140,12 @@ class AbstractPlan(ABC):
         ------
         PlanError
             H007 unless ``prior`` has ``cdf`` and ``ppf``, H014 as in :meth:`law`.
+
+        Examples
+        --------
+        >>> import scipy.stats
+        >>> 0 < plan.assurance(scipy.stats.norm(0.05, 0.02), periods=10) < 1
+        True
         """
         if not isinstance(prior, Prior):
             text = (
@@ -151,6 +174,11 @@ class AbstractPlan(ABC):
             O060 for a probability outside (0, 1).
         PlanError
             H014 as in :meth:`law`.
+
+        Examples
+        --------
+        >>> plan.detectable(power=0.8, periods=10) > 0
+        True
         """
         require_share("power", power)
         return self.law(periods).detectable(power, sign)
@@ -171,6 +199,11 @@ class AbstractPlan(ABC):
             O060 for a probability outside (0, 1).
         PlanError
             H014 as in :meth:`law`.
+
+        Examples
+        --------
+        >>> plan.width(ci_prob=0.5, periods=5) < plan.width(ci_prob=0.9, periods=5)
+        True
         """
         probability = self.ci_prob if ci_prob is None else ci_prob
         require_share("ci_prob", probability)
@@ -204,6 +237,11 @@ class AbstractPlan(ABC):
         PlanError
             H012 unless exactly one of both is given, and positive; H013 for a treated unit without
             an entry; H014 when no single effect or length is known.
+
+        Examples
+        --------
+        >>> plan.cost(per_unit=7.5, periods=10) > 0
+        True
         """
         length = self.length_of(periods)
         if (per_unit is None) == (spend is None):
@@ -222,7 +260,13 @@ class AbstractPlan(ABC):
 
     @property
     def weights(self) -> pd.DataFrame:
-        """Return the donors' weights before the test, as :meth:`bayes_synth.Fit.weights` does."""
+        """Return the donors' weights before the test, as :meth:`bayes_synth.Fit.weights` does.
+
+        Examples
+        --------
+        >>> plan.weights.index[:2].tolist()
+        ['u02', 'u03']
+        """
         return self.before.weights
 
     @property
@@ -237,7 +281,13 @@ class AbstractPlan(ABC):
 
     @property
     def donors(self) -> tuple[str, ...]:
-        """Return the donors of the latest window."""
+        """Return the donors of the latest window.
+
+        Examples
+        --------
+        >>> len(plan.donors)
+        10
+        """
         return tuple(sorted(self.before.weights.index))
 
     @property

@@ -4,9 +4,9 @@ A bank serves every length of the test, because what is drawn for a period does 
 many follow it, and every set of treated units that its pool holds.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import final
 
 import numpy as np
 import pandas as pd
@@ -14,34 +14,17 @@ import xarray as xr
 
 from bayes_synth.data.history import AbstractHistory
 from bayes_synth.data.panel import Panel
-from bayes_synth.fitting.placebos import (
-    Answer,
-    Refits,
-    answer_over,
-    placebo_groups,
-    placebo_paths,
-    placebo_refits,
-    weighed,
-)
+from bayes_synth.errors import PlanError
+from bayes_synth.fitting.memory import SHARE, available
+from bayes_synth.fitting.placebos import Refits, weighed
 from bayes_synth.model.calibration import Calibration
-from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.planning.told import Told, refits_ahead
+from bayes_synth.planning.workers import HERE, Workers
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.sampling.settings import Settings
 
-__all__ = ["Bank", "Told", "bank_of", "refits_ahead", "shared_bank_panel"]
-
-
-class Told(NamedTuple):
-    """Hold what one refit says: an answer per length, and its forecast.
-
-    ``path`` has dims ``(sample, post)``, on the model's scale; ``observed`` has dims ``(post,)``,
-    in outcome units.
-    """
-
-    answers: dict[int, Answer]
-    path: np.ndarray
-    observed: np.ndarray
+__all__ = ["Bank", "bank_of", "shared_bank_panel"]
 
 
 @final
@@ -62,6 +45,7 @@ class Bank:
     model: AbstractSyntheticControl
     refits: dict[int, Refits[Told]]
     times: pd.Index
+    _weighed: dict[tuple[int, int], Placebos] = field(default_factory=dict, repr=False)
 
     @property
     def plan(self) -> Calibration:
@@ -78,21 +62,28 @@ class Bank:
         treated
             Units whose own placebos are left out.
         """
+        known = self._weighed.get((start, periods))
+        if known is None:
+            known = self._weighed[start, periods] = self._all(start, periods)
+        inside = [label for label in known.table.index if {*label.split(" + ")} & {*treated}]
+        return known.without(treated, self.plan) if inside else known
+
+    def _all(self, start: int, periods: int) -> Placebos:
+        """Weigh the refits of every placebo over this window."""
         told = self.refits[start]
         answers = {key: each.answers[periods] for key, each in told.answers.items()}
         observed = next(iter(told.answers.values())).observed if told.answers else np.zeros(0)
         first = Refits(answers, told.labels, told.skipped, told.power, told.stopped)
-        known = weighed(first, self.plan, observed[:periods], self.times[: start + periods])
-        inside = [label for label in known.table.index if {*label.split(" + ")} & {*treated}]
-        return known.without(treated, self.plan) if inside else known
+        return weighed(first, self.plan, observed[:periods], self.times[: start + periods])
 
 
 def bank_of(
     model: AbstractSyntheticControl,
-    panels: dict[int, Panel],
+    panels: Mapping[int, Panel],
     periods: Sequence[int],
     settings: Settings,
     times: pd.Index,
+    workers: Workers = HERE,
 ) -> Bank:
     """Refit the donors of every panel as if they had been treated.
 
@@ -106,32 +97,42 @@ def bank_of(
         The lengths of the test.
     times
         All times of the history.
+    workers
+        Where starts are refitted, and where their refits are kept.
 
     Raises
     ------
+    PlanError
+        H034 when the refits' paths would take too much memory.
     KeyboardInterrupt
-        After an interrupt: a bank is used whole or not at all.
+        After an interrupt: a bank is used whole or not at all. What a store holds is kept.
     """
-
-    def told(problem: Problem, chosen: Settings) -> Told:
-        best, paths = placebo_paths(problem, chosen)
-        path = best.value.path
-        answers = {length: answer_over(best, paths, length) for length in periods}
-        return Told(answers, path.reshape(-1, path.shape[-1]), problem.observed)
-
-    plan, refits = model.calibration or Calibration(), {}
-    for start, panel in panels.items():
-        refits[start] = placebo_refits(Problem.of(model, panel), plan, settings, told)
-        if refits[start].stopped:
-            raise KeyboardInterrupt
-    return Bank(model, refits, times)
+    _require_memory(model, panels, max(periods))
+    refits = dict(workers.refitted(model, panels, periods, settings))
+    return Bank(model, {start: refits[start] for start in panels}, times)
 
 
-def refits_ahead(model: AbstractSyntheticControl, panels: dict[int, Panel]) -> int:
-    """Count the refits that a bank takes."""
-    plan = model.calibration or Calibration()
-    problems = [Problem.of(model, panel) for panel in panels.values()]
-    return sum(len(placebo_groups(p, plan).sets) * len(p.factors(plan)) for p in problems)
+def _require_memory(
+    model: AbstractSyntheticControl, panels: Mapping[int, Panel], longest: int
+) -> None:
+    """Refuse a bank that takes more than :data:`SHARE` of the available memory.
+
+    Raises
+    ------
+    PlanError
+        H034.
+    """
+    free, size = available(), (model.calibration or Calibration()).size
+    count = refits_ahead(model, panels)
+    # Twice the draws: paths are kept once, and a refit that has not settled draws three times more.
+    needed = 2.0 * 8 * count * size.draws * size.chains * longest
+    if free is not None and needed > SHARE * free:
+        raise PlanError(
+            "H034",
+            f"{count} refits at {len(panels)} past starts would take {needed / 1e9:.2g} GB, more "
+            f"than {SHARE:.0%} of the available memory ({SHARE * free / 1e9:.2g} GB): plan with "
+            f"fewer starts=, shorter tests or a smaller Calibration(most=...).",
+        )
 
 
 def shared_bank_panel(
@@ -142,7 +143,9 @@ def shared_bank_panel(
     A panel must have treated units; here copies of the first units stand in for them, and nothing
     is ever fitted to these.
     """
-    panel = history.panel([history.units[0]], start, periods, never)
+    # The first unit that may be a donor: the panel needs a treated one, which is then a donor too.
+    first = next((unit for unit in history.units if unit not in never), history.units[0])
+    panel = history.panel([first], start, periods, never)
     units = panel.outcomes
     names = [f"{STAND_IN}{k}" for k in range(count)]
     copies = units.isel(unit=np.arange(count) % units.sizes["unit"]).assign_coords(unit=names)

@@ -9,6 +9,7 @@ import pandas as pd
 from arviz_plots import PlotCollection
 
 from bayes_synth.planning.pictures.choice import plot_choice
+from bayes_synth.planning.pictures.cost import plot_cost
 from bayes_synth.planning.plan import Plan
 from bayes_synth.plots.look import PictureOptions
 from bayes_synth.words import preformatted, public, short
@@ -38,6 +39,13 @@ class Choice:
         How many sets were screened, and how many were fitted.
     windows
         Starts of the windows for choosing and of those for claiming.
+
+    Examples
+    --------
+    >>> choice.best.treated
+    ('u00', 'u01')
+    >>> len(choice.ties) > 0
+    True
     """
 
     table: pd.DataFrame
@@ -48,12 +56,24 @@ class Choice:
 
     @property
     def best(self) -> Plan:
-        """Return the plan of the set that was best when it was chosen; see :attr:`ties` too."""
+        """Return the plan of the set that was best when it was chosen; see :attr:`ties` too.
+
+        Examples
+        --------
+        >>> choice.best.treated
+        ('u00', 'u01')
+        """
         return next(iter(self.plans.values()))
 
     @property
     def ties(self) -> tuple[tuple[str, ...], ...]:
-        """Return the sets that cannot be told from the best."""
+        """Return the sets that cannot be told from the best.
+
+        Examples
+        --------
+        >>> len(choice.ties) > 0
+        True
+        """
         tied = self.table.loc[self.table["tied"], "units"]
         return tuple(dict.fromkeys(tied))
 
@@ -65,8 +85,27 @@ class Choice:
         **options
             ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
             :meth:`bayes_synth.Fit.plot`.
+
+        Examples
+        --------
+        >>> figure = choice.plot()
         """
         return plot_choice(self.table, **options)
+
+    def plot_cost(self, **options: Unpack[PictureOptions]) -> PlotCollection:
+        """Plot every finalist's power by what the test costs, a point per length.
+
+        Parameters
+        ----------
+        **options
+            As in :meth:`plot`.
+
+        Raises
+        ------
+        OptionError
+            O063 when the choice was made without a price or an effect.
+        """
+        return plot_cost(self.table, **options)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write the choice and its plans as netCDF or zarr; :func:`bayes_synth.load` reads it back.
@@ -82,6 +121,10 @@ class Choice:
         ------
         LoadError
             As in :meth:`bayes_synth.Plan.save`.
+
+        Examples
+        --------
+        >>> choice.save("choice.nc")
         """
         from bayes_synth.planning.saving import save_choice
 

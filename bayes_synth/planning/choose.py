@@ -11,7 +11,7 @@ from bayes_synth.api import SyntheticControl
 from bayes_synth.data.history import AbstractHistory, PlanOptions
 from bayes_synth.errors import OptionError, PlanError
 from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.planning.bank import Bank, bank_of, refits_ahead, shared_bank_panel
+from bayes_synth.planning.bank import Bank, bank_of, shared_bank_panel
 from bayes_synth.planning.candidates import Candidates, Constraints, candidates
 from bayes_synth.planning.choice import Choice
 from bayes_synth.planning.make import audit_table, judge, noise_chosen, planned_set
@@ -19,6 +19,7 @@ from bayes_synth.planning.operating import Law, Window
 from bayes_synth.planning.plan import Plan
 from bayes_synth.planning.request import Request, require_history
 from bayes_synth.planning.screen import screened
+from bayes_synth.planning.told import refits_ahead
 from bayes_synth.sampling.progress import shared_bar
 from bayes_synth.sampling.settings import Size, require_count
 from bayes_synth.words import suggestion
@@ -107,6 +108,11 @@ def choose_treated(
         or strata that are none, H027 when the history has no windows left to claim on.
     OptionError
         O061 for an unknown option, O010 for a number of finalists below one.
+
+    Examples
+    --------
+    >>> choice = bs.choose_treated(history, sizes=[2], periods=14, effect=0.05)  # doctest: +SKIP
+    >>> choice.table  # doctest: +SKIP
     """
     require_history(history)
     most, plain = _options(options)
@@ -134,7 +140,9 @@ def choose_treated(
     ahead = sum(refits_ahead(chosen_model, each) for each in panels.values())
     with shared_bar("Choosing", shown=bool(base.settings.progressbar), expected=ahead):
         banks = {
-            count: bank_of(chosen_model, each, base.periods, base.settings, history.times)
+            count: bank_of(
+                chosen_model, each, base.periods, base.settings, history.times, base.workers
+            )
             for count, each in panels.items()
         }
         search = _Search(history, base, limits, banks, early, late)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bayes_synth.data.text_options import add_layout_options, read_as_asked
+
 if TYPE_CHECKING:
     from bayes_synth.planning.history import History
     from bayes_synth.planning.plan import Plan
@@ -19,13 +21,14 @@ WORDS = {
     "choose": "compare sets of units that might be treated",
 }
 READY, NOT_READY = 0, 1
+FILES = (".nc", ".zarr", ".zarr.zip")
 PAGES = {".html": "html", ".md": "markdown", ".txt": "text"}
 
 
 def add_options(name: str, command: argparse.ArgumentParser) -> None:
     """Add the options of one of both commands, and what runs it."""
     add = command.add_argument
-    add("data", type=Path, help="a CSV file")
+    add("data", type=Path, help="a CSV file; .gz, .bz2 and .xz are read too")
     for column in ("unit", "time", "outcome"):
         add(f"--{column}", required=True, metavar="COLUMN", help=f"column of the {column}s")
     add("--periods", required=True, type=int, nargs="+", metavar="N", help="lengths of the test")
@@ -38,6 +41,7 @@ def add_options(name: str, command: argparse.ArgumentParser) -> None:
     add("--save", type=Path, metavar="FILE", help="the plan, as .nc, .zarr or .zarr.zip")
     add("--overwrite", action="store_true", help="replace files that exist")
     add("--quiet", action="store_true", help="no progress")
+    add_layout_options(command)
     if name == "plan":
         add("--treated", required=True, nargs="+", metavar="UNIT", help="units to treat")
         add("--never-donors", nargs="+", default=[], metavar="UNIT", help="units not to use")
@@ -102,15 +106,11 @@ def _choose(options: argparse.Namespace) -> int:
 
 
 def _history(options: argparse.Namespace) -> "History":
-    """Read the history."""
-    import pandas as pd
-
+    """Read the history as the command ``fit`` reads its data."""
     from bayes_synth.planning.history import History
 
-    labels = {options.unit: str}
-    frame = pd.read_csv(options.data, dtype=labels, keep_default_na=True)
-    columns = {name: getattr(options, name) for name in ("unit", "time", "outcome")}
-    return History.from_long(frame, **columns, missing=options.missing)
+    table, columns, _ = read_as_asked(options, "", options.say)
+    return History.from_long(table, **columns, missing=options.missing)
 
 
 def _require_free(options: argparse.Namespace) -> None:
@@ -121,7 +121,7 @@ def _require_free(options: argparse.Namespace) -> None:
     LoadError
         L004 for a file that exists.
     OptionError
-        O062 for a page of another kind.
+        O062 for a page of another kind, O101 for a file of another kind.
     """
     from bayes_synth.errors import LoadError, OptionError
     from bayes_synth.words import listed
@@ -132,11 +132,16 @@ def _require_free(options: argparse.Namespace) -> None:
         raise LoadError("L004", f"{listed(taken)} must not exist yet; pass --overwrite to replace.")
     if options.output is not None and options.output.suffix not in PAGES:
         raise OptionError("O062", f"-o must end in {listed(PAGES)}, got {options.output.name!r}.")
+    if options.save is not None and not options.save.name.endswith(FILES):
+        raise OptionError("O101", f"--save must end in {listed(FILES)}, got {options.save.name!r}.")
 
 
 def _tell(plan: "Plan", text: str, options: argparse.Namespace) -> int:
     """Print the words, write the files, and say by the exit code whether the plan is ready."""
     sys.stdout.write(f"{text}\n")
+    for file in (options.output, options.save):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
     if options.output is not None:
         options.output.write_text(plan.report(PAGES[options.output.suffix]), encoding="utf-8")
     if options.save is not None:

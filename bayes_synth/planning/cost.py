@@ -29,6 +29,12 @@ class Spend:
     ------
     PlanError
         H012 for money below zero or a change below -1 or of 0.
+
+    Examples
+    --------
+    >>> dark = bs.Spend({"u00": 900, "u01": 400}, change=-1.0)
+    >>> plan.cost(spend=dark, periods=10)
+    -13000.0
     """
 
     per_period: Mapping[str, float]
@@ -58,6 +64,11 @@ class Spend:
         ------
         PlanError
             H013 for a unit without an entry.
+
+        Examples
+        --------
+        >>> bs.Spend({"u00": 900}, change=0.5).cost(("u00",), 10)
+        4500.0
         """
         absent = [unit for unit in treated if unit not in self.per_period]
         if absent:

@@ -37,10 +37,9 @@ class History(AbstractHistory):
 
     Examples
     --------
-    ::
-
-        history = bs.History.from_long(df, unit="market", time="date", outcome="sales")
-        plan = bs.SyntheticControl().plan(history, ["chicago"], periods=[14, 28], effect=0.05)
+    >>> history = bs.History.from_long(df, unit="state", time="year", outcome="sales")
+    >>> history.units[-2:]
+    ('donor_05', 'treated')
     """
 
     def planned(self, model: Any, treated: Any, request: Mapping[str, Any]) -> Plan:

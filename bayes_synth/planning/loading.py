@@ -52,6 +52,12 @@ def load(path: str | os.PathLike[str]) -> Fit | JointFit | Plan | Choice:
         was changed since it was written; L002 when a newer version wrote it; L003 when its model,
         rule or prior cannot be rebuilt, or it is older than the first release; L005 for another
         suffix; L025 when parts of a study are lacking.
+
+    Examples
+    --------
+    >>> fit.save("fit.nc")
+    >>> bs.load("fit.nc").panel == fit.panel
+    True
     """
     tree, source = read_sealed(path)
     name = next((each for each in READERS if each in tree.attrs), None)

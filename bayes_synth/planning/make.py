@@ -1,6 +1,8 @@
 """Make a plan: refit the donors at past starts, fit the planned units, and audit the rule."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -14,7 +16,7 @@ from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.model.outcome_scale import outcome_scale
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.planning.bank import Bank, bank_of, refits_ahead
+from bayes_synth.planning.bank import Bank, bank_of
 from bayes_synth.planning.before import fit_before
 from bayes_synth.planning.notes import notes_on
 from bayes_synth.planning.operating import Window, thresholds
@@ -22,11 +24,21 @@ from bayes_synth.planning.plan import Plan
 from bayes_synth.planning.pretend import PretendTest, placebo_tests, pretend_test
 from bayes_synth.planning.request import Request, require_history
 from bayes_synth.planning.rules import Interval, probability_of
+from bayes_synth.planning.told import refits_ahead
 from bayes_synth.sampling.progress import bar, shared_bar
 from bayes_synth.sampling.settings import Settings
+from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.words import SAMPLE_DIMS
 
-__all__ = ["Judged", "audit_table", "judge", "make_plan", "noise_chosen", "planned_set"]
+__all__ = [
+    "Judged",
+    "audit_table",
+    "judge",
+    "make_plan",
+    "noise_chosen",
+    "planned_set",
+    "require_satisfiable",
+]
 
 
 def make_plan(
@@ -53,12 +65,31 @@ def make_plan(
     shown = bool(settings.progressbar)
     ahead = refits_ahead(model, panels)
     with shared_bar("Planning", shown=shown, expected=ahead + len(panels) * len(request.periods)):
-        bank = bank_of(model, panels, request.periods, settings, history.times)
+        bank = bank_of(model, panels, request.periods, settings, history.times, request.workers)
         plan = planned_set(history, request, bank, audit_table(bank, request))
+    require_satisfiable(plan)
     for code, kind, text in plan.notes:
         if kind == "warned":
             warn(PlanWarning, code, text)
     return plan
+
+
+def require_satisfiable(plan: Plan) -> None:
+    """Refuse a rule that no observed mean of any past window would satisfy.
+
+    Raises
+    ------
+    PlanError
+        H033.
+    """
+    regions = [region for length in plan.periods for region in plan.law(length).regions]
+    if all(np.isnan([region.low, region.high]).any() for region in regions):
+        raise PlanError(
+            "H033",
+            f"the rule must be one that some outcome satisfies, got {plan.rule}: in none of "
+            f"{len(regions)} past windows is the posterior narrow enough. Widen it, ask for less "
+            "probability, or plan a longer test.",
+        )
 
 
 def noise_chosen(
@@ -123,14 +154,27 @@ class Judged(NamedTuple):
 
 def judge(history: AbstractHistory, request: Request, bank: Bank) -> Judged:
     """Fit every past window of a set of units."""
-    shown, quiet = bool(request.settings.progressbar), replace(request.settings, progressbar=False)
+    shown, quiet = (
+        bool(request.settings.progressbar),
+        replace(request.settings, progressbar=False, cores=1),
+    )
     rows, draws = [], []
     pairs = [(length, start) for length in request.periods for start in request.starts]
-    with bar("Pretend tests", len(pairs), shown=shown) as counted:
-        for length, start in pairs:
-            panel = history.panel(request.treated, start, length, request.never)
-            placebos = bank.placebos(start, length, request.treated)
-            test = pretend_test(Problem.of(bank.model, panel), placebos, quiet)
+
+    def tested(pair: tuple[int, int]) -> PretendTest:
+        length, start = pair
+        panel = history.panel(request.treated, start, length, request.never)
+        placebos = bank.placebos(start, length, request.treated)
+        return pretend_test(Problem.of(bank.model, panel), placebos, quiet)
+
+    # PyMC's sampler compiles for each window, which is not safe in threads.
+    threads = 1 if quiet.sampler == "pymc" else request.settings.cores
+    with (
+        bar("Pretend tests", len(pairs), shown=shown) as counted,
+        single_threaded(),
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        for (length, start), test in zip(pairs, pool.map(tested, pairs), strict=True):
             _require_positive(test, request)
             rows.append(_row(history, request, start, length, test))
             draws.append(test.draws)
@@ -185,18 +229,22 @@ def _row(
 def audit_table(bank: Bank, request: Request) -> pd.DataFrame:
     """Judge every placebo's windows by the rule: one row per unit or group, start and length.
 
-    Columns unit, start, periods, observed, median, pit, found, and held: whether the equal-tailed
-    interval of the rule's probability (0.95 where it has none) holds the observed mean.
+    Columns unit, start, periods, observed, median, spread, pit, found, and held: whether the
+    equal-tailed interval of the rule's probability (0.95 where it has none) holds the observed
+    mean.
     """
-    scale, seed = outcome_scale(bank.model.scale), request.settings.random_seed
-    rows = [
-        _audited(test.label, bank.times[start], length, test.window, request)
-        for start in request.starts
-        for length in request.periods
-        for test in placebo_tests(bank, start, length, scale, seed)
-    ]
-    names = ["unit", "start", "periods", "observed", "median", "pit", "found", "held"]
+    pairs = [(start, length) for start in request.starts for length in request.periods]
+    with ThreadPoolExecutor(request.settings.cores) as pool:
+        rows = [row for part in pool.map(partial(_window, bank, request), pairs) for row in part]
+    names = ["unit", "start", "periods", "observed", "median", "spread", "pit", "found", "held"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _window(bank: Bank, request: Request, pair: tuple[int, int]) -> list[list[Any]]:
+    """Judge one past window of every placebo."""
+    (start, length), scale = pair, outcome_scale(bank.model.scale)
+    tests = placebo_tests(bank, start, length, scale, request.settings.random_seed)
+    return [_audited(t.label, bank.times[start], length, t.window, request) for t in tests]
 
 
 def _audited(label: str, start: Any, length: int, window: Window, request: Request) -> list[Any]:
@@ -204,7 +252,8 @@ def _audited(label: str, start: Any, length: int, window: Window, request: Reque
     pit = float((window.draws < window.observed).mean())
     found, interval = bool(region.found(window.observed)), Interval(probability_of(request.rule))
     held = not bool(interval.region(window.draws).found(window.observed))
-    return [label, start, length, window.observed, window.median, pit, found, held]
+    middle, spread = window.median, window.spread
+    return [label, start, length, window.observed, middle, spread, pit, found, held]
 
 
 def record_of(request: Request) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from bayes_synth.planning.rules import AbstractRule, Region
 
 __all__ = ["Law", "Window", "thresholds"]
 
+ONE_SD = 0.15865525393145707, 0.8413447460685429
+"""Probabilities of a normal one sd below and above its mean: tails do not move this spread."""
+
 
 class Window(NamedTuple):
     """Hold what one pretend test says about its window.
@@ -29,6 +32,12 @@ class Window(NamedTuple):
     def median(self) -> float:
         """Return the median of the counterfactual."""
         return float(np.median(self.draws))
+
+    @property
+    def spread(self) -> float:
+        """Return half the width of its interval that a normal would have one sd to either side."""
+        low, high = np.quantile(self.draws, ONE_SD)
+        return float(high - low) / 2
 
 
 def thresholds(region: Region, untreated: Any, *, additive: bool = False) -> tuple[Any, Any]:

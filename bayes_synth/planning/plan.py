@@ -45,8 +45,8 @@ class Plan(AbstractPlan):
         units per period and treated unit.
     placebo_tests
         The same windows of units that are not planned, each calibrated on the others: ``unit``,
-        ``start``, ``periods``, ``observed``, ``median``, ``pit``, ``found``, ``held`` (by the
-        interval).
+        ``start``, ``periods``, ``observed``, ``median``, ``spread`` (sd without the tails),
+        ``pit``, ``found``, ``held`` (by the interval).
     before
         The fit before the test: ``weights``, ``verdict``, ``path``, ``balance``.
     effects, prior, additive
@@ -58,6 +58,13 @@ class Plan(AbstractPlan):
         How the plan was made: seed, sizes, starts.
     notes
         Remarks, as triples of code, kind and sentence.
+
+    Examples
+    --------
+    >>> plan.verdict
+    'ready'
+    >>> plan.power(0.05, periods=10) > 0.5
+    True
     """
 
     @cached_property
@@ -88,12 +95,23 @@ class Plan(AbstractPlan):
         Weak: the power is below 0.8 at a stated effect, for every length. Not to be trusted: units
         that nobody treated show an effect more often than the rule says, by more than two errors,
         or kappa rests on its prior. Without a stated effect there is nothing to be ready for.
+
+        Examples
+        --------
+        >>> plan.verdict
+        'ready'
         """
         return verdict_word(self)
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Put the plan into sentences, all read off the same draws."""
+        """Put the plan into sentences, all read off the same draws.
+
+        Examples
+        --------
+        >>> len(plan.sentences) > 2
+        True
+        """
         return tuple(sentences(self))
 
     def panel(self, data: Any, start: Any) -> "Panel":
@@ -116,6 +134,10 @@ class Plan(AbstractPlan):
         PlanError
             H008 for anything but a history, H015 when a planned unit is gone or the data are not a
             continuation of the history, H016 for a start within the history that was planned on.
+
+        Examples
+        --------
+        >>> panel = plan.panel(after, start="2024-03-01")  # doctest: +SKIP
         """
         from bayes_synth.planning.after import planned_panel
 
@@ -139,6 +161,10 @@ class Plan(AbstractPlan):
         ------
         PlanError
             H017 for a fit of other treated units.
+
+        Examples
+        --------
+        >>> plan.compare(fit)  # doctest: +SKIP
         """
         from bayes_synth.planning.after import compared
 
@@ -169,6 +195,11 @@ class Plan(AbstractPlan):
             H014 when no single effect is known.
         ResultError
             R060 for a row that pymc-marketing refuses.
+
+        Examples
+        --------
+        >>> plan.lift_test(channel="tv", x=1000.0, delta_x=200.0).columns.tolist()
+        ['channel', 'x', 'delta_x', 'delta_y', 'sigma']
         """
         from bayes_synth.planning.lift_test import expected_lift_test
 
@@ -182,6 +213,10 @@ class Plan(AbstractPlan):
         **options
             ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
             :meth:`bayes_synth.Fit.plot`.
+
+        Examples
+        --------
+        >>> figure = plan.plot()
         """
         from bayes_synth.planning.pictures.history import plot_history
 
@@ -195,6 +230,10 @@ class Plan(AbstractPlan):
         **options
             ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
             :meth:`bayes_synth.Fit.plot`.
+
+        Examples
+        --------
+        >>> figure = plan.plot_power()
         """
         from bayes_synth.planning.pictures.power import plot_power
 
@@ -208,6 +247,10 @@ class Plan(AbstractPlan):
         **options
             ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
             :meth:`bayes_synth.Fit.plot`.
+
+        Examples
+        --------
+        >>> figure = plan.plot_lengths()
         """
         from bayes_synth.planning.pictures.lengths import plot_lengths
 
@@ -221,6 +264,10 @@ class Plan(AbstractPlan):
         **options
             ``backend``, ``title``, ``size``, ``theme`` and the others of every picture, see
             :meth:`bayes_synth.Fit.plot`.
+
+        Examples
+        --------
+        >>> figure = plan.plot_pretend_tests()
         """
         from bayes_synth.planning.pictures.pretend_tests import plot_pretend_tests
 
@@ -238,6 +285,11 @@ class Plan(AbstractPlan):
         ------
         OptionError
             O062 for another kind.
+
+        Examples
+        --------
+        >>> len(plan.report()) > 100
+        True
         """
         from bayes_synth.planning.report import report
 
@@ -258,6 +310,10 @@ class Plan(AbstractPlan):
         LoadError
             L001, L004, L005 as in :meth:`bayes_synth.Fit.save`; L003 for a prior on the effect that
             is not a frozen distribution of SciPy, or a model that could not be rebuilt.
+
+        Examples
+        --------
+        >>> plan.save("plan.nc")
         """
         from bayes_synth.planning.saving import save_plan
 

@@ -11,8 +11,9 @@ from bayes_synth.model.calibration import Calibration, Evidence, average_of
 from bayes_synth.model.inflation import learn_inflation
 from bayes_synth.model.outcome_scale import OutcomeScale
 from bayes_synth.model.problem import Problem
-from bayes_synth.planning.bank import Bank, Told
+from bayes_synth.planning.bank import Bank
 from bayes_synth.planning.operating import Window
+from bayes_synth.planning.told import Told
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.inflating import inflate
 from bayes_synth.sampling.settings import Settings
@@ -21,6 +22,8 @@ __all__ = ["PlaceboTest", "PretendTest", "placebo_tests", "pretend_test"]
 
 SAMPLES = 1000
 """Draws with which a placebo's window is judged."""
+NODES = 251
+"""Points of the grid of log kappa in the audit: an eighth of a posterior sd apart, or less."""
 
 
 class PretendTest(NamedTuple):
@@ -140,5 +143,5 @@ def _evidence(plan: Calibration, each: Alternative, power: float, *, linear: boo
         return plan.learn(each.table, each.growth, power)
     z = each.table["z"].to_numpy(float)
     options = plan.kappa_sd, plan.degrees_of_freedom, power
-    average = learn_inflation(z**2, np.ones(len(z)), *options)
+    average = learn_inflation(z**2, np.ones(len(z)), *options, nodes=NODES)
     return Evidence(plan, each.table, each.growth, average, average)

@@ -10,6 +10,7 @@ from bayes_synth.data.history import AbstractHistory, PlanOptions
 from bayes_synth.errors import OptionError, PlanError
 from bayes_synth.planning.rules import AbstractRule, as_rule
 from bayes_synth.planning.starts import past_starts, require_periods
+from bayes_synth.planning.workers import Workers
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.words import listed, suggestion
 
@@ -46,6 +47,8 @@ class Request:
         How the test will be judged, and whether effects are in outcome units.
     settings
         How to sample.
+    workers
+        Where past starts are refitted and kept.
     """
 
     treated: tuple[str, ...]
@@ -57,6 +60,7 @@ class Request:
     rule: AbstractRule
     additive: bool
     settings: Settings
+    workers: Workers
 
     @classmethod
     def checked(
@@ -79,7 +83,8 @@ class Request:
             or for nobody treated, H004 and H005 for lengths and starts, H011 for a history that
             ends inside an earlier test of these units.
         OptionError
-            O001 for an unknown option, O009 and O010 as in a fit.
+            O061 for an unknown option, O001 for an unknown backend, O055 for one that cannot be
+            used here, O009 and O010 as in a fit.
         """
         require_options(options)
         chosen = history.known(treated, "treated")
@@ -103,7 +108,16 @@ class Request:
             progressbar=options.get("progressbar", True),
         )
         return cls(
-            chosen, never, lengths, starts, effects, prior, as_rule(rule), additive, settings
+            chosen,
+            never,
+            lengths,
+            starts,
+            effects,
+            prior,
+            as_rule(rule),
+            additive,
+            settings,
+            Workers.checked(options),
         )
 
 

@@ -82,6 +82,11 @@ class Interval(AbstractRule):
     ------
     OptionError
         O060 for a probability outside (0, 1).
+
+    Examples
+    --------
+    >>> bs.rules.Interval(0.9)
+    Interval(ci_prob=0.9)
     """
 
     ci_prob: float = 0.95
@@ -133,6 +138,11 @@ class Probability(AbstractRule):
         O060 for a probability outside (0, 1).
     PlanError
         H006 unless exactly one bound is given, and for one at or below -1.
+
+    Examples
+    --------
+    >>> bs.rules.Probability(above=0.02, at_least=0.8)
+    Probability(above=0.02, below=None, at_least=0.8)
     """
 
     above: float | None = None
@@ -196,6 +206,11 @@ class Rope(AbstractRule):
         O060 for a probability outside (0, 1).
     PlanError
         H006 unless ``low`` is below ``high``.
+
+    Examples
+    --------
+    >>> bs.rules.Rope(-0.01, 0.01, at_least=0.9)
+    Rope(low=-0.01, high=0.01, at_least=0.9)
     """
 
     low: float

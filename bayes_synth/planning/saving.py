@@ -50,7 +50,7 @@ def save_choice(choice: Any, path: str | os.PathLike[str], *, overwrite: bool = 
 
 def _places(plan: AbstractPlan, times: Any) -> list[int]:
     """Return the positions of times in the history."""
-    return [int(plan.history.times.get_loc(time)) for time in times]
+    return [int(place) for place in plan.history.times.get_indexer(pd.Index(times))]
 
 
 def plan_groups(plan: AbstractPlan) -> dict[str, xr.Dataset]:

@@ -57,6 +57,18 @@ def plot_balance(
         P057 when the panel carries no predictors, R006 when the backend is not installed.
     OptionError
         O001 for unknown names, O004 for a probability outside (0, 1).
+
+    Examples
+    --------
+    >>> columns = {"unit": "state", "time": "year", "outcome": "sales"}
+    >>> known = bs.Panel.from_long(
+    ...     df.assign(income=df["sales"] / 2),
+    ...     **columns,
+    ...     treated="treated",
+    ...     start=2030,
+    ...     predictors=bs.Predictors(["income"]),
+    ... )
+    >>> figure = bs.plots.plot_balance(bs.testing.fake_fit(panel=known))
     """
     look = Look.of(backend, options, PARTS, ("effect",))
     table = fit.balance(ci_prob=ci_prob, ci_kind=ci_kind)

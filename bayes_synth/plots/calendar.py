@@ -48,6 +48,12 @@ def plot_calendar(
         O001, O004, O040 as in :func:`plot_fit`.
     ResultError
         R047 when the model has no calendar, R006 when the backend is not installed.
+
+    Examples
+    --------
+    >>> days = bs.testing.fake_panel(dates=True)
+    >>> weekly = bs.SyntheticControl(calendar=[bs.calendar.DayOfWeek()])
+    >>> figure = bs.plots.plot_calendar(bs.testing.fake_fit(panel=days, model=weekly))
     """
     look = Look.of(backend, options, PARTS, ("effect",))
     require_interval(ci_prob, ci_kind)

@@ -72,6 +72,10 @@ def plot_effect(
     OptionError
         O001 for unknown names, O004 for a probability outside (0, 1), O005 unless the low end of
         ``rope`` is less than its high end.
+
+    Examples
+    --------
+    >>> figure = bs.plots.plot_effect(fit, "relative")
     """
     if estimand in ESTIMANDS and ESTIMANDS[estimand].path:
         raise ResultError(

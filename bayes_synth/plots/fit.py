@@ -139,6 +139,10 @@ def plot_fit(
         without times.
     ResultError
         R006 when the backend is not installed.
+
+    Examples
+    --------
+    >>> figure = bs.plots.plot_fit(fit, panels=("synthetic", "gap"))
     """
     band: BandKind = options.pop("band", "none")
     look = Look.of(backend, cast("CanvasOptions", options), PARTS, LABELS)

@@ -89,6 +89,10 @@ def plot_effects(
     ResultError
         R005 for an unknown estimand and for paths, R004 when a ratio means nothing in one of the
         fits, R006 when the backend is not installed.
+
+    Examples
+    --------
+    >>> figure = bs.plots.plot_effects({"Chicago": fit, "Portland": fit}, "relative")
     """
     look = Look.of(backend, options, PARTS, ("effect",))
     require_interval(ci_prob, ci_kind)

@@ -48,6 +48,11 @@ class CanvasOptions(TypedDict, total=False):
         Draw on this collection, with its backend.
     figure_kwargs
         Passed to the backend's figure.
+
+    Examples
+    --------
+    >>> options: bs.plots.CanvasOptions = {"size": "slide", "theme": "dark"}
+    >>> figure = fit.plot(**options)
     """
 
     title: str | None

@@ -113,6 +113,10 @@ def plot_placebos(
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105(490), Figures 4 to 8; Abadie (2021), Journal
     of Economic Literature 59(2), eq. 11.
+
+    Examples
+    --------
+    >>> figure = bs.plots.plot_placebos(fit, within=5)
     """
     look = Look.of(backend, options, PARTS, LABELS)
     if within is not None and not within > 0:

@@ -33,6 +33,11 @@ class Plot:
         Plots of one section are drawn in the order of their places.
     needs
         Tells whether a fit has what the plot shows; reports leave it out of others.
+
+    Examples
+    --------
+    >>> bs.plots.PLOTS["plot_weights"].section
+    'Donors'
     """
 
     name: str
@@ -71,12 +76,10 @@ def plot[F: Callable[..., object]](
 
     Examples
     --------
-    ::
-
-        @bs.plots.plot("Observed {outcome} of {treated}.", section="Data")
-        def plot_observed(fit, *, backend=None):
-            ...
-            return canvas
+    >>> @bs.plots.plot("The observed outcome", section="Data")
+    ... def plot_observed(fit, *, backend=None, **options):
+    ...     return bs.plots.plot_fit(fit, panels=("path",), backend=backend)
+    >>> figure = plot_observed(fit)
     """
 
     def declared(function: F) -> F:

@@ -24,5 +24,11 @@ __all__ = [
 
 
 def every_plot() -> list[Plot]:
-    """Return every registered plot, in the order in which a report shows them."""
+    """Return every registered plot, in the order in which a report shows them.
+
+    Examples
+    --------
+    >>> [each.name for each in bs.plots.every_plot()][:3]
+    ['plot_fit', 'plot_effect', 'plot_weights']
+    """
     return sorted(PLOTS.values(), key=lambda each: each.place)

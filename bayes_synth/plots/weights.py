@@ -62,6 +62,10 @@ def plot_weights(
         least 1.
     ResultError
         R006 when the backend is not installed.
+
+    Examples
+    --------
+    >>> figure = bs.plots.plot_weights(fit, most=5)
     """
     require_count("most", most, 1)
     look = Look.of(backend, options, PARTS, LABELS)

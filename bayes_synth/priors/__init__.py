@@ -14,6 +14,7 @@ Fits that use a registered prior can be saved and loaded. PyMC is imported insid
 build a graph, so that a saved fit can be read without it.
 """
 
+from bayes_synth.priors.coefficients import Coefficients
 from bayes_synth.priors.dirichlet import Dirichlet
 from bayes_synth.priors.dirichlet import concentration_for as concentration_for
 from bayes_synth.priors.limits import Limits as Limits
@@ -24,7 +25,14 @@ from bayes_synth.priors.weights import CustomWeights as CustomWeights
 from bayes_synth.priors.weights import as_weights_prior as as_weights_prior
 from bayes_synth.registry import saved
 
-__all__ = ["AbstractWeightsPrior", "Dirichlet", "HalfNormal", "VariableFactory", "saved"]
+__all__ = [
+    "AbstractWeightsPrior",
+    "Coefficients",
+    "Dirichlet",
+    "HalfNormal",
+    "VariableFactory",
+    "saved",
+]
 
 
 def __dir__() -> list[str]:

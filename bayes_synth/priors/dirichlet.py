@@ -62,6 +62,12 @@ class Dirichlet(AbstractWeightsPrior, data=["effective_donors", "concentration",
     Refits of other pools of donors keep the limits: a donor that is not in the pool, such as one
     that is refitted as if treated, loses its ``at_least``, and a pool that ``largest`` makes too
     small is left out of the calibration, with the code O081.
+
+    Examples
+    --------
+    >>> prior = bs.priors.Dirichlet(effective_donors=3, largest=0.6)
+    >>> prior.describe(panel.donors)
+    'Dirichlet(0.667), expects 3 effective donors of 6; no weight above 0.6'
     """
 
     DEFAULT_EFFECTIVE: ClassVar[float] = 4.0

@@ -13,7 +13,18 @@ __all__ = ["HalfNormal", "KnownPrior", "VariableFactory"]
 
 @runtime_checkable
 class VariableFactory(Protocol):
-    """Make a PyMC variable by name, as a ``Prior`` of pymc-extras does."""
+    """Make a PyMC variable by name, as a ``Prior`` of pymc-extras does.
+
+    Examples
+    --------
+    >>> class Exponential:
+    ...     def create_variable(self, name):
+    ...         import pymc as pm
+    ...
+    ...         return pm.Exponential(name, 1.0)
+    >>> isinstance(Exponential(), bs.priors.VariableFactory)
+    True
+    """
 
     def create_variable(self, name: str) -> Any:
         """Create the variable in the current model context and return it."""
@@ -46,6 +57,11 @@ class HalfNormal:
     ------
     PriorError
         O007 unless ``sigma`` is positive and finite.
+
+    Examples
+    --------
+    >>> bs.noise.LocalLevel(q=bs.priors.HalfNormal(0.2)).q
+    HalfNormal(sigma=0.2)
     """
 
     sigma: float = 1.0

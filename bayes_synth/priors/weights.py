@@ -19,6 +19,11 @@ class AbstractWeightsPrior(ABC):
 
     A subclass says which arrays enter the graph (:meth:`inputs`), builds the graph (:meth:`build`),
     and knows the same prior in numpy (:meth:`sample`, :meth:`log_density`).
+
+    Examples
+    --------
+    >>> issubclass(bs.priors.Dirichlet, bs.priors.AbstractWeightsPrior)
+    True
     """
 
     def __init_subclass__(cls, *, data: Iterable[str] = (), **options: Any) -> None:

@@ -130,6 +130,11 @@ def cite(style: Style = "text") -> str:
     ------
     OptionError
         O046 for another style.
+
+    Examples
+    --------
+    >>> bs.cite("bibtex").count("@") > 3
+    True
     """
     return cited(tuple(REFERENCES), style)
 

@@ -25,6 +25,7 @@ from bayes_synth.results.below_zero import below_zero
 from bayes_synth.results.effects import Effect, IntervalKind, as_text
 from bayes_synth.results.estimands import ESTIMANDS, per_period
 from bayes_synth.results.monte_carlo import two_sided
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.words import listed, per_cent, probable, short, span
 
 if TYPE_CHECKING:
@@ -248,11 +249,29 @@ def _balance(fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind) -> pd.Data
 
 def _model(fit: AbstractFit) -> Iterator[str]:
     yield f"{estimator_sentence(fit)}."
+    if fit.problem.covariates is not None:
+        yield covariates_sentence(fit)
     if where := below_zero(fit.idata, fit.problem):
         yield (
             f"The counterfactual is below zero in {where}, although no outcome is: "
             'scale="sqrt", or scale="log" where no outcome is zero, keeps it above.'
         )
+
+
+def covariates_sentence(fit: AbstractFit) -> str:
+    """Say by how much the outcome moves with each covariate, with 95 % intervals."""
+    draws = fit.idata["posterior"].to_dataset()[COEFFICIENTS]
+    over = ["chain", "draw"]
+    low, middle, high = draws.quantile([0.025, 0.5, 0.975], dim=over).to_numpy()
+    names = draws["covariate"].to_numpy()
+    each = [
+        f"{name} {m:+.3g} [{a:+.3g}, {b:+.3g}]"
+        for name, a, m, b in zip(names, low, middle, high, strict=True)
+    ]
+    return (
+        "By how much the outcome of any unit moves with a covariate that is larger by one "
+        f"(95% ETI): {listed(each, 20)}. It is assumed that the treatment does not move them."
+    )
 
 
 def _priors(fit: AbstractFit) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from bayes_synth.results.frames import path_frame, summary_row, with_old_row
 from bayes_synth.results.verdicts import AbstractVerdicts
 from bayes_synth.results.weight_table import weight_table
 from bayes_synth.results.windows import Window, effect_of, stored_effects
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.words import public
 
 __all__ = ["AbstractFit"]
@@ -62,6 +63,11 @@ class AbstractFit(AbstractVerdicts):
         ResultError
             R002 for a window that has no post-periods or goes beyond them, R004 when a ratio
             means nothing, R005 for an unknown estimand, R033 for windows that overlap.
+
+        Examples
+        --------
+        >>> fit.effect("total", window=slice(2030, 2033))  # doctest: +ELLIPSIS
+        Effect: total, +12.0 sales [+8.2, +15.6] (95% ETI), P(effect > 0) = 0.999, ...
         """
         return effect_of(self.panel, self.idata, estimand, window)
 
@@ -92,6 +98,13 @@ class AbstractFit(AbstractVerdicts):
         ------
         OptionError
             O004 for a probability outside (0, 1), O001 for an unknown kind.
+
+        Examples
+        --------
+        >>> fit.summary().loc[["average", "total"], ["median", "p_two_sided"]].round(2)
+                 median  p_two_sided
+        average    3.01          0.0
+        total     24.05          0.0
         """
         require_interval(ci_prob, ci_kind)
         effects = self.effects
@@ -136,6 +149,14 @@ class AbstractFit(AbstractVerdicts):
         Notes
         -----
         Similar donors trade weight: the counterfactual is known better than its weights.
+
+        Examples
+        --------
+        >>> fit.weights()["mean"].head(2).round(1)
+        donor
+        donor_00    0.6
+        donor_01    0.4
+        Name: mean, dtype: float64
         """
         donors = outcome_scale(self.model.scale).forward(self.panel.donor_outcomes).to_numpy()
         return weight_table(
@@ -174,6 +195,19 @@ class AbstractFit(AbstractVerdicts):
         -----
         The draws of the weights say all of it; whether the model has a rule for predictors or not
         does not matter. A level, which the weights may leave to the noise, is no part of it.
+
+        Examples
+        --------
+        >>> columns = {"unit": "state", "time": "year", "outcome": "sales"}
+        >>> known = bs.Panel.from_long(
+        ...     df.assign(income=df["sales"] / 2),
+        ...     **columns,
+        ...     treated="treated",
+        ...     start=2030,
+        ...     predictors=bs.Predictors(["income"]),
+        ... )
+        >>> bs.testing.fake_fit(panel=known).balance().columns.tolist()
+        ['treated', 'synthetic', 'lower', 'upper', 'donors', 'sd']
         """
         return balance_table(self._draws("posterior", "weights"), self.panel, ci_prob, ci_kind)
 
@@ -182,6 +216,11 @@ class AbstractFit(AbstractVerdicts):
         """Draws of every estimand that these data allow, by name.
 
         An estimand that was declared after the fit was made or saved is computed now.
+
+        Examples
+        --------
+        >>> sorted(fit.effects.data_vars)
+        ['average', 'cumulative', 'log_ratio', 'pointwise', 'relative', 'total']
         """
         stored = stored_effects(self.idata)
         if set(ESTIMANDS) <= set(stored):
@@ -195,15 +234,34 @@ class AbstractFit(AbstractVerdicts):
     def synthetic(self) -> xr.DataArray:
         """Return donors @ weights plus the constant level over all times: no noise, no drift.
 
-        Dims ``(chain, draw, time)``, outcome units.
+        What covariates explain is part of it. Dims ``(chain, draw, time)``, outcome units.
+
+        Examples
+        --------
+        >>> fit.synthetic.dims
+        ('chain', 'draw', 'time')
         """
         weights, level = self._draws("posterior", "weights"), self._draws("posterior", "level")
         scale = outcome_scale(self.model.scale)
         weighted: xr.DataArray = xr.dot(
             scale.forward(self.panel.donor_outcomes), weights, dim="donor"
         )
+        if self.problem.covariates is not None:
+            weighted = weighted + self._explained(weights)
         synthetic: xr.DataArray = scale.back(weighted + level)
         return synthetic.transpose("chain", "draw", "time").rename("synthetic")
+
+    def _explained(self, weights: xr.DataArray) -> xr.DataArray:
+        """Return what covariates explain of treated minus weighted donors, on the model's scale."""
+        panel = self.panel
+        assert panel.covariates is not None
+        donors = panel.covariates.of(panel.donors).rename(unit="donor")
+        apart = panel.covariates.of(panel.treated).mean("unit") - xr.dot(
+            donors, weights, dim="donor"
+        )
+        coefficients = self._draws("posterior", COEFFICIENTS)
+        explained: xr.DataArray = xr.dot(coefficients, apart, dim="covariate")
+        return explained
 
     @property
     def counterfactual(self) -> xr.DataArray:
@@ -211,6 +269,11 @@ class AbstractFit(AbstractVerdicts):
 
         Dims ``(chain, draw, time)``, outcome units: replicates before ``start``, predictions from
         then on.
+
+        Examples
+        --------
+        >>> fit.counterfactual.dims
+        ('chain', 'draw', 'time')
         """
         parts = [
             self.idata["posterior_predictive"]["outcome"],
@@ -260,6 +323,14 @@ class AbstractFit(AbstractVerdicts):
         noise and drift on, so the effect may be smaller than the gap, and before ``start``, where
         it is observed minus a replicate, it is near zero by construction. Intervals and
         probabilities are about the effect.
+
+        Examples
+        --------
+        >>> fit.to_frame()[["observed", "synthetic", "gap"]].tail(2).round(0)
+              observed  synthetic  gap
+        time
+        2036     108.0      105.0  3.0
+        2037     108.0      104.0  3.0
         """
         paths = {"effect": self.effect("pointwise"), "cumulative": self.effect("cumulative")}
         return path_frame(

@@ -10,11 +10,10 @@ from bayes_synth.errors import PriorError
 from bayes_synth.model.graph import MISSING_RESIDUAL
 from bayes_synth.model.problem import Problem
 from bayes_synth.noise.base import Continuation, Shocks
+from bayes_synth.results.weighted import explained, weighted_series
+from bayes_synth.sampling.regression import COEFFICIENTS
 
 __all__ = ["Continued", "ShocksOf", "continued"]
-
-BLOCK = 8
-"""Post-periods whose weighted donors are computed at a time."""
 
 ShocksOf = Callable[[np.ndarray], Shocks]
 """Gives the shocks of the periods to come for weights, dims ``(draw, donor)``."""
@@ -24,8 +23,8 @@ class Continued(NamedTuple):
     """Hold a posterior draw by draw, and what follows from it in typical steps.
 
     Every array has the draws first. ``weights`` are without their padding, ``noise`` are its
-    parameters, ``weighted`` is ``donors @ weights`` over all times, ``residual`` the outcome minus
-    that before ``start``, and ``path`` continues the residual.
+    parameters, ``weighted`` is ``donors @ weights`` over all times plus what covariates explain,
+    ``residual`` the outcome minus that before ``start``, and ``path`` continues the residual.
     """
 
     weights: np.ndarray
@@ -60,7 +59,10 @@ def continued(
         )
     noise = {name: posterior[name].to_numpy().reshape(len(weights), -1) for name in process.sampled}
     noise |= {name: noise[name][:, 0] for name in process.parameters}
-    weighted = _weighted(weights, inputs.donor_outcomes, inputs.periods)
+    weighted = weighted_series(weights, inputs.donor_outcomes, inputs.periods)
+    if problem.covariates is not None:
+        scaled = posterior[COEFFICIENTS].to_numpy().reshape(len(weights), -1)
+        weighted += explained(problem.covariates, weights, scaled)
     residual = inputs.outcome - weighted[:, : inputs.periods]
     if len(inputs.missing):
         residual[:, inputs.missing] = (
@@ -73,19 +75,3 @@ def continued(
     )
     path = process.continue_path(noise, residual, shocks, rng)
     return Continued(weights, noise, weighted, residual, path)
-
-
-def _weighted(weights: np.ndarray, donors: np.ndarray, pre: int) -> np.ndarray:
-    """Return ``weights @ donors.T``, dims ``(draw, time)``.
-
-    The last bit of a matrix product may depend on the shapes, so the post-period is multiplied in
-    blocks of one shape, the last one filled up with zeros.
-    """
-    product = np.empty((len(weights), len(donors)))
-    product[:, :pre] = weights @ np.ascontiguousarray(donors[:pre]).T
-    for first in range(pre, len(donors), BLOCK):
-        rows = np.zeros((BLOCK, donors.shape[1]))
-        count = len(donors[first : first + BLOCK])
-        rows[:count] = donors[first : first + BLOCK]
-        product[:, first : first + count] = (weights @ rows.T)[:, :count]
-    return product

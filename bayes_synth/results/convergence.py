@@ -16,6 +16,7 @@ import xarray as xr
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.sampling.regression import COEFFICIENTS
 
 __all__ = [
     "FIT",
@@ -188,14 +189,16 @@ def uncalibrated(idata: xr.DataTree) -> xr.DataArray:
 
 
 def watched(panel: Panel, model: AbstractSyntheticControl, idata: xr.DataTree) -> xr.Dataset:
-    """Return what convergence is judged by: the average effect and the noise's parameters.
+    """Return what convergence is judged by: average effect, noise's parameters, coefficients.
 
     The average is the sampler's own: what calibration adds would hide how well its draws mix.
-    Dims ``(chain, draw)``, outcome units.
+    Dims ``(chain, draw)``, of coefficients also ``covariate``, outcome units.
     """
     observed = idata["predictions_constant_data"].to_dataset()["outcome"]
     average = observed.mean("time") - uncalibrated(idata).where(observed.notnull()).mean("time")
-    noise = idata["posterior"].to_dataset()[list(model.process.parameters)]
+    posterior = idata["posterior"].to_dataset()
+    known = [COEFFICIENTS] if COEFFICIENTS in posterior else []
+    noise = posterior[[*model.process.parameters, *known]]
     return xr.Dataset({"average effect": average}).merge(noise)
 
 

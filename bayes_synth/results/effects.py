@@ -63,6 +63,13 @@ class Effect(AbstractArithmetic):
     Observed minus counterfactual, noise included: the interval is for the outcome that would have
     been seen without treatment, not for its expectation. Causal only if no donor was affected and
     nothing else changed at ``start`` (Abadie 2021, section 5).
+
+    Examples
+    --------
+    >>> total = fit.effect("total")
+    >>> profit = total * 12 - 100  # arithmetic with numbers
+    >>> profit.probability(above=0) > 0.9
+    True
     """
 
     draws: xr.DataArray
@@ -91,6 +98,11 @@ class Effect(AbstractArithmetic):
         ------
         OptionError
             O004 for a probability outside (0, 1), O001 for an unknown kind.
+
+        Examples
+        --------
+        >>> fit.effect("average").interval(0.9).ci_bound.values.tolist()
+        ['lower', 'upper']
         """
         return interval(self.draws, ci_prob, ci_kind)
 
@@ -129,6 +141,12 @@ class Effect(AbstractArithmetic):
         References
         ----------
         Besag, Green, Higdon and Mengersen (1995), Statistical Science 10(1), section 6.3.
+
+        Examples
+        --------
+        >>> band = fit.effect("cumulative").band(0.95)
+        >>> band.dims
+        ('time', 'ci_bound')
         """
         return warned(band(self.draws, ci_prob))
 
@@ -139,6 +157,11 @@ class Effect(AbstractArithmetic):
         -------
         float or xarray.DataArray
             A number, in the units of the draws; with dim ``time`` for a path.
+
+        Examples
+        --------
+        >>> round(fit.effect("average").median())
+        3
         """
         return _number(self.draws.median(SAMPLE_DIMS))
 
@@ -173,6 +196,11 @@ class Effect(AbstractArithmetic):
             O004 for a probability outside (0, 1), O001 for an unknown kind.
         ResultError
             R030 for a band of one number.
+
+        Examples
+        --------
+        >>> fit.effect("pointwise").to_frame().columns.tolist()
+        ['median', 'lower', 'upper', 'p_below_0', 'p_above_0']
         """
         require_band(band)
         parts = {"median": self.draws.median(SAMPLE_DIMS)}
@@ -191,7 +219,13 @@ class Effect(AbstractArithmetic):
 
     @property
     def name(self) -> str:
-        """Return what the effect is called: its label, or the name of its estimand."""
+        """Return what the effect is called: its label, or the name of its estimand.
+
+        Examples
+        --------
+        >>> fit.effect("total").name
+        'total'
+        """
         return self.label or self.estimand
 
     def probability(self, *, above: float | None = None, below: float | None = None) -> Any:
@@ -211,6 +245,11 @@ class Effect(AbstractArithmetic):
         ------
         OptionError
             O005 when neither bound is given, or ``above`` is not less than ``below``.
+
+        Examples
+        --------
+        >>> fit.effect("average").probability(above=1) > 0.9
+        True
         """
         if above is None and below is None:
             raise OptionError(
@@ -245,6 +284,11 @@ class Effect(AbstractArithmetic):
         References
         ----------
         Kruschke (2018), Advances in Methods and Practices in Psychological Science 1(2).
+
+        Examples
+        --------
+        >>> fit.effect("average").rope(-1, 1) < 0.1
+        True
         """
         return self.probability(above=low, below=high)
 

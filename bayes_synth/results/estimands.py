@@ -68,6 +68,11 @@ class Estimand:
     over
         What it is of several treated units: ``"mean"``, per unit; ``"sum"``, of all of them
         together, ``function``'s draws times their number.
+
+    Examples
+    --------
+    >>> bs.estimands.ESTIMANDS["total"].words
+    'total'
     """
 
     name: str
@@ -136,6 +141,14 @@ def estimand(
     ----------
     words, measure, style, reported, path, obstacle, over
         See :class:`Estimand`.
+
+    Examples
+    --------
+    >>> @bs.estimands.estimand("effect in the last period")
+    ... def final(observed, counterfactual):
+    ...     return (observed - counterfactual).isel(time=-1)
+    >>> fit.effect("final").estimand
+    'final'
     """
 
     def declare(function: Function) -> Function:
@@ -152,6 +165,16 @@ def pointwise(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataAr
     """Subtract the counterfactual from the observed outcome in each period.
 
     Dims ``(chain, draw, time)``, outcome units, NaN where the outcome is missing.
+
+    Examples
+    --------
+    >>> post = panel.post.tolist()
+    >>> seen, untreated = (
+    ...     panel.treated_outcome.sel(time=post),
+    ...     fit.counterfactual.sel(time=post),
+    ... )
+    >>> bs.estimands.pointwise(seen, untreated).sizes["time"]
+    8
     """
     observed, counterfactual = xr.align(observed, counterfactual, join="exact")
     return (observed - counterfactual).transpose(*SAMPLE_DIMS, "time")
@@ -232,7 +255,13 @@ def cumulative(effect: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataArr
 
 
 def per_period(units: int) -> str:
-    """Say of an average that it is per period, and of so many treated units their mean."""
+    """Say of an average that it is per period, and of so many treated units their mean.
+
+    Examples
+    --------
+    >>> bs.estimands.per_period(2)
+    'per period (per unit, mean of 2)'
+    """
     several = ESTIMANDS["average"].of(units)
     return f"per period ({several})" if several else "per period"
 
@@ -261,6 +290,16 @@ def estimate(
     ------
     ResultError
         R004 when these data have no such estimand.
+
+    Examples
+    --------
+    >>> post = panel.post.tolist()
+    >>> seen, untreated = (
+    ...     panel.treated_outcome.sel(time=post),
+    ...     fit.counterfactual.sel(time=post),
+    ... )
+    >>> bs.estimands.estimate("average", seen, untreated).dims
+    ('chain', 'draw')
     """
     chosen, counterfactual = ESTIMANDS[name], counterfactual.where(observed.notnull())
     effect = pointwise(observed, counterfactual)
@@ -279,6 +318,16 @@ def effect_draws(
     """Return the draws of every estimand that these data allow, by name; see :func:`estimate`.
 
     ``names`` are the estimands that are wanted; None for all.
+
+    Examples
+    --------
+    >>> post = panel.post.tolist()
+    >>> seen, untreated = (
+    ...     panel.treated_outcome.sel(time=post),
+    ...     fit.counterfactual.sel(time=post),
+    ... )
+    >>> sorted(bs.estimands.effect_draws(seen, untreated, ["average", "total"]))
+    ['average', 'total']
     """
     wanted = ESTIMANDS if names is None else names
     counterfactual = counterfactual.where(observed.notnull())

@@ -18,6 +18,8 @@ from bayes_synth.results.continued import Continued, ShocksOf, continued
 from bayes_synth.results.estimands import effect_draws
 from bayes_synth.results.inflating import FACTOR, inflate, tables
 from bayes_synth.results.layout import Layout
+from bayes_synth.results.weighted import explained
+from bayes_synth.sampling.regression import COEFFICIENTS
 from bayes_synth.words import SAMPLE_DIMS
 
 __all__ = [
@@ -78,6 +80,8 @@ def posterior_groups(
         sized[FACTOR] = layout.scalar(posterior[FACTOR].transpose(*SAMPLE_DIMS).to_numpy())
     if problem.calendar.labels:
         sized["seasonal"] = layout.seasonal(path.coefficients)
+    if problem.covariates is not None:
+        sized[COEFFICIENTS] = layout.coefficients(posterior[COEFFICIENTS].to_numpy())
     observed = _observed(problem.panel)
     groups = {}
     if not process.heavy:
@@ -88,7 +92,7 @@ def posterior_groups(
             weighted[:, : inputs.periods] + path.replicate, "pre", "outcome"
         ),
         "predictions": predictions,
-        "log_prior": _log_prior(problem, weights, noise, layout, _shares(posterior)),
+        "log_prior": _log_prior(problem, posterior, after, layout),
         **observed,
         **groups,
     }
@@ -221,11 +225,16 @@ def prior_groups(
         noise, inputs.periods, rng
     )
     path += _prior_level(process.level_sd, path, rng)
+    more = {}
+    if problem.covariates is not None:
+        scaled = rng.standard_normal((draws, len(problem.covariates.names)))
+        path += explained(problem.covariates, weights, scaled)[:, : inputs.periods]
+        more[COEFFICIENTS] = layout.coefficients(scaled)
     sized = {
         name: layout.scalar(value * problem.parameter_unit(name)) for name, value in noise.items()
     }
     return {
-        "prior": xr.Dataset({"weights": layout.donor(weights), **sized}),
+        "prior": xr.Dataset({"weights": layout.donor(weights), **sized, **more}),
         "prior_predictive": layout.outcome(path, "pre", "outcome"),
         "observed_data": _observed(problem.panel)["observed_data"],
     }
@@ -247,12 +256,9 @@ def _shares(posterior: xr.Dataset) -> dict[float, float]:
 
 
 def _log_prior(
-    problem: Problem,
-    weights: np.ndarray,
-    noise: dict[str, np.ndarray],
-    layout: Layout,
-    shares: dict[float, float],
+    problem: Problem, posterior: xr.Dataset, after: Continued, layout: Layout
 ) -> xr.Dataset:
+    noise, shares = after.noise, _shares(posterior)
     priors = problem.model.process.log_prior(noise)
     if shares != {1.0: 1.0}:
         # A scale family: the density under a factor is the one at the value over the factor.
@@ -265,7 +271,12 @@ def _log_prior(
     densities = {
         name: value - np.log(problem.parameter_unit(name)) for name, value in priors.items()
     }
-    densities["weights"] = problem.prior.log_density(weights, problem.donors)
+    densities["weights"] = problem.prior.log_density(after.weights, problem.donors)
+    if problem.covariates is not None:
+        scaled = posterior[COEFFICIENTS].to_numpy()
+        sds = problem.inputs.step / problem.covariates.per_step
+        each = -0.5 * (scaled**2 + np.log(2 * np.pi)) - np.log(sds)
+        densities[COEFFICIENTS] = each[..., sds > 0].sum(-1)
     return xr.Dataset({name: layout.scalar(value) for name, value in densities.items()})
 
 
@@ -278,6 +289,12 @@ def _observed(panel: Panel) -> dict[str, xr.Dataset]:
             "treated_outcomes": panel.outcomes.sel(unit=list(panel.treated)).rename(unit="treated"),
         }
     )
+    if panel.covariates is not None:
+        for label, units in (("donor", panel.donors), ("treated", panel.treated)):
+            own = panel.covariates.of(units).rename(unit=label)
+            series[f"{label}_covariates"] = own.assign_coords(
+                covariate=np.array(panel.covariates.names, dtype=object)
+            )
     outcome = panel.treated_outcome
     return {
         "observed_data": xr.Dataset({"outcome": outcome.sel(time=pre)}),

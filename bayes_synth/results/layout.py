@@ -18,6 +18,7 @@ class Layout:
     def __init__(self, shape: tuple[int, ...], problem: Problem) -> None:
         panel = problem.panel
         self._inputs, self._calendar = problem.inputs, problem.calendar
+        self._covariates = problem.covariates
         self._shape = shape
         self._sample = {dim: np.arange(size) for dim, size in zip(SAMPLE_DIMS, shape, strict=True)}
         self._donors = np.array(panel.donors, dtype=object)
@@ -32,6 +33,17 @@ class Layout:
         coords = {**self._sample, "donor": self._donors}
         return xr.DataArray(
             values.reshape(*self._shape, -1), dims=(*SAMPLE_DIMS, "donor"), coords=coords
+        )
+
+    def coefficients(self, scaled: np.ndarray) -> xr.DataArray:
+        """Label the covariates' coefficients, in outcome units per unit of the covariate."""
+        assert self._covariates is not None
+        names = np.array(self._covariates.names, dtype=object)
+        values = scaled * (self._inputs.step / self._covariates.per_step)
+        return xr.DataArray(
+            values.reshape(*self._shape, -1),
+            dims=(*SAMPLE_DIMS, "covariate"),
+            coords={**self._sample, "covariate": names},
         )
 
     def seasonal(self, coefficients: np.ndarray) -> xr.DataArray:

@@ -27,6 +27,7 @@ from bayes_synth.results.convergence import (
 )
 from bayes_synth.results.fit_verdict import FitVerdict, fit_verdict
 from bayes_synth.results.record import RunRecord
+from bayes_synth.results.weighted import adjusted
 from bayes_synth.results.width_ratio import width_ratio
 
 __all__ = ["AbstractVerdicts"]
@@ -54,6 +55,11 @@ class AbstractVerdicts(ABC):
             the ``attempts`` at sampling (one mapping each: ``target_accept``, ``tune``,
             ``problems``, ``divergences``, ``kept``), what an interrupt left undone (``partial``)
             and the ``warnings`` given when the panel was read and while fitting.
+
+        Examples
+        --------
+        >>> bool(fit.diagnostics().loc["average effect", "ok"])
+        True
         """
         table = pd.concat([diagnose(self._watched), self._weight_diagnostics])
         attempts = [
@@ -79,6 +85,11 @@ class AbstractVerdicts(ABC):
         see ``fit.alarms``, :attr:`fit_verdict`, :attr:`calibration` and
         :func:`bayes_synth.checks.run`. No flag says "may be used", because no computation can know
         that no donor was affected.
+
+        Examples
+        --------
+        >>> fit.converged
+        True
         """
         return self.convergence.ok
 
@@ -105,7 +116,13 @@ class AbstractVerdicts(ABC):
 
     @property
     def weights_ok(self) -> bool:
-        """Tell whether every weight has an R-hat of at most 1.01 and both ESS of at least 400."""
+        """Tell whether every weight has an R-hat of at most 1.01 and both ESS of at least 400.
+
+        Examples
+        --------
+        >>> fit.weights_ok
+        True
+        """
         return bool(self._weight_diagnostics["ok"].all())
 
     @cached_property
@@ -116,7 +133,9 @@ class AbstractVerdicts(ABC):
         """
         weights = self._draws("posterior", "weights").mean(("chain", "draw")).to_numpy()
         known = self.convergence, self.fit_verdict, self.calibration
-        return alarms_of(Evidence.of(self.problem, weights, *self._noise, known))
+        return alarms_of(
+            Evidence.of(adjusted(self.problem, self.idata), weights, *self._noise, known)
+        )
 
     @cached_property
     def problem(self) -> Problem:
@@ -133,7 +152,7 @@ class AbstractVerdicts(ABC):
     @cached_property
     def fit_verdict(self) -> FitVerdict:
         """Judge whether the donors forecast the treated unit in its own past."""
-        inputs, process = self.problem.inputs, self.problem.process
+        inputs, process = adjusted(self.problem, self.idata).inputs, self.problem.process
         average = inputs.scale.forward(uncalibrated(self.idata)).mean("time")
         variance = float(average.var()) / inputs.step**2
         return fit_verdict(inputs, process, *self._noise, len(self.problem.observed), variance)

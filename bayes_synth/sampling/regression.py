@@ -7,7 +7,20 @@ import numpy as np
 from bayes_synth.noise.base import AbstractNoise, DiagonalNoise
 from bayes_synth.priors import Limits
 
-__all__ = ["Regression", "Rows", "regression"]
+__all__ = ["COEFFICIENTS", "Covariates", "Regression", "Rows", "regression"]
+
+COEFFICIENTS = "coefficients"
+"""The variable of the covariates' coefficients, in prior sds where a sampler returns it."""
+
+
+class Covariates(NamedTuple):
+    """Series that move the outcome by a common coefficient each, whose prior sd is 1.
+
+    ``treated`` has shape ``(covariate, time)`` and ``donors`` ``(covariate, donor, time)``.
+    """
+
+    treated: np.ndarray
+    donors: np.ndarray
 
 
 class Regression(NamedTuple):
@@ -21,6 +34,9 @@ class Regression(NamedTuple):
     With limits on the weights it is the regression on the shares of :class:`Limits`: what the
     least weights explain is subtracted from the outcome, and the donors are multiplied by what is
     left to share.
+
+    With ``covariates``, rotated like the outcome, it is the regression given that all coefficients
+    are zero: given others, each series loses what they explain.
     """
 
     outcome: np.ndarray
@@ -31,6 +47,7 @@ class Regression(NamedTuple):
     known: np.ndarray
     known_donors: np.ndarray
     limits: Limits
+    covariates: Covariates | None = None
 
 
 class Rows(NamedTuple):
@@ -51,6 +68,7 @@ def regression(
     donors: np.ndarray,
     known: Rows | None = None,
     limits: Limits | None = None,
+    covariates: Covariates | None = None,
 ) -> Regression:
     """Write a model as a regression.
 
@@ -66,23 +84,44 @@ def regression(
         Rows whose noise has a known sd.
     limits
         Limits on the weights; None for none.
+    covariates
+        Before ``start``, not rotated; None for none.
     """
     limits = limits or Limits.none(donors.shape[1])
     rows = known or Rows(np.zeros(0), np.zeros((0, donors.shape[1])))
     if limits.raised:
-        outcome, donors = outcome - donors @ limits.floor, limits.free * donors
         rows = Rows(rows.treated - rows.donors @ limits.floor, limits.free * rows.donors)
     priors = process.priors()
-    if process.level_precision == 0:
-        # A free level absorbs the means of the series; left in, they would cost digits.
-        outcome, donors = outcome - outcome.mean(), donors - donors.mean(0)
     return Regression(
-        np.array(process.rotate(outcome)),
-        np.ascontiguousarray(process.rotate(donors).T),
+        *_rotated(process, limits, outcome, donors),
         np.full(donors.shape[1], concentration, dtype=float),
         noise,
         np.array([float(priors[name].sigma) if name in priors else 0.0 for name in ("s", "q")]),
         np.array(rows.treated, dtype=float),
         np.ascontiguousarray(rows.donors.T, dtype=float),
         limits,
+        covariates and _rotated_covariates(process, limits, covariates),
     )
+
+
+def _rotated(
+    process: AbstractNoise, limits: Limits, treated: np.ndarray, donors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotate series over time, ``(pre,)`` and ``(pre, donor)``, with limits taken into account."""
+    if limits.raised:
+        treated, donors = treated - donors @ limits.floor, limits.free * donors
+    if process.level_precision == 0:
+        # A free level absorbs the means of the series; left in, they would cost digits.
+        treated, donors = treated - treated.mean(), donors - donors.mean(0)
+    return np.array(process.rotate(treated)), np.ascontiguousarray(process.rotate(donors).T)
+
+
+def _rotated_covariates(
+    process: AbstractNoise, limits: Limits, covariates: Covariates
+) -> Covariates:
+    """Rotate every covariate as outcomes are."""
+    pairs = [
+        _rotated(process, limits, treated, donors.T)
+        for treated, donors in zip(covariates.treated, covariates.donors, strict=True)
+    ]
+    return Covariates(*(np.stack(series) for series in zip(*pairs, strict=True)))

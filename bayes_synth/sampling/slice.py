@@ -14,9 +14,10 @@ import xarray as xr
 
 from bayes_synth.errors import SamplingFailed
 from bayes_synth.sampling.progress import bar
-from bayes_synth.sampling.regression import Regression
+from bayes_synth.sampling.regression import COEFFICIENTS, Regression
 from bayes_synth.sampling.settings import Settings
-from bayes_synth.sampling.slice_kernel import advance, start, sweeps_per_draw
+from bayes_synth.sampling.slice_covariates import advance_with_covariates
+from bayes_synth.sampling.slice_kernel import State, advance, start, sweeps_per_draw
 
 __all__ = ["sample_chains"]
 
@@ -27,18 +28,27 @@ EFFORT = 4
 
 
 class Draws(NamedTuple):
-    """Arrays for the draws of one chain or of all: weights, the noise's sds and log densities."""
+    """Arrays for the draws of one chain or of all.
+
+    They are weights, the noise's sds, log densities and the coefficients of covariates.
+    """
 
     weights: np.ndarray
     sds: np.ndarray
     densities: np.ndarray
+    coefficients: np.ndarray
 
     @classmethod
-    def empty(cls, donors: int, *shape: int) -> Self:
+    def empty(cls, regression: Regression, *shape: int) -> Self:
         """Make arrays for draws of this shape; NaN until a draw is written."""
-        return cls(
-            np.full((*shape, donors), np.nan), np.full((*shape, 2), np.nan), np.full(shape, np.nan)
+        covariates = regression.covariates
+        counts = (
+            (len(regression.donors),),
+            (2,),
+            (),
+            (len(covariates.treated) if covariates else 0,),
         )
+        return cls(*(np.full((*shape, *count), np.nan) for count in counts))
 
 
 def sample_chains(
@@ -58,7 +68,8 @@ def sample_chains(
     Returns
     -------
     tuple
-        A dataset of ``weights``, dims ``(chain, draw, donor)``, ``s`` and ``q``, in typical steps;
+        A dataset of ``weights``, dims ``(chain, draw, donor)``, ``s`` and ``q``, in typical steps,
+        and ``coefficients``, ``(chain, draw, covariate)``, in prior sds where there are covariates;
         one of the log density ``lp`` and of ``diverging``, which is always False; and whether an
         interrupt left some of the draws NaN.
 
@@ -71,7 +82,7 @@ def sample_chains(
     streams = [
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(size.chains)
     ]
-    draws = Draws.empty(len(regression.donors), size.chains, size.draws)
+    draws = Draws.empty(regression, size.chains, size.draws)
     sweeps = EFFORT ** (settings.attempt - 1) * sweeps_per_draw(len(regression.donors))
     total, shown = size.chains * (size.draws + size.tune), bool(settings.progressbar)
     with bar("Sampling", total, shown=shown) as counted, ThreadPoolExecutor(settings.cores) as pool:
@@ -95,6 +106,8 @@ def _labelled(regression: Regression, draws: Draws) -> tuple[xr.Dataset, xr.Data
     }
     weights = (*dims, "donor"), regression.limits.weights(draws.weights)
     posterior = xr.Dataset({"weights": weights} | noise, coords=sample)
+    if regression.covariates is not None:
+        posterior[COEFFICIENTS] = (*dims, "covariate"), draws.coefficients
     stats = {
         "lp": (dims, draws.densities),
         "diverging": (dims, np.zeros(draws.densities.shape, dtype=bool)),
@@ -113,16 +126,30 @@ def _chain(
 ) -> None:
     """Run one chain and write its draws into ``stored``."""
     state = start(regression, rng)
-    unused = Draws.empty(stored.weights.shape[1], STRIDE)
+    unused = Draws.empty(regression, STRIDE)
+    step = _steps(regression, state, rng)
     for targets, total, each in ((unused, tune, 1), (stored, len(stored.weights), sweeps)):
         for first in range(0, total, STRIDE):
             if stop.is_set():
                 return
             count = min(STRIDE, total - first)
             where = slice(count) if targets is unused else slice(first, first + count)
-            advance(regression, state, each, rng, *(array[where] for array in targets))
+            step(each, Draws(*(array[where] for array in targets)))
             _require_finite(targets.densities[where], begun=targets is not unused or first > 0)
             tick(count)
+
+
+def _steps(
+    regression: Regression, state: State, rng: np.random.Generator
+) -> Callable[[int, Draws], None]:
+    """Return what makes draws: it is given the sweeps per draw, and fills the arrays."""
+    covariates, plain = regression.covariates, regression._replace(covariates=None)
+    if covariates is None:
+        return lambda sweeps, draws: advance(plain, state, sweeps, rng, *draws[:3])
+    coefficients = rng.standard_normal(len(covariates.treated))
+    return lambda sweeps, draws: advance_with_covariates(
+        plain, covariates, state, coefficients, sweeps, rng, draws
+    )
 
 
 def _require_finite(densities: np.ndarray, *, begun: bool) -> None:

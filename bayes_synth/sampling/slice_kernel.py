@@ -27,12 +27,12 @@ from bayes_synth.sampling.slice_sds import (
     inner,
     log_density,
     move_sds,
-    multiply,
     products_at,
     ratio_of,
 )
+from bayes_synth.sampling.slice_whitening import whiten
 
-__all__ = ["State", "advance", "start", "sweeps_per_draw"]
+__all__ = ["State", "advance", "start", "sweeps_per_draw", "write_residual"]
 
 HALF = np.log(0.5)
 BLOCK = 32
@@ -56,7 +56,7 @@ class State(NamedTuple):
 class Sweep(NamedTuple):
     """What the moves of weight read and keep up to date while the noise's sds stay as they are.
 
-    ``donors``, ``(donor, row)``, and ``residual``, ``(row,)``, are whitened, see :func:`_whiten`:
+    ``donors``, ``(donor, row)``, and ``residual``, ``(row,)``, are whitened, see :func:`whiten`:
     their rows are the pre-periods, the columns and the rows of known sd. ``sums`` are the sums of
     the weights by blocks of :data:`BLOCK` donors.
     """
@@ -112,24 +112,24 @@ def advance(  # type: ignore[no-untyped-def]
     for draw in range(weights.shape[0]):
         for _ in range(sweeps):
             _normalise(state)
-            _residual(regression.outcome, regression.donors, state, residual[0])
+            write_residual(regression.outcome, regression.donors, state, residual[0])
             move_sds(regression, state, residual[0], rng)
-            _whiten(regression.donors, regression.noise, state.log_sds, whitened)
-            _whiten(residual, regression.noise, state.log_sds, white)
-            _residual(regression.known, regression.known_donors, state, white[0, rows:])
+            whiten(regression.donors, regression.noise, state.log_sds, whitened)
+            whiten(residual, regression.noise, state.log_sds, white)
+            write_residual(regression.known, regression.known_donors, state, white[0, rows:])
             _move_weights(regression, state, sweep, rng)
         for j in range(donors):
             weights[draw, j] = state.weights[j]
         for which in range(2):
             sds[draw, which] = np.exp(state.log_sds[which])
-        _residual(regression.known, regression.known_donors, state, white[0, rows:])
+        write_residual(regression.known, regression.known_donors, state, white[0, rows:])
         densities[draw] = _log_posterior(regression, state, residual[0], white[0, rows:])
 
 
 @compiled()
 def _log_posterior(regression, state, residual, known):  # type: ignore[no-untyped-def]
     """Return the log density of the weights, ``log s`` and ``log q``, up to a constant."""
-    _residual(regression.outcome, regression.donors, state, residual)
+    write_residual(regression.outcome, regression.donors, state, residual)
     prior = -0.5 * inner(known, known)
     for j in range(state.weights.size):
         prior += (regression.concentration[j] - 1) * state.log_weights[j]
@@ -147,7 +147,7 @@ def _normalise(state):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _residual(outcome, donors, state, residual):  # type: ignore[no-untyped-def]
+def write_residual(outcome, donors, state, residual):  # type: ignore[no-untyped-def]
     """Write ``outcome`` minus ``donors @ weights`` into ``residual``."""
     for k in range(residual.size):
         residual[k] = outcome[k]
@@ -155,120 +155,6 @@ def _residual(outcome, donors, state, residual):  # type: ignore[no-untyped-def]
         if state.weights[j] > NEGLIGIBLE:
             for k in range(residual.size):
                 residual[k] -= state.weights[j] * donors[j, k]
-
-
-@compiled()
-def _whiten(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
-    """Fill ``out`` with rows whose inner products are those of ``rows`` weighted by the precision.
-
-    The noise's columns are projected out; ``out``, ``(row, pre + column)``, ends with the terms of
-    their priors. ``docs/derivations.md``, section 1.
-    """
-    if noise.precisions.size > 2:
-        _whiten_by_many(rows, noise, log_sds, out)
-        return
-    periods, s, q = rows.shape[1], np.exp(log_sds[0]), np.exp(log_sds[1])
-    root, first, second = np.empty(periods), np.empty(periods), np.empty(periods)
-    for k in range(periods):
-        root[k] = 1 / np.sqrt(s * s + FLOOR * FLOOR + q * q * noise.walk[k])
-        first[k], second[k] = noise.columns[0, k] * root[k], noise.columns[1, k] * root[k]
-    aa, bb = (
-        noise.precisions[0] + inner(first, first),
-        noise.precisions[1] + inner(second, second),
-    )
-    ab = inner(first, second)
-    information = aa * bb - ab * ab
-    for j in range(rows.shape[0]):
-        white = out[j, :periods]
-        for k in range(periods):
-            white[k] = rows[j, k] * root[k]
-        a, b = inner(white, first), inner(white, second)
-        level, slope = (bb * a - ab * b) / information, (aa * b - ab * a) / information
-        for k in range(periods):
-            white[k] -= level * first[k] + slope * second[k]
-        out[j, periods] = np.sqrt(noise.precisions[0]) * level
-        out[j, periods + 1] = np.sqrt(noise.precisions[1]) * slope
-
-
-@compiled()
-def _whiten_by_many(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
-    """Fill ``out`` as :func:`_whiten` does, for more than two columns.
-
-    With the Cholesky factor ``L`` of the information matrix the whitened columns become
-    ``L^-1 columns``, so a row loses its inner products with them.
-    """
-    periods, count = rows.shape[1], noise.precisions.size
-    root, share = 1 / np.sqrt(_variances(noise, log_sds)), np.empty(count)
-    columns, inverse = _orthogonal(noise, root)
-    for j in range(rows.shape[0]):
-        white = out[j, :periods]
-        for k in range(periods):
-            white[k] = rows[j, k] * root[k]
-        multiply(columns, white, share)
-        _subtract(share, columns, white)
-        for c in range(count):
-            term = inner(share[c:], inverse[c, c:])
-            out[j, periods + c] = np.sqrt(noise.precisions[c]) * term
-
-
-@compiled()
-def _variances(noise, log_sds):  # type: ignore[no-untyped-def]
-    """Return the variances of the rotated coordinates."""
-    return np.exp(2 * log_sds[0]) + FLOOR * FLOOR + np.exp(2 * log_sds[1]) * noise.walk
-
-
-@compiled()
-def _orthogonal(noise, root):  # type: ignore[no-untyped-def]
-    """Return ``L^-1`` times the whitened columns, and ``L^-1`` transposed."""
-    columns, count = noise.columns * root, noise.precisions.size
-    factor = np.empty((count, count))
-    for c in range(count):
-        for d in range(c + 1):
-            factor[c, d] = inner(columns[c], columns[d])
-        factor[c, c] += noise.precisions[c]
-    inverse = _factorise(factor)
-    for c in range(count):
-        _subtract(factor[c, :c], columns, columns[c])
-        columns[c] /= factor[c, c]
-    return columns, inverse
-
-
-@compiled()
-def _factorise(matrix):  # type: ignore[no-untyped-def]
-    """Replace a lower triangle by its Cholesky factor, and return the factor's inverse, transposed.
-
-    The matrix must be positive definite.
-    """
-    count = matrix.shape[0]
-    inverse = np.zeros((count, count))
-    for c in range(count):
-        for d in range(c + 1):
-            value = matrix[c, d]
-            for e in range(d):
-                value -= matrix[c, e] * matrix[d, e]
-            matrix[c, d] = np.sqrt(value) if c == d else value / matrix[d, d]
-        inverse[c, c] = 1 / matrix[c, c]
-        for d in range(c):
-            value = 0.0
-            for e in range(d, c):
-                value -= matrix[c, e] * inverse[d, e]
-            inverse[d, c] = value / matrix[c, c]
-    return inverse
-
-
-@compiled(fastmath={"contract"})
-def _subtract(factors, columns, row):  # type: ignore[no-untyped-def]
-    """Subtract ``factors @ columns`` from a row, four columns at a time."""
-    c = 0
-    while c + 4 <= factors.size:
-        one, two, three, four = factors[c], factors[c + 1], factors[c + 2], factors[c + 3]
-        first, second, third, fourth = columns[c], columns[c + 1], columns[c + 2], columns[c + 3]
-        for k in range(row.size):
-            row[k] -= one * first[k] + two * second[k] + three * third[k] + four * fourth[k]
-        c += 4
-    for d in range(c, factors.size):
-        for k in range(row.size):
-            row[k] -= factors[d] * columns[d, k]
 
 
 @compiled()

@@ -151,18 +151,29 @@ def multiply(columns, row, products):  # type: ignore[no-untyped-def]
 def _misfit_of_many(products, precisions, scale):  # type: ignore[no-untyped-def]
     """Return what :func:`_misfit` returns for more than two columns, by Gaussian elimination."""
     count, rows = precisions.size, products.matrix / scale
-    explained, logs, product = 0.0, 0.0, 1.0
-    for c in range(count):
+    explained, logs, product, c = 0.0, 0.0, 1.0, 0
+    while c < count:
         pivot = rows[c, c] + precisions[c]
-        explained += rows[c, count] * rows[c, count] / pivot
+        inverse = 1 / pivot
+        explained += rows[c, count] * rows[c, count] * inverse
         product *= pivot
-        if c % STRETCH == STRETCH - 1:
+        if c + 1 < count:
+            # Two columns at a time read and write the rest half as often.
+            share = rows[c, c + 1] * inverse
+            for e in range(c + 1, count + 1):
+                rows[c + 1, e] -= share * rows[c, e]
+            second = rows[c + 1, c + 1] + precisions[c + 1]
+            inverse_second = 1 / second
+            explained += rows[c + 1, count] * rows[c + 1, count] * inverse_second
+            product *= second
+            for d in range(c + 2, count):
+                one, two = rows[c, d] * inverse, rows[c + 1, d] * inverse_second
+                for e in range(d, count + 1):
+                    rows[d, e] -= one * rows[c, e] + two * rows[c + 1, e]
+        c += 2
+        if c % STRETCH == 0:
             logs += np.log(product)
             product = 1.0
-        for d in range(c + 1, count):
-            share = rows[c, d] / pivot
-            for e in range(d, count + 1):
-                rows[d, e] -= share * rows[c, e]
     return products.squares / scale - explained, logs + np.log(product)
 
 

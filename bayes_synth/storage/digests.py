@@ -28,6 +28,10 @@ def fingerprint(panel: Panel) -> str:
         names = [*panel.predictors.names, *(short(time) for time in known.indexes["time"])]
         content.update("\x1f".join(names).encode())
         content.update(_array_bytes(known.to_numpy()))
+    if panel.covariates is not None:
+        series = panel.covariates.of(panel.outcomes["unit"].values.tolist())
+        content.update("\x1f".join(["covariates", *panel.covariates.names]).encode())
+        content.update(_array_bytes(series.to_numpy()))
     return content.hexdigest()
 
 

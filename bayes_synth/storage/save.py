@@ -7,6 +7,7 @@ refused.
 import json
 import os
 import tempfile
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.covariates import CovariateTable
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.times import Zone, time_label
 from bayes_synth.data.validation import locked
@@ -368,4 +370,21 @@ def _panel(idata: xr.DataTree, facts: dict[str, Any]) -> Panel:
     zone = Zone(**facts.get("zone", {}))
     known = predictors_of(facts.get("predictors"), pd.Index(times))
     treated = tuple(facts["treated"])
-    return Panel(locked(outcomes), treated, start, **names, zone=zone, predictors=known)
+    panel = Panel(locked(outcomes), treated, start, **names, zone=zone, predictors=known)
+    return replace(panel, covariates=_covariates(halves))
+
+
+def _covariates(halves: list[xr.Dataset]) -> CovariateTable | None:
+    """Put the covariates together, if there are any."""
+    if "donor_covariates" not in halves[0]:
+        return None
+    blocks = [
+        xr.concat([half[f"{dim}_covariates"].rename({dim: "unit"}) for half in halves], dim="time")
+        for dim in ("donor", "treated")
+    ]
+    series = xr.concat(blocks, dim="unit").sortby("unit")
+    labels = {
+        dim: np.array([str(label) for label in series[dim].to_numpy()], dtype=object)
+        for dim in ("unit", "covariate")
+    }
+    return CovariateTable(series.assign_coords(labels).drop_attrs())

@@ -50,9 +50,11 @@ def compare(fits: Mapping[str, Fit | JointFit]) -> pd.DataFrame:
 
     Examples
     --------
-    ::
-
-        bs.compare({"level": a, "iid": b})
+    >>> other = bs.testing.fake_fit(
+    ...     panel=panel, model=bs.SyntheticControl(noise=bs.noise.IID())
+    ... )
+    >>> bs.compare({"level": fit, "iid": other}).index.tolist()
+    ['level', 'iid']
     """
     _require_comparable(fits)
     first = next(iter(fits.values()))

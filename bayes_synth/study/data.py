@@ -122,6 +122,14 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
             outside of the data, D068 for one label twice, D069 for starts of another type.
         OptionError
             O001 for an unknown rule in ``missing``.
+
+        Examples
+        --------
+        >>> columns = {"unit": "state", "time": "year", "outcome": "sales"}
+        >>> bs.Study.from_long(
+        ...     df, **columns, starts={"treated": 2030, "donor_00": 2032}
+        ... ).treated
+        ('donor_00', 'treated')
         """
         notes: list[Remark] = []
         table = read_long(data, unit=unit, time=time, outcome=outcome, notes=notes)
@@ -159,6 +167,11 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
         ------
         PanelError, DesignError, OptionError
             As in :meth:`from_long`.
+
+        Examples
+        --------
+        >>> bs.Study.from_wide(wide, starts={"treated": 2030, "donor_00": 2032}).donors
+        ('donor_01', 'donor_02', 'donor_03', 'donor_04', 'donor_05')
         """
         notes: list[Remark] = []
         table = read_wide(data, time=time, notes=notes)
@@ -192,6 +205,13 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
         ------
         PanelError, DesignError, OptionError
             As in :meth:`from_long`.
+
+        Examples
+        --------
+        >>> bs.Study.from_xarray(
+        ...     panel.outcomes, starts={"treated": 2030, "donor_00": 2032}
+        ... ).treated
+        ('donor_00', 'treated')
         """
         notes: list[Remark] = []
         table = read_xarray(data, unit=unit, time=time, outcome=outcome, notes=notes)
@@ -232,18 +252,36 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
 
     @property
     def treated(self) -> tuple[str, ...]:
-        """Return the labels of the treated units, sorted."""
+        """Return the labels of the treated units, sorted.
+
+        Examples
+        --------
+        >>> study.treated
+        ('u00', 'u01')
+        """
         return tuple(self.starts)
 
     @property
     def donors(self) -> tuple[str, ...]:
-        """Return the labels of the units that are never treated, sorted."""
+        """Return the labels of the units that are never treated, sorted.
+
+        Examples
+        --------
+        >>> study.donors[:2]
+        ('u02', 'u03')
+        """
         units = self.outcomes["unit"].values.tolist()
         return tuple(label for label in units if label not in self.starts)
 
     @property
     def times(self) -> pd.Index:
-        """Return all times, sorted."""
+        """Return all times, sorted.
+
+        Examples
+        --------
+        >>> study.times[[0, -1]].tolist()
+        [2000, 2019]
+        """
         times: pd.Index = self.outcomes.indexes["time"].rename(self.time)
         return times
 
@@ -252,6 +290,11 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
         """Return the panel of each treated unit: its own start, and donors that are never treated.
 
         Everything that exists for a panel works on each.
+
+        Examples
+        --------
+        >>> study.panels["u01"].treated
+        ('u01',)
         """
         return {unit: self._panel(unit) for unit in self.starts}
 
@@ -274,6 +317,11 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
         pandas.DataFrame
             Columns ``code``, ``kind`` and ``remark``, as :attr:`bayes_synth.Panel.report`; remarks
             on one treated unit begin with its label.
+
+        Examples
+        --------
+        >>> study.report.columns.tolist()
+        ['code', 'kind', 'remark']
         """
         return pd.DataFrame(list(self.remarks), columns=["code", "kind", "remark"])
 
@@ -289,6 +337,11 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
         ------
         DesignError
             D070 for a label that is not a treated unit's.
+
+        Examples
+        --------
+        >>> study.keep(["u01"]).treated
+        ('u01',)
         """
         kept = texts(units)
         self.require_treated(kept)
@@ -306,6 +359,11 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
         ------
         DesignError
             D007 for a label that is not in the data, D064 when no treated unit or no donor is left.
+
+        Examples
+        --------
+        >>> len(study.donors), len(study.drop(["u05"]).donors)
+        (12, 11)
         """
         dropped = texts(units)
         require_treated(dropped, [str(label) for label in self.outcomes["unit"].values])
@@ -327,6 +385,11 @@ class AbstractStudyData[Joint](AbstractStudy[Joint]):
             O010 unless ``by`` is a whole number of at least 1.
         DesignError
             D071 when it leaves a unit with fewer than three pre-periods.
+
+        Examples
+        --------
+        >>> int(study.starts["u00"]), int(study.backdate(by=2).starts["u00"])
+        (2012, 2010)
         """
         require_count("by", by, 1)
         times = self.times

@@ -70,6 +70,15 @@ class JointFit:
     ----------
     Arkhangelsky, Athey, Hirshberg, Imbens and Wager (2021), American Economic Review 111(12),
     algorithm 4, for placebo sets.
+
+    Examples
+    --------
+    >>> joint.study.treated
+    ('u00', 'u01')
+    >>> joint.fits["u00"].panel.start
+    2012
+    >>> joint.effect("average").measure
+    'sales per period (mean of 2 units, each once)'
     """
 
     study: AbstractStudyData[Any]
@@ -115,6 +124,11 @@ class JointFit:
         ResultError
             R050 for an unknown estimand or ``by``, R051 for weights and R052 for a ``balanced``
             that cannot be used, R004 when a relative effect means nothing.
+
+        Examples
+        --------
+        >>> joint.effect("average", by="treated").draws.dims
+        ('chain', 'draw', 'treated')
         """
         return aggregate(until(self._cells, balanced), estimand, by, weights, self.study.outcome)
 
@@ -147,6 +161,11 @@ class JointFit:
             D070 for a label that is not a treated unit's.
         ResultError
             R053 for empty groups, or for a unit in both.
+
+        Examples
+        --------
+        >>> 0 <= joint.contrast("u00", "u01").probability(above=0) <= 1
+        True
         """
         groups = tuple(texts(a)), tuple(texts(b))
         for group in groups:
@@ -186,6 +205,11 @@ class JointFit:
             O004 for a probability outside (0, 1), O001 for an unknown kind.
         ResultError
             As in :meth:`effect`.
+
+        Examples
+        --------
+        >>> joint.summary().index.tolist()
+        ['average', 'total', 'relative']
         """
         require_interval(ci_prob, ci_kind)
         rows = self._rows(weights) if by is None else self._levels(by, weights)
@@ -214,6 +238,11 @@ class JointFit:
         ------
         DesignError
             D070 for a label that is not a treated unit's.
+
+        Examples
+        --------
+        >>> joint.keep("u01").study.treated
+        ('u01',)
         """
         study = self.study.keep(units)
         return JointFit(study, {unit: self.fits[unit] for unit in study.treated}, self.sets)
@@ -239,6 +268,10 @@ class JointFit:
         ------
         ResultError
             R054 for fewer than two units, or a prior that is not positive.
+
+        Examples
+        --------
+        >>> pooled = joint.pooled(random_seed=1)
         """
         if len(self.fits) < 2 or not (prior_sd is None or 0 < prior_sd < np.inf):
             raise ResultError(
@@ -290,6 +323,10 @@ class JointFit:
             As in :meth:`effect`; R006 when the backend is not installed.
         OptionError
             O001, O004 and O040 as in :func:`bayes_synth.plots.plot_effect`.
+
+        Examples
+        --------
+        >>> figure = joint.plot(by="event")
         """
         from bayes_synth.study.plot import plot_study
 
@@ -316,6 +353,10 @@ class JointFit:
         -------
         arviz_plots.PlotCollection
             One row per unit with median and interval.
+
+        Examples
+        --------
+        >>> figure = joint.plot_units()
         """
         from bayes_synth.plots.forest import plot_effects
 
@@ -356,6 +397,10 @@ class JointFit:
         -----
         ConvergenceWarning
             S004 after an interrupt (Ctrl-C).
+
+        Examples
+        --------
+        >>> checks = joint.check(progressbar=False)  # doctest: +SKIP
         """
         from bayes_synth.study.checks.run import run
 
@@ -387,6 +432,11 @@ class JointFit:
             O004 for a probability outside (0, 1).
         ResultError
             R050 for another ``by``, R061 for the checks of another joint fit.
+
+        Examples
+        --------
+        >>> print(joint.report().splitlines()[0])
+        JointFit: sales, 2 treated units
         """
         return report(self, by, ci_prob, self.check() if checks is True else checks)
 
@@ -405,17 +455,33 @@ class JointFit:
         ------
         LoadError
             As in :meth:`bayes_synth.Fit.save`.
+
+        Examples
+        --------
+        >>> joint.save("joint.nc")
         """
         save_study(self.study, self.fits, self.sets, path, overwrite=overwrite)
 
     @property
     def model(self) -> AbstractSyntheticControl:
-        """Return the model that was fitted; its noise is the chosen one if it was ``"auto"``."""
+        """Return the model that was fitted; its noise is the chosen one if it was ``"auto"``.
+
+        Examples
+        --------
+        >>> joint.model == bs.SyntheticControl()
+        True
+        """
         return next(iter(self.fits.values())).model
 
     @property
     def converged(self) -> bool:
-        """Tell whether every unit's draws have converged and nothing was interrupted."""
+        """Tell whether every unit's draws have converged and nothing was interrupted.
+
+        Examples
+        --------
+        >>> joint.converged
+        False
+        """
         return all(fit.converged for fit in self.fits.values())
 
     @cached_property
@@ -428,7 +494,13 @@ class JointFit:
 
     @property
     def calibration(self) -> str:
-        """Say in words on how many placebo sets the intervals rest."""
+        """Say in words on how many placebo sets the intervals rest.
+
+        Examples
+        --------
+        >>> print(joint.calibration)
+        not calibrated (no placebo could be made of 12 donors for 1 treated)
+        """
         return calibration_in_words(self.fits, self.sets)
 
     @cached_property

@@ -45,6 +45,14 @@ class Study(AbstractStudyData[JointFit]):
     ----------
     Abadie and L'Hour (2021), JASA 116(536), for several treated units; Ben-Michael, Feller and
     Rothstein (2022), JRSS B 84(2), for staggered starts.
+
+    Examples
+    --------
+    >>> study = bs.Study.from_wide(wide, starts={"treated": 2030, "donor_00": 2032})
+    >>> study.treated
+    ('donor_00', 'treated')
+    >>> study.panels["donor_00"].start
+    2032
     """
 
     def fitted_by(self, model: Any, settings: Any, *, strict: bool) -> JointFit:

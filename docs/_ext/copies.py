@@ -10,8 +10,12 @@ ABOVE = {"../SECURITY.md": "reference/security.md", "../notebooks/": "notebooks/
 
 
 def copied(app: Sphinx) -> None:
-    """Copy the notebooks into the source folder, with links that hold there."""
+    """Copy the notebooks into the source folder, with links that hold there.
+
+    Pages of names that are no longer public go, as they would be on no list.
+    """
     here = Path(app.srcdir)
+    shutil.rmtree(here / "reference" / "api", ignore_errors=True)
     folder = here / "notebooks"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

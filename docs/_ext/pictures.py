@@ -5,6 +5,7 @@ after the code above it. Shown code runs in the order of the page, also where it
 code in comments is the test's and does not.
 """
 
+import ast
 import re
 import warnings
 from collections.abc import Iterator
@@ -39,9 +40,14 @@ def draw(page: Path, folder: Path) -> None:
             continue
         for theme in THEMES:
             if theme != "light":
-                run(code, names, theme)
+                run(last_statement(code), names, theme)
             names["figure"].savefig(folder / f"{part[2]}-{theme}.png", dpi=160)
         mpl.pyplot.close("all")
+
+
+def last_statement(code: str) -> str:
+    """Return what draws: what it draws from is there already."""
+    return ast.unparse(ast.parse(code).body[-1])
 
 
 def run(code: str, names: dict, theme: str) -> None:

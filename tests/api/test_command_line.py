@@ -131,6 +131,14 @@ def test_labels_stay_text(run, table, labels):
     assert set(labels.values()) <= {*panel.donors, *panel.treated}
 
 
+def test_time_covariates_reach_the_panel(run, table):
+    rows = table.assign(price=np.random.default_rng(1).random(len(table)))
+    assert run(rows, "--time-covariates", "price") == 0
+    panel = run.fitted[0][1]
+    known = panel.covariates.of(["treated"]).sel(covariate="price").to_numpy().ravel()
+    np.testing.assert_allclose(known, rows[rows["unit"] == "treated"]["price"])
+
+
 def test_labels_that_differ_only_in_zeros_are_refused(run, table, capsys):
     named = table.assign(unit=table["unit"].replace({"treated": "06", "donor_01": "6"}))
     assert run(named, treated=["--treated", "06"]) == 2
@@ -178,6 +186,31 @@ def test_what_cannot_be_is_refused_before_anything_is_fitted(run, table, capsys,
     assert run(table, *options) == 2
     assert f"[{code}]" in capsys.readouterr().err
     assert run.fitted == []
+
+
+def test_a_file_in_place_of_the_folder_is_refused(run, table, tmp_path, capsys):
+    (tmp_path / "afile").write_text("")
+    assert run(table, "--out", str(tmp_path / "afile")) == 2
+    assert "[O100]" in capsys.readouterr().err
+    assert run.fitted == []
+
+
+def test_warnings_are_sentences_without_a_place_in_the_code(run, table, capsys):
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert run(table[table["time"] > 2012], "--quiet") == 0
+    said = capsys.readouterr().err
+    assert "DesignWarning: [D005]" in said
+    assert ".py" not in said
+
+
+def test_advice_is_given_as_options(run, table, capsys):
+    assert run(table.drop(3)) == 2
+    said = capsys.readouterr().err
+    assert "--missing drop_donors" in said
+    assert "missing='" not in said
 
 
 def test_a_usage_error_is_refused_with_2(capsys):

@@ -20,22 +20,32 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENVIRONMENTS = Path.home() / ".cache" / "bayes_synth"
 PYTHON = "3.13"
+UV = os.environ.get("UV", "uv")
+"""``uv run`` says where it lies."""
+REFUSED = "cannot be installed"
 STAT = Path("/proc/stat")
 PACKAGES = ("bayes_synth", "pymc", "nutpie", "pytensor", "arviz", "numpy")
 
 
 def environment(folder: Path, requirements: Sequence[str]) -> Path:
-    """Python of another library's environment, made now unless it is there."""
+    """Python of another library's environment, made now unless it is there; WorkerError if it
+    cannot be.
+    """
     python, stamp = folder / "bin" / "python", folder / "requirements.txt"
     wanted = "\n".join((PYTHON, *requirements))
     if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
         folder.mkdir(parents=True, exist_ok=True)
         # From another folder than this repository, whose own pins uv would apply.
         for command in (
-            ["uv", "venv", "--quiet", "--clear", "--python", PYTHON, str(folder)],
-            ["uv", "pip", "install", "--quiet", "--python", str(python), *requirements],
+            [UV, "venv", "--quiet", "--clear", "--python", PYTHON, str(folder)],
+            [UV, "pip", "install", "--quiet", "--python", str(python), *requirements],
         ):
-            subprocess.run(command, cwd=folder.parent, check=True)
+            done = subprocess.run(
+                command, cwd=folder.parent, check=False, stderr=subprocess.PIPE, text=True
+            )
+            if done.returncode:
+                said = re.sub(r"\S*(://|/)\S+", "...", " ".join(done.stderr.split()))
+                raise WorkerError(f"{REFUSED}: {said[-300:]}")
         stamp.write_text(wanted)
     return python
 

@@ -9,7 +9,6 @@ writes ``docs/calibration.md`` from the store.
 import argparse
 from pathlib import Path
 
-from coverage_peers import FILE, PEERS, work_peers
 from coverage_report import control_covers, scored, write
 from coverage_runs import DESIGNS, FITS, PANELS, read, real_jobs, simulated_jobs, work
 from coverage_scores import MODELS, NEGATIVE
@@ -32,12 +31,6 @@ def main() -> None:
         "--designs", nargs="*", help="only these designs", choices=[*DESIGNS, "none"]
     )
     parser.add_argument(
-        "--peers", nargs="*", help="only these other libraries", choices=[*PEERS, "none"]
-    )
-    parser.add_argument(
-        "--peer-units", type=int, help="at most so many placebos per panel for each of them"
-    )
-    parser.add_argument(
         "--replications", type=int, help="of every design, instead of its own number"
     )
     parser.add_argument("--minutes", type=float, default=300, help="start no fit after so many")
@@ -45,16 +38,14 @@ def main() -> None:
     panels = tuple(p for p in options.panels or (PANELS if options.full else SHORT) if p != "none")
     models = tuple(options.models or (MODELS if options.full else ("default", NEGATIVE)))
     designs = tuple(d for d in options.designs or (DESIGNS if options.full else ()) if d != "none")
-    peers = tuple(p for p in options.peers or (PEERS if options.full else ()) if p != "none")
     if not options.report:
         work(
             real_jobs(panels, models) + simulated_jobs(designs, options.replications),
             options.store,
             options.minutes,
         )
-        work_peers(panels, peers, options.store, options.minutes, options.peer_units)
     fits = scored(list(read(options.store / FITS)))
-    write(fits, list(read(options.store / FILE)))
+    write(fits)
     if control_covers(fits):
         raise SystemExit(
             f"The negative control ({NEGATIVE}) covers as well as a calibrated model: "

@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from common import ROOT, footer, table, write_between
-from coverage_peers import peer_table
 from coverage_scores import LEVELS, MODELS, NEGATIVE, interval_score
 
 EFFECTS = (0.5, 1.0, 2.0)
@@ -18,7 +17,7 @@ WORST = 0.87
 """Lowest coverage of 95 % intervals that counts as calibrated on a single panel."""
 
 
-def write(fits: pd.DataFrame, answers: Sequence[dict[str, Any]]) -> None:
+def write(fits: pd.DataFrame) -> None:
     """Every section of ``docs/calibration.md`` for which there are answers."""
     real, simulated = fits[fits["real"]], fits[~fits["real"]]
     default = real[real["model"] == "default"]
@@ -31,8 +30,6 @@ def write(fits: pd.DataFrame, answers: Sequence[dict[str, Any]]) -> None:
         write_between("calibration.md", "selected", selected_table(default))
         if len(set(real["model"])) > 1:
             write_between("calibration.md", "models", model_table(real))
-        if answers:
-            write_between("calibration.md", "peers", peer_table(default, answers))
         picture(default, ROOT / "docs" / "calibration.png")
     if len(simulated):
         write_between("calibration.md", "simulations", simulation_table(simulated))

@@ -6,7 +6,7 @@ import pytest
 
 from bayes_synth.data.broken import broken_series, described
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import DesignError, PanelWarning
+from bayes_synth.errors import DesignError, DesignWarning, PanelWarning
 
 TIMES = pd.date_range("2024-01-01", periods=120)
 PRE = 91
@@ -141,11 +141,11 @@ REMARKS = {
         shut_in_february,
     ),
     "V045": (
-        "flag hold only zeros and ones",
+        "flag hold only two small whole numbers",
         lambda: read(smooth(), flag=(np.arange(120) >= PRE).astype(float)),
     ),
     "V046": (
-        "day, trend count periods or repeat",
+        "day, trend count periods or name dates",
         lambda: read(smooth(), day=np.arange(120) % 7, trend=np.arange(120) + 2000),
     ),
 }  # fmt: skip
@@ -202,3 +202,101 @@ def test_donors_must_be_columns_that_are_not_treated():
         Panel.from_wide(wide(), treated="test", start="2024-04-01", donors=["geo9"])
     with pytest.raises(DesignError, match=r"\[D008\] 'test' is treated"):
         Panel.from_wide(wide(), treated="test", start="2024-04-01", donors=["test", "geo1"])
+
+
+@pytest.mark.parametrize("value", [9999.0, -999.0, -99.0, 999999.0])
+@pytest.mark.parametrize("rows", [slice(40, 41), slice(95, 99), slice(118, 120)])
+def test_rows_of_nines_are_found_in_donors_and_in_the_treated_unit(value, rows):
+    donors, treated = smooth(), smooth()[:, 4].copy()
+    donors[rows, 2] = treated[rows] = value
+    assert [(each.unit, each.kind, each.first, each.last) for each in found(donors, treated)] == [
+        (unit, "placeholder", rows.start, rows.stop - 1) for unit in ("geo2", "test")
+    ]
+
+
+def test_nines_among_their_like_are_numbers():
+    donors = smooth()
+    donors[50, :] = 99.0
+    prices = 900 + 30 * (smooth() - 100)
+    prices[60, 1] = 999.0
+    assert [each for each in found(donors) + found(prices) if each.kind == "placeholder"] == []
+
+
+@pytest.mark.parametrize(("first", "last"), [(20, 50), (85, 97), (100, 119)])
+def test_straight_lines_are_found_where_they_are_drawn(first, last):
+    donors = smooth()
+    donors[first : last + 1, 3] = np.linspace(donors[first, 3], donors[last, 3], last - first + 1)
+    treated = smooth()[:, 4].copy()
+    treated[first : last + 1] = np.linspace(treated[first], treated[last], last - first + 1)
+    lines = [each for each in found(donors, treated) if each.kind == "line"]
+    assert [(each.unit, each.first, each.last) for each in lines] == [
+        (unit, first, last) for unit in ("geo3", "test")
+    ]
+
+
+STRAIGHT = {
+    "a trend": lambda: smooth() * 0 + np.arange(120)[:, None] * (1 + np.arange(8)),
+    "quarters between years": lambda: np.stack(
+        [np.interp(np.arange(120), np.arange(0, 120, 7), smooth()[::7][:, j]) for j in range(8)], 1
+    ),
+    "whole numbers": lambda: smooth().round(),
+}
+
+
+@pytest.mark.parametrize("kind", STRAIGHT)
+def test_series_that_are_straight_by_nature_are_left_alone(kind):
+    assert [each for each in found(STRAIGHT[kind]()) if each.kind == "line"] == []
+
+
+@pytest.mark.parametrize("hold", [3, 7, 28])
+@pytest.mark.filterwarnings("ignore")
+def test_a_donor_written_on_finer_periods_than_its_own_is_named(hold):
+    donors = smooth()
+    donors[:, 5] = donors[hold * (np.arange(120) // hold), 5]
+    report = read(donors).report.set_index("code")
+    assert "geo5 hold" in str(report.loc["D080"])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_counts_with_many_zeros_are_not_filled():
+    counts = rng(1).poisson(0.3, (120, 8)).astype(float)
+    assert "D080" not in set(read(counts, counts[:, 0] + 1).report["code"])
+
+
+@pytest.mark.parametrize("rows", [slice(50, 53), slice(100, 102), slice(119, 120)])
+def test_times_at_which_every_unit_is_zero_are_named(rows):
+    donors = smooth()
+    own = donors[:, :3].mean(1) + rng(9).normal(0, 0.3, 120)
+    donors[rows] = own[rows] = 0
+    with pytest.warns(DesignWarning, match=r"\[D081\] every unit is exactly zero at 2024-"):
+        read(donors, own)
+
+
+@pytest.mark.filterwarnings(r"ignore:\[V0")
+def test_days_on_which_all_are_closed_every_week_are_not_named():
+    donors = smooth()
+    donors[np.arange(120) % 7 == 6] = 0
+    own = donors[:, :3].mean(1)
+    own += (own > 0) * rng(9).normal(0, 0.3, 120)
+    assert "D081" not in set(read(donors, own).report["code"])
+
+
+HELPERS = {
+    "plus and minus": ("V045", lambda own: np.where(np.arange(120) < PRE, -1, 1)),
+    "one and two": ("V045", lambda own: np.where(np.arange(120) < PRE, 1, 2)),
+    "month": ("V046", lambda own: TIMES.month),
+    "week": ("V046", lambda own: TIMES.isocalendar().week.to_numpy(dtype=float)),
+    "yesterday's": ("V047", lambda own: np.append(own[0], own[:-1])),
+    "last week's": ("V047", lambda own: np.append(own[:7] + rng(1).normal(size=7), own[:-7])),
+    "its logarithm": ("V047", lambda own: np.log(own)),
+    "its square": ("V047", lambda own: own**2),
+}
+
+
+@pytest.mark.parametrize("name", HELPERS)
+@pytest.mark.filterwarnings("ignore")
+def test_columns_made_of_dates_or_of_the_treated_unit_are_named(name):
+    code, make = HELPERS[name]
+    own = smooth()[:, 0] + rng(9).normal(0, 1, 120)
+    report = read(smooth(), own, helper=make(own)).report.set_index("code")
+    assert "helper" in str(report.loc[code])

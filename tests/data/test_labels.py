@@ -1,5 +1,6 @@
 """Labels and numbers as files hold them: each refusal names its cure, and the cure works."""
 
+import re
 import unicodedata
 
 import numpy as np
@@ -34,6 +35,8 @@ ALIKE = {
     "a byte-order mark": ("Utah", "\ufeffUtah", "characters that cannot be seen", r"\ufeff"),
     "a trailing blank": ("Utah", "Utah ", "case or blanks", "'Utah '"),
     "leading zeros": ("6", "06", "zeros", "'06'"),
+    "a long dash": ("a-b", "a\u2013b", "dashes or quotation marks", r"a\u2013b"),
+    "a curly apostrophe": ("O'Hare", "O\u2019Hare", "dashes or quotation marks", r"O\u2019Hare"),
     "a float's point": ("6", "6.0", "zeros", "'6.0'"),
 }
 
@@ -86,6 +89,13 @@ SIDE = {
     "years as text": lambda w: w.T.set_axis([str(year) for year in w.index], axis=1),
     "the World Bank's years": lambda w: w.T.set_axis([f"{y} [YR{y}]" for y in w.index], axis=1),
     "dates": lambda w: w.T.set_axis(pd.date_range("2024-01-01", periods=len(w)), axis=1),
+    "a stem before the year": lambda w: w.T.set_axis([f"sales_{year}" for year in w.index], axis=1),
+    "months by name": lambda w: w.T.set_axis(
+        pd.date_range("2010-01-01", periods=len(w), freq="MS").strftime("%b-%y"), axis=1
+    ),
+    "days month first": lambda w: w.T.set_axis(
+        pd.date_range("2010-01-13", periods=len(w)).strftime("%m/%d/%Y"), axis=1
+    ),
     "years with an X": lambda w: w.T.set_axis([f"X{year}" for year in w.index], axis=1),
 }
 
@@ -112,6 +122,54 @@ def test_a_column_of_zeros_and_ones_is_not_a_list_of_units(values):
             panel(frame, treated=treated)
 
 
+CODED = {
+    "words": ("yes", "no"),
+    "text": ("1", "0"),
+    "signs": (1, -1),
+    "nothing": (1.0, np.nan),
+    "groups": ("Treated", "Control"),
+}
+
+
+@pytest.mark.parametrize(("on", "off"), CODED.values(), ids=CODED.keys())
+def test_a_treatment_column_of_any_code_is_read_for_its_units(on, off):
+    frame = long()
+    treated = (frame["geo"] == "c") & (frame["year"] >= 2003)
+    frame["treat"] = [on if yes else off for yes in treated]
+    for given in ("treat", frame["treat"], frame["treat"].tolist()):
+        with pytest.raises(DesignError, match=r"D010.*treated=\['c'\], start='2003'"):
+            panel(frame, treated=given)
+
+
+@pytest.mark.parametrize("values", [(2003, 0), (2, 1), (2003.0, np.inf), ("new", "old")], ids=str)
+def test_a_column_without_a_clear_reading_is_refused_as_a_column(values):
+    frame = long()
+    frame["treat"] = np.where(frame["geo"] == "c", *values)
+    for given in ("treat", frame["treat"]):
+        with pytest.raises(DesignError, match=r"D010.*got a column.*write the labels"):
+            panel(frame, treated=given)
+
+
+@pytest.mark.parametrize("text", ["a, c", "a;c", "a + c"])
+def test_several_units_in_one_text_are_taken_apart_for_the_message(text):
+    with pytest.raises(DesignError, match=r"D007.*Write treated=\['a', 'c'\]"):
+        panel(long(), treated=text)
+
+
+def test_a_long_frame_given_as_wide_is_sent_to_the_other_reader():
+    with pytest.raises(PanelError, match=r"P009.*(?s:.*)use bs.Panel.from_long"):
+        bs.Panel.from_wide(long(), treated="a", start=2005)
+
+
+@pytest.mark.parametrize("odd", ["(5)", "<5", "5k", "1.2.3"])
+def test_the_cells_unlike_the_rest_are_named(odd):
+    df = long()
+    df["y"] = df["y"].map("{:.2f}".format)
+    df.loc[7, "y"] = odd
+    with pytest.raises(PanelError, match=rf"P009(?s:.*)unlike the rest: '{re.escape(odd)}'"):
+        panel(df)
+
+
 def test_a_treatment_that_is_always_on_gives_no_start():
     frame = long()
     frame["treat"] = (frame["geo"] == "c").astype(int)
@@ -129,6 +187,7 @@ COMMAS = {
     "apostrophes": (["1'100.94", "98.5"], "to_numeric", [1100.94, 98.5]),
     "dollars": (["$1,100.94", "$98.5"], "between thousands", [1100.94, 98.5]),
     "per cent": (["12.5 %", "98 %"], "in per cent", [12.5, 98.0]),
+    "a long minus": (["\u2212100.94", "98.5"], "to_numeric", [-100.94, 98.5]),
     "plain": (["100.94", "98.5"], "to_numeric", [100.94, 98.5]),
     "a small fraction": (["0,123", "0,450"], "decimal commas", [0.123, 0.45]),
 }

@@ -1,12 +1,13 @@
 """Choosing units: constraints, what they remove, and windows that took no part in choosing."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from fake_plans import fake_history, walks
+from fake_plans import fake_choice, fake_history, walks
 
 import bayes_synth as bs
 from bayes_synth.errors import OptionError, PlanError
@@ -131,6 +132,16 @@ def test_the_screen_prefers_sets_that_others_follow():
     history = bs.History.from_wide(wide)
     kept = screened(history, [(u,) for u in history.units], 50, 5, 10)
     assert ("wild",) not in kept
+
+
+@pytest.mark.parametrize("backend", ["none", "matplotlib", "plotly", "bokeh"])
+def test_finalists_are_drawn_by_power_and_by_cost(backend):
+    choice = fake_choice()
+    choice.plot(backend=backend)
+    priced = replace(choice, table=choice.table.assign(cost=[100.0, 200.0, 50.0, 90.0]))
+    priced.plot_cost(backend=backend, theme="dark")
+    with pytest.raises(OptionError, match="O063"):
+        choice.plot_cost(backend=backend)
 
 
 DATA = os.environ.get("BAYES_SYNTH_DATA", Path(__file__).parents[3] / "shared" / "data")

@@ -188,10 +188,10 @@ def test_no_test_looks_a_module_up_behind_pythons_back():
 
 def test_the_public_names_are_those_of_the_design():
     expected = (
-        "Calibration Choice Effect Fit FitTask History JointFit Panel Plan Predictors Spend Study "
-        "SyntheticControl batch calendar checks choose_treated cite compare errors estimands "
-        "fetch_dataset fit_many load load_dataset noise plots predictors priors rules "
-        "simulate testing"
+        "Calibration CellPlan Choice Effect Fit FitTask History JointFit Panel Plan Predictors "
+        "Spend Study SyntheticControl batch calendar checks choose_treated cite compare errors "
+        "estimands fetch_dataset fit_many load load_dataset noise plan_cells plots predictors "
+        "priors rules simulate testing"
     )
     assert sorted(bs.__all__) == expected.split()
 

@@ -1,4 +1,4 @@
-"""Code in README and docs/ runs, and what they point to exists.
+"""Code in README, docs/ and docstrings runs, and what pages point to exists.
 
 Sybil finds the blocks and names the page's line when one fails. A page is one test: its blocks
 share a namespace and an empty folder, in the order of the page. Shell blocks are not run.
@@ -9,14 +9,20 @@ In a page,
 - ``<!-- skip: next "why" -->`` leaves the next block out, and says why.
 """
 
+import doctest
+import inspect
 import os
 import re
 import shutil
 import unittest
+import warnings
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import examples
 import pytest
-from arviz_base import rc_context
+from arviz_base import rc_context, rcParams
 from sybil import Document
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
@@ -37,6 +43,14 @@ FILE = re.compile(
     r"`((?:bayes_synth|tests|docs|notebooks|\.ci)/[\w./]*)`"
     r"|python (tests/[\w/]+\.py)"
 )
+CALLED_BY_THE_LIBRARY = {
+    *("Calibration.learn", "Calibration.pooled", "Calibration.scored"),
+    *("FitTask.seed", "FitTask.settings", "SyntheticControl.suits"),
+    *("History.known", "History.panel", "History.planned", "History.series"),
+    *("Plan.law", "Plan.length_of", "Plan.stated"),
+    *("Study.fitted_by", "Study.pool", "Study.require_treated"),
+}
+"""Methods of public classes that other wings call, and users need not."""
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -126,3 +140,55 @@ def test_every_file_that_is_named_exists(page):
     for found in FILE.findall(page.read_text()):
         path = next(filter(None, found))
         assert (ROOT / path).exists(), path
+
+
+def public_names() -> Iterator[tuple[str, object]]:
+    """Every class and function that users type, and methods of what the package itself names."""
+    for name in bs.__all__:
+        value = getattr(bs, name)
+        if inspect.ismodule(value):
+            own = ((f"{name}.{each}", getattr(value, each)) for each in dir(value))
+            yield from ((each, part) for each, part in own if explained(part))
+            continue
+        yield name, value
+        if inspect.isclass(value):
+            for each in sorted(set(dir(value)) - set(dir(Exception))):
+                if not each.startswith("_") and callable(getattr(value, each)):
+                    yield f"{name}.{each}", getattr(value, each)
+
+
+def explained(value: object) -> bool:
+    """Whether a value can have a docstring of its own."""
+    return inspect.isclass(value) or inspect.isroutine(value)
+
+
+@cache
+def given() -> dict:
+    """Names that examples may use."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return examples.namespace()
+
+
+NAMES = {name: value for name, value in public_names() if name not in CALLED_BY_THE_LIBRARY}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_has_an_example_that_runs(name, tidy):
+    source = inspect.getdoc(NAMES[name]) or ""
+    assert ">>>" in source
+    rcParams["plot.backend"] = "none"
+    test = doctest.DocTestParser().get_doctest(source, dict(given()), name, None, 0)
+    said: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # made-up panels are small
+        doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=said.append)
+    assert not said, "".join(said)
+
+
+def test_every_public_name_is_on_a_page_of_the_reference():
+    listed = set(re.findall(r"^   ([\w.]+)$", (DOCS / "reference" / "api.rst").read_text(), re.M))
+    again = {"batch.FitTask", "batch.fit_many"}  # under their short names
+    wanted = {name for name, value in NAMES.items() if inspect.isclass(value) or "." not in name}
+    modules = {name for name in NAMES if name.split(".")[0].islower()}
+    assert (wanted | modules) - listed - again == set()

@@ -10,6 +10,13 @@ from bayes_synth.sampling.nuts import CompiledModels
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("name", ["covariates", "rows", "square roots"])
+def test_the_posterior_with_what_else_is_known_is_exact(name):
+    ranks = simulate(name, 200, seed=1)
+    assert not any(outside(ranks).values()), outside(ranks)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["default", "sparse weights", "limits", "days of the week"])
 def test_the_default_models_posterior_is_exact(name):
     ranks = simulate(name, 100, seed=1)

@@ -64,12 +64,22 @@ def fake_plan(
     )
     audit = pd.DataFrame(
         [
-            [unit, history.times[s], d, 100.0, 100.0, 0.5, rng.random() < 0.1, True]
+            [unit, history.times[s], d, 100.0, 100.0, sd, 0.5, rng.random() < 0.1, True]
             for unit in history.units[2:]
             for s in starts
             for d in periods
         ],
-        columns=["unit", "start", "periods", "observed", "median", "pit", "found", "held"],
+        columns=[
+            "unit",
+            "start",
+            "periods",
+            "observed",
+            "median",
+            "spread",
+            "pit",
+            "found",
+            "held",
+        ],
     )
     donors = pd.Index(history.units[2:], name="donor", dtype=object)
     weights = pd.DataFrame(

@@ -23,7 +23,9 @@ from bayes_synth.errors import LoadError
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 DATA = Path(os.environ.get("BAYES_SYNTH_DATA", ROOT.parent / "shared" / "data"))
-NEEDS = {"02_is_it_believable.ipynb": "basque"}
+NAMED = {"geolift": "geolift_test"}
+"""Files of ``BAYES_SYNTH_DATA`` that have another name than their dataset."""
+NEEDS = {"02_is_it_believable.ipynb": "basque", "04_plan_a_test.ipynb": "geolift"}
 
 
 def execute(path: Path, *, write: bool) -> None:
@@ -63,7 +65,7 @@ def main() -> None:
         os.environ["XDG_CACHE_HOME"] = cache
         (Path(cache) / "bayes_synth").mkdir()
         for name, remote in FETCHED.items():
-            if (local := DATA / f"{name}.csv").exists():
+            if (local := DATA / f"{NAMED.get(name, name)}.csv").exists():
                 shutil.copy(local, Path(cache) / "bayes_synth" / remote.address.rsplit("/", 1)[1])
         for path in sorted(NOTEBOOKS.glob("*.ipynb")):
             if can_be_had(NEEDS.get(path.name)):

@@ -18,13 +18,15 @@ from arviz_stats.ecdf_utils import ecdf_pit
 import bayes_synth as bs
 from bayes_synth.api import SyntheticControl
 from bayes_synth.model.calendar.base import contrasts
+from bayes_synth.model.covariates import CovariateSeries
 from bayes_synth.model.graph import build_graph, data_arrays, structure
 from bayes_synth.model.inputs import Inputs
 from bayes_synth.model.outcome_scale import SCALES
 from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.columns import WithColumns
 from bayes_synth.priors import Dirichlet
-from bayes_synth.sampling.regression import Regression, regression
+from bayes_synth.results.weighted import explained
+from bayes_synth.sampling.regression import COEFFICIENTS, Covariates, Regression, Rows, regression
 from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.sampling.task import AbstractTask
@@ -59,6 +61,11 @@ MODELS = {
     "AR(1) and days of the week": bs.SyntheticControl(SPARSE, noise=WithColumns(AR1(), WEEK)),
     "limits": bs.SyntheticControl(Dirichlet(effective_donors=2, largest=0.5, at_least=LEAST)),
     "least weights, by NUTS": bs.SyntheticControl(Dirichlet(effective_donors=2, at_least=LEAST)),
+    "rows": bs.SyntheticControl(SPARSE),
+    "rows, by NUTS": bs.SyntheticControl(SPARSE),
+    "square roots": bs.SyntheticControl(SPARSE, scale="sqrt"),
+    "covariates": bs.SyntheticControl(SPARSE),
+    "covariates, by NUTS": bs.SyntheticControl(SPARSE),
     "AR(1)": bs.SyntheticControl(SPARSE, noise=AR1()),
     "AR(1), no intercept": bs.SyntheticControl(SPARSE, noise=AR1(intercept=False)),
     "local level, Student-t": bs.SyntheticControl(SPARSE, noise=LocalLevel(degrees_of_freedom=4)),
@@ -68,6 +75,20 @@ MODELS = {
     "AR(1), Student-t": bs.SyntheticControl(SPARSE, noise=AR1(degrees_of_freedom=4)),
     "iid, Student-t": bs.SyntheticControl(SPARSE, noise=IID(degrees_of_freedom=4)),
 }
+
+
+COUNT = 2
+"""Number of covariates, or of rows to match."""
+ROOTS = 20.0, 0.5
+"""Location and typical step of square roots, so that every simulated outcome is positive."""
+
+
+class Extras(NamedTuple):
+    """What a simulation has beside its series: true coefficients of covariates, or rows."""
+
+    coefficients: np.ndarray
+    covariates: CovariateSeries | None = None
+    rows: Rows | None = None
 
 
 class Ranks(NamedTuple):
@@ -102,11 +123,46 @@ def simulation(name: str, number: int, seed: int, draws: int = 500) -> Simulatio
     path += (
         0 if np.isinf(model.process.level_sd) else model.process.level_sd * rng.standard_normal()
     )
+    extras = _extras(name, weights, rng)
+    if extras.covariates is not None:
+        path += explained(extras.covariates, weights, extras.coefficients[None])
     inputs = Inputs(SCALES["linear"], 0.0, 1.0, path[0, :PRE], donors)
-    drawn = sample(Simulated(model, inputs), _settings(draws, number, name), number)
+    if model.scale != "linear":
+        inputs, path = _as_outcomes(model.scale, path, donors)
+    drawn = sample(Simulated(model, inputs, extras), _settings(draws, number, name), number)
     posterior = drawn.posterior.isel(draw=slice(None, None, THIN))
-    below = _ranks(model, inputs, posterior, weights, noise, float(path[0, PRE:].mean()), rng)
+    truth = Truth(weights, noise, float(path[0, PRE:].mean()))
+    below = _ranks(Simulated(model, inputs, extras), posterior, truth, rng)
     return Simulation(below, bool(drawn.sample_stats["diverging"].any()))
+
+
+class Truth(NamedTuple):
+    """What was drawn from the prior, and the average outcome after ``start`` that followed."""
+
+    weights: np.ndarray
+    noise: dict[str, np.ndarray]
+    average: float
+
+
+def _extras(name: str, weights: np.ndarray, rng: np.random.Generator) -> Extras:
+    """Draw covariates and their coefficients, or rows that the weights match, for some models."""
+    if name.startswith("covariates"):
+        series = rng.standard_normal((COUNT, 1 + len(DONORS), PRE + POST))
+        known = CovariateSeries(("x", "z"), series[:, 0], series[:, 1:], np.ones(COUNT), PRE)
+        return Extras(rng.standard_normal(COUNT), known)
+    if name.startswith("rows"):
+        donors = 2 * rng.standard_normal((COUNT, len(DONORS)))
+        rows = Rows(donors @ weights[0] + rng.standard_normal(COUNT), donors)
+        return Extras(np.zeros(0), rows=rows)
+    return Extras(np.zeros(0))
+
+
+def _as_outcomes(scale: str, path: np.ndarray, donors: np.ndarray) -> tuple[Inputs, np.ndarray]:
+    """Turn a path in typical steps into outcomes, and these into what a model is given."""
+    known = SCALES[scale]
+    outcomes = [known.back(ROOTS[0] + ROOTS[1] * series) for series in (path, donors)]
+    steps = [(known.forward(series) - ROOTS[0]) / ROOTS[1] for series in outcomes]
+    return Inputs(known, *ROOTS, steps[0][0, :PRE], steps[1]), outcomes[0]
 
 
 @final
@@ -116,6 +172,12 @@ class Simulated(AbstractTask):
 
     model: SyntheticControl
     inputs: Inputs
+    extras: Extras
+
+    @property
+    def more(self) -> tuple[Rows | None, Covariates | None]:
+        known = self.extras.covariates
+        return self.extras.rows, None if known is None else known.before
 
     @property
     def width(self) -> int:
@@ -123,11 +185,13 @@ class Simulated(AbstractTask):
 
     @cached_property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        return data_arrays(self.model.prior, self.model.process, self.inputs, DONORS, self.width)
+        parts = self.model.prior, self.model.process, self.inputs
+        return data_arrays(*parts, DONORS, self.width, *self.more)
 
     @property
     def names(self) -> tuple[str, ...]:
-        return ("weights", *self.model.process.sampled)
+        known = () if self.extras.covariates is None else (COEFFICIENTS,)
+        return ("weights", *self.model.process.sampled, *known)
 
     @property
     def structure(self) -> Hashable:
@@ -141,10 +205,13 @@ class Simulated(AbstractTask):
             return None
         pre = self.inputs.donor_outcomes[:PRE]
         alpha, limits = prior.alpha(DONORS), prior.limits(DONORS)
-        return regression(process, noise, alpha, self.inputs.outcome, pre, limits=limits)
+        rows, covariates = self.more
+        outcome = self.inputs.outcome
+        return regression(process, noise, alpha, outcome, pre, rows, limits, covariates)
 
     def build(self) -> Any:
-        return build_graph(self.model.prior, self.model.process, self.inputs, DONORS, self.width)
+        parts = self.model.prior, self.model.process, self.inputs
+        return build_graph(*parts, DONORS, self.width, *self.more)
 
 
 def _settings(draws: int, seed: int, name: str) -> Settings:
@@ -154,25 +221,26 @@ def _settings(draws: int, seed: int, name: str) -> Settings:
 
 
 def _ranks(
-    model: SyntheticControl,
-    inputs: Inputs,
-    posterior: xr.Dataset,
-    weights: np.ndarray,
-    noise: dict[str, np.ndarray],
-    average: float,
-    rng: np.random.Generator,
+    task: Simulated, posterior: xr.Dataset, true: Truth, rng: np.random.Generator
 ) -> dict[str, float]:
     """Rank every quantity; ties (weights that underflow) are split at random."""
+    model, inputs, (weights, noise, average) = task.model, task.inputs, true
     size = posterior.sizes["chain"] * posterior.sizes["draw"]
     drawn = posterior["weights"].to_numpy().reshape(size, -1)[:, : len(DONORS)]
     parameters = {
         name: posterior[name].to_numpy().reshape(size, -1) for name in model.process.sampled
     }
     parameters |= {name: parameters[name][:, 0] for name in model.process.parameters}
-    residual = inputs.outcome - drawn @ inputs.donor_outcomes[:PRE].T
+    known, coefficients = task.extras.covariates, task.extras.coefficients
+    weighted, true_weighted = drawn @ inputs.donor_outcomes.T, weights @ inputs.donor_outcomes.T
+    if known is not None:
+        scaled = posterior[COEFFICIENTS].to_numpy().reshape(size, -1)
+        weighted += explained(known, drawn, scaled)
+        true_weighted += explained(known, weights, coefficients[None])
+    residual = inputs.outcome - weighted[:, :PRE]
     shocks = model.process.draw_shocks(size, POST, rng)
     future = model.process.continue_path(parameters, residual, shocks, rng).future
-    ahead = (drawn @ inputs.donor_outcomes[PRE:].T + future).mean(1)
+    ahead = inputs.restore(weighted[:, PRE:] + future).mean(1)
     truth = {f"weight {name}": weights[0, j] for j, name in enumerate(DONORS[:RANKED])} | {
         n: v[0] for n, v in noise.items()
     }
@@ -189,9 +257,12 @@ def _ranks(
         "effective donors": 1 / np.square(drawn).sum(1),
         "average effect": -ahead,
     }
+    if known is not None:
+        truth |= {f"coefficient {k}": value for k, value in enumerate(coefficients)}
+        values |= {f"coefficient {k}": scaled[:, k] for k in range(len(coefficients))}
     if not model.process.heavy:
         # Given the mixing it would be another function of the data than without.
-        true_residual = inputs.outcome - weights @ inputs.donor_outcomes[:PRE].T
+        true_residual = inputs.outcome - true_weighted[:, :PRE]
         truth["log likelihood"] = model.process.log_predictive(noise, true_residual).sum()
         values["log likelihood"] = model.process.log_predictive(parameters, residual).sum(1)
     return {name: float(_below(values[name], truth[name], rng)) for name in truth}

@@ -50,6 +50,11 @@ class AbstractCalendar(ABC):
     deviation of each deviation in typical steps, :meth:`loadings`, :meth:`describe` and, where its
     names exclude each other, ``exclusive = True``. Defining it registers it, so that models that
     use it can be saved.
+
+    Examples
+    --------
+    >>> issubclass(bs.calendar.DayOfWeek, bs.calendar.AbstractCalendar)
+    True
     """
 
     exclusive: ClassVar[bool] = False

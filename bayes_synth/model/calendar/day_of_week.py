@@ -32,6 +32,11 @@ class DayOfWeek(AbstractCalendar):
     OptionError
         O090 unless ``sd`` is positive and finite; when the model is fitted O091 unless times are
         dates that are at most a day apart.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(calendar=[bs.calendar.DayOfWeek(sd=0.5)]).calendars
+    (DayOfWeek(sd=0.5),)
     """
 
     exclusive: ClassVar[bool] = True

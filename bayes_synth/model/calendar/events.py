@@ -39,6 +39,11 @@ class Events(AbstractCalendar):
     -----
     An event that does not occur before ``start`` teaches nothing: its posterior is its prior, and
     the fit warns.
+
+    Examples
+    --------
+    >>> bs.calendar.Events({"Black Friday": ["2023-11-24", "2024-11-29"]}).describe()
+    'events: Black Friday'
     """
 
     dates: Any = ()

@@ -38,6 +38,11 @@ class Fourier(AbstractCalendar):
     Notes
     -----
     Phases are counted from 1970-01-01, or from 0, so that more rows change none.
+
+    Examples
+    --------
+    >>> bs.calendar.Fourier("365.25D", harmonics=2).describe()
+    'Fourier, period 365.25D, 2 harmonics'
     """
 
     period: str | float = "365.25D"

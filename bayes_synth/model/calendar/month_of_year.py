@@ -32,6 +32,11 @@ class MonthOfYear(AbstractCalendar):
     OptionError
         O090 unless ``sd`` is positive and finite; when the model is fitted O091 unless times are
         dates of which several fall into one year.
+
+    Examples
+    --------
+    >>> bs.calendar.MonthOfYear().describe()
+    'month of year'
     """
 
     exclusive: ClassVar[bool] = True

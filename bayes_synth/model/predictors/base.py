@@ -67,6 +67,11 @@ class AbstractPredictorRule(ABC):
     A subclass is one frozen dataclass in one file. It overrides :meth:`rows`, to match predictors
     beside the outcomes, or :meth:`prior`, to change the prior on the weights. Defining it registers
     it, so that models that use it can be saved.
+
+    Examples
+    --------
+    >>> issubclass(bs.predictors.Matched, bs.predictors.AbstractPredictorRule)
+    True
     """
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -39,6 +39,11 @@ class Closeness(AbstractPredictorRule):
     The distance is the root mean square of the differences in the predictors, each over its
     standard deviation over units; the sum of the concentrations stays as it is. It is the penalty
     of Abadie and L'Hour (2021), JASA 116(536), as a prior.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(predictors=bs.predictors.Closeness(strength=1.0)).predictors
+    Closeness(strength=1.0)
     """
 
     strength: float = 2.0

@@ -36,6 +36,11 @@ class Matched(AbstractPredictorRule):
     With P predictors the sd is multiplied by ``sqrt(P / P_effective)``, so that predictors that say
     the same count once. The inverse of its square is the V of Abadie, Diamond and Hainmueller
     (2010), JASA 105(490), section 2.3.
+
+    Examples
+    --------
+    >>> bs.SyntheticControl(predictors=bs.predictors.Matched(sd=0.7)).predictors
+    Matched(sd=0.7)
     """
 
     sd: float | Mapping[str, float] = 0.5

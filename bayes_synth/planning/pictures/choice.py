@@ -43,10 +43,11 @@ def plot_choice(table: pd.DataFrame, **options: "Unpack[PictureOptions]") -> "Pl
         "Power of the finalists: when chosen, and from windows that took no part in choosing",
         layers,
         "probability of finding the effect",
+        limits=(-0.6, len(table) - 0.4),
         ticks=dict(zip(heights.tolist(), shortened_apart(names, 40), strict=True)),
         legend=[
             Entry("when chosen, and two errors", "line", "C0"),
-            Entry("since", "points", "C1"),
+            Entry("on windows that were held back", "points", "C1"),
         ],
     )
     height = 170 + 26 * len(table)

@@ -31,8 +31,8 @@ def broken_donors(evidence: Evidence) -> str:
 
 
 def _share(broken: Broken, pre: int, end: int) -> float:
-    """Return how much a stretch moves its donor's average after the start; unknown for repeats."""
-    if broken.kind == "repeat":
+    """Return how much a stretch moves its donor's average after the start; filled ones by none."""
+    if broken.kind in ("repeat", "line"):
         return 0.0
     periods = min(broken.last, end) - max(broken.first, pre) + 1
     return broken.move * periods / (end - pre + 1)
