@@ -236,6 +236,7 @@ def test_pointwise_densities_are_those_of_observed_periods(fit_with_missing):
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore::bayes_synth.errors.ConvergenceWarning")
 def test_leading_missing_outcomes_are_a_later_beginning():
     """With a free level, periods without outcome at the very beginning say nothing at all."""
     frame = table(treated=[2000, 2001, 2002])
@@ -244,7 +245,8 @@ def test_leading_missing_outcomes_are_a_later_beginning():
         early = read(frame, missing="model")
     late = read(frame.loc[2003:])
     assert Problem.of(model, early).inputs.step == Problem.of(model, late).inputs.step
-    fits = [model.fit(panel, random_seed=1, progressbar=False) for panel in (early, late)]
+    sizes = {"draws": 500, "tune": 500, "chains": 2, "random_seed": 1, "progressbar": False}
+    fits = [model.fit(panel, **sizes) for panel in (early, late)]
     draws = [
         fit.idata["posterior"].to_dataset().assign(effect=fit.effect("average").draws)
         for fit in fits

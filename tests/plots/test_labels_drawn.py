@@ -122,7 +122,7 @@ def test_columns_may_be_called_like_ours(role, names, tmp_path):
         renamed = long.rename(columns={roles[role]: name})
         roles[role] = name
         made = bs.Panel.from_long(renamed, **roles, treated=panel.treated, start=panel.start)
-        fit = fake_fit(panel=made)
+        fit = fake_fit(panel=made, draws=50)
         assert fit.to_frame().reset_index().columns.is_unique
         assert "average" in fit.summary().index
         fit.plot(backend="none")

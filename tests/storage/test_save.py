@@ -581,6 +581,11 @@ def no_digest(tree):
     del tree.attrs[SEAL]
 
 
+@each_format
+def test_a_file_in_which_nothing_is_changed_is_read(suffix, tmp_path):
+    bs.load(write_whole(in_file(light_fit()), tmp_path / f"fit{suffix}"))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -597,8 +602,7 @@ def no_digest(tree):
 )
 @each_format
 def test_whatever_is_changed_in_a_file_is_noticed(change, suffix, tmp_path):
-    light_fit().save(tmp_path / f"fit{suffix}")
-    tree = read_plainly(tmp_path / f"fit{suffix}")
+    tree = in_file(light_fit())
     change(tree)
     changed = tmp_path / f"changed{suffix}"
     write_whole(tree, changed)
