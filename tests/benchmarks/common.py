@@ -35,9 +35,10 @@ def environment(folder: Path, requirements: Sequence[str]) -> Path:
     wanted = "\n".join((PYTHON, *requirements))
     if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
         folder.mkdir(parents=True, exist_ok=True)
+        here = sys.executable if sys.version.startswith(f"{PYTHON}.") else PYTHON
         # From another folder than this repository, whose own pins uv would apply.
         for command in (
-            [UV, "venv", "--quiet", "--clear", "--python", PYTHON, str(folder)],
+            [UV, "venv", "--quiet", "--clear", "--python", here, str(folder)],
             [UV, "pip", "install", "--quiet", "--python", str(python), *requirements],
         ):
             done = subprocess.run(

@@ -161,7 +161,7 @@ def work(options: argparse.Namespace) -> None:
 def work_plans(options: argparse.Namespace) -> None:
     """Ask every library that plans for its designs, unless they are stored."""
     path = options.store / PLANS
-    done = {row["peer"] for row in stored(path)}
+    done = {row["peer"] for row in stored(path) if not row.get("reason", "").startswith(REFUSED)}
     with path.open("a") as file:
         for peer in options.planners:
             if peer not in done:

@@ -32,8 +32,7 @@ def write(fits: Sequence[Mapping[str, Any]], plans: Sequence[Mapping[str, Any]])
         write_between(PAGE, "cost", cost(rows))
         write_between(PAGE, "cannot", cannot(rows))
         write_between(PAGE, "failures", failures(rows))
-    if plans:
-        write_between(PAGE, "plans", planned(plans))
+    write_between(PAGE, "plans", planned(plans))
     if fits:
         write_between(PAGE, "footer", f"{footer(COMMAND)} {circumstances(rows)}")
 
@@ -254,7 +253,8 @@ def short(reason: str) -> str:
 def planned(plans: Sequence[Mapping[str, Any]]) -> str:
     """Sets recommended, what was claimed of them and what came true."""
     lines = []
-    for row in {row["peer"]: row for row in plans}.values():
+    asked = {peer: {"peer": peer, "reason": "not asked yet"} for peer in PLANNERS}
+    for row in (asked | {row["peer"]: dict(row) for row in plans}).values():
         line = {"library": row["peer"], "sets": "-", "of markets": "-", "claimed": "-"}
         line |= dict.fromkeys(("error", "would have been found", "beyond the claim"), "-")
         line |= dict.fromkeys(("CPU s", "memory, MB", "lines typed"), "-")
