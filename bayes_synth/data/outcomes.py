@@ -113,8 +113,14 @@ def _cure(bad: Sequence[Any], name: str, count: int) -> str:
             f"They have commas between thousands: {column} = {points}, "
             "or read the file with thousands=','."
         )
+    return _cure_of_words(texts, bare, name, len(bad) == count)
+
+
+def _cure_of_words(texts: Sequence[str], bare: Sequence[str], name: str, whole: bool) -> str:
+    """Say what to do where words stand among the numbers, or in all of the column."""
+    column = f"df[{name!r}]"
     words = [text for text in texts if not any(letter.isdigit() for letter in text)]
-    if len(words) == len(texts) > 1 and len(bad) == count and len(set(words)) > 1:
+    if whole and len(words) == len(texts) > 1 and len(set(words)) > 1:
         return (
             "It holds words, not outcomes: leave the column out, name the donors with "
             "donors=[...], or use bs.Panel.from_long for a frame of one row per unit and time."
