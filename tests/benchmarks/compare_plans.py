@@ -34,8 +34,8 @@ def plan_with(peer: str) -> dict[str, Any]:
     jobs = {"table": long.to_dict("list")}
     try:
         found = ask(PLANNERS[peer], "plan_worker.py", {"peer": peer, "jobs": jobs}, LIMIT)
-    except WorkerError as error:
-        return {"peer": peer, "reason": str(error)}
+    except WorkerError as problem:
+        return {"peer": peer, "reason": str(problem)}
     return {"peer": peer, **found, "errors": [error(wide, set_) for set_, _ in found["claims"]]}
 
 
