@@ -37,6 +37,10 @@ class CellPlan:
     contrasts
         What can be said of the difference between two cells: by both names, in the order in which
         the cells were given, and by the length of the test.
+
+    Examples
+    --------
+    >>> cells.differences  # doctest: +SKIP
     """
 
     plans: Mapping[str, Plan]
@@ -94,6 +98,10 @@ class CellPlan:
         ------
         PlanError
             H031 for a pair that was not planned, H014 for a length that was not.
+
+        Examples
+        --------
+        >>> cells.contrast("search", "social").detectable()  # doctest: +SKIP
         """
         pairs = sorted({key[:2] for key in self.contrasts})
         if (first, second) not in pairs:
@@ -162,6 +170,12 @@ def plan_cells(
     -----
     PlanWarning
         As in :meth:`bayes_synth.SyntheticControl.plan`, once for all cells.
+
+    Examples
+    --------
+    >>> both = {"search": ["chicago"], "social": ["portland", "reno"]}
+    >>> cells = bs.plan_cells(history, both, periods=14, effect=0.05)  # doctest: +SKIP
+    >>> cells.contrast("search", "social")  # doctest: +SKIP
     """
     require_history(history)
     units = _checked(history, cells)

@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
-from typing import Unpack, final
+from typing import TYPE_CHECKING, Unpack, final
 
 import pandas as pd
-from arviz_plots import PlotCollection
 
-from bayes_synth.planning.pictures.choice import plot_choice
-from bayes_synth.planning.pictures.cost import plot_cost
 from bayes_synth.planning.plan import Plan
-from bayes_synth.plots.look import PictureOptions
 from bayes_synth.words import preformatted, public, short
+
+if TYPE_CHECKING:
+    from arviz_plots import PlotCollection
+
+    from bayes_synth.plots.look import PictureOptions
 
 __all__ = ["Choice"]
 
@@ -77,7 +78,7 @@ class Choice:
         tied = self.table.loc[self.table["tied"], "units"]
         return tuple(dict.fromkeys(tied))
 
-    def plot(self, **options: Unpack[PictureOptions]) -> PlotCollection:
+    def plot(self, **options: "Unpack[PictureOptions]") -> "PlotCollection":
         """Plot every finalist's power when it was chosen beside its power since.
 
         Parameters
@@ -90,9 +91,11 @@ class Choice:
         --------
         >>> figure = choice.plot()
         """
+        from bayes_synth.planning.pictures.choice import plot_choice
+
         return plot_choice(self.table, **options)
 
-    def plot_cost(self, **options: Unpack[PictureOptions]) -> PlotCollection:
+    def plot_cost(self, **options: "Unpack[PictureOptions]") -> "PlotCollection":
         """Plot every finalist's power by what the test costs, a point per length.
 
         Parameters
@@ -104,7 +107,13 @@ class Choice:
         ------
         OptionError
             O063 when the choice was made without a price or an effect.
+
+        Examples
+        --------
+        >>> choice.plot_cost()  # doctest: +SKIP
         """
+        from bayes_synth.planning.pictures.cost import plot_cost
+
         return plot_cost(self.table, **options)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:

@@ -35,6 +35,12 @@ class Coefficients:
     Notes
     -----
     With ``sd=1`` a covariate may explain about all of the outcome's usual change.
+
+    Examples
+    --------
+    >>> believed = bs.priors.Coefficients(sd={"price": 2.0, "heat": 0.5})
+    >>> bs.SyntheticControl(covariates=believed).covariates
+    Coefficients(sd={'price': 2.0, 'heat': 0.5})
     """
 
     sd: float | Mapping[str, float] = 1.0
