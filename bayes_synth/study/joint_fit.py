@@ -23,7 +23,6 @@ from bayes_synth.study.data import AbstractStudyData
 from bayes_synth.study.files import save_study
 from bayes_synth.study.headline import calibration_in_words, headline
 from bayes_synth.study.pooled import Pooled, pool
-from bayes_synth.study.report import report
 from bayes_synth.words import preformatted, public, texts
 
 if TYPE_CHECKING:
@@ -438,6 +437,8 @@ class JointFit:
         >>> print(joint.report().splitlines()[0])
         JointFit: sales, 2 treated units
         """
+        from bayes_synth.study.report import report
+
         return report(self, by, ci_prob, self.check() if checks is True else checks)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
