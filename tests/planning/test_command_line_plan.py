@@ -97,7 +97,7 @@ def test_folders_of_the_files_are_made(table, histories, tmp_path):
     where = ["-o", str(tmp_path / "a" / "plan.txt"), "--save", str(tmp_path / "b" / "plan.nc")]
     assert main(["plan", str(tmp_path / "data.csv"), *COMMON, *TREATED, *where]) == 0
     assert (tmp_path / "a" / "plan.txt").exists()
-    assert bs.load_plan(tmp_path / "b" / "plan.nc").verdict == "ready"
+    assert bs.load(tmp_path / "b" / "plan.nc").verdict == "ready"
 
 
 @pytest.mark.parametrize("command", ["fit", "demo", "report", "plan", "choose"])
