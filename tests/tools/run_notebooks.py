@@ -7,6 +7,7 @@ that nothing need be downloaded. A notebook whose data can be had nowhere is ski
 import base64
 import io
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -38,6 +39,8 @@ def execute(path: Path, *, write: bool) -> None:
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)
             for output in cell.get("outputs", ()):
+                if "text" in output:
+                    output.text = re.sub(r"/\S*/ipykernel_\d+/\d+\.py:\d+: ", "", output.text)
                 if "image/png" in output.get("data", {}):
                     output.data["image/png"] = smaller(output.data["image/png"])
         nbformat.write(notebook, path)
