@@ -168,11 +168,6 @@ def pointwise(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.DataAr
 
     Examples
     --------
-    >>> post = panel.post.tolist()
-    >>> seen, untreated = (
-    ...     panel.treated_outcome.sel(time=post),
-    ...     fit.counterfactual.sel(time=post),
-    ... )
     >>> bs.estimands.pointwise(seen, untreated).sizes["time"]
     8
     """
@@ -293,11 +288,6 @@ def estimate(
 
     Examples
     --------
-    >>> post = panel.post.tolist()
-    >>> seen, untreated = (
-    ...     panel.treated_outcome.sel(time=post),
-    ...     fit.counterfactual.sel(time=post),
-    ... )
     >>> bs.estimands.estimate("average", seen, untreated).dims
     ('chain', 'draw')
     """
@@ -321,11 +311,6 @@ def effect_draws(
 
     Examples
     --------
-    >>> post = panel.post.tolist()
-    >>> seen, untreated = (
-    ...     panel.treated_outcome.sel(time=post),
-    ...     fit.counterfactual.sel(time=post),
-    ... )
     >>> sorted(bs.estimands.effect_draws(seen, untreated, ["average", "total"]))
     ['average', 'total']
     """

@@ -19,7 +19,10 @@ def namespace() -> dict[str, Any]:
     df = wide.rename_axis("year").stack().rename_axis(["year", "state"]).rename("sales")
     joint = fake_joint({"u00": 2012, "u01": 2014})
     plan = fake_plan()
+    post = panel.post.tolist()
     return {
+        "seen": panel.treated_outcome.sel(time=post),
+        "untreated": fit.counterfactual.sel(time=post),
         "bs": bs,
         "np": np,
         "pd": pd,
