@@ -79,6 +79,9 @@ def test_dask_gives_the_same_bits_and_survives_a_killed_worker(reference):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_ray_gives_the_same_bits_and_survives_a_killed_worker(monkeypatch, reference):
+    # Started by "uv run", Ray would build a new environment without the tests' group for its
+    # workers; they are to use this interpreter. It reads the variable when it is imported.
+    monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     import ray
     from ray.util.joblib import register_ray
 
