@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.checks.earlier_starts import of_rows
 from bayes_synth.checks.pictures.forest import plot_forest
 from bayes_synth.checks.refits import Case, Refitter, as_row, concluded, refits, shifted
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, graded, known_to, not_applicable, thresholds
 from bayes_synth.data.panel import Panel
-from bayes_synth.data.validation import locked
 from bayes_synth.fitting.noise_choice import CANDIDATES
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.noise import IID, LocalLevel
@@ -176,7 +176,7 @@ def _later_beginnings(panel: Panel, least: int) -> Iterator[Panel]:
     for share in LATER:
         gone = round(share * len(seen))
         if gone and seen[gone:].sum() >= least:
-            yield replace(panel, outcomes=locked(panel.outcomes.isel(time=slice(gone, None))))
+            yield of_rows(panel, slice(gone, None))
 
 
 def _sensitivity(fit: AbstractFit, group: str) -> float:

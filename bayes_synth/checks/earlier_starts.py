@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from bayes_synth.data.covariates import CovariateTable
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import locked
 from bayes_synth.errors import DesignError
 from bayes_synth.words import short
 
-__all__ = ["earlier_panels", "matching_start"]
+__all__ = ["earlier_panels", "matching_start", "of_rows"]
 
 
 def earlier_panels(panel: Panel, starts: int, least: int) -> dict[str, Panel]:
@@ -55,4 +56,12 @@ def matching_start(panel: Panel) -> str:
 
 def _ended(panel: Panel, most: int) -> Panel:
     """Return the panel with at most so many post-periods."""
-    return replace(panel, outcomes=locked(panel.outcomes.isel(time=slice(len(panel.pre) + most))))
+    return of_rows(panel, slice(len(panel.pre) + most))
+
+
+def of_rows(panel: Panel, rows: slice) -> Panel:
+    """Return the panel at some of its times, by position; its covariates lose the same times."""
+    outcomes, covariates = locked(panel.outcomes.isel(time=rows)), panel.covariates
+    if covariates is not None:
+        covariates = CovariateTable(covariates.series.isel(time=rows))
+    return replace(panel, outcomes=outcomes, covariates=covariates)

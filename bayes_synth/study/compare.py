@@ -126,12 +126,12 @@ def _scores(fit: Fit | JointFit) -> pd.Series:
     """Return each donor's log predictive density by the kappa that the others teach."""
     found, plan = _calibration(fit), fit.model.calibration
     # A donor may be a member of several placebo sets: "donor (set 3)".
-    donors = found.table.index.to_series().map(lambda row: IN_A_SET.sub("", str(row)))
-    if found.kappa is None or plan is None or donors.nunique() < 2:
+    donors = np.array([IN_A_SET.sub("", str(row)) for row in found.table.index], dtype=object)
+    if found.kappa is None or plan is None or len(set(donors)) < 2:
         return pd.Series(dtype=float)
     scores = {}
-    for label, row in found.table.iterrows():
-        others = plan.learn(found.table[donors != donors[label]])
+    for donor, (label, row) in zip(donors, found.table.iterrows(), strict=True):
+        others = plan.learn(pd.DataFrame(found.table[donors != donor]))
         width = abs(row["error"] / row["z"])
         scores[label] = others.average.log_density(float(row["z"])) - float(np.log(width))
     return pd.Series(scores)

@@ -1,10 +1,14 @@
 """Anticipation and spillover: before the start, and without donors that may have been reached."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import xarray as xr
 from planted import changed, hidden, least_squares, with_tails
 
 from bayes_synth.checks import anticipation, spillover
+from bayes_synth.data.predictors import PredictorTable
 from bayes_synth.errors import DesignError, OptionError
 from bayes_synth.testing import fake_fit, fake_panel
 
@@ -127,3 +131,26 @@ def test_neighbours_do_not_contribute_to_kappa():
         ("donor_03", "donor_01"),
         set(),
     )
+
+
+def test_what_is_measured_from_the_earlier_start_on_is_no_predictor():
+    panel = fake_panel(pre=40)
+    units, times = panel.outcomes["unit"].to_numpy(), panel.pre.to_numpy()
+    rng = np.random.default_rng(1)
+    series = xr.DataArray(
+        rng.standard_normal((2, len(times), len(units))),
+        dims=("predictor", "time", "unit"),
+        coords={"predictor": ["income", "late"], "time": times, "unit": units},
+    )
+    series[1, :-4] = np.nan
+    known = replace(panel, predictors=PredictorTable(series))
+    asked = {}
+
+    def refit(fit, cases, **options):
+        asked.update(cases)
+        return {}
+
+    anticipation(fake_fit(panel=known), periods=4, refit=refit)
+    (case,) = asked.values()
+    assert case.panel.predictors.names == ("income",)
+    assert not case.panel.predictors.series.sel(time=times[-4:]).notnull().any()

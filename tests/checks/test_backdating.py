@@ -1,11 +1,15 @@
 """Backdating: windows of the right length, enough to learn from, and a drift is caught."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import xarray as xr
 from planted import changed, hidden, least_squares, with_tails
 
 from bayes_synth.checks import backdating
-from bayes_synth.checks.earlier_starts import earlier_panels, matching_start
+from bayes_synth.checks.earlier_starts import earlier_panels, matching_start, of_rows
+from bayes_synth.data.covariates import CovariateTable
 from bayes_synth.testing import fake_fit, fake_panel
 
 
@@ -126,3 +130,15 @@ def test_the_start_that_matches_the_post_period(pre, post, position):
 
 def test_a_post_period_longer_than_the_past_matches_no_start():
     assert matching_start(fake_panel(pre=10, post=11)) == ""
+
+
+@pytest.mark.parametrize("rows", [slice(10, None), slice(44)])
+def test_covariates_lose_the_times_that_the_outcomes_lose(rows):
+    panel = fake_panel(pre=40, post=8)
+    units, times = panel.outcomes["unit"].to_numpy(), panel.times.to_numpy()
+    values = np.arange(48.0)[None, :, None] * np.linspace(1, 2, len(units))
+    coords = {"covariate": ["x"], "time": times, "unit": units}
+    series = xr.DataArray(values, dims=("covariate", "time", "unit"), coords=coords)
+    cut = of_rows(replace(panel, covariates=CovariateTable(series)), rows)
+    assert cut.covariates.series["time"].to_numpy().tolist() == cut.times.tolist()
+    assert cut.times.tolist() == times[rows].tolist()

@@ -18,11 +18,17 @@ FIRST = pd.Timestamp("2021-04-01")
 def read(tmp_path):
     """Write a file and read it; options of the format are keywords, and so is ``start``."""
 
-    def reading(text, *, name="a.csv", start="1990", coding="utf-8", **layout):
+    def reading(text, *, name="a.csv", start="1990", coding="utf-8", more=(), **layout):
         file = tmp_path / name
         file.write_bytes(text if isinstance(text, bytes) else text.encode(coding))
         return read_text(
-            file, unit="u", time="t", outcome="y", start=start, layout=TextFormat(**layout)
+            file,
+            unit="u",
+            time="t",
+            outcome="y",
+            start=start,
+            layout=TextFormat(**layout),
+            more=more,
         )
 
     return reading
@@ -195,3 +201,11 @@ def test_options_that_cannot_be_are_refused(layout):
 @pytest.mark.parametrize(("name", "sep"), [("tab", "\t"), ("TAB", "\t"), ("\\t", "\t"), (";", ";")])
 def test_separators_that_are_hard_to_type_have_names(name, sep):
     assert TextFormat(sep=name).sep == sep
+
+
+def test_a_decimal_comma_of_a_further_column_is_said(read):
+    text = "u;t;y;x\na;1970;1.5;2,25\nb;1970;2.5;3,75\n"
+    table, _, found = read(text, more=["x"])
+    assert table["x"].tolist() == [2.25, 3.75]
+    assert "decimal comma in x" in found
+    assert "decimal comma" not in found

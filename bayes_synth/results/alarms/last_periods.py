@@ -51,7 +51,8 @@ def _in_own_steps(calibration: Calibrated) -> np.ndarray:
     So no measure of the outcome decides whether :data:`FLOOR` binds.
     """
     gaps = calibration.gaps
-    return gaps.to_numpy(float) / calibration.table.loc[gaps.index, ["step"]].to_numpy(float)
+    steps = calibration.table.loc[gaps.index, ["step"]].to_numpy(float)
+    return np.asarray(gaps.to_numpy(float) / steps)
 
 
 def out_of_line(own: np.ndarray, donors: np.ndarray) -> tuple[float, float]:
