@@ -34,8 +34,8 @@ class Choice:
     plans
         The finalists' plans by their units. They rest on windows that took no part in choosing.
     left_out
-        What each constraint removed: index ``constraint``, columns ``sets``, ``example``,
-        ``nearest``.
+        What each constraint removed, and the sets that were not looked at (``missing outcomes``,
+        ``not drawn``): index ``constraint``, columns ``sets``, ``example``, ``nearest``.
     considered
         How many sets were screened, and how many were fitted.
     windows

@@ -132,7 +132,8 @@ def _of_draws(fit: AbstractFit, column: str) -> tuple[str, str]:
     scale = outcome_scale(fit.model.scale).measure or fit.panel.outcome
     prior = fit.problem.priors.get(column)
     if prior is not None:
-        return f"parameter of the noise; prior {prior}", scale
+        pure = column in fit.model.process.unitless
+        return f"parameter of the noise; prior {prior}", NUMBER if pure else scale
     return _unknown(fit, column)
 
 

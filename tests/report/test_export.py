@@ -9,6 +9,7 @@ import pytest
 import bayes_synth as bs
 from bayes_synth.checks.result import Check, Checks
 from bayes_synth.errors import LoadError, OptionError
+from bayes_synth.report.dictionary import dictionary
 from bayes_synth.report.export import NAMES
 from bayes_synth.report.tables import as_latex, escaped
 from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
@@ -217,3 +218,9 @@ def test_citations_name_library_and_papers():
 def test_another_style_of_citation_is_refused():
     with pytest.raises(OptionError, match="O046"):
         bs.cite("apa")
+
+
+def test_a_parameter_without_a_measure_is_a_number():
+    fit = fake_fit(model=bs.SyntheticControl(noise=bs.noise.AR1()))
+    described = dictionary(fit, {"draws": pd.DataFrame(columns=["s", "rho"])})
+    assert described["measure"].tolist() == [fit.panel.outcome, "number"]
