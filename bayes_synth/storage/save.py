@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.auxiliary import AuxiliaryTable
 from bayes_synth.data.covariates import CovariateTable
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.times import Zone, time_label
@@ -23,6 +24,7 @@ from bayes_synth.data.validation import locked
 from bayes_synth.errors import BayesSynthError, LoadError, LoadWarning, warn
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.auxiliary import AUXILIARY_TO, auxiliary_groups
 from bayes_synth.results.record import RunRecord
 from bayes_synth.storage.digests import digest, fingerprint
 from bayes_synth.storage.provenance import (
@@ -83,6 +85,12 @@ class Parts(NamedTuple):
 def save(fit: AbstractFit, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a fit as netCDF or zarr; see :meth:`bayes_synth.Fit.save`."""
     require_folder(path)
+    if AUXILIARY_TO in fit.idata.attrs:
+        raise LoadError(
+            "D079",
+            f"the fit to save must be that of {fit.idata.attrs[AUXILIARY_TO]!r}, got one of the "
+            f"auxiliary outcome {fit.panel.outcome!r}: save the former, its file has both.",
+        )
     require_rebuildable(fit.model)
     facts = {FACTS: provenance(fit.model, fit.panel, fit.record)}
     write_sealed(fit.idata, facts, path, overwrite=overwrite)
@@ -354,14 +362,8 @@ def _model(spec: Any) -> AbstractSyntheticControl:
 
 def _panel(idata: xr.DataTree, facts: dict[str, Any]) -> Panel:
     """Put the panel together from the groups before and after the start."""
-    halves = [idata[group].to_dataset() for group in ("constant_data", "predictions_constant_data")]
-    blocks = [
-        xr.concat([half[name].rename({dim: "unit"}) for half in halves], dim="time").drop_attrs()
-        for name, dim in (("donor_outcomes", "donor"), ("treated_outcomes", "treated"))
-    ]
-    outcomes = xr.concat(blocks, dim="unit").transpose("time", "unit").sortby("unit")
-    units = np.array([str(label) for label in outcomes["unit"].to_numpy()], dtype=object)
-    outcomes = outcomes.assign_coords(unit=units)
+    halves = _halves(idata)
+    outcomes = _outcomes(halves)
     times = outcomes["time"].to_index()
     label = time_label(facts["start"], pd.Index(times), what="start")
     # The start as the axis has it: 2005.0 among fractions of years, not 2005.
@@ -371,7 +373,33 @@ def _panel(idata: xr.DataTree, facts: dict[str, Any]) -> Panel:
     known = predictors_of(facts.get("predictors"), pd.Index(times))
     treated = tuple(facts["treated"])
     panel = Panel(locked(outcomes), treated, start, **names, zone=zone, predictors=known)
-    return replace(panel, covariates=_covariates(halves))
+    return replace(panel, covariates=_covariates(halves), auxiliary=_auxiliary(idata))
+
+
+def _halves(idata: xr.DataTree) -> list[xr.Dataset]:
+    groups = ("constant_data", "predictions_constant_data")
+    return [idata[group].to_dataset() for group in groups]
+
+
+def _outcomes(halves: list[xr.Dataset]) -> xr.DataArray:
+    """Put the outcomes of donors and treated units together, dims ``(time, unit)``."""
+    blocks = [
+        xr.concat([half[name].rename({dim: "unit"}) for half in halves], dim="time").drop_attrs()
+        for name, dim in (("donor_outcomes", "donor"), ("treated_outcomes", "treated"))
+    ]
+    outcomes = xr.concat(blocks, dim="unit").transpose("time", "unit").sortby("unit")
+    units = np.array([str(label) for label in outcomes["unit"].to_numpy()], dtype=object)
+    return outcomes.assign_coords(unit=units)
+
+
+def _auxiliary(idata: xr.DataTree) -> AuxiliaryTable | None:
+    """Put the auxiliary outcomes together, if there are any."""
+    groups = auxiliary_groups(idata)
+    if not groups:
+        return None
+    names = pd.Index(list(groups), name="auxiliary", dtype=object)
+    series = [_outcomes(_halves(group)).rename(None) for group in groups.values()]
+    return AuxiliaryTable(xr.concat(series, dim=names))
 
 
 def _covariates(halves: list[xr.Dataset]) -> CovariateTable | None:
