@@ -247,7 +247,14 @@ class Problem(AbstractTask):
             names = listed(self.covariates.names)
             rows[COEFFICIENTS] = f"{model.covariates} typical steps per typical step of {names}"
         integrated |= {c.describe(): f"Normal(0, {c.sd:g}) {measure}" for c in model.calendars}
-        return {"weights": weights, **rows, **integrated, "kappa": str(model.calibration or "none")}
+        others = {
+            f"{name} of {each.panel.outcome}": text
+            for each in self.auxiliary
+            for name, text in each.priors.items()
+            if name not in ("weights", "predictors", "kappa")
+        }
+        kappa = {"kappa": str(model.calibration or "none")}
+        return {"weights": weights, **rows, **integrated, **others, **kappa}
 
     def observed_graph(self) -> "pm.Model":
         """Build the PyMC model as its users write one: with an observed outcome."""

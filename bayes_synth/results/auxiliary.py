@@ -28,9 +28,7 @@ def each_auxiliary(problem: Problem, posterior: xr.Dataset) -> Iterator[tuple[Pr
     """
     for k, own in enumerate(problem.auxiliary):
         sds = posterior[OUTCOME_SDS].isel(auxiliary=k)
-        noise = {
-            name: sds.isel(sd=NAMES.index(name), drop=True) for name in own.process.parameters
-        }
+        noise = {name: sds.isel(sd=NAMES.index(name), drop=True) for name in own.process.parameters}
         yield own, posterior[["weights"]].assign(noise)
 
 
