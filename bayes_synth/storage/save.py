@@ -7,31 +7,25 @@ refused.
 import json
 import os
 import tempfile
-from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from bayes_synth.data.auxiliary import AuxiliaryTable
-from bayes_synth.data.covariates import CovariateTable
 from bayes_synth.data.panel import Panel
-from bayes_synth.data.times import Zone, time_label
-from bayes_synth.data.validation import locked
 from bayes_synth.errors import BayesSynthError, LoadError, LoadWarning, warn
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.results.auxiliary import AUXILIARY_TO, auxiliary_groups
+from bayes_synth.results.auxiliary import AUXILIARY_TO
 from bayes_synth.results.record import RunRecord
 from bayes_synth.storage.digests import digest, fingerprint
+from bayes_synth.storage.panels import panel_of
 from bayes_synth.storage.provenance import (
     OLDEST,
     SCHEMA,
     current,
-    predictors_of,
     provenance,
     record_of,
 )
@@ -344,7 +338,7 @@ def _facts(idata: xr.DataTree, source: Path) -> dict[str, Any]:
 
 def _parts(idata: xr.DataTree, facts: dict[str, Any], source: Path) -> Parts:
     try:
-        panel, model = _panel(idata, facts["panel"]), _model(facts["model"])
+        panel, model = panel_of(idata, facts["panel"]), _model(facts["model"])
         return Parts(panel, model, idata, record_of(facts))
     except LoadError:
         raise
@@ -358,61 +352,3 @@ def _model(spec: Any) -> AbstractSyntheticControl:
     if not isinstance(model, AbstractSyntheticControl):
         raise TypeError(f"the model must be a SyntheticControl, got {type(model).__name__}")
     return model
-
-
-def _panel(idata: xr.DataTree, facts: dict[str, Any]) -> Panel:
-    """Put the panel together from the groups before and after the start."""
-    halves = _halves(idata)
-    outcomes = _outcomes(halves)
-    times = outcomes["time"].to_index()
-    label = time_label(facts["start"], pd.Index(times), what="start")
-    # The start as the axis has it: 2005.0 among fractions of years, not 2005.
-    start = next((time for time in times if time == label), label)
-    names = {name: facts[name] for name in ("unit", "time", "outcome")}
-    zone = Zone(**facts.get("zone", {}))
-    known = predictors_of(facts.get("predictors"), pd.Index(times))
-    treated = tuple(facts["treated"])
-    panel = Panel(locked(outcomes), treated, start, **names, zone=zone, predictors=known)
-    return replace(panel, covariates=_covariates(halves), auxiliary=_auxiliary(idata))
-
-
-def _halves(idata: xr.DataTree) -> list[xr.Dataset]:
-    groups = ("constant_data", "predictions_constant_data")
-    return [idata[group].to_dataset() for group in groups]
-
-
-def _outcomes(halves: list[xr.Dataset]) -> xr.DataArray:
-    """Put the outcomes of donors and treated units together, dims ``(time, unit)``."""
-    blocks = [
-        xr.concat([half[name].rename({dim: "unit"}) for half in halves], dim="time").drop_attrs()
-        for name, dim in (("donor_outcomes", "donor"), ("treated_outcomes", "treated"))
-    ]
-    outcomes = xr.concat(blocks, dim="unit").transpose("time", "unit").sortby("unit")
-    units = np.array([str(label) for label in outcomes["unit"].to_numpy()], dtype=object)
-    return outcomes.assign_coords(unit=units)
-
-
-def _auxiliary(idata: xr.DataTree) -> AuxiliaryTable | None:
-    """Put the auxiliary outcomes together, if there are any."""
-    groups = auxiliary_groups(idata)
-    if not groups:
-        return None
-    names = pd.Index(list(groups), name="auxiliary", dtype=object)
-    series = [_outcomes(_halves(group)).rename(None) for group in groups.values()]
-    return AuxiliaryTable(xr.concat(series, dim=names))
-
-
-def _covariates(halves: list[xr.Dataset]) -> CovariateTable | None:
-    """Put the covariates together, if there are any."""
-    if "donor_covariates" not in halves[0]:
-        return None
-    blocks = [
-        xr.concat([half[f"{dim}_covariates"].rename({dim: "unit"}) for half in halves], dim="time")
-        for dim in ("donor", "treated")
-    ]
-    series = xr.concat(blocks, dim="unit").sortby("unit")
-    labels = {
-        dim: np.array([str(label) for label in series[dim].to_numpy()], dtype=object)
-        for dim in ("unit", "covariate")
-    }
-    return CovariateTable(series.assign_coords(labels).drop_attrs())
