@@ -26,11 +26,13 @@ STORE = Path.home() / ".cache" / "bayes_synth" / "auxiliary_outcomes.jsonl"
 SEEDS = (1, 2)
 LEVELS = (0.5, 0.8, 0.95)
 SIZE = {"draws": 250, "tune": 250, "chains": 4, "cores": 1, "progressbar": False}
+CALIBRATION = bs.Calibration(most=20, draws=150, tune=200)
+"""Twenty placebos a panel, of 300 draws for each prior on ``q``."""
 PERIODS, AHEAD, UNITS = 30, 10, 20
 
 
 def smoking(first: int, outcome: str, auxiliary: str | None) -> bs.Panel:
-    """Packs sold and their retail price in 39 states; with three quarters of the past cut off."""
+    """Packs sold and their retail price in 39 states."""
     frame = pd.read_csv(f"{DATA}/prop99.csv")
     names = {"unit": "state", "time": "year", "treated": "California", "start": 1989}
     late = frame[frame["year"] >= first]
@@ -82,7 +84,7 @@ PANELS: dict[str, tuple[Callable[[str | None], bs.Panel], str]] = {
 
 def scored(panel: bs.Panel, seed: int) -> dict[str, Any]:
     """Return the placebos' root mean square errors, and coverage without the own z-score."""
-    fit = bs.SyntheticControl().fit(panel, random_seed=seed, **SIZE)
+    fit = bs.SyntheticControl(calibrate=CALIBRATION).fit(panel, random_seed=seed, **SIZE)
     sds = panel.donor_outcomes.to_pandas().iloc[: len(panel.pre)].std()
     errors = fit.calibration.table["error"]
     z = errors / sds[errors.index]
