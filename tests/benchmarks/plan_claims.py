@@ -13,7 +13,7 @@ import time
 import warnings
 from pathlib import Path
 
-import common  # Before numba: it hides coverage.py, the command beside this file.
+import common
 import numpy as np
 import pandas as pd
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import common  # Before numba: it hides coverage.py, the command beside this file.
+import common
 import pandas as pd
 
 import bayes_synth as bs

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import common  # Before numba: it hides coverage.py, the command beside this file.
+import common
 import numpy as np
 import pandas as pd
 
