@@ -14,6 +14,7 @@ from bayes_synth.fitting.placebos import placebo_answer
 from bayes_synth.model.auxiliary import about
 from bayes_synth.model.problem import Problem
 from bayes_synth.noise import AR1, IID, LocalLevel
+from bayes_synth.report.facts import facts
 from bayes_synth.results.auxiliary import each_auxiliary
 from bayes_synth.sampling.regression import OUTCOME_SDS
 from bayes_synth.sampling.sample import sample
@@ -86,7 +87,7 @@ def _product(axes):
 
 @pytest.mark.parametrize(
     ("noise", "nodes"),
-    [(IID(), 60), pytest.param(LocalLevel(), 24, marks=pytest.mark.long)],
+    [(IID(), 40), pytest.param(LocalLevel(), 24, marks=pytest.mark.long)],
     ids=["iid", "local level"],
 )
 def test_the_posterior_of_the_weights_is_that_of_quadrature(noise, nodes):
@@ -95,7 +96,7 @@ def test_the_posterior_of_the_weights_is_that_of_quadrature(noise, nodes):
     model = bs.SyntheticControl(
         weights=bs.priors.Dirichlet(concentration=1.0), noise=noise, calibrate=False
     )
-    problem, shares = Problem.of(model, panel), (np.arange(60) + 0.5) / 60
+    problem, shares = Problem.of(model, panel), (np.arange(40) + 0.5) / 40
     each = [log_density_of_weights(own, shares, nodes) for own in (problem, *problem.auxiliary)]
     draws = drawn(model, panel, draws=3000)["weights"].isel(donor=0).to_numpy()
     for logs, exact in ((sum(each), True), (each[0], False)):
@@ -228,7 +229,7 @@ def test_plain_fits_do_not_know_of_it(panel):
     assert Problem.of(PLAIN, plain).regression.outcomes is None
 
 
-@pytest.mark.parametrize("suffix", [".nc", ".zarr.zip"])
+@pytest.mark.parametrize("suffix", [".zarr.zip", pytest.param(".nc", marks=pytest.mark.long)])
 def test_files_hold_every_outcome(fit, tmp_path, suffix):
     path = tmp_path / f"fit{suffix}"
     fit.save(path)
@@ -251,6 +252,15 @@ def test_words_name_them(fit):
     text = fit.report("text")
     assert "Effect on visits" in text
     assert "the same weights had to explain visits" in fit.methods_text()
+    told = facts(fit)["auxiliary"]["visits"]
+    assert told["effects"]["average"]["measure"] == "visits per period"
+    assert "kappa" in told["calibration"]
+
+
+def test_alarms_of_an_auxiliary_outcome_are_named_in_the_headline(panel):
+    fake = fake_fit(panel=panel)
+    assert "A004" in dict(fake.auxiliary["visits"].alarms)
+    assert "(alarms A004" in repr(fake)
 
 
 def test_checks_refit_with_them(fit):
