@@ -343,8 +343,8 @@ def test_nuts_draws_from_the_same_posterior(panel):
 
     with PLAIN.build(panel):
         tree = pm.sample(
-            1500, tune=1000, chains=2, cores=1, random_seed=1, progressbar=False,
-            target_accept=0.95, nuts_sampler="pymc",
+            600, tune=500, chains=2, cores=1, random_seed=1, progressbar=False,
+            target_accept=0.9, nuts_sampler="pymc",
         )  # fmt: skip
     fit = PLAIN.fit(panel, draws=2000, random_seed=2, progressbar=False)
     own, over = fit.auxiliary["visits"], ("chain", "draw")
@@ -354,5 +354,5 @@ def test_nuts_draws_from_the_same_posterior(panel):
         *((tree["posterior"][f"{n} (visits)"], own.idata["posterior"][n]) for n in ("s", "q")),
     ]
     for theirs, mine in pairs:
-        assert (abs(theirs.mean(over) - mine.mean(over)) < 0.15 * mine.std(over)).all(), theirs
-        np.testing.assert_allclose(theirs.std(over), mine.std(over), rtol=0.15)
+        assert (abs(theirs.mean(over) - mine.mean(over)) < 0.25 * mine.std(over)).all(), theirs
+        np.testing.assert_allclose(theirs.std(over), mine.std(over), rtol=0.25)
