@@ -25,6 +25,7 @@ extensions = [
     "pictures",
     "copies",
     "mathml",
+    "numbers_in_tables",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_build"]
@@ -49,6 +50,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "bayes_synth"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_sidebars = {"gallery": []}  # has no pages below it
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
