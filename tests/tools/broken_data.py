@@ -121,22 +121,29 @@ def weighted(case: Case) -> pd.Series:
     return (case.table * sizes).sum(axis=1) / sizes.sum()
 
 
+def lasting(case: Case) -> bool:
+    """Test for more periods than units, without which no weights can be told."""
+    return crowded(case) and len(case.table) > case.table.shape[1] + 5
+
+
+def region(case: Case) -> pd.Series:
+    return case.table[[case.treated, *case.donors[:2]]].sum(axis=1)
+
+
 AGGREGATES = {
-    "a national total": total,
-    "a national average": lambda c: c.table.mean(axis=1),
-    "a weighted average of all": weighted,
-    "a region of the treated unit and two donors": lambda c: c.table[
-        [c.treated, *c.donors[:2]]
-    ].sum(axis=1),
-    "a rounded national total": lambda c: total(c).round(3),
+    "a national total": (crowded, total),
+    "a national average": (crowded, lambda c: c.table.mean(axis=1)),
+    "a rounded national total": (crowded, lambda c: total(c).round(3)),
+    "a weighted average of all": (lasting, weighted),
+    "a region of the treated unit and two donors": (crowded, region),
 }
-for name, make in AGGREGATES.items():
+for name, (fits, make) in AGGREGATES.items():
     corrupts(
         "values",
         name,
         remarks="V044",
         perhaps=f"{LOOKS} V047",
-        fits=crowded,
+        fits=fits,
         says=("contain the effect", "Drop them"),
     )(assigned(make))
 
@@ -240,7 +247,8 @@ ALIKE = {
     "6 and 6.0 as text": ("6", "6.0", ".str.removesuffix('.0')"),
     "06 and 6.0": ("06", "6.0", ".str.zfill("),
     "06 and the number 6": ("06", 6, ".str.zfill("),
-    "a tab behind": ("Berlin", "Berlin\t", "blanks"),
+    "a tab behind": ("Berlin", "Berlin\t", ".str.split().str.join(' ')"),
+    "a no-break space": ("New York", "New\u00a0York", ".str.split().str.join(' ')"),
     "another dash": ("Baden-W", "Baden\u2013W", "dashes"),
 }
 for name, (one, other, word) in ALIKE.items():

@@ -820,7 +820,7 @@ def outcomes(case: Case, name: str) -> bool:
     """Test for a column of outcomes, which may be called by its number."""
     if case.layout == LONG:
         return name in {"sales", "Sales", "2"}
-    return name not in {"year", "yr", "remark"}
+    return name not in {"year", "yr", "remark", case.options.get("time")}
 
 
 def narrowed(kind: str):
