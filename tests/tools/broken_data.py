@@ -32,7 +32,6 @@ from corruptions import (
     renamed,
     stored,
     upright,
-    years,
 )
 
 __all__ = ["STAGES"]
@@ -157,9 +156,7 @@ def noise(case: Case) -> np.ndarray:
 COPIES = {
     "a near copy": lambda c: c.table[c.treated] + noise(c),
     "a copy in another measure": lambda c: 3.7 * c.table[c.treated] + 5 + noise(c),
-    "a copy of a period before": lambda c: (
-        c.table[c.treated].shift(1).bfill(limit=1) + noise(c)
-    ),
+    "a copy of a period before": lambda c: c.table[c.treated].shift(1).bfill(limit=1) + noise(c),
 }
 for name, make in COPIES.items():
     corrupts(
@@ -175,9 +172,9 @@ for name, make in COPIES.items():
 corrupts(
     "values", "a treatment dummy", remarks="V045", perhaps=LOOKS, says=LEAVE_OUT, fits=peopled
 )(assigned(lambda c: (~before(c)).astype(float)))
-corrupts(
-    "values", "a dummy of every seventh day", remarks="V045", perhaps=LOOKS, says=LEAVE_OUT
-)(assigned(lambda c: (np.arange(len(c.table)) % 7 == 0).astype(float)))
+corrupts("values", "a dummy of every seventh day", remarks="V045", perhaps=LOOKS, says=LEAVE_OUT)(
+    assigned(lambda c: (np.arange(len(c.table)) % 7 == 0).astype(float))
+)
 corrupts("values", "a column of the weekday", remarks="V046", perhaps=LOOKS, says=LEAVE_OUT)(
     assigned(lambda c: 1.0 + np.arange(len(c.table)) % 7)
 )
@@ -213,9 +210,7 @@ MORE_NUMBERS = {
     "nanoseconds since 1970": (lambda n: seconds(n) * 10**9, "unit='ns'"),
 }
 for name, (make, word) in MORE_NUMBERS.items():
-    corrupts("times", name, refused="P041", says=("pandas.to_datetime(", word))(
-        axis(make, days)
-    )
+    corrupts("times", name, refused="P041", says=("pandas.to_datetime(", word))(axis(make, days))
 
 
 # --- labels: what only a program tells apart ---
