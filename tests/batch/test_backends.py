@@ -30,6 +30,7 @@ def children(name):
     ]
 
 
+@pytest.mark.long
 def test_processes_give_the_same_bits_though_one_is_killed(reference):
     found = bs.fit_many(
         killing(tasks(12), 8, lambda: children("loky")), n_jobs=2, backend="loky", **QUIET

@@ -28,6 +28,7 @@ def keys_on_disk(folder):
     ]
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path, reference):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import small_batches, bayes_synth as bs\n"
@@ -117,6 +118,7 @@ def test_a_damaged_part_is_named(tmp_path):
         bs.fit_many(tasks(1), store=tmp_path, **QUIET)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize("keep", ["draws", "full"])
 def test_fits_that_were_kept_answer(keep, stored, tmp_path, reference):

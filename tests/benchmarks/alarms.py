@@ -9,11 +9,12 @@ takes seconds; ``--write`` puts the tables on the page.
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from common import footer, table, write_between  # isort: skip
-
 import numpy as np
+import pandas as pd
+from common import footer, table, write_between
 from simulations import JUDGED, STORE, judged, work
 from worlds import CLEAN, DRAWS, WRONG, World
 
@@ -47,8 +48,9 @@ def by_panel(world: World) -> Answer:
 
 def by_fit(row: dict[str, Any]) -> Answer:
     """Read the alarms of a stored fit; whether it converged is not judged here."""
-    codes = set(row["alarms"]) - {"A001", "A003"}
+    codes = set(row["alarms"]) - {"A001", "A003", "A011"}
     codes |= {"A003"} if clearly_poor(row) else set()
+    codes |= {"A011"} if wanders(row) else set()
     return Answer(frozenset(codes), not row["average"]["0.95"])
 
 
@@ -64,6 +66,19 @@ def clearly_poor(row: dict[str, Any]) -> bool:
     return fit_verdict(
         problem.inputs, process, noise, None, len(problem.observed), 1.0
     ).clearly_poor
+
+
+def wanders(row: dict[str, Any]) -> bool:
+    """Ask again for A011, of the weights and the donors' gaps that the fit has found."""
+    panel = DRAWS[row["design"]](np.random.default_rng(row["seed"])).panel
+    problem = Problem.of(bs.SyntheticControl(), panel)
+    evidence = SimpleNamespace(
+        problem=problem,
+        seen=np.arange(len(panel.pre)),
+        weights=np.array(row["weights"]),
+        calibration=SimpleNamespace(gaps=pd.DataFrame(row["gaps"])),
+    )
+    return bool(ALARMS["A011"](evidence))
 
 
 def answered(

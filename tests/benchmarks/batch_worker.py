@@ -2,7 +2,6 @@
 
 import os
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from itertools import count, islice
 
 import joblib
 import psutil
-from common import HERE, ROOT, answer, job
+from common import answer, job
 
 import bayes_synth as bs
 
@@ -38,9 +37,6 @@ def backend(name: str, jobs: int) -> Iterator[None]:
         # The workers have this environment already, but ray would have uv make another. It reads
         # this variable when it is imported.
         os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-        # Its workers import from where it is started, and numba would find coverage.py there; see
-        # common.py.
-        os.chdir(ROOT)
         import ray
         from ray.util.joblib import register_ray
 
@@ -73,10 +69,6 @@ def used() -> dict[str, float]:
 def main() -> None:
     """Fit, and say what it took."""
     given = job()
-    # Worker processes inherit this path, on which numba would find coverage.py; see common.py.
-    # Those of Dask import this file.
-    if given["backend"] != "dask":
-        sys.path.remove(str(HERE))
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, backend(given["backend"], given["jobs"]):
         found = bs.fit_many(

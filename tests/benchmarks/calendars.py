@@ -9,9 +9,8 @@ errors are over the donor's standard deviation before the treatment.
 import warnings
 from typing import Any
 
-from common import footer, table, write_between  # isort: skip
-
 import numpy as np
+from common import footer, table, write_between
 from real_panels import PANELS
 
 import bayes_synth as bs

@@ -9,7 +9,6 @@ checks on Proposition 99 instead.
 
 import argparse
 import json
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -188,8 +187,6 @@ DESIGNS = (
 
 def answers(number: int, seed: int) -> dict[str, Any]:
     """The verdicts of the checks meant for one planted problem in one simulation."""
-    # In a worker numba would take coverage.py beside this file for the package of that name.
-    sys.modules.setdefault("coverage", None)  # type: ignore[arg-type]
     design, began = DESIGNS[number], time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

@@ -12,10 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-# numba would take coverage.py, the command beside this file, for the package of that name: import
-# this module first.
-sys.modules.setdefault("coverage", None)  # type: ignore[arg-type]
-
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENVIRONMENTS = Path.home() / ".cache" / "bayes_synth"

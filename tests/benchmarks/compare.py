@@ -4,7 +4,7 @@
 they had been treated (the first so many of a seeded shuffle; libraries that take long are given a
 share of them), asks every library for the average effect and its 95 % interval, and writes
 ``docs/comparison.md``. Each library is fetched from the package index into an environment of its
-own. Ours is fitted in the same run; where ``coverage.py`` has fitted a placebo already, with the
+own. Ours is fitted in the same run; where ``scoreboard.py`` has fitted a placebo already, with the
 same settings, only the first of each panel are fitted again. ``--plans`` asks those that plan
 tests. Each answer is one line of a file under ``--store``: a run that was stopped goes on where it
 left off; ``--report`` only writes the page.
@@ -20,9 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from common import ENVIRONMENTS, REFUSED, WorkerError  # isort: skip
-
 import numpy as np
+from common import ENVIRONMENTS, REFUSED, WorkerError
 from compare_plans import PLANNERS, plan_with
 from compare_report import write
 from coverage_runs import FITS, read, real_jobs
@@ -179,7 +178,7 @@ def main() -> None:
     parser.add_argument("--plans", action="store_true", help="ask for plans, not for effects")
     parser.add_argument("--planners", nargs="*", default=list(PLANNERS), choices=list(PLANNERS))
     parser.add_argument("--store", type=Path, default=STORE)
-    parser.add_argument("--scoreboard", type=Path, default=SCOREBOARD, help="coverage.py's store")
+    parser.add_argument("--scoreboard", type=Path, default=SCOREBOARD, help="scoreboard.py's store")
     parser.add_argument("--report", action="store_true", help="run nothing")
     options = parser.parse_args()
     options.store.mkdir(parents=True, exist_ok=True)

@@ -8,10 +8,9 @@ the library said it could detect.
 
 from typing import Any
 
-from common import WorkerError  # isort: skip
-
 import numpy as np
 import pandas as pd
+from common import WorkerError
 from peers import PLANNERS, ask
 from real_panels import DATA, simplex_effect
 

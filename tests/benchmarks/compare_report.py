@@ -5,11 +5,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common import footer, table, write_between  # isort: skip
-
 import numpy as np
 import pandas as pd
 import peer_worker
+from common import footer, table, write_between
 from coverage_scores import interval_score
 from peers import EVERY, OURS, PEERS, PLANNERS
 
@@ -42,8 +41,8 @@ def circumstances(rows: pd.DataFrame) -> str:
     fitted = int((rows["peer"] == OURS.name).sum()) - int(rows["scoreboard"].sum())
     others = int(rows["scoreboard"].sum())
     return (
-        f"Ours: {fitted} fits in this run, {others} of `python tests/benchmarks/coverage.py` with "
-        "the same settings. Processes that wanted a core when a library was started, mean: "
+        f"Ours: {fitted} fits in this run, {others} of `python tests/benchmarks/scoreboard.py` "
+        "with the same settings. Processes that wanted a core when a library was started, mean: "
         f"{rows['load'].mean():.1f}."
     )
 

@@ -34,7 +34,7 @@ def write(fits: pd.DataFrame) -> None:
     if len(simulated):
         write_between("calibration.md", "simulations", simulation_table(simulated))
     settled = default["ok"].astype(bool).mean() if len(default) else float("nan")
-    command = footer("python tests/benchmarks/coverage.py --full")
+    command = footer("python tests/benchmarks/scoreboard.py --full")
     models = "; ".join(
         f"{name}: {size}" for name, size in real.groupby("model", sort=False).size().items()
     )

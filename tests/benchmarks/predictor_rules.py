@@ -13,10 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common import footer, table, write_between  # isort: skip
-
 import numpy as np
 import pandas as pd
+from common import footer, table, write_between
 from real_panels import DATA, PANELS
 
 import bayes_synth as bs

@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from common import footer, table, write_between  # isort: skip
-
 import numpy as np
 import pandas as pd
+from common import footer, table, write_between
 from coverage_scores import interval_score, quantiles
 from real_panels import PANELS
 from simulations import stored

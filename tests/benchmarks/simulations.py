@@ -15,9 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from common import footer, table, write_between  # isort: skip
-
 import numpy as np
+from common import footer, table, write_between
 from coverage_scores import LEVELS, statements
 from worlds import CLEAN, DRAWS, STATEMENTS
 

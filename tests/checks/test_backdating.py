@@ -22,6 +22,7 @@ def drifting(pre=40, post=8, size=0.5):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(5))
 def test_a_clean_design_passes(seed):
     assert earlier(fake_fit(panel=fake_panel(pre=40, random_seed=seed))).verdict == "pass"

@@ -28,6 +28,7 @@ def answers(request):
     return refitted | {"placebo_in_space": checks.placebo_in_space(fit)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["spillover", "prior_sensitivity"])
 def test_a_forest_shows_the_medians_and_intervals_of_the_table(answers, name):
     check = answers[name]

@@ -114,6 +114,7 @@ def test_donors_that_carry_signal_do_not_count_as_overfitting():
     assert check.table.loc["rolling origins", "explained_out_of_sample"] > 0.9
 
 
+@pytest.mark.long
 def test_sixty_donors_of_pure_noise_count_as_overfitting():
     caught = 0
     for seed in range(10):

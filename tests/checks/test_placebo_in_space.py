@@ -23,6 +23,7 @@ def calibrated(*, donors=30, seed=0, affected=0.0, effect=0.0, plan=None, **colu
     return fake_fit(panel=panel, model=bs.SyntheticControl(calibrate=plan), placebos=found)
 
 
+@pytest.mark.long
 def test_nine_of_ten_clean_designs_pass():
     verdicts = [placebo_in_space(calibrated(seed=seed)).verdict for seed in range(10)]
     assert verdicts.count("pass") >= 9
@@ -112,6 +113,7 @@ def test_an_interrupt_is_said_and_is_no_pass():
     assert check.reason.endswith("; interrupted after 30 of 31 refits.")
 
 
+@pytest.mark.long
 def test_gaps_survive_a_file(tmp_path):
     fit = calibrated()
     fit.save(tmp_path / "fit.nc")

@@ -158,6 +158,7 @@ def test_a_run_says_how_much_it_is_before_it_begins(fit):
     assert not any("refit" in line for line in lines)
 
 
+@pytest.mark.long
 def test_a_report_takes_the_answers_about_its_own_fit_only(fit, tmp_path):
     answers = checks.run(fit, only=["concentration"], progressbar=False)
     assert "single donor" in fit.report(checks=answers)

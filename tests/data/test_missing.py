@@ -219,6 +219,7 @@ def test_a_window_without_outcomes_is_refused(fit_with_missing):
         fit_with_missing.effect("total", window=slice(2022, 2022))
 
 
+@pytest.mark.long
 def test_the_file_keeps_missing_outcomes(fit_with_missing, with_missing, tmp_path):
     fit_with_missing.save(tmp_path / "fit.nc")
     assert bs.load(tmp_path / "fit.nc").panel == with_missing

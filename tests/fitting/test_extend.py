@@ -137,6 +137,7 @@ def test_rows_may_arrive_one_after_the_other(fit):
     assert_same(more, fit.extend(both()[1]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".nc", ".zarr.zip"])
 def test_a_fit_from_a_file_is_extended_alike(fit, tmp_path, suffix):
     fit.save(tmp_path / f"fit{suffix}")
@@ -151,6 +152,7 @@ def test_dates_are_extended_too():
     assert_same(PLAIN.fit(short, **SIZES).extend(long), PLAIN.fit(long, **SIZES))
 
 
+@pytest.mark.long
 def test_a_fit_of_a_batch_is_extended_alike():
     short, long = both()
     task = bs.FitTask(short, PLAIN, draws=800, tune=300, chains=4)
@@ -277,6 +279,7 @@ def test_draws_that_its_seed_does_not_give_are_refused(fit, tmp_path):
             other.extend(both()[1])
 
 
+@pytest.mark.long
 def test_another_attempt_is_said(fit):
     """As a batch would leave it, whose rule of second attempts is another one."""
     settings = fit.record.settings.stricter()

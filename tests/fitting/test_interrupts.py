@@ -126,6 +126,7 @@ def stopping_after(monkeypatch, count: int) -> list[tuple[str, ...]]:
     return done
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("count", "calibrated"), [(8, True), (7, False)])
 def test_interrupted_refits_calibrate_if_they_are_eight(sampler, monkeypatch, count, calibrated):
     asked, acts = sampler

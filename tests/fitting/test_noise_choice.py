@@ -133,6 +133,7 @@ def test_a_named_process_is_left_alone():
     assert choose_noise(model, fake_panel(), SETTINGS) == (model, None)
 
 
+@pytest.mark.long
 def test_a_fit_says_what_was_chosen_and_keeps_it(candidates, tmp_path):
     candidates(LocalLevel(), IID())
     with pytest.warns(bs.errors.ConvergenceWarning):

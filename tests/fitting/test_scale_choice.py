@@ -55,6 +55,7 @@ def test_growth_that_multiplies_is_modelled_in_logarithms(multiplied):
     assert list(scores["chosen"]) == [0, 1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 3])
 def test_growth_that_adds_up_stays_linear(seed):
     choice = choose_scale(AUTO, panel_of("additive", seed), SETTINGS)
@@ -71,6 +72,7 @@ def test_the_fit_is_that_of_the_chosen_scale_draw_by_draw(multiplied):
     assert named.record.scale_choice == ""
 
 
+@pytest.mark.long
 def test_the_choice_is_said_and_kept(multiplied, tmp_path):
     said = "log scale chosen by the realised errors of 9 placebos (probability "
     assert multiplied.record.scale_choice.startswith(said)
@@ -120,6 +122,7 @@ def test_few_donors_keep_the_scale_linear_and_it_is_said():
     assert "scale_scores" not in fit.idata.children
 
 
+@pytest.mark.long
 def test_the_treated_post_period_is_never_read():
     panel = panel_of("multiplicative")
     frame = panel.outcomes.to_pandas()
@@ -173,6 +176,7 @@ def test_the_evidence_is_a_density_of_the_average_outcome():
     assert evidence - np.log(np.pi) == pytest.approx(exact, abs=1e-4)
 
 
+@pytest.mark.long
 def test_another_unit_of_measurement_changes_nothing():
     panel = panel_of("multiplicative")
     cents = bs.Panel.from_wide(panel.outcomes.to_pandas() * 100, treated="treated", start=28)
@@ -186,6 +190,7 @@ def test_an_interrupt_is_passed_on():
         choose_scale(AUTO, panel_of("multiplicative"), SETTINGS, lambda *_: stopped)
 
 
+@pytest.mark.long
 def test_a_batch_keeps_what_was_chosen(multiplied):
     task = bs.FitTask(multiplied.panel, AUTO, **SIZES)
     result = bs.fit_many([task], keep="full", random_seed=1, progressbar=False)
@@ -194,6 +199,7 @@ def test_a_batch_keeps_what_was_chosen(multiplied):
         assert "log scale chosen" in fit.record.scale_choice
 
 
+@pytest.mark.long
 def test_an_extended_fit_keeps_the_scale_and_says_when_it_was_chosen(multiplied):
     frame = multiplied.panel.outcomes.to_pandas()
     frame.loc[40] = frame.loc[39] * 1.05

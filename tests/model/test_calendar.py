@@ -142,6 +142,7 @@ def test_headline_priors_and_methods_name_the_calendar(fit):
     assert "day of week" in fit.methods_text()
 
 
+@pytest.mark.long
 def test_a_fit_with_a_calendar_can_be_saved_and_loaded(fit, tmp_path):
     fit.save(tmp_path / "fit.nc")
     loaded = bs.load(tmp_path / "fit.nc")

@@ -159,6 +159,7 @@ def test_cores_change_nothing(base):
     pd.testing.assert_frame_equal(base.calibration.table, again.calibration.table)
 
 
+@pytest.mark.long
 def test_a_saved_fit_keeps_its_calibration(base, tmp_path):
     base.save(tmp_path / "fit.nc")
     loaded = bs.load(tmp_path / "fit.nc")

@@ -198,6 +198,7 @@ def test_prior_draws_have_coefficients_in_outcome_units(panel):
     np.testing.assert_allclose(prior.std(("chain", "draw")), expected, rtol=0.08)
 
 
+@pytest.mark.long
 def test_a_fit_with_covariates_is_saved_and_extended(fit, tmp_path):
     fit.save(tmp_path / "fit.nc")
     back = bs.load(tmp_path / "fit.nc")

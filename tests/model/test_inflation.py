@@ -31,6 +31,7 @@ def posterior_mean(z, sd, weights):
     return first / whole
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("nu", [4.0, np.inf, None])
 @pytest.mark.parametrize("sd", [0.5, 1.0])
 def test_the_posterior_is_that_of_adaptive_quadrature(nu, sd):

@@ -160,6 +160,7 @@ def test_refits_of_checks_leave_such_pools_out():
     assert refits(fit, cases, progressbar=False) == {}
 
 
+@pytest.mark.long
 def test_a_fit_with_limits_is_saved_and_loaded(tmp_path):
     prior = Dirichlet(largest=0.6, at_least={"donor_00": 0.1})
     fit = fake_fit(panel=fake_panel(donors=4), model=bs.SyntheticControl(prior))

@@ -29,6 +29,7 @@ EVERY = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
 pytestmark = pytest.mark.filterwarnings("ignore:Numba will use object mode")
 
 
+@pytest.mark.long
 @EVERY
 @pytest.mark.usefixtures("interpreted")
 def test_differences_of_its_density_are_those_of_the_compiled_graph(model, panel):
@@ -90,6 +91,7 @@ def test_it_has_the_panels_labels_and_outcome_units(panel):
     )
 
 
+@pytest.mark.long
 @EVERY
 @pytest.mark.usefixtures("interpreted")
 def test_the_prior_predictive_is_that_of_the_library(model, panel):

@@ -139,6 +139,7 @@ def test_the_models_own_graph_has_the_rows(panel):
     assert density[None] != density[Matched(sd=0.3)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rule", [Matched(sd={"income": 1, "age": 0.5, "price": 2}), Closeness(1)])
 def test_a_fit_with_predictors_is_saved_and_loaded(panel, rule, tmp_path):
     fit = fake_fit(panel=panel, model=bs.SyntheticControl(predictors=rule))

@@ -82,6 +82,7 @@ def test_samples_have_the_second_moments_of_the_dirichlet(from_numpy):
     assert near(draws[:, :, None] * draws[:, None], second_moments(alpha))
 
 
+@pytest.mark.long
 def test_the_graph_has_the_second_moments_of_the_dirichlet(from_graph):
     draws, alpha = from_graph
     assert near(draws[:, :10, None] * draws[:, None, :10], second_moments(alpha))

@@ -96,6 +96,7 @@ def test_the_checks_take_it(fit):
     assert checks.fit_quality(fit).verdict in ("pass", "caution", "fail")
 
 
+@pytest.mark.long
 def test_a_fit_is_saved_and_loaded(fit, tmp_path):
     fit.save(tmp_path / "fit.nc")
     loaded = bs.load(tmp_path / "fit.nc")

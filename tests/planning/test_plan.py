@@ -139,6 +139,7 @@ def test_a_prior_survives_a_file_if_scipy_has_it(tmp_path):
         fake_plan(prior=Own()).save(tmp_path / "own.nc")
 
 
+@pytest.mark.long
 def test_files_that_hold_no_plan(plan, tmp_path):
     with pytest.raises(LoadError, match="L001"):
         bs.load(tmp_path / "none.nc")
@@ -406,6 +407,7 @@ def test_no_planned_unit_is_audited_and_no_placebo_is_calibrated_on_itself(real)
     assert real.placebo_tests["pit"].between(0, 1).all()
 
 
+@pytest.mark.long
 def test_the_command_line_plans(tmp_path, capsys, monkeypatch):
     frame = walks(6, 30, seed=1).rename_axis("day").reset_index().melt("day", None, "unit", "sales")
     frame.to_csv(tmp_path / "data.csv", index=False)

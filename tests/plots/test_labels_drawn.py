@@ -59,6 +59,7 @@ def words(canvas) -> str:
     return " ".join(map(str, found)).replace("\u2060", "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["matplotlib", "plotly", "bokeh"])
 @pytest.mark.parametrize("label", LABELS.values(), ids=LABELS.keys())
 def test_a_label_is_drawn_as_it_is(label, backend):
@@ -73,6 +74,7 @@ def test_a_label_is_drawn_as_it_is(label, backend):
     assert any(short in text for text in drawn)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("label", LABELS.values(), ids=LABELS.keys())
 def test_a_label_is_on_every_page_as_it_is(label):
     fit = fit_with(label)
@@ -112,6 +114,7 @@ ROLES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("role", "names"), ROLES.values(), ids=ROLES.keys())
 def test_columns_may_be_called_like_ours(role, names, tmp_path):
     panel = fake_panel(effect=3.0)

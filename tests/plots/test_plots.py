@@ -166,6 +166,7 @@ def test_a_fit_offers_the_plot_as_a_method(fake, method, options):
     assert getattr(fake, method)(backend="none", **options).backend == "none"
 
 
+@pytest.mark.long
 def test_reading_a_fit_loads_no_plotting_package(fake, tmp_path):
     fake.save(tmp_path / "fit.nc")
     path = str(tmp_path / "fit.nc")

@@ -49,6 +49,7 @@ def section_of(page, text):
     return part.split("<h2>")[1].split("</h2>")[0]
 
 
+@pytest.mark.long
 def test_a_plot_of_ones_own_is_in_the_html_report_with_its_alternative_text(own, fake):
     page = report(fake, "html")
     expected = {"Donors": "Donors"}.get(own.section, "How this was made")

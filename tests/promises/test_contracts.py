@@ -269,6 +269,7 @@ def test_help_loads_nothing_heavy():
     assert not loaded_by(code) & HEAVY
 
 
+@pytest.mark.long
 def test_a_fit_by_slices_loads_no_sampler_and_no_plots_that_it_does_not_use():
     code = "import bayes_synth as bs\nbs.SyntheticControl, bs.load_dataset('prop99')"
     assert not loaded_by(code) & {
@@ -282,6 +283,7 @@ def test_a_fit_by_slices_loads_no_sampler_and_no_plots_that_it_does_not_use():
     }
 
 
+@pytest.mark.long
 def test_a_saved_fit_is_read_and_judged_without_pymc(fake, tmp_path):
     fake.save(tmp_path / "fit.nc")
     code = (

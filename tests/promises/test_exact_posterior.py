@@ -162,6 +162,7 @@ def error(draws: xr.DataArray, method: str) -> float:
     return float(mcse(draws.to_dataset(name="x"), method=method)["x"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("case", "quantity"), QUANTITIES)
 def test_the_posterior_mean_is_that_of_quadrature(case, quantity):
     draws = sampled(CASES[case])[quantity]

@@ -272,6 +272,7 @@ def test_an_own_model_is_fitted_calibrated_and_saved(tmp_path):
     pd.testing.assert_frame_equal(bs.load(tmp_path / "own.nc").summary(), fit.summary())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".nc", ".zarr.zip"])
 def test_an_own_model_is_saved_and_loaded(own, tmp_path, suffix):
     own.save(tmp_path / f"own{suffix}")
@@ -281,6 +282,7 @@ def test_an_own_model_is_saved_and_loaded(own, tmp_path, suffix):
     pd.testing.assert_frame_equal(back.summary(), own.summary())
 
 
+@pytest.mark.long
 def test_where_the_class_is_not_defined_a_file_says_so(own, tmp_path):
     own.save(tmp_path / "own.nc")
     code = f"import bayes_synth as bs; bs.load({str(tmp_path / 'own.nc')!r})"
@@ -323,6 +325,7 @@ def test_an_own_model_runs_in_a_batch(tmp_path):
 # --- estimand, check, plot -----------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("largest")
 def test_an_own_estimand_is_in_tables_reports_plots_and_files(tmp_path):
     fit = fake_fit(panel=fake_panel(effect=3.0))

@@ -114,6 +114,7 @@ DTYPES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("convert", DTYPES.values(), ids=DTYPES)
 @some
 @given(table=tables())
@@ -123,6 +124,7 @@ def test_another_type_of_the_same_numbers_is_the_same_panel(convert, table):
     assert bits(wide(table.apply(convert))) == bits(wide(table))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["int64", "int32", "Int16", "int64[pyarrow]", "uint16"])
 @some
 @given(table=tables())
@@ -150,6 +152,7 @@ def test_what_is_handed_over_stays_as_it_is(table):
     pd.testing.assert_frame_equal(locked, table)
 
 
+@pytest.mark.long
 @some
 @given(tables(), st.data())
 def test_donors_are_dropped_and_kept_like_sets(table, data):
@@ -244,6 +247,7 @@ def test_a_simulated_effect_is_what_was_asked_for(seed, effect):
     assert plain.untreated.equals(treated.untreated)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "label", AWKWARD, ids=["markup", "quotes", "line break", "emoji", "right to left", "long"]
 )

@@ -45,6 +45,7 @@ def test_every_process_has_a_key_of_its_own():
     assert len(set(keys)) == len(keys)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("noise", PROCESSES, ids=repr)
 def test_every_process_is_saved_and_loaded(noise, tmp_path):
     fit = fake_fit(model=replace(PLAIN, noise=noise), draws=50)
@@ -52,6 +53,7 @@ def test_every_process_is_saved_and_loaded(noise, tmp_path):
     assert bs.load(tmp_path / "fit.nc").model == fit.model
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "weights",
     [

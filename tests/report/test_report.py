@@ -178,6 +178,7 @@ def test_missing_outcomes_are_said(fake):
     assert sentence in " ".join(fit.report().split())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".html", ".md", ".txt"])
 def test_the_command_line_writes_the_page(suffix, fake, tmp_path, capsys):
     fake.save(tmp_path / "fit.nc")

@@ -4,12 +4,14 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayes_synth as bs
 from bayes_synth.data.panel import Panel
 from bayes_synth.results.alarms import ALARMS, Alarm, alarm, as_number, codes_in
 from bayes_synth.results.alarms.last_periods import out_of_line
+from bayes_synth.results.alarms.wanderer import wandering
 from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
 
 
@@ -145,9 +147,44 @@ def test_a_width_far_from_the_models_own_alarms(ratio, word):
     assert bool(said) == bool(word)
 
 
-def test_a_unit_whose_interval_pooling_narrows_much_alarms():
-    assert "pooling narrows its intervals to 0.4" in of("A011", pooling=0.4)
-    assert of("A011", pooling=0.8) == ""
+def wandering_gaps(periods: int, donors: int, walk: bool) -> str:
+    """The sentence of A011 for errors without memory, or a walk, among calm donors."""
+    rng = np.random.default_rng(periods + donors)
+    own = rng.normal(size=periods)
+    inputs = SimpleNamespace(
+        outcome=np.cumsum(own) if walk else own,
+        donor_outcomes=np.zeros((periods + 5, 2)),
+        periods=periods,
+    )
+    calm = pd.DataFrame(rng.normal(size=(donors, periods + 5)))
+    return ALARMS["A011"](
+        SimpleNamespace(
+            problem=SimpleNamespace(inputs=inputs),
+            seen=np.arange(0, periods, 2),
+            weights=np.full(2, 0.5),
+            calibration=SimpleNamespace(gaps=calm),
+        )
+    )
+
+
+@pytest.mark.parametrize("walk", [True, False])
+def test_a_unit_that_wanders_among_calm_donors_alarms(walk):
+    assert wandering_gaps(120, 12, walk).startswith("WANDERS MORE THAN ITS DONORS") == walk
+
+
+@pytest.mark.parametrize(("periods", "donors"), [(14, 12), (120, 4), (120, 0)])
+def test_too_few_periods_or_donors_tell_nothing_of_wandering(periods, donors):
+    assert wandering_gaps(periods, donors, walk=True) == ""
+
+
+def test_how_far_gaps_wander_is_zero_for_white_noise_and_grows_with_a_walk():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(200, 400))
+    assert abs(wandering(noise).mean()) < 0.01
+    short, long = (wandering(np.cumsum(noise[:, :n], axis=1)).mean() for n in (20, 400))
+    assert 0.5 < short < long
+    assert wandering(3.0 + 7.0 * noise) == pytest.approx(wandering(noise))
+    assert wandering(np.zeros(10)) == 0
 
 
 def test_every_place_shows_the_same_alarms(tmp_path):

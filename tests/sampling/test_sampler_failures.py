@@ -46,6 +46,7 @@ def graph() -> pm.Model:
     return model
 
 
+@pytest.mark.long
 def test_a_panic_in_rust_is_named_with_its_seed_and_a_line_to_repeat_it(capfd):
     task = FakeTask(
         graph, {"shift": np.zeros(5)}, ("weights", "path"), "panics on data of another length"
@@ -125,6 +126,7 @@ def test_pymcs_interrupted_draws_are_an_interrupt_where_none_may_be_missing(monk
         sample(short_run(monkeypatch), settings(sampler="pymc", chains=3), seed=1)
 
 
+@pytest.mark.long
 def test_a_start_of_no_density_says_so():
     # In the refits a donor would be named too; here the data of the graph itself are bad.
     task = FakeTask(graph_of_log, {"shift": np.full(3, -1.0)}, structure="no density")

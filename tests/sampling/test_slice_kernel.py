@@ -178,6 +178,7 @@ def dense_sds(noise, residual):
     return mass / mass.sum()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "noise", [LocalLevel(**WIDE), LocalLinearTrend(**WIDE)], ids=["level", "trend"]
 )

@@ -362,6 +362,7 @@ def test_five_hundred_damaged_files_are_refused_and_none_is_read_wrongly(tmp_pat
     assert {act.split(" ")[1] for act in equal} <= allowed, equal
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_originals_load_equal(suffix, tmp_path):
     assert outcome(tmp_path / f"fit{suffix}", Originals(tmp_path).fit) == "equal"

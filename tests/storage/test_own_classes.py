@@ -131,6 +131,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("model", OWN.values(), ids=OWN)
 def test_a_fit_with_a_class_of_ones_own_is_saved_and_loaded(model, suffix, tmp_path):
@@ -189,6 +190,7 @@ def fresh(code, path):
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
+@pytest.mark.long
 def test_a_process_without_the_class_is_told_to_define_or_import_it(tmp_path):
     light_fit(model=OWN["noise"]).save(tmp_path / "fit.nc")
     run = fresh(LOAD, tmp_path / "fit.nc")
@@ -197,6 +199,7 @@ def test_a_process_without_the_class_is_told_to_define_or_import_it(tmp_path):
     assert "Define or import that class first, then load the file again." in run.stderr
 
 
+@pytest.mark.long
 def test_a_process_that_imported_the_class_loads_the_file(tmp_path):
     light_fit(model=OWN["noise"]).save(tmp_path / "fit.nc")
     run = fresh(f"import {__name__}; {LOAD}", tmp_path / "fit.nc")

@@ -84,6 +84,7 @@ PANELS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
 @each_format
 def test_every_format_gives_back_the_same_fit(panel, suffix, tmp_path):
@@ -100,6 +101,7 @@ def test_every_format_gives_back_the_same_fit(panel, suffix, tmp_path):
         )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", MODELS, ids=str)
 def test_a_model_comes_back_as_it_was(model, tmp_path):
     fit = light_fit(model=model)
@@ -107,6 +109,7 @@ def test_a_model_comes_back_as_it_was(model, tmp_path):
     assert bs.load(tmp_path / "fit.nc").model == model
 
 
+@pytest.mark.long
 def test_a_loaded_fit_is_saved_in_another_format_and_another_and_stays_the_same(tmp_path):
     first = fit = light_fit(fake_panel(dates=True))
     for i, suffix in enumerate([*SUFFIXES, *SUFFIXES]):
@@ -117,6 +120,7 @@ def test_a_loaded_fit_is_saved_in_another_format_and_another_and_stays_the_same(
     assert seals == {in_file(first).attrs[SEAL]}
 
 
+@pytest.mark.long
 @each_format
 def test_xarray_alone_reads_the_file(suffix, tmp_path):
     fit = short_fit()
@@ -167,6 +171,7 @@ def test_a_digest_does_not_depend_on_the_resolution_of_dates_or_the_sign_of_a_na
     assert first != digest(tree(values, times.as_unit("us") + pd.Timedelta("1us")))
 
 
+@pytest.mark.long
 @each_format
 def test_an_existing_file_is_not_replaced_unless_asked(suffix, tmp_path):
     path = tmp_path / f"fit{suffix}"
@@ -209,6 +214,7 @@ def test_a_failed_save_leaves_nothing_behind(suffix, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 @each_format
 def test_a_failed_replacement_leaves_the_old_fit(suffix, tmp_path, monkeypatch):
     path = tmp_path / f"fit{suffix}"
@@ -301,6 +307,7 @@ def written_anew(path, suffix, change=lambda tree: tree):
     return again
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])
 def test_a_file_that_xarray_wrote_anew_loads_with_a_remark(suffix, tmp_path):
     path = tmp_path / f"fit{suffix}"
@@ -311,6 +318,7 @@ def test_a_file_that_xarray_wrote_anew_loads_with_a_remark(suffix, tmp_path):
     xr.testing.assert_identical(back.idata, fit.idata)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "change",
     [
@@ -406,6 +414,7 @@ def test_the_kept_file_of_every_schema_is_read(schema, suffix, tmp_path):
     assert FACTS not in fit.idata.attrs
 
 
+@pytest.mark.long
 def test_a_calibration_table_of_version_01_gets_the_name_of_today(tmp_path):
     fit = short_fit(placebos=fake_placebos(fake_panel()))
     old = fit.idata["calibration"].to_dataset().rename(step="scale")
@@ -518,6 +527,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", BROKEN.values(), ids=BROKEN)
 def test_a_composed_file_that_lacks_parts_is_refused(changes, tmp_path):
     with pytest.raises(LoadError, match=r"\[L00[13]\]"):
@@ -586,6 +596,7 @@ def test_a_file_in_which_nothing_is_changed_is_read(suffix, tmp_path):
     bs.load(write_whole(in_file(light_fit()), tmp_path / f"fit{suffix}"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "change",
     [
@@ -671,6 +682,7 @@ def test_attributes_that_only_pickle_could_write_are_refused_by_name(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "value"), [("_FillValue", 1.0), ("units", "days since 2000-01-01")]
 )
@@ -701,6 +713,7 @@ def test_text_that_a_format_cuts_is_refused_rather_than_cut(tmp_path):
     ]
 
 
+@pytest.mark.long
 @each_format
 def test_plain_additions_and_attributes_are_kept(suffix, tmp_path):
     fit = with_added(

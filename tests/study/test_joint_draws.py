@@ -114,6 +114,7 @@ def test_a_member_of_a_study_is_not_extended_alone(joint):
         fit.extend(fit.panel)
 
 
+@pytest.mark.long
 def test_sets_have_the_real_starts_and_do_not_hang_on_the_seed(joint):
     sets = joint.sets
     assert sets.groupby("set").size().eq(3).all()

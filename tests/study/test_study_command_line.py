@@ -29,6 +29,18 @@ def joint():
 
 
 @pytest.fixture
+def on_disk():
+    """Asked for by the test whose joint fit is written and read as a real file."""
+
+
+@pytest.fixture(autouse=True)
+def _in_memory(monkeypatch, request):
+    """Keep a file of a joint fit empty unless the test asks for real ones."""
+    if "on_disk" not in request.fixturenames:
+        monkeypatch.setattr(bs.JointFit, "save", lambda fit, path, **options: path.touch())
+
+
+@pytest.fixture
 def run(monkeypatch, tmp_path, joint):
     """Fit a table as the command line would, into a folder of its own."""
     fitted = []
@@ -57,7 +69,7 @@ def table():
     return long(wide()).rename(columns={"time": "year"})
 
 
-def test_a_table_becomes_a_figure_and_a_joint_fit(run, table, tmp_path, capsys):
+def test_a_table_becomes_a_figure_and_a_joint_fit(on_disk, run, table, tmp_path, capsys):
     # The fake units have not converged: done, and doubtful.
     assert run(table) == 1
     names = {path.name for path in (tmp_path / "out").iterdir()}

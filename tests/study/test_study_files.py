@@ -51,6 +51,7 @@ def test_a_joint_fit_comes_back(joint, tmp_path, suffix):
     assert repr(back) == repr(joint)
 
 
+@pytest.mark.long
 def test_a_backdated_study_comes_back(tmp_path):
     whole = fake_joint(STARTS, draws=20)
     study = whole.study.backdate(2)
@@ -66,6 +67,7 @@ def test_a_fit_is_still_loaded_as_one(tmp_path, fake):
     assert isinstance(bs.load(tmp_path / "fit.nc"), bs.Fit)
 
 
+@pytest.mark.long
 def test_a_file_is_not_replaced_unasked(joint, saved, tmp_path):
     shutil.copy(saved, tmp_path)
     with pytest.raises(LoadError, match="L004"):
@@ -88,6 +90,7 @@ def outcomes(saved):
     return xr.DataTree.from_dict({"study": tree["study"].to_dataset()})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("facts", ["{}", '{"schema": 1}', "no json"])
 def test_a_file_that_lacks_parts_is_refused(outcomes, tmp_path, facts):
     write_sealed(outcomes, {STUDY_FACTS: facts}, tmp_path / "odd.nc", overwrite=False)

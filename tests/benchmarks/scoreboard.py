@@ -1,6 +1,6 @@
 """Coverage scoreboard: do 95 % intervals hold the truth in 95 % of the units that had no effect?
 
-``python tests/benchmarks/coverage.py`` runs the short mode (Germany, Basque and the negative
+``python tests/benchmarks/scoreboard.py`` runs the short mode (Germany, Basque and the negative
 control, under ten minutes); ``--full`` runs every panel, prior and design. Each answer is one line
 of a file under ``--store``: a run that was stopped goes on where it left off. ``--report`` only
 writes ``docs/calibration.md`` from the store.
