@@ -191,7 +191,7 @@ def move_sds(regression, state, residual, rng):  # type: ignore[no-untyped-def]
     if regression.prior_sd[1] == 0:
         _move_size(regression, products, density, logs, rng)
         return
-    for _ in range(2):
+    for _ in range(1 if regression.noise.precisions.size > 2 else 2):
         products, density = _move_ratio(regression, products, density, logs, residual, rng)
         density = _move_size(regression, products, density, logs, rng)
 
