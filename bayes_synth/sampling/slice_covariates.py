@@ -44,6 +44,7 @@ def advance_with_covariates(  # type: ignore[no-untyped-def]
         regression.known_donors,
         regression.limits,
         None,
+        None,
     )
     weights, sds, densities = draws.weights, draws.sds, draws.densities
     for draw in range(weights.shape[0]):
