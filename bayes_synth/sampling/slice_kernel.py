@@ -20,11 +20,10 @@ import numpy as np
 
 from bayes_synth.noise.base import FLOOR
 from bayes_synth.sampling.regression import Regression
+from bayes_synth.sampling.slice_products import compiled, inner
 from bayes_synth.sampling.slice_sds import (
     MOST,
     TINY,
-    compiled,
-    inner,
     log_density,
     move_sds,
     products_at,
@@ -115,26 +114,25 @@ def advance(  # type: ignore[no-untyped-def]
         Filled with the draws, shapes ``(draws, donor)``, ``(draws, 2)`` and ``(draws,)``.
     """
     donors, periods = regression.donors.shape
-    rows = periods + regression.noise.precisions.size
-    whitened, residual = np.empty((donors, rows + regression.known.size)), np.empty((1, periods))
-    white, sums = np.empty((1, whitened.shape[1])), block_sums(donors)
-    sweep = Sweep(whitened, white[0], sums)
-    whitened[:, rows:] = regression.known_donors
+    series, rows = np.empty((donors + 1, periods)), periods + regression.noise.precisions.size
+    series[:donors], residual = regression.donors, series[donors]
+    whitened = np.empty((donors + 1, rows + regression.known.size))
+    whitened[:donors, rows:], known = regression.known_donors, whitened[donors, rows:]
+    sweep = Sweep(whitened[:donors], whitened[donors], block_sums(donors))
     for draw in range(weights.shape[0]):
         for _ in range(sweeps):
             normalise(state)
-            write_residual(regression.outcome, regression.donors, state, residual[0])
-            move_sds(regression, state, residual[0], rng)
-            whiten(regression.donors, regression.noise, state.log_sds, whitened)
-            whiten(residual, regression.noise, state.log_sds, white)
-            write_residual(regression.known, regression.known_donors, state, white[0, rows:])
+            write_residual(regression.outcome, regression.donors, state, residual)
+            move_sds(regression, state, residual, rng)
+            whiten(series, regression.noise, state.log_sds, whitened)
+            write_residual(regression.known, regression.known_donors, state, known)
             move_weights(regression, state, sweep, rng)
         for j in range(donors):
             weights[draw, j] = state.weights[j]
         for which in range(2):
             sds[draw, which] = np.exp(state.log_sds[which])
-        write_residual(regression.known, regression.known_donors, state, white[0, rows:])
-        densities[draw] = log_posterior(regression, state, residual[0], white[0, rows:])
+        write_residual(regression.known, regression.known_donors, state, known)
+        densities[draw] = log_posterior(regression, state, residual, known)
 
 
 @compiled()

@@ -17,13 +17,8 @@ from bayes_synth.sampling.slice_kernel import (
     normalise,
     write_residual,
 )
-from bayes_synth.sampling.slice_sds import (
-    compiled,
-    log_density,
-    move_sds,
-    products_at,
-    ratio_of,
-)
+from bayes_synth.sampling.slice_products import compiled
+from bayes_synth.sampling.slice_sds import log_density, move_sds, products_at, ratio_of
 from bayes_synth.sampling.slice_whitening import whiten
 
 __all__ = ["advance_with_outcomes"]

@@ -294,10 +294,25 @@ def test_every_number_of_the_tables_is_whole_at_any_size(run, table, capsys, mon
     assert run(table.assign(sales=table["sales"] * factor)) == 0
     out = capsys.readouterr().out
     assert "…" not in out
+    assert "P(< 0)" not in out
+    assert "sided p" in out
     rows = [line for line in out.splitlines() if line.startswith("│ average")]
     cells = [cell.strip() for cell in rows[0].split("│")[2:5]]
     assert len({*cells}) == 3
     assert all(any(digit in "123456789" for digit in cell) for cell in cells)
+
+
+@pytest.mark.parametrize("factor", [1e-5, 1.0])
+def test_the_table_of_effects_fits_80_columns_with_every_heading(
+    run, table, capsys, monkeypatch, factor
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(table.assign(sales=table["sales"] * factor)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines if line[:1] in "┏┃┡│└") <= 80
+    headings = next(line for line in lines if line.startswith("┃ effect"))
+    names = [name.strip() for name in headings.split("┃") if name.strip()]
+    assert names[-3:] == ["P(< 0)", "P(> 0)", "sided p"]
 
 
 def test_existing_files_are_kept_unless_told_otherwise(run, table, tmp_path, capsys):
