@@ -1,6 +1,7 @@
 """A study that was stopped goes on from its store; where it is sampled changes no bit."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,7 +83,7 @@ def test_a_store_changes_no_bit_and_is_read_the_second_time(tmp_path, reference,
     assert counted["refits"] == first
 
 
-@pytest.mark.parametrize("stop", [1, 7, 12])
+@pytest.mark.parametrize("stop", [7])
 def test_a_run_that_was_stopped_goes_on_from_its_store(tmp_path, reference, counted, stop):
     counted["stop"] = stop
     with pytest.raises(KeyboardInterrupt):
@@ -265,10 +266,13 @@ def test_a_folder_that_is_no_store_of_a_study_is_refused(tmp_path, header, words
         fitted(store=tmp_path)
 
 
+DAMAGES = {"half": lambda b: b[: len(b) // 2], "empty": lambda b: b"", "other": lambda b: b"PK" * 9}
+
+
 @pytest.mark.parametrize("kind", ["member", "draws"])
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"PK" * 9])
-def test_a_damaged_file_is_named(tmp_path, kind, damage):
-    fitted(store=tmp_path)
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_file_is_named(store_of_reference, tmp_path, kind, damage):
+    shutil.copytree(store_of_reference, tmp_path, dirs_exist_ok=True)
     path = tmp_path / files(tmp_path, kind)[0]
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(LoadError, match=f"L001.*{path.name} cannot be read.*Delete it"):
