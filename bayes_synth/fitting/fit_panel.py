@@ -43,6 +43,7 @@ from bayes_synth.sampling.task import Sampled
 
 __all__ = [
     "STUDY",
+    "STUDY_SEED",
     "Fitted",
     "Prepared",
     "Shared",
@@ -77,18 +78,22 @@ class Draft(NamedTuple):
 
 STUDY = "bayes_synth_study"
 """Attribute of the draws of a fit whose shocks and kappa belong to a study of several units."""
+STUDY_SEED = "bayes_synth_study_seed"
+"""Attribute with the seed of that study, as text: it may have more digits than files can hold."""
 
 
 class Shared(NamedTuple):
     """Hold what the treated units of a study have in common.
 
     ``shocks_of`` gives this unit's shocks of the periods to come; ``seed`` is that of kappa and
-    lambda, which are the same in each draw of all units; ``study`` names the units.
+    lambda, which are the same in each draw of all units; ``study`` names the units, and
+    ``study_seed`` is the seed from which all others were made.
     """
 
     shocks_of: ShocksOf
     seed: int
     study: str
+    study_seed: int
 
 
 @final
@@ -183,7 +188,7 @@ class Prepared:
             groups["calendar_scores"] = self.seasons.to_xarray()
         labelled = tree(groups)
         if self.shared is not None:
-            labelled.attrs[STUDY] = self.shared.study
+            labelled.attrs |= {STUDY: self.shared.study, STUDY_SEED: f"{self.shared.study_seed}"}
         self._add_auxiliary(labelled, settings, sampled)
         return labelled
 
