@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from bayes_synth.checks.refits import (
 )
 from bayes_synth.checks.registry import check
 from bayes_synth.checks.result import Check, Verdict, graded, known_to, not_applicable, thresholds
+from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import Effect
@@ -97,7 +98,7 @@ def anticipation(
         few = f"{int(seen.sum())} pre-periods with an outcome are too few to set the last {early}"
         return not_applicable("anticipation", QUESTION, f"{few} apart.")
     start = fit.panel.pre[-early]
-    cases = {short(start): Case(fit.model, replace(fit.panel, start=start))}
+    cases = {short(start): Case(fit.model, _starting(fit.panel, start))}
     answers = refit(
         fit, cases, random_seed=random_seed, progressbar=progressbar, what="Starting earlier"
     )
@@ -111,6 +112,17 @@ def anticipation(
     table = thresholds(table, periods=early, least=least, caution=caution, fail=fail)
     picture = partial(_draw_anticipation, fit, answers)
     return Check("anticipation", QUESTION, verdict, reason, table, picture)
+
+
+def _starting(panel: Panel, start: Any) -> Panel:
+    """Return the panel with an earlier start; nothing from it on is a predictor any more."""
+    predictors, covariates = panel.predictors, panel.covariates
+    return replace(
+        panel,
+        start=start,
+        predictors=None if predictors is None else predictors.before(start),
+        covariates=None if covariates is None else covariates.at(panel.times, start),
+    )
 
 
 def _periods_early(fit: AbstractFit, periods: int | None) -> int:

@@ -130,8 +130,8 @@ def _absent_rows(table: pd.DataFrame) -> str:
     unit, time, outcome = table.attrs["names"]
     return (
         f"\n  {absent} of the missing outcomes have no row. If no row means zero (no sales that "
-        f"day), write the zeros: bs.Panel.from_wide("
-        f"df.set_index([{time!r}, {unit!r}])[{outcome!r}].unstack(fill_value=0), ...)."
+        f"day), write the zeros, and read the result with from_wide: "
+        f"df.set_index([{time!r}, {unit!r}])[{outcome!r}].unstack(fill_value=0)."
     )
 
 

@@ -62,8 +62,8 @@ class Panel(AbstractPanel):
         that are missing or not finite.
     DesignError
         D004 with fewer than three pre-periods that have an outcome, D006 with no such post-period,
-        D007 for a treated unit that is not in the data, D014 without donors, V004 for a treated
-        series that is constant before ``start``.
+        D007 for a treated unit that is not in the data, D068 for one that is named twice, D014
+        without donors, V004 for a treated series that is constant before ``start``.
 
     References
     ----------

@@ -4,7 +4,7 @@ Each rule is a pure function of one table and yields its remarks; :data:`RULES` 
 alarms of a fit look for too is found by :mod:`.broken` and :mod:`.trends`, plain numpy.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ def skipped(times: pd.Index) -> list[Remark]:
     """Warn about skipped periods: noise that drifts or persists takes every step as one period."""
     if _evenly_spaced(times):
         return []
-    at = int(np.argmax(np.diff(times.to_numpy())))
+    at = int(np.argmax(_most_regular(_steps(times))))
     where = f"after {short(times[at])} comes {short(times[at + 1])}"
     text = f"times are not evenly spaced: {where}. The noise takes every step as one period."
     return [Remark("P029", "warned", text)]
@@ -59,13 +59,24 @@ def skipped(times: pd.Index) -> list[Remark]:
 
 def _evenly_spaced(times: pd.Index) -> bool:
     """Test for equal steps; on a calendar also for equal numbers of months or working days."""
+    if times.dtype.kind == "f" and _on_a_line(times.to_numpy()):
+        return True
+    return any(step.min() > 0 and np.ptp(step) <= 1e-9 * step.max() for step in _steps(times))
+
+
+def _steps(times: pd.Index) -> list[np.ndarray]:
+    """Return the steps between times; on a calendar also counted in months and in working days."""
     steps = [np.diff(times.to_numpy()).astype(float)]
     if isinstance(times, pd.DatetimeIndex):
         days = times.to_numpy().astype("datetime64[D]")
         steps += [np.diff(times.year * 12 + times.month), np.busday_count(days[:-1], days[1:])]
-    elif times.dtype.kind == "f" and _on_a_line(times.to_numpy()):
-        return True
-    return any(step.min() > 0 and np.ptp(step) <= 1e-9 * step.max() for step in steps)
+    return steps
+
+
+def _most_regular(steps: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the steps in the count in which most are equal: weekends skip no working day."""
+    known = [step for step in steps if step.min() > 0] or steps[:1]
+    return max(known, key=lambda step: float((step == np.median(step)).mean()))
 
 
 def _on_a_line(times: np.ndarray) -> bool:
@@ -140,7 +151,7 @@ def _flat_rule(table: Table) -> Iterator[Remark]:
 def _twins_rule(table: Table) -> Iterator[Remark]:
     """Warn about pairs of donors that correlate almost perfectly."""
     moving = _sized(table.donors.drop(columns=_constant(table.donors)))
-    close = np.triu(np.atleast_2d(np.abs(np.corrcoef(moving.to_numpy(), rowvar=False))), 1)
+    close = np.triu(np.atleast_2d(np.corrcoef(moving.to_numpy(), rowvar=False)), 1)
     pairs = [f"{moving.columns[i]} and {moving.columns[j]}" for i, j in np.argwhere(close > ALIKE)]
     if pairs:
         yield Remark(

@@ -134,6 +134,7 @@ def read_text(
     for name in more:
         if name in frame and name != outcome:
             own = layout.decimal or _decimal(frame[name], sep, name)
+            found += [f"decimal comma in {name}"] if own == "," and not layout.decimal else []
             frame[name] = _numbers(frame[name], own)
     first: Any = start
     if time in frame:

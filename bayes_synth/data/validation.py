@@ -70,9 +70,13 @@ def _cells(keys: pd.Index) -> str:
 
 
 def require_treated(treated: Sequence[str], units: Sequence[str]) -> None:
-    """Refuse a design without treated units, or with one that is not in the data."""
+    """Refuse a design without treated units, with one that is named twice or not in the data."""
     if not treated:
         raise DesignError("D014", "nobody is treated: name at least one unit with treated=...")
+    if twice := sorted({label for label in treated if treated.count(label) > 1}):
+        raise DesignError(
+            "D068", f"treated must name each unit once, got {listed(twice)} twice: name it once."
+        )
     require_names(treated, units)
 
 

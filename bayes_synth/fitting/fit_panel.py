@@ -53,6 +53,7 @@ __all__ = [
     "prepare",
     "recorded",
     "warn_about",
+    "warn_of_draws",
 ]
 
 
@@ -264,7 +265,7 @@ def fit_prepared(
     given = prepared.problem.panel.remarks
     warnings = [f"[{code}] {text}" for code, kind, text in given if kind == "warned"]
     warnings += warn_about(replace(best.value.verdict, partial=partial))
-    warnings += _warned(best.value.idata, prepared.problem)
+    warnings += warn_of_draws(best.value.idata, prepared.problem)
     record = replace(
         record,
         attempts=outcome.record,
@@ -275,7 +276,7 @@ def fit_prepared(
     return Fitted(prepared.problem.model, best.value.idata, record)
 
 
-def _warned(idata: xr.DataTree, problem: Problem) -> list[str]:
+def warn_of_draws(idata: xr.DataTree, problem: Problem) -> list[str]:
     """Warn about what the draws say against the model, and return the messages."""
     said = []
     if where := below_zero(idata, problem):

@@ -8,7 +8,7 @@ import xarray as xr
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import OptionError, PanelError, ResultError
-from bayes_synth.fitting.fit_panel import Fitted, judged, prepare, warn_about
+from bayes_synth.fitting.fit_panel import Fitted, judged, prepare, warn_about, warn_of_draws
 from bayes_synth.model.graph import MISSING_RESIDUAL
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
@@ -64,6 +64,7 @@ def fit_of_draws(
     draft = judged(prepared, replace(settings, size=size), sampled)
     warnings = [f"[{code}] {text}" for code, kind, text in panel.remarks if kind == "warned"]
     warnings += warn_about(draft.verdict)
+    warnings += warn_of_draws(draft.idata, prepared.problem)
     return Fitted(
         prepared.problem.model, draft.idata, replace(draft.record, warnings=tuple(warnings))
     )

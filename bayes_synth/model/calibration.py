@@ -69,7 +69,7 @@ class Calibration:
         The last factor must be 1.
     most
         Largest number of donors refitted; if there are more, every k-th of them in the order of
-        their labels is taken.
+        their mean before ``start`` is taken.
     draws, tune, chains, target_accept
         Size of each refit: smaller than the fit's own, because only a mean and a covariance are
         needed. Slices share the draws, and half of the tuning, among the factors of ``q``.

@@ -125,7 +125,7 @@ def outcome_scale(name: str) -> OutcomeScale:
         raise OptionError(
             "O017",
             'scale="auto" is chosen by fit(panel), and fit.model then names it; '
-            'here, pass "linear" or "log".',
+            'here, pass "linear", "log" or "sqrt".',
         )
     if name not in SCALES:
         raise OptionError(

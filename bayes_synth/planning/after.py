@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bayes_synth.planning.answers import AbstractPlan
     from bayes_synth.results.answers import AbstractFit
 
-__all__ = ["compared", "planned_panel"]
+__all__ = ["compared", "planned_panel", "window_of_fit"]
 
 
 def planned_panel(plan: "AbstractPlan", data: Any, start: Any) -> Panel:
@@ -57,12 +57,22 @@ def _require_continued(plan: "AbstractPlan", data: AbstractHistory, units: list[
         raise PlanError("H015", f"{text} are gone: {listed(map(short, lost))}.")
     now = data.outcomes.sel(unit=units, time=past["time"].to_numpy()).to_numpy()
     then = past.to_numpy()
-    changed = ~(np.isclose(now, then, rtol=1e-12, atol=0) | np.isnan(now) | np.isnan(then))
+    changed = ~np.isclose(now, then, rtol=1e-12, atol=0, equal_nan=True)
     if changed.any():
         row, column = np.argwhere(changed)[0]
         where = f"{units[column]} at {short(past.indexes['time'][row])}"
         text = f"{int(changed.sum())} outcomes of the planned history have changed, first {where}"
-        raise PlanError("H015", f"{text}: plan again on the revised data.")
+        back = bool((np.isnan(then) & changed).any())
+        cure = "leave out with data.exclude(...) what was left out then, or " if back else ""
+        raise PlanError("H015", f"{text}: {cure}plan again on the revised data.")
+
+
+def window_of_fit(fit: "AbstractFit") -> Window:
+    """Return the window of the test itself, over the periods in which it has an outcome."""
+    seen = fit.panel.treated_outcome.sel(time=fit.panel.post.to_numpy())
+    seen = seen[seen.notnull().to_numpy()]
+    average = fit.counterfactual.sel(time=seen["time"].to_numpy()).mean("time")
+    return Window(average.transpose("chain", "draw").to_numpy().ravel(), float(seen.mean()))
 
 
 def compared(plan: "AbstractPlan", fit: "AbstractFit") -> pd.DataFrame:
@@ -76,9 +86,7 @@ def compared(plan: "AbstractPlan", fit: "AbstractFit") -> pd.DataFrame:
         )
     length = min(plan.periods, key=lambda p: abs(p - len(panel.post)))
     law = plan.law(length)
-    average = fit.counterfactual.sel(time=panel.post.to_numpy()).mean("time")
-    flat = average.transpose("chain", "draw").to_numpy().ravel()
-    real = Law([Window(flat, float("nan"))], plan.rule, plan.additive)
+    real = Law([window_of_fit(fit)], plan.rule, plan.additive)
     (width, share), (wide, part) = law.width(plan.ci_prob), real.width(plan.ci_prob)
     kappa = fit.calibration.kappa
     rows = {

@@ -36,9 +36,12 @@ class Before(NamedTuple):
 
     @property
     def balance(self) -> dict[str, float]:
-        """Compare observed and synthetic: means, and the root mean square of their difference."""
-        gap = (self.path["observed"] - self.path["synthetic"]).iloc[:-1]
-        means = self.path.iloc[:-1].mean()
+        """Compare observed and synthetic: means, and the root mean square of their difference.
+
+        Periods without an outcome are in none of the three.
+        """
+        seen = self.path.iloc[:-1].dropna()
+        gap, means = seen["observed"] - seen["synthetic"], seen.mean()
         return {
             "observed": float(means["observed"]),
             "synthetic": float(means["synthetic"]),
@@ -75,8 +78,9 @@ def fit_before(
     posterior, inputs = refit.sampled.posterior, problem.inputs
     draws = {name: posterior[name].to_numpy().ravel() for name in model.process.parameters}
     mixing = posterior[MIXING].to_numpy().mean((0, 1)) if MIXING in posterior else None
-    variance = float(refit.path.mean(2).var()) / inputs.step**2
-    verdict = fit_verdict(inputs, model.process, draws, mixing, periods, variance)
+    # One period is forecast here, so nothing says what the noise brings to a longer test.
+    verdict = fit_verdict(inputs, model.process, draws, mixing, periods, np.nan)
+    verdict = replace(verdict, noise_share={})
     count = len(problem.donors)
     weights = xr.DataArray(
         posterior["weights"].to_numpy()[..., :count], dims=(*SAMPLE_DIMS, "donor")

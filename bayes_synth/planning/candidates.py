@@ -14,10 +14,10 @@ from bayes_synth.errors import PlanError
 from bayes_synth.planning.cost import require_cost, shares, volumes
 from bayes_synth.words import listed
 
-__all__ = ["Candidates", "Constraints", "candidates"]
+__all__ = ["Candidates", "Constraints", "able_units", "candidates"]
 
 SCREENED = 4000
-"""So many sets are looked at; if there are more, so many are drawn at random."""
+"""So many sets are looked at; if there are more, so many are drawn, the same for every seed."""
 
 
 @final
@@ -143,7 +143,8 @@ def candidates(
     limits: Constraints,
     effect: float,
     periods: int,
-    rng: np.random.Generator,
+    *,
+    additive: bool = False,
 ) -> Candidates:
     """List the sets within the constraints.
 
@@ -153,37 +154,83 @@ def candidates(
         What is planned.
     effect, periods
         The effect and the length by which a set's cost is judged: the cheapest that are planned.
-    rng
-        Draws the sets where there are too many.
+        An effect of zero stands for none that is stated.
+    additive
+        Whether the effect is in outcome units per period and unit instead of a fraction.
 
     Raises
     ------
     PlanError
-        H019 when no set is left, with the constraint that removed most.
+        H019 when no set is left, with the constraint that removed most; H025 for a budget without
+        an effect, which costs nothing.
     """
-    whole = history.outcomes.notnull().all("time").to_numpy()
-    able = [u for u, w in zip(history.units, whole, strict=True) if w or u in limits.include]
-    share, volume = shares(history), volumes(history, periods)
-    per_unit = abs(effect) * (limits.cost_per_unit or 0.0)
-    price = {unit: per_unit * size for unit, size in volume.items()}
+    if limits.budget is not None and not effect:
+        raise PlanError("H025", "a budget needs effect=, on which the cost depends; state one.")
+    able = able_units(history, limits)
+    share, price = shares(history), _prices(history, limits, effect, periods, additive=additive)
     kept, removed = [], dict[str, list[tuple[float, tuple[str, ...]]]]()
-    for units in _listed(able, limits, rng):
+    for units in _listed(able, limits):
         reason, value = _removed(units, limits, share, price)
         if reason:
             removed.setdefault(reason, []).append((value, units))
         else:
             kept.append(units)
-    left_out = _left_out(removed)
+    looked_at = len(kept) + sum(map(len, removed.values()))
+    left_out = _left_out(removed, limits, _not_looked_at(history, able, limits, looked_at))
     if not kept:
         raise _nothing_left(left_out)
     return Candidates(kept, left_out)
 
 
-def _listed(
-    able: Sequence[str], limits: Constraints, rng: np.random.Generator
-) -> Iterator[tuple[str, ...]]:
-    """Yield all sets of every size, or as many as are screened, drawn without favour."""
-    free = [u for u in able if u not in limits.include and u not in limits.exclude]
+def able_units(history: AbstractHistory, limits: Constraints) -> list[str]:
+    """Return the units that may be treated: included, or neither excluded nor ever missing.
+
+    Parameters
+    ----------
+    history, limits
+        What is planned.
+    """
+    whole = history.outcomes.notnull().all("time").to_numpy()
+    return [
+        unit
+        for unit, known in zip(history.units, whole, strict=True)
+        if unit in limits.include or (known and unit not in limits.exclude)
+    ]
+
+
+def _prices(
+    history: AbstractHistory, limits: Constraints, effect: float, periods: int, *, additive: bool
+) -> dict[str, float]:
+    """Return what the effect on every unit costs, as :meth:`AbstractPlan.cost` does."""
+    per_outcome = abs(effect) * (limits.cost_per_unit or 0.0)
+    if additive:
+        return dict.fromkeys(history.units, per_outcome * periods)
+    return {unit: per_outcome * size for unit, size in volumes(history, periods).items()}
+
+
+def _not_looked_at(
+    history: AbstractHistory, able: Sequence[str], limits: Constraints, looked_at: int
+) -> dict[str, list[Any]]:
+    """Count the sets with missing outcomes, and those that were not drawn, with a unit or set."""
+    fixed = len(limits.include)
+    asked = [unit for unit in history.units if unit not in limits.exclude]
+    possible, left = (
+        sum(comb(len(units) - fixed, size - fixed) for size in limits.sizes)
+        for units in (asked, able)
+    )
+    lost = [unit for unit in asked if unit not in able]
+    rows = {"missing outcomes": [possible - left, listed(lost), np.nan]}
+    rows["not drawn"] = [left - looked_at, f"{looked_at} of {left} sets were screened", np.nan]
+    return {name: row for name, row in rows.items() if row[0]}
+
+
+def _listed(able: Sequence[str], limits: Constraints) -> Iterator[tuple[str, ...]]:
+    """Yield all sets of every size, or as many as are screened, drawn without favour.
+
+    Which are drawn hangs on the units alone, never on the caller's seed.
+    """
+    rng = np.random.default_rng(SCREENED)
+    free = [unit for unit in able if unit not in limits.include]
     for size in limits.sizes:
         more, most = size - len(limits.include), SCREENED // len(limits.sizes)
         total = comb(len(free), more)
@@ -224,12 +271,20 @@ def _removed(
     return "", np.nan
 
 
-def _left_out(removed: Mapping[str, list[tuple[float, tuple[str, ...]]]]) -> pd.DataFrame:
-    """Tabulate what every constraint removed."""
-    rows = {}
+def _left_out(
+    removed: Mapping[str, list[tuple[float, tuple[str, ...]]]],
+    limits: Constraints,
+    rows: dict[str, list[Any]],
+) -> pd.DataFrame:
+    """Tabulate what every constraint removed, below ``rows`` of sets that were not looked at."""
+    low, high = limits.share
     for name, sets in removed.items():
         values = [value for value, _ in sets]
-        nearest = float(min(values)) if name == "budget" else float(max(values))
+        beyond = {
+            "budget": lambda cost: cost,
+            "share": lambda share: max(low - share, share - high),
+        }
+        nearest = float(min(values, key=beyond.get(name, abs)))
         rows[name] = [len(sets), " + ".join(sets[0][1]), nearest]
     columns = ["sets", "example", "nearest"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("constraint")

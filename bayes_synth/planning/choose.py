@@ -12,7 +12,12 @@ from bayes_synth.data.history import AbstractHistory, PlanOptions
 from bayes_synth.errors import OptionError, PlanError
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.planning.bank import Bank, bank_of, shared_bank_panel
-from bayes_synth.planning.candidates import Candidates, Constraints, candidates
+from bayes_synth.planning.candidates import (
+    Candidates,
+    Constraints,
+    able_units,
+    candidates,
+)
 from bayes_synth.planning.choice import Choice
 from bayes_synth.planning.make import audit_table, judge, noise_chosen, planned_set
 from bayes_synth.planning.operating import Law, Window
@@ -104,8 +109,8 @@ def choose_treated(
     ------
     PlanError
         As in :meth:`bayes_synth.SyntheticControl.plan`; H018 for sizes and units that allow no set,
-        H019 when constraints remove every set, H025 for a budget without a price, H026 for shares
-        or strata that are none, H027 when the history has no windows left to claim on.
+        H019 when constraints remove every set, H025 for a budget without a price or an effect, H026
+        for shares or strata that are none, H027 when the history has no windows left to claim on.
     OptionError
         O061 for an unknown option, O010 for a number of finalists below one.
 
@@ -130,12 +135,11 @@ def choose_treated(
     require_history(history)
     most, plain = _options(options)
     limits = Constraints.checked(history, sizes, options)
-    first = limits.include or history.units[:1]
+    first = limits.include or _stand_in(history, limits, options)
     base = Request.checked(history, first, periods, effect, rule, random_seed, plain)
     early, late = split_windows(base)
-    rng = np.random.default_rng(np.random.SeedSequence([base.settings.random_seed, 7]))
     size = base.effects[0] if base.effects else 0.0
-    found = candidates(history, limits, size, min(base.periods), rng)
+    found = candidates(history, limits, size, min(base.periods), additive=base.additive)
     seen = early[-1] + max(base.periods)
     kept = screened(history, found.sets, seen, max(base.periods), SAMPLED * most)
     chosen_model = model or SyntheticControl()
@@ -160,6 +164,18 @@ def choose_treated(
         }
         search = _Search(history, base, limits, banks, early, late)
         return search.choice(kept, found, most)
+
+
+def _stand_in(
+    history: AbstractHistory, limits: Constraints, options: ChoiceOptions
+) -> tuple[str, ...]:
+    """Return a unit by which a request is checked while nobody is chosen: one that may be treated.
+
+    Units that shall not be donors may be treated, but a request has no unit in both roles.
+    """
+    never = history.known(options.get("never_donors"), "never_donors")
+    able = able_units(history, limits)
+    return tuple([unit for unit in able if unit not in never] or history.units)[:1]
 
 
 def _options(options: ChoiceOptions) -> tuple[int, PlanOptions]:

@@ -11,6 +11,7 @@ import pandas as pd
 from bayes_synth.errors import PlanError
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.inflation import Inflation
+from bayes_synth.planning.after import window_of_fit
 from bayes_synth.planning.answers import POWER
 from bayes_synth.planning.audit import Rate, rate_of
 from bayes_synth.planning.difference import (
@@ -157,11 +158,7 @@ class Contrast:
                     f"the fits must be those of {' and '.join(self.cells)}, in this order: the "
                     f"treated units must be {listed(units)}, got {listed(fit.panel.treated)}.",
                 )
-            post = fit.panel.post.to_numpy()
-            draws = fit.counterfactual.sel(time=post).mean("time").to_numpy().ravel()
-            seen = float(fit.panel.outcomes.sel(unit=list(units), time=post).mean())
-            window = Window(draws, seen)
-            gaps.append(gap_of(window.median, window.spread, seen, additive=self.additive))
+            gaps.append(_gap(window_of_fit(fit), self.additive))
         gap = gaps[0].minus(gaps[1])
         # The law of the latest window, as wide as these fits are.
         null = self.windows[-1].draws * gap.spread / self.gaps[-1].spread

@@ -54,7 +54,7 @@ def _sections(plan: "AbstractPlan") -> Iterator[tuple[str, str]]:
         f"rule     {plan.rule}",
         f"seed     {plan.record.get('random_seed', 'unknown')}",
     ]
-    yield "AbstractPlan", headline(plan)
+    yield "Plan", headline(plan)
     yield "What was asked", "\n".join(asked)
     yield "What a test could say", _text(plan_table(plan).T)
     yield "Pretend tests", _text(plan.pretend_tests)

@@ -114,7 +114,7 @@ class Request:
             starts,
             effects,
             prior,
-            as_rule(rule),
+            as_rule(rule, additive=additive),
             additive,
             settings,
             Workers.checked(options),

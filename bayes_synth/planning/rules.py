@@ -137,7 +137,7 @@ class Probability(AbstractRule):
     OptionError
         O060 for a probability outside (0, 1).
     PlanError
-        H006 unless exactly one bound is given, and for one at or below -1.
+        H006 unless exactly one bound is given; in a plan, for a fraction at or below -1.
 
     Examples
     --------
@@ -205,7 +205,7 @@ class Rope(AbstractRule):
     OptionError
         O060 for a probability outside (0, 1).
     PlanError
-        H006 unless ``low`` is below ``high``.
+        H006 unless ``low`` is below ``high``; in a plan, for a fraction at or below -1.
 
     Examples
     --------
@@ -262,8 +262,8 @@ class Rope(AbstractRule):
         return f"P(effect between {self.low:g} and {self.high:g}) is at least {self.at_least:g}"
 
 
-def as_rule(rule: Any) -> AbstractRule:
-    """Return the rule, the default one for None; refuse anything else.
+def as_rule(rule: Any, *, additive: bool = False) -> AbstractRule:
+    """Return the rule, the default one for None; refuse anything else, and bounds that are none.
 
     Raises
     ------
@@ -275,6 +275,8 @@ def as_rule(rule: Any) -> AbstractRule:
     if not isinstance(rule, AbstractRule):
         hint = "such as bs.rules.Interval(0.9) or bs.rules.Probability(above=0, at_least=0.95)"
         raise PlanError("H006", f"rule must be one of bs.rules, {hint}, got {rule!r}.")
+    # Any draws will do: what a rule refuses it refuses before anything is fitted.
+    rule.region(np.linspace(1.0, 2.0, 100), additive=additive)
     return rule
 
 
@@ -299,8 +301,22 @@ def require_share(name: str, value: Any) -> None:
 
 
 def _shifted(value: Any, bound: float, additive: bool) -> Any:
-    """Return the observed mean at which a counterfactual has an effect of just the bound."""
-    return value + bound if additive else value * (1 + bound)
+    """Return the observed mean at which a counterfactual has an effect of just the bound.
+
+    Raises
+    ------
+    PlanError
+        H006 for a fraction at or below -1, beyond which no effect goes.
+    """
+    if additive:
+        return value + bound
+    if bound <= -1:
+        raise PlanError(
+            "H006",
+            f"a rule's bound must be a fraction above -1, got {bound:g}; in outcome units pass "
+            "additive=True.",
+        )
+    return value * (1 + bound)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from bayes_synth.data.history import AbstractHistory
 from bayes_synth.data.times import time_label
-from bayes_synth.errors import PlanError
+from bayes_synth.errors import DesignWarning, PlanError, warn
 from bayes_synth.words import short, texts
 
 __all__ = ["independent", "past_starts", "require_periods"]
@@ -55,6 +55,11 @@ def past_starts(history: AbstractHistory, starts: Any, longest: int) -> tuple[in
         H005 for starts that leave too few periods before or after.
     DesignError
         D001 for labels that do not fit the time axis.
+
+    Warns
+    -----
+    DesignWarning
+        D003 for a label between two times.
     """
     times = len(history.times)
     first, last = max(times // 2, LEAST), times - longest
@@ -85,6 +90,10 @@ def _labelled(history: AbstractHistory, starts: Any, last: int) -> tuple[int, ..
             ends = f"{short(history.times[LEAST])} to {short(history.times[last])}"
             text = f"starts must lie between {ends}, got {texts(label)[0]}"
             raise PlanError("H005", f"{text}: {LEAST} periods before, the test's length after.")
+        if history.times[position] != time:
+            text = f"starts={texts(label)[0]} falls between two times"
+            first = short(history.times[position])
+            warn(DesignWarning, "D003", f"{text}; the pretend test starts at {first}.")
         found.append(position)
     return tuple(sorted(set(found)))
 

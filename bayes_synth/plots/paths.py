@@ -1,7 +1,7 @@
 """Lines over time with one of them in front: the treated unit's, or the fit's own."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,25 @@ from bayes_synth.plots.look import Look
 from bayes_synth.plots.text import put_label
 from bayes_synth.results.answers import AbstractFit
 
-__all__ = ["NAMED", "draw_paths", "entries_of", "farthest"]
+__all__ = ["NAMED", "Stroke", "draw_paths", "entries_of", "farthest", "strokes"]
 
 NAMED = ("C1", "C2", "C4", "C5")
 """Colours of what the legend names; all else is pale. C3 is grey on bokeh."""
+DASHES: tuple[Literal["solid", "dashed", "dotted"], ...] = ("solid", "dashed", "dotted")
+
+
+class Stroke(NamedTuple):
+    """Hold how one of many lines is drawn: its colour, its dash by ArviZ's name and in words."""
+
+    colour: str
+    linestyle: str
+    dash: Literal["solid", "dashed", "dotted"]
+
+
+def strokes(count: int, colours: Sequence[str]) -> list[Stroke]:
+    """Return how to draw so many lines: where the colours end they begin again, dashed."""
+    rounds = [divmod(k, len(colours)) for k in range(count)]
+    return [Stroke(colours[c], f"C{r % 3}", DASHES[r % 3]) for r, c in rounds]
 
 
 def farthest(lines: Mapping[str, pd.Series], front: pd.Series) -> list[str]:

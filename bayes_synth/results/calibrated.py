@@ -15,7 +15,7 @@ from bayes_synth.model.calibration import COLUMNS, Calibration
 from bayes_synth.model.inflation import Inflation
 from bayes_synth.words import listed
 
-__all__ = ["FEW", "Calibrated", "Placebos", "read_calibration"]
+__all__ = ["FEW", "IN_A_SET", "Calibrated", "Placebos", "read_calibration"]
 
 IN_A_SET = re.compile(r" \(set \d+\)$")
 """What follows a donor's label where it was refitted as a member of several placebo sets."""

@@ -35,7 +35,7 @@ def effect_of(
     if observed.isnull().all():
         raise ResultError(
             "R002",
-            f"{panel.treated[0]!r} has no outcome in the window, so no effect either; "
+            f"{panel.treated_name!r} has no outcome in the window, so no effect either; "
             "choose a longer window.",
         )
     counterfactual = idata["predictions"].to_dataset()["counterfactual"].sel(time=keep)

@@ -12,7 +12,16 @@ import numpy as np
 from bayes_synth.errors import ResultError
 from bayes_synth.results.effects import Effect
 from bayes_synth.results.estimands import SIGN_CHANGES
-from bayes_synth.study.cells import By, Cells, Level, adding, averaging, combined, labelled
+from bayes_synth.study.cells import (
+    By,
+    Cells,
+    Level,
+    adding,
+    averaging,
+    combined,
+    labelled,
+    running,
+)
 from bayes_synth.words import listed
 
 __all__ = ["ESTIMANDS", "Weights", "aggregate", "contrast", "in_words", "sizes_of", "until"]
@@ -35,7 +44,8 @@ def aggregate(
     ------
     ResultError
         R050 for an unknown estimand or ``by``, or for a running total by unit or start, R051 for
-        weights that cannot be used, R004 when a relative effect means nothing.
+        weights that cannot be used or leave a level without a unit, R004 when a relative effect
+        means nothing.
     """
     by = _asked(estimand, by)
     sizes = sizes_of(weights, list(cells))
@@ -46,7 +56,7 @@ def aggregate(
         levels = adding(cells, by, None if isinstance(weights, str) else sizes)
     values = combined(cells, levels, "effect")
     if estimand == "cumulative":
-        values = np.cumsum(values, axis=-1)
+        values, levels = np.cumsum(values, axis=-1), running(levels)
     if estimand == "relative":
         values = _ratio(values, combined(cells, levels, "counterfactual"), levels)
     draws = labelled(values, levels, by)

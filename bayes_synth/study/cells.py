@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_synth.words import SAMPLE_DIMS
+from bayes_synth.errors import ResultError
+from bayes_synth.words import SAMPLE_DIMS, listed, short
 
 __all__ = ["By", "Cells", "Level", "cells_of"]
 
@@ -84,8 +85,8 @@ class Level:
 
     @property
     def units(self) -> int:
-        """Return how many units stand behind it."""
-        return len(self.weights)
+        """Return how many units stand behind it; one whose weight is zero does not."""
+        return sum(bool(np.any(w)) for w in self.weights.values())
 
     @property
     def cells(self) -> int:
@@ -132,6 +133,11 @@ def averaging(
 
     ``size`` is the weight of each unit, shared evenly by its cells of the level; None: every cell
     counts once.
+
+    Raises
+    ------
+    ResultError
+        R051 for a level of which every unit has the weight zero.
     """
     levels = []
     for label, places in levels_of(cells, by):
@@ -141,6 +147,12 @@ def averaging(
             each[at] = 1.0 if size is None else size[unit] / len(at)
             weights[unit] = each
         total = sum(each.sum() for each in weights.values())
+        if total == 0:
+            raise ResultError(
+                "R051",
+                f"weights must leave a unit at every {by}, got zero for all at {short(label)} "
+                f"({listed(weights, 4)}); leave these units out with joint.keep([...]).",
+            )
         levels.append(Level(label, {unit: each / total for unit, each in weights.items()}))
     return levels
 
@@ -157,6 +169,16 @@ def adding(
             weights[unit][at] = 1.0 if size is None else size[unit]
         levels.append(Level(label, weights))
     return levels
+
+
+def running(levels: Sequence[Level]) -> list[Level]:
+    """Return the levels of a running total: each with all cells up to it."""
+    units = {unit: np.zeros(len(w)) for level in levels for unit, w in level.weights.items()}
+    found = []
+    for level in levels:
+        units = {u: each + level.weights.get(u, 0.0) for u, each in units.items()}
+        found.append(Level(level.label, dict(units)))
+    return found
 
 
 def combined(cells: Mapping[str, Cells], levels: Sequence[Level], of: str) -> np.ndarray:

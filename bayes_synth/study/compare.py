@@ -8,7 +8,8 @@ import pandas as pd
 
 from bayes_synth.api import Fit
 from bayes_synth.errors import ResultError
-from bayes_synth.results.calibrated import Calibrated
+from bayes_synth.results.calibrated import IN_A_SET, Calibrated
+from bayes_synth.results.monte_carlo import two_sided
 from bayes_synth.study.joint_fit import JointFit
 from bayes_synth.words import listed
 
@@ -93,14 +94,13 @@ def _require_comparable(fits: Any) -> None:
 def _effect(fit: Fit | JointFit, first: Fit | JointFit) -> dict[str, float]:
     effect, own = fit.effect("average"), first.effect("average")
     low, high = (float(end) for end in effect.interval(0.95))
-    below, above = effect.probability(below=0), effect.probability(above=0)
     shift = float(effect.draws.median() - own.draws.median()) / float(own.draws.std())
     return {
         "median": float(effect.draws.median()),
         "lower": low,
         "upper": high,
         "sd": float(effect.draws.std()),
-        "p_two_sided": min(1.0, 2 * min(below, above)),
+        "p_two_sided": two_sided(effect.draws),
         "shift": shift,
     }
 
@@ -125,11 +125,13 @@ def _donors(fit: Fit | JointFit) -> dict[str, float]:
 def _scores(fit: Fit | JointFit) -> pd.Series:
     """Return each donor's log predictive density by the kappa that the others teach."""
     found, plan = _calibration(fit), fit.model.calibration
-    if found.kappa is None or plan is None or len(found.table) < 2:
+    # A donor may be a member of several placebo sets: "donor (set 3)".
+    donors = found.table.index.to_series().map(lambda row: IN_A_SET.sub("", str(row)))
+    if found.kappa is None or plan is None or donors.nunique() < 2:
         return pd.Series(dtype=float)
     scores = {}
     for label, row in found.table.iterrows():
-        others = plan.learn(found.table.drop(index=label))
+        others = plan.learn(found.table[donors != donors[label]])
         width = abs(row["error"] / row["z"])
         scores[label] = others.average.log_density(float(row["z"])) - float(np.log(width))
     return pd.Series(scores)

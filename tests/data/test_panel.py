@@ -1,5 +1,7 @@
 """Panels: equal data give equal panels, and everything else is refused in a sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -15,6 +17,7 @@ from bayes_synth.errors import (
     PanelError,
     PanelWarning,
 )
+from bayes_synth.testing import fake_panel
 
 ROLES = {"unit": "state", "time": "year", "outcome": "packs"}
 DESIGN = {**ROLES, "treated": "Ca", "start": 2004}
@@ -652,3 +655,9 @@ def test_starts_of_units_that_are_not_treated_are_refused(long):
         DesignError, match=r"D021.*start must name the treated units \(Ca\), got Ut"
     ):
         built(long, start={"Ut": 2004})
+
+
+def test_no_unit_is_treated_twice():
+    panel = fake_panel()
+    with pytest.raises(DesignError, match=r"D068.*treated twice"):
+        replace(panel, treated=("treated", "treated"))

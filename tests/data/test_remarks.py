@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from bayes_synth.data.panel import Panel
+from bayes_synth.data.remarks import skipped
 from bayes_synth.errors import (
     DesignError,
     DesignWarning,
@@ -228,3 +229,26 @@ def test_an_unknown_rule_for_missing_outcomes_is_refused():
     text = r"\[O001\] missing must be a known rule, got 'drop_donor'. Did you mean 'drop_donors'"
     with pytest.raises(OptionError, match=text):
         read(table(), missing="drop_donor")
+
+
+@pytest.mark.parametrize(
+    ("times", "after"),
+    [
+        (pd.bdate_range("2024-01-01", periods=60).delete(17), "after 2024-01-23 comes 2024-01-25"),
+        (pd.date_range("2024-01-01", periods=60).delete(17), "after 2024-01-17 comes 2024-01-19"),
+        (
+            pd.date_range("2020-01-01", periods=40, freq="MS").delete(25),
+            "after 2022-01-01 comes 2022-03-01",
+        ),
+        (pd.Index([*range(10), *range(12, 30)]), "after 9 comes 12"),
+    ],
+)
+def test_a_skipped_period_is_named_and_no_weekend(times, after):
+    (remark,) = skipped(times)
+    assert after in remark.text
+
+
+def test_donors_that_mirror_each_other_do_not_move_as_one():
+    with pytest.warns((DesignWarning, PanelWarning)):
+        panel = read(table().assign(f=lambda t: 300 - 2 * t["c"]))
+    assert "V005" not in list(panel.report["code"])

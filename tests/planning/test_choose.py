@@ -2,25 +2,28 @@
 
 import os
 from dataclasses import replace
+from functools import partial
+from math import comb
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from fake_plans import fake_choice, fake_history, walks
+from fake_plans import fake_choice, fake_history, fake_plan, legend_of, walks
 
 import bayes_synth as bs
 from bayes_synth.errors import OptionError, PlanError
 from bayes_synth.planning.candidates import Constraints, candidates
 from bayes_synth.planning.choose import split_windows
 from bayes_synth.planning.cost import share_of, volume_of
+from bayes_synth.planning.pictures.cost import plot_cost
 from bayes_synth.planning.request import Request
 from bayes_synth.planning.screen import plug_in, screened
 
 
-def found(history, sizes, effect=0.05, **options):
+def found(history, sizes, effect=0.05, *, additive=False, **options):
     limits = Constraints.checked(history, sizes, options)
-    return candidates(history, limits, effect, 5, np.random.default_rng(1))
+    return candidates(history, limits, effect, 5, additive=additive)
 
 
 def test_every_set_of_every_size_is_listed_once():
@@ -54,6 +57,45 @@ def test_every_constraint_says_what_it_removed():
     assert all(0.1 * volume_of(history, s, 5) <= 0.1 * half for s in result.sets)
 
 
+def test_the_nearest_share_is_the_one_that_almost_fits():
+    history = fake_history(units=6)
+    each = sorted(share_of(history, (unit,)) for unit in history.units)
+    above = found(history, 1, share=(0.0, (each[0] + each[1]) / 2)).left_out
+    below = found(history, 1, share=((each[-2] + each[-1]) / 2, 1.0)).left_out
+    assert above.loc["share", "nearest"] == pytest.approx(each[1])
+    assert below.loc["share", "nearest"] == pytest.approx(each[-2])
+
+
+def test_effects_in_outcome_units_cost_what_the_plan_says():
+    history = fake_history(units=6)
+    # An effect of 3 on one unit over 5 periods at 2 each.
+    assert len(found(history, 1, 3.0, additive=True, budget=30, cost_per_unit=2.0).sets) == 6
+    with pytest.raises(PlanError, match=r"H019.*the nearest at 30"):
+        found(history, 1, 3.0, additive=True, budget=29, cost_per_unit=2.0)
+    plan = fake_plan(history=fake_history(units=6, dates=True), treated=("u00",), additive=True)
+    assert plan.cost(per_unit=2.0, effect=3.0, periods=5) == 30
+
+
+def test_a_budget_is_refused_without_an_effect_that_costs():
+    with pytest.raises(PlanError, match=r"H025.*effect="):
+        found(fake_history(units=6), 1, 0.0, budget=30, cost_per_unit=2.0)
+
+
+def test_units_with_missing_outcomes_are_said_to_be_left_out():
+    history = fake_history(units=6).exclude("u02", slice(10, 12))
+    result = found(history, [1, 2])
+    assert result.left_out.loc["missing outcomes"].tolist()[:2] == [6, "u02"]
+    assert len(result.sets) + 6 == 6 + 15
+    assert "missing outcomes" not in found(history, [1, 2], exclude=["u02"]).left_out.index
+
+
+@pytest.mark.parametrize("option", ["never_donors", "exclude"])
+def test_no_role_of_the_first_unit_keeps_others_from_being_chosen(option):
+    history = fake_history(times=30).exclude("u01", slice(28, 29))
+    with pytest.raises(PlanError, match="H027"):
+        bs.choose_treated(history, sizes=2, periods=10, progressbar=False, **{option: ["u00"]})
+
+
 def test_shares_bound_the_sets():
     history = fake_history(units=6)
     edge = share_of(history, ("u00",))
@@ -63,9 +105,11 @@ def test_shares_bound_the_sets():
 
 def test_many_sets_are_drawn_and_the_seed_decides_nothing_else():
     history = fake_history(units=30)
-    sets = found(history, [4]).sets
+    result = found(history, [4])
+    sets = result.sets
     assert len(sets) == len(set(sets)) == 4000
     assert sets == found(history, [4]).sets
+    assert result.left_out.loc["not drawn", "sets"] == comb(30, 4) - 4000
 
 
 @pytest.mark.parametrize(
@@ -142,6 +186,13 @@ def test_finalists_are_drawn_by_power_and_by_cost(backend):
     priced.plot_cost(backend=backend, theme="dark")
     with pytest.raises(OptionError, match="O063"):
         choice.plot_cost(backend=backend)
+
+
+def test_every_finalist_is_drawn_however_many_there_are():
+    units = [(f"u{k:02d}",) for k in range(7)]
+    table = pd.DataFrame({"units": units, "cost": np.arange(7.0), "power": 0.5})
+    legend = legend_of(partial(plot_cost, table))
+    assert legend == [label for (label,) in units]
 
 
 DATA = os.environ.get("BAYES_SYNTH_DATA", Path(__file__).parents[3] / "shared" / "data")

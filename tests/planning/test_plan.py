@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from fake_plans import fake_choice, fake_history, fake_plan, walks
+from fake_plans import fake_choice, fake_history, fake_plan, legend_of, walks
 from scipy import stats
 
 import bayes_synth as bs
@@ -13,14 +13,16 @@ from bayes_synth.__main__ import main
 from bayes_synth.api import load as load_fit
 from bayes_synth.errors import (
     DesignError,
+    DesignWarning,
     LoadError,
     OptionError,
     PlanError,
     PlanWarning,
     ResultError,
 )
+from bayes_synth.planning.after import window_of_fit
 from bayes_synth.planning.notes import notes_on
-from bayes_synth.planning.starts import independent
+from bayes_synth.planning.starts import independent, past_starts
 from bayes_synth.storage.save import PLAN_FACTS, read_sealed, write_sealed
 from bayes_synth.testing import fake_fit
 
@@ -247,6 +249,62 @@ def test_data_that_are_not_the_planned_ones_are_refused(plan):
         plan.panel(read(hole, missing="model"), "2024-03-01")
     with pytest.raises(PlanError, match="H008"):
         plan.panel(frame, "2024-03-01")
+
+
+def test_periods_that_the_plan_left_out_are_not_let_in_again():
+    history = fake_history(dates=True).exclude("u00", slice("2024-01-10", "2024-01-12"))
+    plan = fake_plan(history=history)
+    full = longer(fake_plan(history=fake_history(dates=True)))
+    data = bs.History.from_wide(full, outcome="sales")
+    with pytest.raises(PlanError, match=r"H015.*3 outcomes.*u00 at 2024-01-10: .*exclude"):
+        plan.panel(data, "2024-03-01")
+    data = data.exclude("u00", slice("2024-01-10", "2024-01-12"))
+    assert len(plan.panel(data, "2024-03-01").missing_times) == 3
+
+
+def test_an_outcome_that_is_gone_has_changed(plan):
+    frame = longer(plan)
+    frame.loc["2024-01-20", "u00"] = np.nan
+    with pytest.raises(PlanError, match=r"H015.*1 outcomes.*u00 at 2024-01-20: plan again"):
+        plan.panel(bs.History.from_wide(frame, missing="model"), "2024-03-01")
+
+
+def test_delivery_is_of_the_periods_that_have_an_outcome(plan):
+    frame = longer(plan)
+    frame.loc["2024-03-03":"2024-03-06", "u00"] = np.nan
+    data = bs.History.from_wide(frame, outcome="sales", missing="model")
+    fit = fake_fit(panel=plan.panel(data, "2024-03-01"))
+    window = window_of_fit(fit)
+    effect = fit.effect("average").draws.to_numpy().ravel()
+    assert np.allclose(window.observed - window.draws, effect)
+    low, high = np.quantile(effect, [0.05, 0.95])
+    assert plan.compare(fit).loc["width", "delivered"] == pytest.approx(high - low)
+
+
+def test_balance_is_of_the_periods_that_have_an_outcome(plan):
+    path = plan.before.path.assign(synthetic=plan.before.path["observed"] + 1.0)
+    path.iloc[:20, 0] = np.nan
+    balance = plan.before._replace(path=path).balance
+    assert balance["synthetic"] - balance["observed"] == pytest.approx(1.0)
+    assert balance["rmse"] == pytest.approx(1.0)
+
+
+def test_a_start_between_two_times_is_said_to_move():
+    history = fake_history(dates=True).exclude(None, slice("2024-02-10", "2024-02-12"))
+    with pytest.warns(DesignWarning, match=r"D003.*2024-02-11.*starts at 2024-02-13"):
+        (start,) = past_starts(history, "2024-02-11", 5)
+    assert str(history.times[start].date()) == "2024-02-13"
+
+
+def test_a_report_is_headed_by_what_it_is(plan):
+    assert plan.report().splitlines()[0] == "Plan"
+
+
+def test_every_length_is_drawn_however_many_there_are():
+    plan = fake_plan(periods=range(2, 9))
+    assert [f"{length} periods" in legend_of(plan.plot_power) for length in plan.periods] == [
+        True
+    ] * 7
 
 
 def test_a_plan_is_held_to_what_it_promised(plan):

@@ -8,6 +8,7 @@ from scipy import stats
 import bayes_synth as bs
 from bayes_synth.errors import OptionError, PlanError
 from bayes_synth.planning.operating import Law, thresholds
+from bayes_synth.planning.rules import as_rule
 from bayes_synth.results.effects import interval
 from bayes_synth.testing import fake_fit, fake_panel
 
@@ -138,3 +139,17 @@ def test_one_bound_is_wanted(bounds):
 def test_a_region_must_have_a_low_end_below_its_high_end():
     with pytest.raises(PlanError, match="H006"):
         bs.rules.Rope(0.02, -0.02)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        bs.rules.Probability(below=-1.5),
+        bs.rules.Probability(above=-1.0),
+        bs.rules.Rope(-2.0, 0.1),
+    ],
+)
+def test_no_fraction_goes_beyond_losing_everything(rule):
+    with pytest.raises(PlanError, match=r"H006.*above -1, got -.*additive=True"):
+        as_rule(rule)
+    assert as_rule(rule, additive=True) is rule

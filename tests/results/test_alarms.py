@@ -12,6 +12,7 @@ from bayes_synth.data.panel import Panel
 from bayes_synth.results.alarms import ALARMS, Alarm, alarm, as_number, codes_in
 from bayes_synth.results.alarms.last_periods import out_of_line
 from bayes_synth.results.alarms.wanderer import wandering
+from bayes_synth.results.calibrated import Placebos
 from bayes_synth.testing import fake_fit, fake_panel, fake_placebos
 
 
@@ -206,3 +207,22 @@ def test_codes_go_through_one_number():
 def test_a_code_must_fit_into_the_number():
     with pytest.raises(TypeError, match="between A001 and A052, got 'A053'"):
         alarm("A053")
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_no_measure_of_the_outcome_decides_whether_the_last_periods_are_out_of_line(factor):
+    """Gaps of donors are counted in their own steps, so that no floor binds by the measure."""
+
+    def sentence(factor: float) -> str:
+        def jump(table):
+            table.iloc[38:40, table.columns.get_loc("treated")] += 3
+            table *= factor
+
+        panel = changed(jump)
+        placebos, rng = fake_placebos(panel), np.random.default_rng(5)
+        gaps = placebos.gaps.copy()
+        gaps[:] = factor * rng.standard_t(2, size=gaps.shape)
+        steps = placebos.table.assign(step=factor)
+        return dict(fake_fit(panel=panel, placebos=Placebos(steps, (), gaps)).alarms)["A007"]
+
+    assert sentence(factor) == sentence(1.0)

@@ -176,6 +176,27 @@ def test_a_ratio_to_a_total_of_both_signs_is_refused():
         mixed.effect("relative", by="time")
 
 
+def test_a_unit_of_weight_zero_stands_behind_nothing(joint):
+    weights = {"u00": 0.0, "u01": 1.0, "u02": 3.0}
+    draws = joint.effect("average", by="time", weights={"u00": 1, "u01": 0, "u02": 3}).draws
+    assert draws["units"].to_numpy().tolist() == [1, 1] + [2] * 8
+    # u00 alone has the last event times and the first start.
+    for by, level in (("event", 8), ("start", 2010), ("treated", "u00"), ("time", 2010)):
+        with pytest.raises(ResultError, match=rf"R051.*{by}.*zero for all at {level} \(u00\)"):
+            joint.effect("average", by=by, weights=weights)
+    whole = joint.effect("average", weights=weights).draws
+    np.testing.assert_allclose(whole, unit_averages(joint) @ [0, 0.25, 0.75], rtol=1e-12)
+
+
+def test_a_running_total_says_what_stands_behind_it_so_far(joint):
+    draws = joint.effect("cumulative").draws
+    assert draws["cells"].to_numpy().tolist() == [*range(3, 25, 3), 25, 26]
+    assert draws["units"].to_numpy().tolist() == [3] * 10
+    by_time = joint.effect("cumulative", by="time").draws
+    assert by_time["units"].to_numpy().tolist() == [1, 1] + [3] * 8
+    assert by_time["cells"].to_numpy().tolist()[-1] == 26
+
+
 def test_keeping_units_keeps_their_draws(joint):
     part = joint.keep(["u01", "u02"])
     np.testing.assert_allclose(part.effect().draws, unit_averages(joint)[..., 1:].mean(-1))

@@ -167,3 +167,10 @@ def fake_cells() -> CellPlan:
 def windows(count=3, *, seed=0, sd=2.0, draws=1000) -> list[Window]:
     rng = np.random.default_rng(seed)
     return [Window(100 + k + sd * rng.standard_normal(draws), 100.0 + k) for k in range(count)]
+
+
+def legend_of(plot) -> list[str]:
+    """Return the words of a picture's legend, as the backend "none" records them."""
+    panels = plot(backend="none").viz["plot"].data_vars.values()
+    drawn = [each for panel in panels for each in panel.item()]
+    return next(each["labels"] for each in drawn if each.get("function") == "legend")

@@ -9,7 +9,7 @@ from bayes_synth.checks.pictures.layers import Axes, Layer, picture
 from bayes_synth.errors import OptionError
 from bayes_synth.plots.common import shortened_apart
 from bayes_synth.plots.legend import Entry
-from bayes_synth.plots.paths import NAMED
+from bayes_synth.plots.paths import NAMED, strokes
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -36,13 +36,16 @@ def plot_cost(table: pd.DataFrame, **options: "Unpack[PictureOptions]") -> "Plot
     sets = list(dict.fromkeys(table["units"]))
     names = shortened_apart([" + ".join(units) for units in sets], 40)
     layers, legend = {}, []
-    for colour, units, name in zip(NAMED, sets, names, strict=False):
+    drawn = strokes(len(sets), NAMED)
+    for (colour, linestyle, dash), units, name in zip(drawn, sets, names, strict=True):
         rows = table[table["units"] == units].sort_values("cost")
         x, y = rows["cost"].to_numpy(float), rows["power"].to_numpy(float)
-        style = {"color": colour, "facecolor": colour}
-        layers[f"line_{name}"] = Layer("line", x, y, style={"color": colour, "width": 1.2})
-        layers[f"points_{name}"] = Layer("points", x, y, style=style)
-        legend.append(Entry(name, "points", colour))
+        hollow = dash != "solid"
+        dots = {"color": colour, "facecolor": "B0" if hollow else colour, "width": 1.3}
+        line = {"color": colour, "width": 1.2, "linestyle": linestyle}
+        layers[f"line_{name}"] = Layer("line", x, y, style=line)
+        layers[f"points_{name}"] = Layer("points", x, y, style=dots)
+        legend.append(Entry(name, "points", colour, hollow=hollow))
     axes = Axes(
         "Power of the finalists by cost, one point per length of the test",
         layers,

@@ -7,6 +7,7 @@ import numpy as np
 from bayes_synth.checks.pictures.layers import Axes, Layer, picture
 from bayes_synth.planning.answers import POWER
 from bayes_synth.plots.legend import Entry
+from bayes_synth.plots.paths import strokes
 from bayes_synth.words import listed
 
 if TYPE_CHECKING:
@@ -26,17 +27,17 @@ def plot_power(plan: "AbstractPlan", **options: "Unpack[PictureOptions]") -> "Pl
     effects = _effects(plan)
     factor = 1.0 if plan.additive else 100.0
     layers, legend = {"wanted": Layer("horizontal", y=POWER, style=DASHED)}, []
-    for colour, length in zip(COLOURS, plan.periods, strict=False):
+    drawn = strokes(len(plan.periods), COLOURS)
+    for (colour, linestyle, dash), length in zip(drawn, plan.periods, strict=True):
         law = plan.law(length)
         each = np.array([law.by_window(effect) for effect in effects])
         x = factor * effects
         if len(law.windows) > 1:
             style = {"color": colour, "alpha": 0.12}
             layers[f"band_{length}"] = Layer("band", x, each.min(1), each.max(1), style)
-        layers[f"line_{length}"] = Layer(
-            "line", x, each.mean(1), style={"color": colour, "width": 2.4}
-        )
-        legend.append(Entry(f"{length} periods", "line", colour, width=2.4))
+        style = {"color": colour, "width": 2.4, "linestyle": linestyle}
+        layers[f"line_{length}"] = Layer("line", x, each.mean(1), style=style)
+        legend.append(Entry(f"{length} periods", "line", colour, width=2.4, dash=dash))
     for place, effect in enumerate(plan.effects):
         layers[f"stated_{place}"] = Layer("vertical", factor * effect, style=DASHED)
     if plan.counterfactual.sizes["start"] > 1:

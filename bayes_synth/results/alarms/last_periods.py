@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayes_synth.results.alarms.registry import Evidence, alarm
+from bayes_synth.results.calibrated import Calibrated
 from bayes_synth.results.innovations import whitener
 from bayes_synth.words import short
 
@@ -29,7 +30,7 @@ def last_periods(evidence: Evidence) -> str:
     missing = np.setdiff1d(np.arange(inputs.periods), seen)
     matrix = whitener(evidence.problem.process, evidence.noise, missing, inputs.periods)
     residual = inputs.outcome - inputs.donor_outcomes[: inputs.periods] @ evidence.weights
-    gaps = evidence.calibration.gaps.to_numpy(float)[:, : inputs.periods]
+    gaps = _in_own_steps(evidence.calibration)[:, : inputs.periods]
     size, limit = out_of_line(
         (matrix @ residual[seen])[1:], (gaps[:, seen] @ matrix.T)[:, 1:] if gaps.size else gaps
     )
@@ -42,6 +43,15 @@ def last_periods(evidence: Evidence) -> str:
         "counterfactual starts from there: compare a fit with noise=bs.noise.LocalLevel("
         "degrees_of_freedom=4), or with an earlier start if the treatment was expected."
     )
+
+
+def _in_own_steps(calibration: Calibrated) -> np.ndarray:
+    """Return the donors' gaps in each one's typical steps, dims ``(donor, time)``.
+
+    So no measure of the outcome decides whether :data:`FLOOR` binds.
+    """
+    gaps = calibration.gaps
+    return gaps.to_numpy(float) / calibration.table.loc[gaps.index, ["step"]].to_numpy(float)
 
 
 def out_of_line(own: np.ndarray, donors: np.ndarray) -> tuple[float, float]:
