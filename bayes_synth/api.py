@@ -626,9 +626,12 @@ class Fit(AbstractFit):
 
         Examples
         --------
+        >>> model = bs.SyntheticControl(calibrate=False)
         >>> graph = model.build(panel)
-        >>> idata = pm.sample(model=graph)  # doctest: +SKIP
-        >>> fit = bs.Fit.from_idata(panel, model, idata)  # doctest: +SKIP
+        >>> idata = pm.sample(model=graph, random_seed=1)  # doctest: +SKIP
+        >>> fit = bs.Fit.from_idata(panel, model, idata, random_seed=1)
+        >>> fit.effect("average").median() > 2
+        True
         """
         settings = Settings.checked(
             Size(), cores=cores, random_seed=random_seed, progressbar=progressbar
