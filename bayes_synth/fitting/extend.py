@@ -92,6 +92,9 @@ def _decisive(problem: Problem, settings: Settings, seed: int) -> Hashable:
     data.update(inputs.donor_outcomes[: inputs.periods].tobytes())
     for series in problem.covariates.before if problem.covariates else ():
         data.update(series.tobytes())
+    for each in problem.auxiliary:
+        data.update(each.inputs.outcome.tobytes())
+        data.update(each.inputs.donor_outcomes[: inputs.periods].tobytes())
     how = settings.size, settings.sampler, settings.attempt, seed
     return repr(problem.model), problem.donors, problem.pool, data.digest(), how
 
@@ -118,6 +121,12 @@ def _nothing_new(fit: AbstractFit, panel: Panel) -> bool:
             f"{fit.idata.attrs[STUDY]}, "
             "whose shocks and kappa are those of all units.\n  Fit the longer study again, with "
             "model.fit(study).",
+        )
+    if panel.auxiliary is not None or fit.panel.auxiliary is not None:
+        raise ResultError(
+            "D078",
+            "a fit must have one outcome to be extended, got auxiliary outcomes too.\n"
+            f"  Instead, {ANEW}.",
         )
     if not fit.convergence.ok:
         raise ResultError(

@@ -23,9 +23,11 @@ from bayes_synth.fitting.mixture import sample_alternatives
 from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.fitting.placebos import placebos
 from bayes_synth.fitting.scale_choice import ScaleChoice, choose_scale
+from bayes_synth.model.auxiliary import require_shareable
 from bayes_synth.model.outcome_scale import outcome_name
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.results.auxiliary import AUXILIARY, OUTCOME, each_auxiliary, own_seed
 from bayes_synth.results.below_zero import below_zero
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.continued import ShocksOf
@@ -182,7 +184,21 @@ class Prepared:
         labelled = tree(groups)
         if self.shared is not None:
             labelled.attrs[STUDY] = self.shared.study
+        self._add_auxiliary(labelled, settings, sampled)
         return labelled
+
+    def _add_auxiliary(self, labelled: xr.DataTree, settings: Settings, sampled: Sampled) -> None:
+        """Add the groups of every auxiliary outcome, made as if it were the only one."""
+        shown = self.placebos.auxiliary if self.placebos is not None else ()
+        pairs = each_auxiliary(self.problem, sampled.posterior)
+        for k, (problem, posterior) in enumerate(pairs):
+            placebos = shown[k] if k < len(shown) else None
+            own = own_seed(settings, k)
+            groups = Prepared(problem, placebos).assemble(
+                own, sampled._replace(posterior=posterior), own.streams()[1]
+            )
+            groups.attrs[OUTCOME] = problem.panel.outcome
+            labelled[f"{AUXILIARY}/{k}"] = groups
 
 
 def fit_panel(
@@ -288,7 +304,10 @@ def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -
     ------
     SamplingFailed
         S005 when the fit's draws would take too much memory.
+    DesignError
+        D074 to D076 for what cannot be fitted with auxiliary outcomes.
     """
+    require_shareable(model, panel)
     require_memory(model, panel, settings.size)
     choice = choose_scale(model, panel, settings)
     model, scores = choose_noise(choice.model, panel, settings)

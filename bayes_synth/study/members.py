@@ -182,7 +182,8 @@ def _answered(
     )
     ahead = 1.0 + np.flatnonzero(np.isfinite(problem.observed))
     wanted = sorted({*horizons, len(ahead)})
-    return Refitted(*answer, ahead, response, noise_spread(process, noise, wanted))
+    shown = answer.forecast, answer.row, answer.gap
+    return Refitted(*shown, ahead, response, noise_spread(process, noise, wanted))
 
 
 def noise_spread(process: AbstractNoise, noise: Draws, horizons: Sequence[int]) -> Spread:

@@ -164,6 +164,12 @@ def test_time_covariates_reach_the_panel(run, table):
     np.testing.assert_allclose(known, rows[rows["unit"] == "treated"]["price"])
 
 
+def test_auxiliary_outcomes_reach_the_panel(run, table):
+    rows = table.assign(visits=np.random.default_rng(2).standard_normal(len(table)))
+    assert run(rows, "--auxiliary", "visits") == 0
+    assert run.fitted[0][1].auxiliary.names == ("visits",)
+
+
 def test_labels_that_differ_only_in_zeros_are_refused(run, table, capsys):
     named = table.assign(unit=table["unit"].replace({"treated": "06", "donor_01": "6"}))
     assert run(named, treated=["--treated", "06"]) == 2
