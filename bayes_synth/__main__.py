@@ -205,9 +205,8 @@ def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
         options.data = Path(treated.pop())
     if options.data is None:
         raise PanelError("P001", "the data must be a CSV file, got none: name it before --treated.")
-    table, columns, start = read_as_asked(
-        options, options.start, _log, more=options.time_covariates or ()
-    )
+    more = [*(options.time_covariates or ()), *(options.auxiliary or ())]
+    table, columns, start = read_as_asked(options, options.start, _log, more=more)
     panel = bs.Panel.from_long(
         table,
         **columns,
@@ -215,6 +214,7 @@ def _read(options: argparse.Namespace) -> "tuple[str, bs.Panel]":
         start=start,
         missing=options.missing,
         covariates=options.time_covariates,
+        auxiliary=options.auxiliary,
     )
     packed = options.data.suffix.lower() in OPENERS
     return f"{Path(options.data.stem).stem if packed else options.data.stem}_fit", panel

@@ -15,7 +15,7 @@ import xarray as xr
 from bayes_synth.data.abstract_study import AbstractStudy
 from bayes_synth.data.history import AbstractHistory, PlanOptions
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import PlanError
+from bayes_synth.errors import OptionError, PlanError
 from bayes_synth.fitting.extend import Posteriors, extended, remembered
 from bayes_synth.fitting.fit_panel import fit_panel
 from bayes_synth.fitting.from_draws import fit_of_draws
@@ -29,6 +29,7 @@ from bayes_synth.results.groups import prior_groups, tree
 from bayes_synth.results.windows import Window
 from bayes_synth.sampling.settings import Sampler, Settings, Size, entropy, require_count
 from bayes_synth.storage.save import read, save
+from bayes_synth.words import listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +58,14 @@ class FitOptions(TypedDict, total=False):
     random_seed: int | np.random.Generator | np.random.SeedSequence | None
     progressbar: bool | str
     strict: bool
+
+
+class StudyFitOptions(FitOptions, total=False):
+    """What :meth:`SyntheticControl.fit` takes beside a study."""
+
+    backend: str | None
+    n_jobs: int | None
+    store: str | PathLike[str] | None
 
 
 @saved()
@@ -199,7 +208,9 @@ class SyntheticControl(AbstractSyntheticControl):
     def fit(self, panel: Panel, **options: Unpack[FitOptions]) -> "Fit": ...
 
     @overload
-    def fit[Joint](self, panel: AbstractStudy[Joint], **options: Unpack[FitOptions]) -> Joint: ...
+    def fit[Joint](
+        self, panel: AbstractStudy[Joint], **options: Unpack[StudyFitOptions]
+    ) -> Joint: ...
 
     def fit(
         self,
@@ -214,6 +225,9 @@ class SyntheticControl(AbstractSyntheticControl):
         random_seed: int | np.random.Generator | np.random.SeedSequence | None = None,
         progressbar: bool | str = True,
         strict: bool = False,
+        backend: str | None = None,
+        n_jobs: int | None = None,
+        store: str | PathLike[str] | None = None,
     ) -> "Fit | Any":
         """Sample the posterior of weights, counterfactual and effect.
 
@@ -248,6 +262,14 @@ class SyntheticControl(AbstractSyntheticControl):
             settings and the better attempt kept. If that is not enough, ``False`` returns it with
             a warning and ``fit.converged == False``; ``True`` raises. An interrupted fit is treated
             likewise. See Notes for when an attempt is repeated.
+        backend, n_jobs
+            Of a study: where its placebo sets are refitted and its units sampled, as in
+            :func:`bayes_synth.fit_many`: processes, Dask or Ray. None for both, outside of
+            ``joblib.parallel_config(...)``: threads of this process. Never change a result.
+        store
+            Of a study: a folder of its own that keeps what was sampled, so that a run that was
+            killed goes on from there, with the same result bit for bit. Without ``random_seed`` it
+            goes on with the folder's.
 
         Returns
         -------
@@ -258,8 +280,13 @@ class SyntheticControl(AbstractSyntheticControl):
         Raises
         ------
         OptionError
-            O001 unless ``panel`` is a Panel or a Study and ``sampler`` can sample this model, O009
-            unless ``random_seed`` is a seed, O010 for a count or a rate that is out of range.
+            O001 unless ``panel`` is a Panel or a Study and ``sampler`` can sample this model, and
+            for an unknown ``backend``, or one, or a ``store``, for a single unit; O009 unless
+            ``random_seed`` is a seed, O010 for a count or a rate that is out of range, O055 for a
+            backend that cannot be used here.
+        LoadError
+            L001, L002 and L008 for a ``store`` that is damaged, or belongs to another study, model,
+            seed or version.
         PriorError
             O002, O015 when the prior does not fit these donors; O006 when ``noise="auto"`` has too
             few donors to choose by.
@@ -303,8 +330,11 @@ class SyntheticControl(AbstractSyntheticControl):
             random_seed=random_seed,
             progressbar=progressbar,
         )
+        asked = {"backend": backend, "n_jobs": n_jobs, "store": store}
         if isinstance(panel, AbstractStudy):
-            return panel.fitted_by(self, settings, strict=strict)
+            asked |= {"random_seed": random_seed}
+            return panel.fitted_by(self, settings, strict=strict, asked=asked)
+        _require_nothing_of_a_study(asked)
         return self._fit_one(panel, settings, strict=strict)
 
     def _fit_one(self, panel: Panel, settings: Settings, *, strict: bool) -> "Fit":
@@ -626,9 +656,12 @@ class Fit(AbstractFit):
 
         Examples
         --------
+        >>> model = bs.SyntheticControl(calibrate=False)
         >>> graph = model.build(panel)
-        >>> idata = pm.sample(model=graph)  # doctest: +SKIP
-        >>> fit = bs.Fit.from_idata(panel, model, idata)  # doctest: +SKIP
+        >>> idata = pm.sample(model=graph, random_seed=1)  # doctest: +SKIP
+        >>> fit = bs.Fit.from_idata(panel, model, idata, random_seed=1)
+        >>> fit.effect("average").median() > 2
+        True
         """
         settings = Settings.checked(
             Size(), cores=cores, random_seed=random_seed, progressbar=progressbar
@@ -871,6 +904,17 @@ class Fit(AbstractFit):
         from bayes_synth.report.notebook import notebook_html
 
         return notebook_html(self)
+
+
+def _require_nothing_of_a_study(asked: dict[str, Any]) -> None:
+    """Refuse options that mean something for several treated units only."""
+    given = [f"{name}=" for name, value in asked.items() if value is not None]
+    if given:
+        raise OptionError(
+            "O001",
+            f"{listed(given)} must be given with a bs.Study of several treated units, got a panel; "
+            "leave it out, or fit many panels: bs.fit_many([bs.FitTask(panel, model)], store=...).",
+        )
 
 
 def _no_history(given: object) -> PlanError:

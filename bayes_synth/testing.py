@@ -16,7 +16,7 @@ from bayes_synth.model.graph import MISSING_RESIDUAL
 from bayes_synth.model.problem import Problem
 from bayes_synth.noise.base import MIXING
 from bayes_synth.results.calibrated import Placebos
-from bayes_synth.sampling.regression import COEFFICIENTS
+from bayes_synth.sampling.regression import COEFFICIENTS, OUTCOME_SDS
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.sampling.task import Sampled
 
@@ -135,6 +135,9 @@ def fake_fit(
     if panel.covariates is not None and model.covariates is not None:
         scaled = 0.1 * rng.standard_normal((chains, draws, len(panel.covariates.names)))
         posterior[COEFFICIENTS] = (("chain", "draw", "covariate"), scaled)
+    if panel.auxiliary is not None:
+        sds = 0.3 + 0.1 * rng.random((chains, draws, len(panel.auxiliary.names), 2))
+        posterior[OUTCOME_SDS] = (("chain", "draw", "auxiliary", "sd"), sds)
     diverging = (np.arange(chains * draws) < divergences).reshape(chains, draws)
     stats = xr.Dataset({"diverging": (("chain", "draw"), diverging)}, coords=sample)
     stats["energy"] = (("chain", "draw"), rng.standard_normal((chains, draws)))

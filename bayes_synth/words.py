@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
 HERE = (str(Path(__file__).parent),)
 """Folders that warnings skip, so that they point at the caller's line and not at ours."""
+FIXED = (
+    "font-family:ui-monospace,Menlo,Consolas,monospace;line-height:1.4;"
+    "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
+)
+"""Style of preformatted text."""
 
 
 def short(time: Hashable) -> str:
@@ -50,8 +55,16 @@ def public(names: Iterable[str]) -> list[str]:
 
 
 def preformatted(text: str) -> str:
-    """Return text as HTML that keeps its columns, also in pages whose style changes ``<pre>``."""
-    return f"<pre style='font-family:monospace;white-space:pre-wrap'>{html.escape(text)}</pre>"
+    """Return text as HTML that keeps its columns, also in pages whose style changes ``<pre>``.
+
+    Exported notebooks have a proportional font and break lines within words.
+    """
+    return f"<pre style='{FIXED}'>{html.escape(text)}</pre>"
+
+
+def left(text: object) -> str:
+    """Return a cell of text for a table of HTML; exported notebooks put all cells at the right."""
+    return f"<div style='text-align:left'>{html.escape(str(text))}</div>"
 
 
 def card(title: str, facts: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Settings of the site: ``uv run --group docs sphinx-build -W --keep-going -b html docs BUILD``.
 
-Nothing is requested from a network: notebooks are shown with the outputs that they were kept with,
-and the one script of the pages, MathJax, is loaded by the reader's browser.
+Nothing is requested from a network, neither while the site is built nor while it is read: notebooks
+are shown with the outputs that they were kept with, and mathematics is MathML.
 """
 
 import sys
@@ -24,6 +24,8 @@ extensions = [
     "sphinx_design",
     "pictures",
     "copies",
+    "mathml",
+    "numbers_in_tables",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_build"]
@@ -43,10 +45,12 @@ for name in bs.__all__:  # public modules by the names that users type
     if type(getattr(bs, name)) is type(bs):
         sys.modules.setdefault(f"bayes_synth.{name}", getattr(bs, name))
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "bayes_synth"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_sidebars = {"gallery": []}  # has no pages below it
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

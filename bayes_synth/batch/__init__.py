@@ -1,8 +1,10 @@
 """Many fits: in threads or processes, on Dask or Ray, in memory or streamed to a folder.
 
 >>> import bayes_synth as bs
->>> tasks = bs.batch.placebos(bs.load_dataset("prop99"))  # doctest: +SKIP
->>> bs.fit_many(tasks, random_seed=1).table  # doctest: +SKIP
+>>> tasks = bs.batch.placebos(panel)  # every donor as if it had been treated
+>>> result = bs.fit_many(tasks, random_seed=1, progressbar=False)
+>>> len(result.table), len(result.failures)
+(6, 0)
 """
 
 from bayes_synth.batch.makers import backdates, each_unit, leave_one_out, placebos

@@ -11,8 +11,7 @@ from typing import Any, Literal, get_args
 import joblib
 
 from bayes_synth import errors
-from bayes_synth.batch.one import Answer, Failure, Keep, reported, run
-from bayes_synth.batch.pool import Source, answers, jobs, require_backend
+from bayes_synth.batch.one import Answer, Failure, Keep, failed, reported, run
 from bayes_synth.batch.result import BatchResult, Entry, collected
 from bayes_synth.batch.store import Folder, Memory, Results
 from bayes_synth.batch.task import FitTask, named
@@ -24,6 +23,7 @@ from bayes_synth.errors import (
     SamplingFailed,
     warn,
 )
+from bayes_synth.fitting.pool import Source, answers, jobs, require_backend
 from bayes_synth.priors.dirichlet import PADDING
 from bayes_synth.sampling.progress import announce, bar
 from bayes_synth.sampling.settings import entropy
@@ -142,7 +142,7 @@ def fit_many(
         with (
             bar("Fitting", total, shown=progressbar) as counted,
             single_threaded(),
-            closing(answers(source, pool, jobs(n_jobs), work)) as answered,
+            closing(answers(source, pool, jobs(n_jobs), work, _lost)) as answered,
         ):
             for answer in answered:
                 batch.take(answer, on_error)
@@ -157,6 +157,10 @@ def fit_many(
     if progressbar:
         announce(repr(result))
     return result
+
+
+def _lost(key: str, error: Exception) -> Answer:
+    return Answer(key, failure=failed(error))
 
 
 def _require_word(name: str, value: str, words: tuple[str, ...]) -> None:

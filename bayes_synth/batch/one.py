@@ -20,6 +20,7 @@ from bayes_synth.fitting.fit_panel import Prepared, prepare, recorded
 from bayes_synth.fitting.refit import Refit, refitted
 from bayes_synth.noise.base import MIXING
 from bayes_synth.results.alarms import Evidence, alarms_of, as_number
+from bayes_synth.results.auxiliary import each_auxiliary
 from bayes_synth.results.calibrated import read_calibration
 from bayes_synth.results.convergence import Convergence, sampler_problems, worst
 from bayes_synth.results.effects import Effect
@@ -28,7 +29,7 @@ from bayes_synth.results.fit_verdict import fit_verdict
 from bayes_synth.results.groups import calibrated_groups, tree
 from bayes_synth.results.width_ratio import width_ratio
 from bayes_synth.results.windows import Window, effect_of
-from bayes_synth.sampling.regression import COEFFICIENTS
+from bayes_synth.sampling.regression import COEFFICIENTS, OUTCOME_SDS
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.storage.provenance import provenance
@@ -243,6 +244,9 @@ def _verdict(refit: Refit, task: FitTask) -> Convergence:
     ]
     if COEFFICIENTS in posterior:
         noise += list(posterior[COEFFICIENTS].transpose("covariate", "chain", "draw"))
+    if OUTCOME_SDS in posterior:
+        for own, draws in each_auxiliary(problem, posterior):
+            noise += [draws[name] for name in own.process.parameters]
     r_hat, ess = worst(np.stack([average, *noise]))
     good = r_hat <= task.largest_r_hat and ess >= task.least_ess
     mixing, steps = [] if good else [f"R-hat {r_hat:.3f}, ESS {ess:.0f}"], sampler_problems(stats)

@@ -77,9 +77,10 @@ def placebo_in_space(
         Table: one row per placebo with its ``error`` (effect where there is none: realised minus
         predicted average gap, on the model's scale), the 95 % interval ``lower`` to ``upper`` of
         that effect, its two-sided tail probability ``p``, ``rmse_pre`` and ``rmse_post`` of its
-        gap, and their ``ratio``. Interval and ``p`` take kappa from the *other* donors. ``attrs``
-        has the ``coverage`` by probability, and the treated unit's ``ratio`` with its rank
-        p-values ``p_two_sided``, ``p_above``, ``p_below`` (at least 1 / (number of placebos + 1)).
+        gap, and their ``ratio``. Interval and ``p`` take kappa from the *other* donors.
+        ``table.attrs`` has the ``coverage`` by probability, and the treated unit's ``ratio`` with
+        its rank p-values ``p_two_sided``, ``p_above``, ``p_below`` (at least
+        1 / (number of placebos + 1)).
 
     Notes
     -----
@@ -95,8 +96,9 @@ def placebo_in_space(
 
     Examples
     --------
-    >>> bs.checks.placebo_in_space(fit, progressbar=False).name
-    'placebo_in_space'
+    >>> check = bs.checks.placebo_in_space(fit, progressbar=False)
+    >>> 1 / 7 <= check.table.attrs["p_two_sided"] <= 1  # 6 donors and the treated unit
+    True
     """
     answers = _placebos_of(fit, random_seed, progressbar, refit)
     if len(answers.table) < least:

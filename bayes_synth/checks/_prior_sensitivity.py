@@ -98,8 +98,10 @@ def prior_sensitivity(
 
     Examples
     --------
-    >>> check = bs.checks.prior_sensitivity(fit)  # doctest: +SKIP
-    >>> check.plot()  # doctest: +SKIP
+    >>> check = bs.checks.prior_sensitivity(fit, progressbar=False)
+    >>> check.table.columns[:3].tolist()
+    ['median', 'lower', 'upper']
+    >>> figure = check.plot()
     """
     cases = dict(_specifications(fit, least))
     answers = refit(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayes_synth.errors import ResultError
 from bayes_synth.results.monte_carlo import NEAR
-from bayes_synth.words import preformatted, public, suggestion
+from bayes_synth.words import left, preformatted, public, suggestion
 
 if TYPE_CHECKING:
     from arviz_plots import PlotCollection
@@ -167,7 +167,8 @@ class Checks:
         )
 
     def _repr_html_(self) -> str:
-        return f"<strong>Checks</strong>{self.table.to_html()}"
+        table = self.table.reset_index().map(left).rename(columns=left)
+        return f"<strong>Checks</strong>{table.to_html(index=False, border=0, escape=False)}"
 
 
 def not_applicable(name: str, question: str, reason: str) -> Check:

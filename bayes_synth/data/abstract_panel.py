@@ -11,6 +11,7 @@ from typing import Any, Self
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.auxiliary import AuxiliaryTable
 from bayes_synth.data.covariates import CovariateTable
 from bayes_synth.data.predictors import PredictorTable
 from bayes_synth.data.remarks import Remark
@@ -45,6 +46,7 @@ class AbstractPanel(ABC):
     zone: Zone = NO_ZONE
     predictors: PredictorTable | None = None
     covariates: CovariateTable | None = None
+    auxiliary: AuxiliaryTable | None = None
 
     def __post_init__(self) -> None:
         require_numbers(self.outcomes, self.treated)
@@ -249,7 +251,8 @@ class AbstractPanel(ABC):
 
         ``start`` is a label of the pre-period; text is a date in ISO, in the time zone of the data.
         Predictors are averaged over what of their times lies before it; those without such a time
-        are left out, as are covariates that do not change before it, and :attr:`report` says so.
+        are left out, as are covariates and auxiliary outcomes that do not change before it, and
+        :attr:`report` says so.
 
         Raises
         ------
@@ -279,14 +282,25 @@ class AbstractPanel(ABC):
             lost = _lost(self.covariates, covariates)
             still = f"no change before {short(earlier)}, so left out of the covariates: {lost}."
             notes += [Remark("P066", "noted", still)] if lost else []
+        auxiliary, more = self._auxiliary_before(earlier)
         return replace(
             self,
             outcomes=outcomes,
             start=earlier,
             predictors=predictors,
             covariates=covariates,
-            remarks=(*self.remarks, *notes),
+            auxiliary=auxiliary,
+            remarks=(*self.remarks, *notes, *more),
         )
+
+    def _auxiliary_before(self, start: Any) -> tuple[AuxiliaryTable | None, list[Remark]]:
+        """Return the auxiliary outcomes of the pre-period for an earlier start, and a remark."""
+        if self.auxiliary is None:
+            return None, []
+        kept = self.auxiliary.at(self.pre, start, self.treated)
+        lost = _lost(self.auxiliary, kept)
+        text = f"constant before {short(start)}, so left out of the auxiliary outcomes: {lost}."
+        return (kept if kept.names else None), [Remark("P095", "noted", text)] if lost else []
 
     def _known_donors(self, donors: str | Sequence[str]) -> list[str]:
         """Return donors' labels as text; refuse treated units and labels of no donor."""
@@ -309,6 +323,7 @@ class AbstractPanel(ABC):
             and self.outcomes.equals(other.outcomes)
             and _alike(self.predictors, other.predictors, units)
             and _alike(self.covariates, other.covariates, units)
+            and _alike(self.auxiliary, other.auxiliary, units)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -324,6 +339,9 @@ class AbstractPanel(ABC):
         if self.covariates is not None:
             names = self.covariates.names
             words["covariates"] = f"{len(names)}: {listed(names, 4)}" if names else "0"
+        if self.auxiliary is not None:
+            names = self.auxiliary.names
+            words["auxiliary outcomes"] = f"{len(names)}: {listed(names, 4)}"
         return words
 
     def __dir__(self) -> list[str]:
@@ -336,17 +354,17 @@ class AbstractPanel(ABC):
         return html_card("Panel", self.facts)
 
 
-def _lost(before: PredictorTable | CovariateTable, after: PredictorTable | CovariateTable) -> str:
+Table = PredictorTable | CovariateTable | AuxiliaryTable
+"""What a panel may carry beside its outcomes."""
+
+
+def _lost(before: Table, after: Table) -> str:
     """List the names that are left out."""
     lost = [name for name in before.names if name not in after.names]
     return listed(lost) if lost else ""
 
 
-def _alike(
-    one: PredictorTable | CovariateTable | None,
-    other: PredictorTable | CovariateTable | None,
-    units: list[str],
-) -> bool:
+def _alike(one: Table | None, other: Table | None, units: list[str]) -> bool:
     """Tell whether two tables hold the same of these units."""
     if one is None or other is None:
         return one is other

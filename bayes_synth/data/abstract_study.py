@@ -5,9 +5,14 @@ model knowing it.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-__all__ = ["AbstractStudy"]
+__all__ = ["NOTHING_ASKED", "AbstractStudy"]
+
+NOTHING_ASKED: Mapping[str, Any] = MappingProxyType({})
+"""Options of a fit of a study, where there are none."""
 
 
 class AbstractStudy[Joint](ABC):
@@ -17,5 +22,12 @@ class AbstractStudy[Joint](ABC):
     """
 
     @abstractmethod
-    def fitted_by(self, model: Any, settings: Any, *, strict: bool) -> Joint:
+    def fitted_by(
+        self,
+        model: Any,
+        settings: Any,
+        *,
+        strict: bool,
+        asked: Mapping[str, Any] = NOTHING_ASKED,
+    ) -> Joint:
         """Fit every unit with this model, and join the fits; see ``SyntheticControl.fit``."""

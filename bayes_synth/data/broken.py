@@ -180,7 +180,9 @@ def zeros(series: np.ndarray, shared: np.ndarray) -> Iterator[tuple[Kind, int, i
         rare = _expected(length, others, share) < CHANCE
         rare &= few or length >= LONGER * max(others)
         sudden = few and beside >= SUDDEN * usual > 0
-        if beside >= NEAR * size and (rare or sudden):
+        # A series that halves over the years is small beside its median and large beside a step.
+        large = beside >= min(NEAR * size, 2 * SUDDEN * usual or np.inf)
+        if large and (rare or sudden):
             yield "zero", first, last
 
 

@@ -121,6 +121,7 @@ def aggregates(treated: np.ndarray, donors: np.ndarray, names: Sequence[str]) ->
     -----
     An aggregate's steps are a non-negative combination of the treated unit's steps and those of
     other donors, exact but for rounding, which no combination without the treated unit reaches.
+    Where there are too many donors for that, the sum and the mean of all others are looked for.
     """
     steps = np.diff(np.column_stack([treated, donors]), axis=0)
     # Scaled first, so that no square overflows.
@@ -131,7 +132,21 @@ def aggregates(treated: np.ndarray, donors: np.ndarray, names: Sequence[str]) ->
         return []
     scaled = steps / np.where(size > 0, size, 1.0)
     moving = np.flatnonzero(size > 0)
-    return [names[j - 1] for j in _candidates(scaled, moving) if _is_aggregate(scaled, moving, j)]
+    found = [j for j in _candidates(scaled, moving) if _is_aggregate(scaled, moving, j)]
+    found += [j for j in _totals(steps) if j not in found]
+    return [names[j - 1] for j in found]
+
+
+def _totals(steps: np.ndarray) -> list[int]:
+    """Return the columns that are the sum or the mean of all others, the treated unit included."""
+    if len(steps) <= SPARE:
+        return []
+    rest = steps.sum(1, keepdims=True) - steps
+    apart = 1 - _correlations(steps, rest)
+    without = 1 - _correlations(steps, rest - steps[:, :1])
+    # One minus a correlation is half a squared distance.
+    near = (apart < EXACT**2 / 2) & (without > WITHOUT**2 * np.maximum(apart, 1e-13))
+    return [int(j) for j in np.flatnonzero(near) if j > 0]
 
 
 def _candidates(scaled: np.ndarray, moving: np.ndarray) -> list[int]:

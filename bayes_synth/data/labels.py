@@ -137,7 +137,12 @@ def _folded(label: str) -> str:
 
 def _difference(one: str, other: str) -> str:
     """Name what two labels of one folded form differ in."""
-    if " ".join(one.split()).casefold() == " ".join(other.split()).casefold():
+    short, other_short = " ".join(one.split()), " ".join(other.split())
+    if short.lower() == other_short.lower():
+        return "case or blanks"
+    if unicodedata.normalize("NFKC", short) == unicodedata.normalize("NFKC", other_short):
+        return "how characters are encoded"
+    if short.casefold() == other_short.casefold():
         return "case or blanks"
     if one.translate(MARKS).casefold() == other.translate(MARKS).casefold():
         return "dashes or quotation marks"
@@ -154,6 +159,8 @@ def _cure(one: str, other: str, name: object) -> str:
     if _difference(one, other) == "zeros":
         width = max(len(one.strip()), len(other.strip()))
         return f": {column}.astype(str).str.removesuffix('.0').str.zfill({width})"
+    if one.split() == other.split():
+        return f": {column}.str.split().str.join(' ')"
     if _difference(one, other) in ("case or blanks", "dashes or quotation marks"):
         return ""
     line = f"{column}.str.normalize('NFKC').str.strip()"

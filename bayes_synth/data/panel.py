@@ -12,11 +12,12 @@ import pandas as pd
 import xarray as xr
 
 from bayes_synth.data.abstract_panel import AbstractPanel
+from bayes_synth.data.auxiliary import read_auxiliary
 from bayes_synth.data.covariates import read_covariates
 from bayes_synth.data.missing import Missing
 from bayes_synth.data.predictors import Predictors, Setting, read_predictors
 from bayes_synth.data.remarks import Remark
-from bayes_synth.data.table import NAMES, Names, design_of, remarks_on, warn_about
+from bayes_synth.data.table import NAMES, Design, Names, design_of, remarks_on, warn_about
 from bayes_synth.data.validation import require_donors
 from bayes_synth.words import texts
 
@@ -51,6 +52,8 @@ class Panel(AbstractPanel):
         Averages of other columns before ``start``, one per unit; None without any.
     covariates
         Further series of every unit over all times, which drive the outcome; None without any.
+    auxiliary
+        Further outcomes of every unit over all times, which share the weights; None without any.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class Panel(AbstractPanel):
         missing: Missing = "error",
         predictors: Predictors | None = None,
         covariates: str | Sequence[str] | None = None,
+        auxiliary: str | Sequence[str] | None = None,
     ) -> "Panel":
         """Read a panel from one row per unit and time (pandas, polars or pyarrow).
 
@@ -120,12 +124,16 @@ class Panel(AbstractPanel):
             Further columns that drive the outcome and are known for every unit at every time, also
             from ``start`` on, such as ``["price", "temperature"]``. Treatment must not touch them:
             what it changes through them would be taken for part of the counterfactual.
+        auxiliary
+            Further outcomes that the same weights should explain before ``start``, each with noise
+            and an effect of its own, such as ``["visits", "orders"]``; known for every unit at
+            every time.
 
         Raises
         ------
         PanelError
             When the rows do not form a complete panel of numbers; P050 to P054 for predictors,
-            P060 to P065 for covariates.
+            P060 to P065 for covariates, P090 to P094 for auxiliary outcomes.
         DesignError
             When treated units, donors or start do not form a design.
         OptionError
@@ -150,6 +158,11 @@ class Panel(AbstractPanel):
             columns = str(unit), str(time), str(outcome)
             known = read_covariates(data, columns, covariates, panel.outcomes, panel.start)
             panel = replace(panel, covariates=known)
+        if auxiliary is not None:
+            design = Design(panel.outcomes, panel.treated, panel.start)
+            columns = str(unit), str(time), str(outcome)
+            others = read_auxiliary(data, columns, auxiliary, design)
+            panel = replace(panel, auxiliary=others)
         if predictors is None:
             return panel
         units, more = panel.outcomes["unit"].values.tolist(), list(panel.remarks)

@@ -6,9 +6,9 @@ be sampled again.
 """
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import final
+from typing import Protocol, final
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,7 +17,7 @@ import xarray as xr
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.errors import ConvergenceWarning, OptionError, ResultError, warn
-from bayes_synth.fitting.fit_panel import STUDY, Fitted, fit_panel
+from bayes_synth.fitting.fit_panel import STUDY, fit_panel
 from bayes_synth.model.problem import Problem
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.convergence import uncalibrated
@@ -28,28 +28,96 @@ from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.task import Sampled
 from bayes_synth.words import listed, short
 
-__all__ = ["Posteriors", "extended", "remembered", "same_mixture"]
+__all__ = [
+    "ANEW_STUDY",
+    "KNOWN",
+    "Posteriors",
+    "asked_for",
+    "carry_choices",
+    "extended",
+    "remembered",
+    "require_later_rows",
+    "require_same_cells",
+    "require_same_past",
+    "same_mixture",
+]
+
+
+class Outcomes(Protocol):
+    """Outcomes over time, those of a panel or of a study."""
+
+    @property
+    def outcomes(self) -> xr.DataArray:
+        """Dims ``(time, unit)``."""
+
+    @property
+    def times(self) -> pd.Index:
+        """All times."""
+
 
 SCORES = "noise_scores", "scale_scores", "calendar_scores"
 """The groups that say why a noise or a scale was chosen; what was chosen is kept."""
 ANEW = "fit the longer panel again, with fit.model.fit(panel)"
+ANEW_STUDY = "fit the longer study again, with joint.model.fit(study)"
+
+
+Recall = Callable[[str], Sampled | None]
+Keep = Callable[[str, Sampled], None]
+
+
+def _nothing(key: str) -> None:
+    """Find nothing."""
+
+
+def _nowhere(key: str, sampled: Sampled) -> None:
+    """Keep nothing."""
 
 
 @final
 class Posteriors:
-    """Sample every posterior once, and give back what was sampled before."""
+    """Sample every posterior once, and give back what was sampled before.
 
-    def __init__(self) -> None:
-        self._known: dict[Hashable, Sampled] = {}
+    Parameters
+    ----------
+    recall
+        Finds what was kept elsewhere, by its digest; None for what was not.
+    keep
+        Keeps what was sampled, unless an interrupt cut it short.
+
+    Attributes
+    ----------
+    known : dict
+        What was sampled, by the digest of all that decides it.
+    """
+
+    def __init__(self, recall: Recall = _nothing, keep: Keep = _nowhere) -> None:
+        self.known: dict[str, Sampled] = {}
+        self._recall, self._keep = recall, keep
 
     def sample(
         self, problem: Problem, settings: Settings, seed: int, *, partial: bool = False
     ) -> Sampled:
         """Sample as :func:`bayes_synth.sampling.sample.sample` does, unless it was done before."""
         key = _decisive(problem, settings, seed)
-        if key not in self._known:
-            self._known[key] = sample(problem, settings, seed, partial=partial)
-        return self._known[key]
+        if key not in self.known:
+            found = self._recall(key)
+            if found is None:
+                self.add(key, sample(problem, settings, seed, partial=partial))
+            else:
+                self.known[key] = found
+        return self.known[key]
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the draws take."""
+        every = self.known.values()
+        return sum(each.posterior.nbytes + each.sample_stats.nbytes for each in every)
+
+    def add(self, key: str, sampled: Sampled) -> None:
+        """Take in what was sampled elsewhere."""
+        self.known[key] = sampled
+        if not sampled.partial:
+            self._keep(key, sampled)
 
 
 KNOWN: "WeakKeyDictionary[AbstractFit, Posteriors]" = WeakKeyDictionary()
@@ -74,29 +142,38 @@ def extended[F: AbstractFit](fit: F, panel: Panel, *, strict: bool) -> F:
     if _nothing_new(fit, panel):
         return fit
     posteriors = KNOWN.get(fit) or Posteriors()
-    settings = _asked_for(fit.record)
+    settings = asked_for(fit.record)
     fitted = fit_panel(fit.model, panel, settings, strict=strict, draw=posteriors.sample)
-    for name in SCORES:
-        if name in fit.idata.children:
-            fitted.idata[name] = xr.DataTree(fit.idata[name].to_dataset())
-    _require_same_past(fit, fitted)
-    record = replace(fitted.record, scale_choice=fit.record.scale_choice)
-    longer = replace(fit, panel=panel, **fitted._replace(record=record)._asdict())
+    longer = carry_choices(fit, replace(fit, panel=panel, **fitted._asdict()))
+    require_same_past(fit, longer)
     return remembered(longer, posteriors)
 
 
-def _decisive(problem: Problem, settings: Settings, seed: int) -> Hashable:
-    """Collect everything that decides the draws; the number of cores never does."""
+def carry_choices[F: AbstractFit](fit: F, longer: F) -> F:
+    """Return the longer fit with the reasons why noise, scale and calendar were chosen."""
+    for name in SCORES:
+        if name in fit.idata.children:
+            longer.idata[name] = xr.DataTree(fit.idata[name].to_dataset())
+    record = replace(longer.record, scale_choice=fit.record.scale_choice)
+    return replace(longer, record=record)
+
+
+def _decisive(problem: Problem, settings: Settings, seed: int) -> str:
+    """Return a digest of everything that decides the draws; the number of cores never does."""
     inputs = problem.inputs
     data = hashlib.sha256(inputs.outcome.tobytes())
     data.update(inputs.donor_outcomes[: inputs.periods].tobytes())
     for series in problem.covariates.before if problem.covariates else ():
         data.update(series.tobytes())
+    for each in problem.auxiliary:
+        data.update(each.inputs.outcome.tobytes())
+        data.update(each.inputs.donor_outcomes[: inputs.periods].tobytes())
     how = settings.size, settings.sampler, settings.attempt, seed
-    return repr(problem.model), problem.donors, problem.pool, data.digest(), how
+    data.update(repr((problem.model, problem.donors, problem.pool, how)).encode())
+    return data.hexdigest()
 
 
-def _asked_for(record: RunRecord) -> Settings:
+def asked_for(record: RunRecord) -> Settings:
     """Return the settings of the first attempt, whichever was kept."""
     if not record.attempts:
         return record.settings
@@ -116,8 +193,14 @@ def _nothing_new(fit: AbstractFit, panel: Panel) -> bool:
             "R055",
             f"a fit must stand alone to be extended, got one of the study of "
             f"{fit.idata.attrs[STUDY]}, "
-            "whose shocks and kappa are those of all units.\n  Fit the longer study again, with "
-            "model.fit(study).",
+            "whose shocks and kappa are those of all units.\n  Extend all of them: "
+            "joint.extend(study).",
+        )
+    if panel.auxiliary is not None or fit.panel.auxiliary is not None:
+        raise ResultError(
+            "D078",
+            "a fit must have one outcome to be extended, got auxiliary outcomes too.\n"
+            f"  Instead, {ANEW}.",
         )
     if not fit.convergence.ok:
         raise ResultError(
@@ -126,8 +209,8 @@ def _nothing_new(fit: AbstractFit, panel: Panel) -> bool:
             f"  {ANEW}.",
         )
     _require_same_design(fit.panel, panel)
-    _require_later_rows(fit.panel.times, panel.times)
-    _require_same_cells(fit.panel, panel)
+    require_later_rows(fit.panel.times, panel.times)
+    require_same_cells(fit.panel, panel)
     _require_same_covariates(fit.panel, panel)
     return len(panel.times) == len(fit.panel.times)
 
@@ -160,7 +243,7 @@ def _require_same_design(old: Panel, new: Panel) -> None:
         )
 
 
-def _require_later_rows(old: pd.Index, new: pd.Index) -> None:
+def require_later_rows(old: pd.Index, new: pd.Index, name: str = "panel", anew: str = ANEW) -> None:
     """Refuse times that are lost, and new ones that are not the latest.
 
     Raises
@@ -174,13 +257,13 @@ def _require_later_rows(old: pd.Index, new: pd.Index) -> None:
         got = "it without" if len(lost) else "new ones before its last,"
         raise ResultError(
             "R042",
-            f"panel must have every time of the fit ({short(old[0])} to {short(old[-1])}) and new "
+            f"{name} must have every time of the fit ({short(old[0])} to {short(old[-1])}) and new "
             f"ones after them only, got {got} {listed(map(short, lost if len(lost) else early))}.\n"
-            f"  For other times {ANEW}.",
+            f"  For other times {anew}.",
         )
 
 
-def _require_same_cells(old: Panel, new: Panel) -> None:
+def require_same_cells(old: Outcomes, new: Outcomes, anew: str = ANEW) -> None:
     """Refuse rows that were fitted and have changed since.
 
     Raises
@@ -198,7 +281,7 @@ def _require_same_cells(old: Panel, new: Panel) -> None:
         raise ResultError(
             "R040",
             f"rows that were fitted must not change, got other outcomes in {len(cells)} cells: "
-            f"{listed(changes)}.\n  For revised data {ANEW}.",
+            f"{listed(changes)}.\n  For revised data {anew}.",
         )
 
 
@@ -232,7 +315,7 @@ def _require_same_covariates(old: Panel, new: Panel) -> None:
         )
 
 
-def _require_same_past(fit: AbstractFit, fitted: Fitted) -> None:
+def require_same_past(fit: AbstractFit, fitted: AbstractFit) -> None:
     """Refuse a result that is not the fit's own posterior continued.
 
     Where a fresh fit of the longer panel keeps another attempt, so does this one, and says so.

@@ -23,9 +23,11 @@ from bayes_synth.fitting.mixture import sample_alternatives
 from bayes_synth.fitting.noise_choice import choose_noise
 from bayes_synth.fitting.placebos import placebos
 from bayes_synth.fitting.scale_choice import ScaleChoice, choose_scale
+from bayes_synth.model.auxiliary import require_shareable
 from bayes_synth.model.outcome_scale import outcome_name
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.results.auxiliary import AUXILIARY, OUTCOME, each_auxiliary, own_seed
 from bayes_synth.results.below_zero import below_zero
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.continued import ShocksOf
@@ -41,6 +43,7 @@ from bayes_synth.sampling.task import Sampled
 
 __all__ = [
     "STUDY",
+    "STUDY_SEED",
     "Fitted",
     "Prepared",
     "Shared",
@@ -76,18 +79,22 @@ class Draft(NamedTuple):
 
 STUDY = "bayes_synth_study"
 """Attribute of the draws of a fit whose shocks and kappa belong to a study of several units."""
+STUDY_SEED = "bayes_synth_study_seed"
+"""Attribute with the seed of that study, as text: it may have more digits than files can hold."""
 
 
 class Shared(NamedTuple):
     """Hold what the treated units of a study have in common.
 
     ``shocks_of`` gives this unit's shocks of the periods to come; ``seed`` is that of kappa and
-    lambda, which are the same in each draw of all units; ``study`` names the units.
+    lambda, which are the same in each draw of all units; ``study`` names the units, and
+    ``study_seed`` is the seed from which all others were made.
     """
 
     shocks_of: ShocksOf
     seed: int
     study: str
+    study_seed: int
 
 
 @final
@@ -182,8 +189,22 @@ class Prepared:
             groups["calendar_scores"] = self.seasons.to_xarray()
         labelled = tree(groups)
         if self.shared is not None:
-            labelled.attrs[STUDY] = self.shared.study
+            labelled.attrs |= {STUDY: self.shared.study, STUDY_SEED: f"{self.shared.study_seed}"}
+        self._add_auxiliary(labelled, settings, sampled)
         return labelled
+
+    def _add_auxiliary(self, labelled: xr.DataTree, settings: Settings, sampled: Sampled) -> None:
+        """Add the groups of every auxiliary outcome, made as if it were the only one."""
+        shown = self.placebos.auxiliary if self.placebos is not None else ()
+        pairs = each_auxiliary(self.problem, sampled.posterior)
+        for k, (problem, posterior) in enumerate(pairs):
+            placebos = shown[k] if k < len(shown) else None
+            own = own_seed(settings, k)
+            groups = Prepared(problem, placebos).assemble(
+                own, sampled._replace(posterior=posterior), own.streams()[1]
+            )
+            groups.attrs[OUTCOME] = problem.panel.outcome
+            labelled[f"{AUXILIARY}/{k}"] = groups
 
 
 def fit_panel(
@@ -289,7 +310,10 @@ def prepare(model: AbstractSyntheticControl, panel: Panel, settings: Settings) -
     ------
     SamplingFailed
         S005 when the fit's draws would take too much memory.
+    DesignError
+        D074 to D076 for what cannot be fitted with auxiliary outcomes.
     """
+    require_shareable(model, panel)
     require_memory(model, panel, settings.size)
     choice = choose_scale(model, panel, settings)
     model, scores = choose_noise(choice.model, panel, settings)

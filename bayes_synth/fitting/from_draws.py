@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_synth.data.panel import Panel
-from bayes_synth.errors import OptionError, ResultError
+from bayes_synth.errors import OptionError, PanelError, ResultError
 from bayes_synth.fitting.fit_panel import Fitted, judged, prepare, warn_about, warn_of_draws
 from bayes_synth.model.graph import MISSING_RESIDUAL
 from bayes_synth.model.problem import Problem
@@ -30,11 +30,20 @@ def fit_of_draws(
     OptionError
         O001 when ``panel`` is something else, O095 unless the model names its noise, its calendar
         and its scale.
+    PanelError
+        P096 for a panel with auxiliary outcomes.
     ResultError
         R046 when the draws lack a variable, have other donors or are not finite.
     """
     if not isinstance(panel, Panel):
         raise OptionError("O001", f"panel must be a bs.Panel, got {type(panel).__name__}.")
+    if panel.auxiliary is not None:
+        raise PanelError(
+            "P096",
+            "panel must have one outcome for draws that were made outside, got auxiliary outcomes "
+            f"too: {listed(panel.auxiliary.names, 3)}.\n  Use model.fit(panel), whose slices "
+            "draw from the same posterior.",
+        )
     chosen = {"noise": model.noise, "calendar": model.calendar, "scale": model.scale}
     if auto := [
         name for name, value in chosen.items() if isinstance(value, str) and value == "auto"

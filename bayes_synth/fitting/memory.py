@@ -57,7 +57,9 @@ def draw_bytes(model: AbstractSyntheticControl, panel: Panel, chains: int) -> fl
     # The counterfactual and the effect, and the counterfactual before it is calibrated.
     after = (3 if model.calibration else 2) * post
     covariates = 0 if panel.covariates is None else len(panel.covariates.names)
-    return 8 * (donors + before + after + covariates + SCALARS + (donors + pre) / chains)
+    outcomes = 1 if panel.auxiliary is None else 1 + len(panel.auxiliary.names)
+    numbers = donors + before + after + covariates + SCALARS + (donors + pre) / chains
+    return 8 * outcomes * numbers
 
 
 def free_memory() -> float | None:

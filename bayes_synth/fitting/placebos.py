@@ -23,6 +23,7 @@ from bayes_synth.fitting.refit import Refit, settled
 from bayes_synth.model.calibration import COLUMNS, Calibration, Evidence, require_excluded
 from bayes_synth.model.forecast_error import Forecast, learn_growth, summarise
 from bayes_synth.model.problem import Problem
+from bayes_synth.results.auxiliary import each_auxiliary, own_seed
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.results.groups import predicted
 from bayes_synth.results.inflating import noise_doubt
@@ -58,11 +59,13 @@ class Answer(NamedTuple):
     """Hold what one refit gives: its forecast, its row of the table, and its gap in every period.
 
     ``row`` has the columns of the table that concern the refit itself: step, divergences, ok.
+    ``auxiliary`` has the answers about the auxiliary outcomes, of the same refit.
     """
 
     forecast: Forecast
     row: dict[str, float]
     gap: np.ndarray
+    auxiliary: tuple["Answer", ...] = ()
 
 
 Key = tuple[str, float]
@@ -90,7 +93,19 @@ def placebo_answer(problem: Problem, settings: Settings) -> Answer:
     Where the treated unit's outcome is missing, the placebo's is left out too.
     """
     best, paths = placebo_paths(problem, settings)
-    return answer_over(best, paths, len(problem.observed))
+    answer = answer_over(best, paths, len(problem.observed))
+    return answer._replace(auxiliary=tuple(_auxiliary_answers(best, settings)))
+
+
+def _auxiliary_answers(best: Judged[Refit], settings: Settings) -> Iterator[Answer]:
+    """Yield what a refit that was sampled says about each auxiliary outcome."""
+    refit = best.value
+    pairs = each_auxiliary(refit.problem, refit.sampled.posterior)
+    for k, (problem, posterior) in enumerate(pairs):
+        own = own_seed(settings, k)
+        sampled = refit.sampled._replace(posterior=posterior)
+        forecast = predicted(problem, posterior, own.streams()[1])
+        yield answer_of(problem, own, best._replace(value=Refit(problem, sampled, *forecast)))
 
 
 def answer_of(problem: Problem, settings: Settings, best: Judged[Refit]) -> Answer:
@@ -249,7 +264,35 @@ def weighed(
         columns=times,
     )
     table = alternatives[best].table
-    return Placebos(table, (*lost, *skipped), gaps, stopped, alternatives, power)
+    return Placebos(
+        table,
+        (*lost, *skipped),
+        gaps,
+        stopped,
+        alternatives,
+        power,
+        auxiliary=_weighed_auxiliary(refits, factors[best], plan, observed, times),
+    )
+
+
+def _weighed_auxiliary(
+    refits: Refits[Answer],
+    factor: float,
+    plan: Calibration,
+    observed: np.ndarray,
+    times: pd.Index,
+) -> tuple[Placebos, ...]:
+    """Tabulate the answers about each auxiliary outcome, under the most probable factor.
+
+    The factors are on the prior of the main outcome's ``q``; about an auxiliary outcome, whose own
+    prior stays as stated, there is nothing to weigh.
+    """
+    chosen = {label: each for (label, f), each in refits.answers.items() if f == factor}
+    count = min((len(each.auxiliary) for each in chosen.values()), default=0)
+    parts = [
+        {(label, 1.0): each.auxiliary[k] for label, each in chosen.items()} for k in range(count)
+    ]
+    return tuple(weighed(refits._replace(answers=own), plan, observed, times) for own in parts)
 
 
 def is_usable(forecast: Forecast) -> bool:

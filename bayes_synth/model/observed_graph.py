@@ -5,7 +5,8 @@ so that many panels share it. This one has the same posterior, on the panel's ow
 outcome units, and works with everything that PyMC does to a model.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MISSING_OUTCOME", "WIDE", "observed_graph"]
 
+NONE: Mapping[str, tuple[AbstractNoise, Inputs]] = MappingProxyType({})
 WIDE = 1e3
 """Prior sd, in typical steps, of what has a flat prior: a missing outcome's residual."""
 MISSING_OUTCOME = "missing_residual"
@@ -37,6 +39,7 @@ def observed_graph(
     donors: Sequence[str],
     times: pd.Index,
     covariates: CovariateSeries | None = None,
+    auxiliary: Mapping[str, tuple[AbstractNoise, Inputs]] = NONE,
 ) -> "pm.Model":
     """Build the PyMC model of a pre-period, with the outcome as its observed variable.
 
@@ -52,6 +55,9 @@ def observed_graph(
         Labels of the donors and of the pre-periods.
     covariates
         Series with a common coefficient each; None for none.
+    auxiliary
+        Noise and series of further outcomes that share the weights, by name; they are observed as
+        ``outcome (NAME)``, and their parameters have names of the same kind.
     """
     import pymc as pm
 
@@ -84,9 +90,35 @@ def observed_graph(
             observed=inputs.restore(inputs.outcome)[seen],
             dims="time",
         )
+        for name, (own_noise, own_inputs) in auxiliary.items():
+            _add_outcome(name, own_noise, own_inputs, scale, weights)
     # A start of its own would keep PyMC from converting the model, as pm.do and others do.
     graph.rvs_to_initial_values.update(dict.fromkeys(graph.free_RVs))
     return graph
+
+
+def _add_outcome(
+    name: str, process: AbstractNoise, inputs: Inputs, scale: str, weights: Any
+) -> None:
+    """Add a complete outcome that shares the weights, with normal noise of its own."""
+    import pymc as pm
+
+    pre = inputs.on_scale(inputs.donor_outcomes[: inputs.periods])
+    series = pm.Data(f"donor_outcomes ({name})", pre, dims=("pre_period", "donor"))
+    synthetic = pm.Deterministic(f"synthetic ({name})", series @ weights, dims="pre_period")
+    names = tuple(process.priors())
+    parameters = [_parameter(own, process, inputs.step, f" ({name})") for own in names]
+    likelihood = _Likelihood(process, inputs, scale, names)
+    pm.CustomDist(
+        f"outcome ({name})",
+        synthetic,
+        *parameters,
+        logp=likelihood.log_density,
+        random=likelihood.draw,
+        signature=likelihood.signature,
+        observed=inputs.restore(inputs.outcome),
+        dims="time",
+    )
 
 
 def _explained(covariates: CovariateSeries, weights: Any, step: float) -> Any:
@@ -108,16 +140,17 @@ def _explained(covariates: CovariateSeries, weights: Any, step: float) -> Any:
     return pt.dot(coefficients, apart)
 
 
-def _parameter(name: str, process: AbstractNoise, step: float) -> Any:
+def _parameter(name: str, process: AbstractNoise, step: float, suffix: str = "") -> Any:
     """Create a parameter of the noise, a standard deviation in outcome units."""
     import pymc as pm
 
     prior, scaled = process.priors()[name], name not in process.unitless
     if isinstance(prior, HalfNormal) and scaled:
-        return pm.HalfNormal(name, prior.sigma * step)
+        return pm.HalfNormal(f"{name}{suffix}", prior.sigma * step)
     if not scaled:
-        return prior.create_variable(name)
-    return pm.Deterministic(name, step * prior.create_variable(f"{name}_steps"))
+        return prior.create_variable(f"{name}{suffix}")
+    steps = prior.create_variable(f"{name}_steps{suffix}")
+    return pm.Deterministic(f"{name}{suffix}", step * steps)
 
 
 def _as_it_is(value: Any) -> tuple[Any, Any]:

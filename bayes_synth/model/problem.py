@@ -10,6 +10,7 @@ import numpy as np
 from bayes_synth.data.panel import Panel
 from bayes_synth.data.validation import require_periods, require_varies
 from bayes_synth.errors import OptionError
+from bayes_synth.model.auxiliary import alone, require_shareable
 from bayes_synth.model.calendar import NO_CALENDAR, Columns, columns_of
 from bayes_synth.model.calibration import Calibration
 from bayes_synth.model.covariates import CovariateSeries, covariates_of
@@ -34,6 +35,7 @@ from bayes_synth.sampling.regression import (
     Regression,
     Rows,
     regression,
+    with_outcomes,
 )
 from bayes_synth.sampling.task import AbstractTask
 from bayes_synth.words import listed
@@ -70,6 +72,8 @@ class Problem(AbstractTask):
         The predictors of the treated unit and of the donors, if the model uses them.
     covariates
         Their series, if the panel carries any and the model uses them.
+    auxiliary
+        The problems of the auxiliary outcomes, which share the weights.
     """
 
     model: AbstractSyntheticControl
@@ -82,6 +86,7 @@ class Problem(AbstractTask):
     calendar: Columns = NO_CALENDAR
     traits: Traits | None = None
     covariates: CovariateSeries | None = None
+    auxiliary: tuple["Problem", ...] = ()
 
     @classmethod
     def of(
@@ -101,7 +106,12 @@ class Problem(AbstractTask):
             predictors and the panel has none.
         PriorError
             O111 when the prior on coefficients does not name every covariate.
+        DesignError
+            D074 to D076 for what cannot be fitted with auxiliary outcomes.
         """
+        require_shareable(model, panel)
+        names = panel.auxiliary.names if panel.auxiliary else ()
+        others = tuple(cls.of(model, alone(panel, name), pool=pool) for name in names)
         scale, donors = outcome_scale(model.scale), panel.donors
         treated = panel.treated_outcome.to_numpy()
         outcomes = np.asfortranarray(panel.donor_outcomes.to_numpy())
@@ -112,7 +122,7 @@ class Problem(AbstractTask):
             model = replace(model, weights=model.prior.restricted(shared, donors))
         inputs = inputs_of(scale, scale.forward(pre), scale.forward(outcomes))
         calendar = columns_of(model.calendars, panel.times)
-        more = _traits(model, panel), covariates_of(panel, model.covariates)
+        more = _traits(model, panel), covariates_of(panel, model.covariates), others
         return cls(model, donors, treated, outcomes, inputs, shared, lambda: panel, calendar, *more)
 
     @cached_property
@@ -162,6 +172,7 @@ class Problem(AbstractTask):
             self.calendar,
             self.traits and self.traits.as_if_treated(at, keep),
             self.covariates and self.covariates.as_if_treated(at, keep),
+            tuple(each.as_if_treated(chosen) for each in self.auxiliary),
         )
 
     def given(self, coefficients: np.ndarray) -> Self:
@@ -236,7 +247,14 @@ class Problem(AbstractTask):
             names = listed(self.covariates.names)
             rows[COEFFICIENTS] = f"{model.covariates} typical steps per typical step of {names}"
         integrated |= {c.describe(): f"Normal(0, {c.sd:g}) {measure}" for c in model.calendars}
-        return {"weights": weights, **rows, **integrated, "kappa": str(model.calibration or "none")}
+        others = {
+            f"{name} of {each.panel.outcome}": text
+            for each in self.auxiliary
+            for name, text in each.priors.items()
+            if name not in ("weights", "predictors", "kappa")
+        }
+        kappa = {"kappa": str(model.calibration or "none")}
+        return {"weights": weights, **rows, **integrated, **others, **kappa}
 
     def observed_graph(self) -> "pm.Model":
         """Build the PyMC model as its users write one: with an observed outcome."""
@@ -249,6 +267,7 @@ class Problem(AbstractTask):
             self.donors,
             times,
             self.covariates,
+            {each.panel.outcome: (each.process, each.inputs) for each in self.auxiliary},
         )
         if self.rows is not None:
             with graph:
@@ -291,8 +310,10 @@ class Problem(AbstractTask):
             return None
         pre = self.inputs.donor_outcomes[: self.inputs.periods]
         alpha, limits = prior.alpha(self.donors), prior.limits(self.donors)
-        outcome = self.inputs.outcome
-        return regression(self.process, noise, alpha, outcome, pre, self.rows, limits, self._before)
+        more = self.rows, limits, self._before
+        main = regression(self.process, noise, alpha, self.inputs.outcome, pre, *more)
+        others = [each.regression for each in self.auxiliary]
+        return with_outcomes(main, [each for each in others if each is not None])
 
 
 def _traits(model: AbstractSyntheticControl, panel: Panel) -> Traits | None:

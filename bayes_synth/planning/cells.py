@@ -40,7 +40,10 @@ class CellPlan:
 
     Examples
     --------
-    >>> cells.differences  # doctest: +SKIP
+    >>> list(cells.plans)
+    ['search', 'social']
+    >>> cells.differences.index.names
+    FrozenList(['first', 'second', 'periods'])
     """
 
     plans: Mapping[str, Plan]
@@ -101,7 +104,8 @@ class CellPlan:
 
         Examples
         --------
-        >>> cells.contrast("search", "social").detectable()  # doctest: +SKIP
+        >>> cells.contrast("search", "social").detectable() > 0
+        True
         """
         pairs = sorted({key[:2] for key in self.contrasts})
         if (first, second) not in pairs:
@@ -173,9 +177,19 @@ def plan_cells(
 
     Examples
     --------
-    >>> both = {"search": ["chicago"], "social": ["portland", "reno"]}
-    >>> cells = bs.plan_cells(history, both, periods=14, effect=0.05)  # doctest: +SKIP
-    >>> cells.contrast("search", "social")  # doctest: +SKIP
+    >>> few = dict(draws=60, tune=60, starts=2, progressbar=False)
+    >>> calibration = bs.Calibration(draws=60, tune=60, q_factors=(1.0,))
+    >>> cells = bs.plan_cells(
+    ...     history,
+    ...     {"search": ["u00"], "social": ["u01"]},
+    ...     periods=7,
+    ...     effect=0.05,
+    ...     model=bs.SyntheticControl(calibrate=calibration),
+    ...     random_seed=1,
+    ...     **few,
+    ... )
+    >>> cells.contrast("search", "social").members
+    (('u00',), ('u01',))
     """
     require_history(history)
     units = _checked(history, cells)

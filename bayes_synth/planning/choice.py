@@ -110,7 +110,7 @@ class Choice:
 
         Examples
         --------
-        >>> choice.plot_cost()  # doctest: +SKIP
+        >>> figure = choice.plot_cost()
         """
         from bayes_synth.planning.pictures.cost import plot_cost
 

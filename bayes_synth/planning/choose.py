@@ -116,8 +116,21 @@ def choose_treated(
 
     Examples
     --------
-    >>> choice = bs.choose_treated(history, sizes=[2], periods=14, effect=0.05)  # doctest: +SKIP
-    >>> choice.table  # doctest: +SKIP
+    >>> few = dict(draws=60, tune=60, starts=2, progressbar=False)
+    >>> calibration = bs.Calibration(draws=60, tune=60, q_factors=(1.0,))
+    >>> choice = bs.choose_treated(
+    ...     history,
+    ...     sizes=[1, 2],
+    ...     periods=7,
+    ...     effect=0.05,
+    ...     include=["u00"],
+    ...     most=1,
+    ...     model=bs.SyntheticControl(calibrate=calibration),
+    ...     random_seed=1,
+    ...     **few,
+    ... )
+    >>> "u00" in choice.best.treated
+    True
     """
     require_history(history)
     most, plain = _options(options)

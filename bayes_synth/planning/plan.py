@@ -137,7 +137,9 @@ class Plan(AbstractPlan):
 
         Examples
         --------
-        >>> panel = plan.panel(after, start="2024-03-01")  # doctest: +SKIP
+        >>> panel = plan.panel(after, start="2024-03-01")  # the history, and ten days of the test
+        >>> panel.treated, len(panel.post)
+        (('u00', 'u01'), 10)
         """
         from bayes_synth.planning.after import planned_panel
 
@@ -164,7 +166,9 @@ class Plan(AbstractPlan):
 
         Examples
         --------
-        >>> plan.compare(fit)  # doctest: +SKIP
+        >>> panel = plan.panel(after, start="2024-03-01")
+        >>> plan.compare(bs.testing.fake_fit(panel=panel)).columns.tolist()
+        ['promised', 'delivered']
         """
         from bayes_synth.planning.after import compared
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import joblib
-from joblib.parallel import get_active_backend
 
-from bayes_synth.batch.pool import jobs, require_backend
 from bayes_synth.data.history import PlanOptions
 from bayes_synth.data.panel import Panel
 from bayes_synth.fitting.placebos import Refits
+from bayes_synth.fitting.pool import elsewhere, jobs, require_backend
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.planning.bank_store import BankStore
 from bayes_synth.planning.told import Told, refits_ahead, refits_at
@@ -55,9 +54,7 @@ class Workers(NamedTuple):
     @property
     def elsewhere(self) -> bool:
         """Tell whether a backend of joblib was asked for, here or by its context."""
-        active, n_jobs = get_active_backend()
-        wanted = (self.backend, self.n_jobs, n_jobs)
-        return any(each is not None for each in wanted) or type(active).__name__ != DEFAULT
+        return elsewhere(self.backend, self.n_jobs)
 
     def refitted(
         self,
@@ -138,5 +135,3 @@ def _at(
 
 HERE = Workers()
 """One start after the other, in threads of this process; nothing is kept."""
-DEFAULT = "LokyBackend"
-"""joblib's backend when nobody has asked for one."""

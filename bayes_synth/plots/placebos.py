@@ -128,10 +128,12 @@ def plot_placebos(
     apart = {"plot_hspace": 0.26} if look.backend == "plotly" and columns == 2 else {}
     canvas = new_canvas(look, ["gaps", "ratios"], shape, columns=columns, **apart)
     width = plot_width(look, shape, columns)
-    draw_gaps(canvas, fit, gaps, look, within=within, width=width)
     rows = min(ROWS, plot_rows(look, shape, 3 - columns))
     letters = name_letters(look, shape) // columns
-    draw_ratios(canvas, gaps, look, width, rows=rows, letters=letters)
+    narrow = draw_ratios(canvas, gaps, look, width, rows=rows, letters=letters)
+    # Names beside one of the panels narrow all that stand above each other.
+    width = narrow if columns == 1 else width
+    draw_gaps(canvas, fit, gaps, look, within=within, width=width)
     if look.shows("legend"):
         put_legend(canvas, look, placebo_entries(gaps, look))
     finish(canvas, look)
@@ -204,11 +206,11 @@ def draw_ratios(
     *,
     rows: int = ROWS,
     letters: int = 32,
-) -> None:
+) -> int:
     """Draw the largest ratios, one row per unit, and the treated unit filled in ink.
 
     ``letters`` is how many of a name fit beside the panel, which is ``width`` letters of a title
-    wide.
+    wide. Returns how many letters of a title fit beside these names.
     """
     ratios = gaps.errors["ratio"].sort_values(ascending=False, kind="stable")
     shown = ratios[(np.arange(len(ratios)) < rows) | (ratios.index == gaps.name)]
@@ -236,6 +238,7 @@ def draw_ratios(
     rank, rest = 1 + int((ratios > ratios[gaps.name]).sum()), len(ratios) - len(shown)
     more = f" ({rest} smaller ones not shown)" if rest else ""
     put_title(None, f"Ratios: rank {rank} of {len(ratios)} units{more}", target, look, width)
+    return width
 
 
 def _draw_points(

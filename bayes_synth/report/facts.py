@@ -31,9 +31,11 @@ def facts(fit: AbstractFit, ci_prob: float = 0.95) -> dict[str, Any]:
         ``ok`` and the verdicts, ``alarms`` (each with ``code`` and ``sentence``), ``effects`` by
         estimand (``median``, ``lower``, ``upper``, ``p_below_0``, ``p_above_0``,
         ``p_two_sided``, ``measure``), mean ``weights`` by donor, ``seed``
-        and ``versions``. A number that does not exist is None.
+        and ``versions``; ``auxiliary`` has alarms, calibration and effects of every auxiliary
+        outcome, where there are any. A number that does not exist is None.
     """
     panel, record = fit.panel, fit.record
+    others = {name: _auxiliary_facts(own, ci_prob) for name, own in fit.auxiliary.items()}
     return {
         "outcome": panel.outcome,
         "treated": list(panel.treated),
@@ -48,10 +50,19 @@ def facts(fit: AbstractFit, ci_prob: float = 0.95) -> dict[str, Any]:
         "ci_prob": ci_prob,
         "ci_kind": "eti",
         "effects": {name: _numbers(each, ci_prob) for name, each in effects_of(fit).items()},
+        **({"auxiliary": others} if others else {}),
         "weights": {str(donor): float(mean) for donor, mean in fit.weights()["mean"].items()},
         "warnings": list(record.warnings),
         "seed": record.settings.random_seed,
         "versions": dict(record.versions),
+    }
+
+
+def _auxiliary_facts(fit: AbstractFit, ci_prob: float) -> dict[str, Any]:
+    return {
+        "alarms": [alarm._asdict() for alarm in fit.alarms],
+        "calibration": str(fit.calibration),
+        "effects": {name: _numbers(each, ci_prob) for name, each in effects_of(fit).items()},
     }
 
 

@@ -2,6 +2,7 @@
 
 from bayes_synth.model.outcome_scale import outcome_name, outcome_scale
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.auxiliary import AUXILIARY_TO
 from bayes_synth.results.effects import Effect, IntervalKind, as_text, describe
 from bayes_synth.results.monte_carlo import NEAR, end_errors
 from bayes_synth.words import probable, short
@@ -9,6 +10,7 @@ from bayes_synth.words import probable, short
 __all__ = [
     "alarms",
     "attempts_sentence",
+    "auxiliary_sentence",
     "estimator_sentence",
     "headline",
     "near_zero",
@@ -37,6 +39,8 @@ def headline(fit: AbstractFit) -> str:
         "interval": str(fit.calibration),
         "weights": weights_sentence(fit),
     }
+    if sentence := auxiliary_sentence(fit):
+        lines["auxiliary"] = sentence
     if doubt := near_zero(fit.effect("average")):
         lines["near zero"] = doubt
     if warnings := fit.record.warnings:
@@ -56,6 +60,21 @@ def headline(fit: AbstractFit) -> str:
 def alarms(fit: AbstractFit) -> list[str]:
     """List what must be read first, each sentence with its code."""
     return [f"{sentence} [{code}]" for code, sentence in fit.alarms]
+
+
+def auxiliary_sentence(fit: AbstractFit) -> str:
+    """Say which outcomes share the weights, with their effects; empty where there is one outcome.
+
+    An auxiliary outcome's alarms are counted, as they stand in its own headline.
+    """
+    if main := fit.idata.attrs.get(AUXILIARY_TO):
+        return f"weights shared with {main}, the main outcome of this fit"
+    parts = []
+    for name, own in fit.auxiliary.items():
+        codes = ", ".join(alarm.code for alarm in own.alarms)
+        warned = f" (alarms {codes}: see fit.auxiliary[{name!r}].alarms)" if codes else ""
+        parts.append(f"{describe(own.effect('average'))}{warned}")
+    return "; ".join(parts)
 
 
 def near_zero(effect: Effect, ci_prob: float = 0.95, ci_kind: IntervalKind = "eti") -> str:

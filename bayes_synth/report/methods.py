@@ -75,8 +75,16 @@ def _model(fit: AbstractFit) -> str:
     return (
         f"Before the treatment the outcome was modelled as a weighted average{logs} of the "
         "donors, with non-negative weights that sum to one, plus "
-        f"{fit.model.process.describe()}{seasons}{scale}; priors were {priors}."
+        f"{fit.model.process.describe()}{seasons}{scale}{_shared(fit)}; priors were {priors}."
     )
+
+
+def _shared(fit: AbstractFit) -> str:
+    """Say that auxiliary outcomes share the weights; empty where there are none."""
+    if not fit.auxiliary:
+        return ""
+    names = listed(fit.auxiliary, 5)
+    return f"; the same weights had to explain {names}, with location, level and noise of its own"
 
 
 def _calibration(fit: AbstractFit) -> str:

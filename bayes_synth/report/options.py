@@ -37,6 +37,8 @@ def add_data_options(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--start", required=True, help="first treated period, such as 2021-04-01")
     driving = "columns that drive the outcome and are known at all times, such as price"
     fit.add_argument("--time-covariates", nargs="+", metavar="COLUMN", help=driving)
+    sharing = "further outcomes, which share the weights"
+    fit.add_argument("--auxiliary", nargs="+", metavar="COLUMN", help=sharing)
 
 
 def add_fit_options(command: argparse.ArgumentParser, seed: int | None) -> None:

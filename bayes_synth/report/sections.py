@@ -82,6 +82,8 @@ def sections(
     yield Section(
         "Answer", tuple(_answer(fit, ci_prob, ci_kind)), effect_table(fit, ci_prob, ci_kind)
     )
+    if fit.auxiliary:
+        yield from auxiliary_sections(fit, ci_prob, ci_kind)
     yield Section("Data", (_data(fit),), items=tuple(fit.panel.report["remark"]))
     donors = weights_sentence(fit)
     yield Section("Donors", (f"{donors[0].upper()}{donors[1:]}.",), weight_table(fit))
@@ -94,6 +96,20 @@ def sections(
         "What would change the conclusion", tuple(_fragile(fit, checks, ci_prob, ci_kind))
     )
     yield Section("How this was made", (_made(fit),), items=CITED)
+
+
+def auxiliary_sections(
+    fit: AbstractFit, ci_prob: float, ci_kind: IntervalKind
+) -> Iterator[Section]:
+    """Yield one section per auxiliary outcome: its alarms, its effects and its calibration."""
+    for name, own in fit.auxiliary.items():
+        said = (
+            *alarms(own),
+            f"The weights explain {fit.panel.outcome} and {name} before the treatment together; "
+            f"{name} has noise of its own, and intervals that are {own.calibration.short}. "
+            "Each interval is about its outcome alone.",
+        )
+        yield Section(f"Effect on {name}", said, effect_table(own, ci_prob, ci_kind))
 
 
 def _question(fit: AbstractFit) -> str:

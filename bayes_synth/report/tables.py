@@ -7,7 +7,7 @@ import pandas as pd
 from bayes_synth.report.sections import effect_table, weight_table
 from bayes_synth.results.answers import AbstractFit
 from bayes_synth.results.effects import IntervalKind
-from bayes_synth.words import per_cent, short
+from bayes_synth.words import left, per_cent, short
 
 __all__ = ["as_html", "as_latex", "effects_latex", "escaped", "weights_latex"]
 
@@ -38,7 +38,9 @@ def as_html(table: pd.DataFrame) -> str:
     """Write a table with its index as the first column; texts show every letter."""
     flat = table.reset_index()
     flat = flat.map(lambda cell: html.escape(cell) if isinstance(cell, str) else cell)
-    flat.columns = pd.Index([html.escape(str(name)) for name in flat.columns])
+    first, *names = flat.columns
+    flat[first] = [left(name) for name in table.index]
+    flat.columns = pd.Index([left(first), *(html.escape(str(name)) for name in names)])
     return str(flat.to_html(index=False, border=0, escape=False))
 
 

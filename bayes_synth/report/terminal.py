@@ -5,24 +5,28 @@ from typing import TYPE_CHECKING
 
 from bayes_synth.report.facts import effects_of, total
 from bayes_synth.results.answers import AbstractFit
-from bayes_synth.results.effects import as_text, describe
+from bayes_synth.results.effects import Effect, as_text, describe
 from bayes_synth.results.monte_carlo import two_sided
 from bayes_synth.words import listed, per_cent, probable, span
 
 if TYPE_CHECKING:
+    from rich.measure import Measurement
     from rich.table import Table
 
 __all__ = ["say", "show", "total_line"]
 
 LARGEST_WEIGHTS = 8
 """Donors that the table of weights names; the others share its last row."""
+BELOW = "P(< 0)"
+EFFECT_COLUMNS = ("effect", "median", "lower", "upper", BELOW, "P(> 0)", "two-\nsided p")
+"""Headings of the table of effects, the last one on two lines."""
 
 
 def show(fit: AbstractFit, ci_prob: float = 0.95) -> None:
     """Print the headline of a fit, its effects and its weights."""
     say(f"{fit!r}\n")
-    for table in (_effects(fit, ci_prob), _weights(fit, ci_prob)):
-        _print_whole(table)
+    _print_effects(fit, ci_prob)
+    _print_whole(_weights(fit, ci_prob))
 
 
 def say(text: str) -> None:
@@ -39,36 +43,57 @@ def total_line(fit: AbstractFit, ci_prob: float = 0.95) -> str:
     return f"Total: {describe(effect, ci_prob)}, over {span(panel.post)}{units}."
 
 
+def _print_effects(fit: AbstractFit, ci_prob: float) -> None:
+    """Print the effects; in a narrow terminal without P(< 0), which is one minus P(> 0)."""
+    from rich.console import Console
+
+    console, columns = Console(), EFFECT_COLUMNS
+    table = _effects(fit, ci_prob, columns)
+    if _size(table).maximum > console.width:
+        table = _effects(fit, ci_prob, tuple(name for name in columns if name != BELOW))
+    # Numbers stay on one line each.
+    Console(width=max(console.width, _size(table).maximum)).print(table)
+
+
 def _print_whole(table: "Table") -> None:
     """Print a table at least as wide as its widest word, however narrow the terminal is."""
+    from rich.console import Console
+
+    Console(width=max(Console().width, _size(table).minimum)).print(table)
+
+
+def _size(table: "Table") -> "Measurement":
+    """Measure how narrow and how wide a table may be."""
     from rich.console import Console
     from rich.measure import Measurement
 
     console = Console()
-    wide = console.options.update(width=10_000)
-    least = Measurement.get(console, wide, table).minimum
-    Console(width=max(console.width, least)).print(table)
+    return Measurement.get(console, console.options.update(width=10_000), table)
 
 
-def _effects(fit: AbstractFit, ci_prob: float) -> "Table":
+def _effects(fit: AbstractFit, ci_prob: float, columns: Sequence[str]) -> "Table":
     """Tabulate the effects, with as many digits as their draws warrant."""
     several = len(fit.panel.treated) > 1
-    table = _table(
-        f"Effects of the treatment on {fit.panel.outcome} {_intervals(ci_prob)}",
-        ("effect", "median", "lower", "upper", "P(< 0)", "P(> 0)", "two-sided p"),
-    )
+    title = f"Effects of the treatment on {fit.panel.outcome} {_intervals(ci_prob)}"
+    table = _table(title, columns)
     for name, effect in effects_of(fit).items():
-        lower, upper = (float(bound) for bound in effect.interval(ci_prob))
-        values = [as_text(effect, x) for x in (float(effect.draws.median()), lower, upper)]
-        masses = [effect.probability(below=0), effect.probability(above=0)]
-        masses.append(two_sided(effect.draws))
-        table.add_row(name, *values, *(probable(mass).removeprefix("= ") for mass in masses))
+        row = {"effect": name} | _numbers(effect, ci_prob)
+        table.add_row(*(row[column] for column in columns))
     if several:
         table.caption = (
             f"total: summed over periods and the {len(fit.panel.treated)} treated units; "
             "average: per period and treated unit"
         )
     return table
+
+
+def _numbers(effect: Effect, ci_prob: float) -> dict[str, str]:
+    """Write the numbers of a row, by column."""
+    lower, upper = (float(bound) for bound in effect.interval(ci_prob))
+    values = [as_text(effect, x) for x in (float(effect.draws.median()), lower, upper)]
+    masses = [effect.probability(below=0), effect.probability(above=0), two_sided(effect.draws)]
+    values += [probable(mass).removeprefix("= ") for mass in masses]
+    return dict(zip(EFFECT_COLUMNS[1:], values, strict=True))
 
 
 def _weights(fit: AbstractFit, ci_prob: float) -> "Table":

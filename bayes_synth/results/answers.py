@@ -4,13 +4,18 @@ Nothing here samples, and a fit that was read from a file answers without PyMC.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.panel import Panel
+from bayes_synth.model.auxiliary import about
 from bayes_synth.model.outcome_scale import outcome_scale
+from bayes_synth.results.auxiliary import AUXILIARY_TO, auxiliary_groups
 from bayes_synth.results.balance import balance_table
 from bayes_synth.results.bands import BandKind
 from bayes_synth.results.convergence import diagnose
@@ -230,6 +235,23 @@ class AbstractFit(AbstractVerdicts):
         computed = effect_draws(observed, counterfactual, units=len(self.panel.treated))
         return computed.assign(dict(stored.data_vars))
 
+    @cached_property
+    def auxiliary(self) -> dict[str, Self]:
+        """Return a fit of every auxiliary outcome, by name; empty where the panel carries none.
+
+        Its draws have the weights of this fit and noise, calibration and effects of its own, in its
+        own measure. Draws of the noise to come are independent between outcomes.
+
+        Examples
+        --------
+        >>> fit.auxiliary
+        {}
+        """
+        return {
+            name: replace(self, panel=about(self.panel, name), idata=_marked(group, self.panel))
+            for name, group in auxiliary_groups(self.idata).items()
+        }
+
     @property
     def synthetic(self) -> xr.DataArray:
         """Return donors @ weights plus the constant level over all times: no noise, no drift.
@@ -349,3 +371,10 @@ class AbstractFit(AbstractVerdicts):
     @abstractmethod
     def __repr__(self) -> str:
         """Tell the result in one screen."""
+
+
+def _marked(group: xr.DataTree, panel: Panel) -> xr.DataTree:
+    """Return a tree of its own, which names the main outcome that its own one is auxiliary to."""
+    own = group.copy()
+    own.attrs = {AUXILIARY_TO: panel.outcome}
+    return own

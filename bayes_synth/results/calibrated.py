@@ -47,7 +47,8 @@ class Placebos(NamedTuple):
     one's mean gap (observed minus synthetic, on the model's scale), one column per time;
     ``stopped`` says where an interrupt ended the refits; ``alternatives`` has the tables under
     every prior on ``q``; ``power`` is that of the likelihood, below one where groups overlap;
-    ``sets`` is the number of placebo sets of a study that they were refitted in, 0 without any.
+    ``sets`` is the number of placebo sets of a study that they were refitted in, 0 without any;
+    ``auxiliary`` has what they have shown about each auxiliary outcome.
     """
 
     table: pd.DataFrame
@@ -57,6 +58,7 @@ class Placebos(NamedTuple):
     alternatives: tuple[Alternative, ...] = ()
     power: float = 1.0
     sets: int = 0
+    auxiliary: tuple["Placebos", ...] = ()
 
     @property
     def each(self) -> tuple[Alternative, ...]:

@@ -16,6 +16,7 @@ import xarray as xr
 
 from bayes_synth.data.panel import Panel
 from bayes_synth.model.specification import AbstractSyntheticControl
+from bayes_synth.results.auxiliary import auxiliary_groups
 from bayes_synth.sampling.regression import COEFFICIENTS
 
 __all__ = [
@@ -192,14 +193,19 @@ def watched(panel: Panel, model: AbstractSyntheticControl, idata: xr.DataTree) -
     """Return what convergence is judged by: average effect, noise's parameters, coefficients.
 
     The average is the sampler's own: what calibration adds would hide how well its draws mix.
-    Dims ``(chain, draw)``, of coefficients also ``covariate``, outcome units.
+    Dims ``(chain, draw)``, of coefficients also ``covariate``, outcome units. Auxiliary outcomes
+    are judged too.
     """
     observed = idata["predictions_constant_data"].to_dataset()["outcome"]
     average = observed.mean("time") - uncalibrated(idata).where(observed.notnull()).mean("time")
     posterior = idata["posterior"].to_dataset()
     known = [COEFFICIENTS] if COEFFICIENTS in posterior else []
     noise = posterior[[*model.process.parameters, *known]]
-    return xr.Dataset({"average effect": average}).merge(noise)
+    judged = xr.Dataset({"average effect": average}).merge(noise)
+    for name, group in auxiliary_groups(idata).items():
+        own = watched(panel, model, group)
+        judged = judged.merge(own.rename({each: f"{each} of {name}" for each in own.data_vars}))
+    return judged
 
 
 def _halves(draws: xr.Dataset) -> xr.Dataset:

@@ -1,5 +1,6 @@
 """A model in the form that the slice sampler takes: a normal regression on the simplex."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -7,10 +8,23 @@ import numpy as np
 from bayes_synth.noise.base import AbstractNoise, DiagonalNoise
 from bayes_synth.priors import Limits
 
-__all__ = ["COEFFICIENTS", "Covariates", "Regression", "Rows", "regression"]
+__all__ = [
+    "COEFFICIENTS",
+    "OUTCOME_SDS",
+    "Covariates",
+    "Outcomes",
+    "Regression",
+    "Rows",
+    "regression",
+    "with_outcomes",
+]
 
 COEFFICIENTS = "coefficients"
 """The variable of the covariates' coefficients, in prior sds where a sampler returns it."""
+
+
+OUTCOME_SDS = "outcome_sds"
+"""The variable of the sds of the auxiliary outcomes' noise, in each one's own typical steps."""
 
 
 class Covariates(NamedTuple):
@@ -21,6 +35,18 @@ class Covariates(NamedTuple):
 
     treated: np.ndarray
     donors: np.ndarray
+
+
+class Outcomes(NamedTuple):
+    """Auxiliary outcomes, rotated, each in its own typical steps.
+
+    ``treated`` has shape ``(outcome, pre)``, ``donors`` ``(outcome, donor, pre)``, and
+    ``prior_sds`` ``(outcome, 2)``, as :class:`Regression` has for the main outcome.
+    """
+
+    treated: np.ndarray
+    donors: np.ndarray
+    prior_sds: np.ndarray
 
 
 class Regression(NamedTuple):
@@ -37,6 +63,9 @@ class Regression(NamedTuple):
 
     With ``covariates``, rotated like the outcome, it is the regression given that all coefficients
     are zero: given others, each series loses what they explain.
+
+    With ``outcomes`` it is the regression of the main outcome; the others share its weights, and
+    have noise of the same form with sds of their own.
     """
 
     outcome: np.ndarray
@@ -48,6 +77,7 @@ class Regression(NamedTuple):
     known_donors: np.ndarray
     limits: Limits
     covariates: Covariates | None = None
+    outcomes: Outcomes | None = None
 
 
 class Rows(NamedTuple):
@@ -102,6 +132,14 @@ def regression(
         limits,
         covariates and _rotated_covariates(process, limits, covariates),
     )
+
+
+def with_outcomes(main: Regression, others: Sequence[Regression]) -> Regression:
+    """Add auxiliary outcomes, whose regressions have the donors and the noise of the main one."""
+    if not others:
+        return main
+    parts = [(each.outcome, each.donors, each.prior_sd) for each in others]
+    return main._replace(outcomes=Outcomes(*map(np.stack, zip(*parts, strict=True))))
 
 
 def _rotated(

@@ -4,7 +4,7 @@ import time
 
 import xarray as xr
 
-from bayes_synth.errors import OptionError, SamplingFailed
+from bayes_synth.errors import DesignError, OptionError, SamplingFailed
 from bayes_synth.sampling.nuts import sample_nutpie, sample_pymc
 from bayes_synth.sampling.partial import cut, leading
 from bayes_synth.sampling.settings import Settings
@@ -35,6 +35,8 @@ def sample(task: AbstractTask, settings: Settings, seed: int, *, partial: bool =
     ------
     OptionError
         O001 when the sampler that was asked for cannot sample this model.
+    DesignError
+        D077 for NUTS with auxiliary outcomes.
     SamplingFailed
         S001 when no starting point has a finite density, S002 when the sampler crashed, S004 when
         draws are missing.
@@ -61,6 +63,13 @@ def _chosen(task: AbstractTask, settings: Settings) -> str:
             'sampler="slice" needs a Dirichlet prior, normal noise that is a local level, a trend '
             "or iid with half-normal priors, and a treated unit without missing outcomes; for this "
             'model pass sampler="auto".',
+        )
+    if settings.sampler in ("nutpie", "pymc") and task.regression and task.regression.outcomes:
+        raise DesignError(
+            "D077",
+            'sampler must be "slice" or "auto" with auxiliary outcomes, got '
+            f"{settings.sampler!r}.\n  NUTS samples the same model by pm.sample(model=graph), with "
+            "the graph of model.build(panel).",
         )
     if settings.sampler != "auto":
         return settings.sampler

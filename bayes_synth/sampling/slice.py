@@ -13,11 +13,13 @@ import numpy as np
 import xarray as xr
 
 from bayes_synth.errors import SamplingFailed
+from bayes_synth.noise.base import FLOOR
 from bayes_synth.sampling.progress import bar
-from bayes_synth.sampling.regression import COEFFICIENTS, Regression
+from bayes_synth.sampling.regression import COEFFICIENTS, OUTCOME_SDS, Regression
 from bayes_synth.sampling.settings import Settings
 from bayes_synth.sampling.slice_covariates import advance_with_covariates
 from bayes_synth.sampling.slice_kernel import State, advance, start, sweeps_per_draw
+from bayes_synth.sampling.slice_outcomes import advance_with_outcomes
 
 __all__ = ["sample_chains"]
 
@@ -30,23 +32,26 @@ EFFORT = 4
 class Draws(NamedTuple):
     """Arrays for the draws of one chain or of all.
 
-    They are weights, the noise's sds, log densities and the coefficients of covariates.
+    They are weights, the noise's sds, log densities, the coefficients of covariates and the sds of
+    the auxiliary outcomes' noise.
     """
 
     weights: np.ndarray
     sds: np.ndarray
     densities: np.ndarray
     coefficients: np.ndarray
+    outcome_sds: np.ndarray
 
     @classmethod
     def empty(cls, regression: Regression, *shape: int) -> Self:
         """Make arrays for draws of this shape; NaN until a draw is written."""
-        covariates = regression.covariates
+        covariates, outcomes = regression.covariates, regression.outcomes
         counts = (
             (len(regression.donors),),
             (2,),
             (),
             (len(covariates.treated) if covariates else 0,),
+            (len(outcomes.treated) if outcomes else 0, 2),
         )
         return cls(*(np.full((*shape, *count), np.nan) for count in counts))
 
@@ -69,7 +74,8 @@ def sample_chains(
     -------
     tuple
         A dataset of ``weights``, dims ``(chain, draw, donor)``, ``s`` and ``q``, in typical steps,
-        and ``coefficients``, ``(chain, draw, covariate)``, in prior sds where there are covariates;
+        ``coefficients``, ``(chain, draw, covariate)``, in prior sds where there are covariates, and
+        ``outcome_sds``, ``(chain, draw, auxiliary, sd)``, where there are auxiliary outcomes;
         one of the log density ``lp`` and of ``diverging``, which is always False; and whether an
         interrupt left some of the draws NaN.
 
@@ -108,6 +114,8 @@ def _labelled(regression: Regression, draws: Draws) -> tuple[xr.Dataset, xr.Data
     posterior = xr.Dataset({"weights": weights} | noise, coords=sample)
     if regression.covariates is not None:
         posterior[COEFFICIENTS] = (*dims, "covariate"), draws.coefficients
+    if regression.outcomes is not None:
+        posterior[OUTCOME_SDS] = (*dims, "auxiliary", "sd"), draws.outcome_sds
     stats = {
         "lp": (dims, draws.densities),
         "diverging": (dims, np.zeros(draws.densities.shape, dtype=bool)),
@@ -143,7 +151,14 @@ def _steps(
     regression: Regression, state: State, rng: np.random.Generator
 ) -> Callable[[int, Draws], None]:
     """Return what makes draws: it is given the sweeps per draw, and fills the arrays."""
-    covariates, plain = regression.covariates, regression._replace(covariates=None)
+    covariates, outcomes = regression.covariates, regression.outcomes
+    plain = regression._replace(covariates=None, outcomes=None)
+    if outcomes is not None:
+        sds = outcomes.prior_sds * np.abs(rng.standard_normal(outcomes.prior_sds.shape))
+        log_sds = np.log(np.maximum(sds, FLOOR))
+        return lambda sweeps, draws: advance_with_outcomes(
+            plain, outcomes, state, log_sds, sweeps, rng, draws
+        )
     if covariates is None:
         return lambda sweeps, draws: advance(plain, state, sweeps, rng, *draws[:3])
     coefficients = rng.standard_normal(len(covariates.treated))

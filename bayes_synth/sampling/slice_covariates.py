@@ -10,7 +10,7 @@ import numpy as np
 
 from bayes_synth.sampling.regression import Regression
 from bayes_synth.sampling.slice_kernel import advance, write_residual
-from bayes_synth.sampling.slice_sds import compiled, inner
+from bayes_synth.sampling.slice_products import compiled, inner
 from bayes_synth.sampling.slice_whitening import factorise, whiten
 
 __all__ = ["advance_with_covariates"]
@@ -43,6 +43,7 @@ def advance_with_covariates(  # type: ignore[no-untyped-def]
         regression.known,
         regression.known_donors,
         regression.limits,
+        None,
         None,
     )
     weights, sds, densities = draws.weights, draws.sds, draws.densities

@@ -20,11 +20,10 @@ import numpy as np
 
 from bayes_synth.noise.base import FLOOR
 from bayes_synth.sampling.regression import Regression
+from bayes_synth.sampling.slice_products import compiled, inner
 from bayes_synth.sampling.slice_sds import (
     MOST,
     TINY,
-    compiled,
-    inner,
     log_density,
     move_sds,
     products_at,
@@ -32,7 +31,18 @@ from bayes_synth.sampling.slice_sds import (
 )
 from bayes_synth.sampling.slice_whitening import whiten
 
-__all__ = ["State", "advance", "start", "sweeps_per_draw", "write_residual"]
+__all__ = [
+    "State",
+    "Sweep",
+    "advance",
+    "block_sums",
+    "log_posterior",
+    "move_weights",
+    "normalise",
+    "start",
+    "sweeps_per_draw",
+    "write_residual",
+]
 
 HALF = np.log(0.5)
 BLOCK = 32
@@ -104,30 +114,35 @@ def advance(  # type: ignore[no-untyped-def]
         Filled with the draws, shapes ``(draws, donor)``, ``(draws, 2)`` and ``(draws,)``.
     """
     donors, periods = regression.donors.shape
-    rows = periods + regression.noise.precisions.size
-    whitened, residual = np.empty((donors, rows + regression.known.size)), np.empty((1, periods))
-    white, sums = np.empty((1, whitened.shape[1])), np.empty((donors + BLOCK - 1) // BLOCK)
-    sweep = Sweep(whitened, white[0], sums)
-    whitened[:, rows:] = regression.known_donors
+    series, rows = np.empty((donors + 1, periods)), periods + regression.noise.precisions.size
+    series[:donors], residual = regression.donors, series[donors]
+    whitened = np.empty((donors + 1, rows + regression.known.size))
+    whitened[:donors, rows:], known = regression.known_donors, whitened[donors, rows:]
+    sweep = Sweep(whitened[:donors], whitened[donors], block_sums(donors))
     for draw in range(weights.shape[0]):
         for _ in range(sweeps):
-            _normalise(state)
-            write_residual(regression.outcome, regression.donors, state, residual[0])
-            move_sds(regression, state, residual[0], rng)
-            whiten(regression.donors, regression.noise, state.log_sds, whitened)
-            whiten(residual, regression.noise, state.log_sds, white)
-            write_residual(regression.known, regression.known_donors, state, white[0, rows:])
-            _move_weights(regression, state, sweep, rng)
+            normalise(state)
+            write_residual(regression.outcome, regression.donors, state, residual)
+            move_sds(regression, state, residual, rng)
+            whiten(series, regression.noise, state.log_sds, whitened)
+            write_residual(regression.known, regression.known_donors, state, known)
+            move_weights(regression, state, sweep, rng)
         for j in range(donors):
             weights[draw, j] = state.weights[j]
         for which in range(2):
             sds[draw, which] = np.exp(state.log_sds[which])
-        write_residual(regression.known, regression.known_donors, state, white[0, rows:])
-        densities[draw] = _log_posterior(regression, state, residual[0], white[0, rows:])
+        write_residual(regression.known, regression.known_donors, state, known)
+        densities[draw] = log_posterior(regression, state, residual, known)
 
 
 @compiled()
-def _log_posterior(regression, state, residual, known):  # type: ignore[no-untyped-def]
+def block_sums(donors):  # type: ignore[no-untyped-def]
+    """Return room for the sums of the weights by blocks of donors."""
+    return np.empty((donors + BLOCK - 1) // BLOCK)
+
+
+@compiled()
+def log_posterior(regression, state, residual, known):  # type: ignore[no-untyped-def]
     """Return the log density of the weights, ``log s`` and ``log q``, up to a constant."""
     write_residual(regression.outcome, regression.donors, state, residual)
     prior = -0.5 * inner(known, known)
@@ -138,7 +153,7 @@ def _log_posterior(regression, state, residual, known):  # type: ignore[no-untyp
 
 
 @compiled()
-def _normalise(state):  # type: ignore[no-untyped-def]
+def normalise(state):  # type: ignore[no-untyped-def]
     """Make the weights sum to one again: moves keep their sum up to rounding only."""
     total = np.log(_total(state.weights, 0, state.weights.size))
     for j in range(state.weights.size):
@@ -178,7 +193,7 @@ def _along(x, y, residual):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _move_weights(regression, state, sweep, rng):  # type: ignore[no-untyped-def]
+def move_weights(regression, state, sweep, rng):  # type: ignore[no-untyped-def]
     """Move weight within pairs: of donors in use, of one in use and any other, and of any two.
 
     When one donor is drawn by its weight and the other blindly, the probability of a pair depends

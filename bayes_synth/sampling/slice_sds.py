@@ -3,22 +3,18 @@
 ``docs/derivations.md``, sections 1 and 6, derives the formulas. All numbers are in typical steps.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from bayes_synth.noise.base import FLOOR
+from bayes_synth.sampling.slice_products import compiled, multiply
 
 __all__ = [
     "MOST",
     "TINY",
-    "compiled",
-    "inner",
     "log_density",
     "move_sds",
-    "multiply",
     "products_at",
     "ratio_of",
 ]
@@ -36,18 +32,6 @@ STRETCH = 8
 """Variances whose product cannot overflow: one logarithm for so many."""
 NEARLY_FREE = 1e-6
 """Share of the precisions of the columns in the fit that a move of the ratio keeps."""
-
-
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile by numba; without a folder to cache the code in, each process compiles for itself."""
-
-    def decorated(function: Callable[..., Any]) -> Any:
-        try:
-            return njit(nogil=True, cache=True, error_model="numpy", **options)(function)
-        except RuntimeError:
-            return njit(nogil=True, error_model="numpy", **options)(function)
-
-    return decorated
 
 
 class Products(NamedTuple):
@@ -99,73 +83,48 @@ def products_at(noise, residual, ratio):  # type: ignore[no-untyped-def]
 @compiled()
 def _products_of_many(noise, residual, ratio):  # type: ignore[no-untyped-def]
     """Return the products of :func:`products_at` for more than two columns."""
-    square, count, periods = ratio * ratio, noise.precisions.size, residual.size
-    precision, logs = np.empty(periods), 0.0
+    square, (count, periods) = ratio * ratio, noise.columns.shape
+    precision, weighted, logs, squares = np.empty(periods), np.empty((count, periods)), 0.0, 0.0
     for first in range(0, periods, STRETCH):
         product = 1.0
         for k in range(first, min(first + STRETCH, periods)):
             variance = 1 + square * noise.walk[k]
             product *= variance
             precision[k] = 1 / variance
+            squares += residual[k] * residual[k] * precision[k]
         logs += np.log(product)
-    weighted, matrix = np.empty(periods), np.empty((count, count + 1))
     for c in range(count):
         for k in range(periods):
-            weighted[k] = precision[k] * noise.columns[c, k]
-        multiply(noise.columns[c:], weighted, matrix[c, c:count])
-        matrix[c, count] = inner(weighted, residual)
-    squares = 0.0
-    for k in range(periods):
-        squares += residual[k] * residual[k] * precision[k]
+            weighted[c, k] = precision[k] * noise.columns[c, k]
+    matrix, with_residual = np.empty((count, count + 1)), np.empty((1, count))
+    multiply(weighted, noise.columns, matrix, True)
+    multiply(residual.reshape(1, -1), weighted, with_residual, False)
+    matrix[:, count] = with_residual[0]
     return Products(squares, 0.0, 0.0, 0.0, 0.0, 0.0, logs, matrix)
-
-
-@compiled(fastmath={"reassoc", "contract"})
-def inner(x, y):  # type: ignore[no-untyped-def]
-    """Return the inner product of two rows."""
-    total = 0.0
-    for k in range(x.size):
-        total += x[k] * y[k]
-    return total
-
-
-@compiled(fastmath={"reassoc", "contract"})
-def multiply(columns, row, products):  # type: ignore[no-untyped-def]
-    """Fill ``products`` with ``columns @ row``; four columns at a time read the row less often."""
-    c = 0
-    while c + 4 <= products.size:
-        first, second, third, fourth = columns[c], columns[c + 1], columns[c + 2], columns[c + 3]
-        one, two, three, four = 0.0, 0.0, 0.0, 0.0
-        for k in range(row.size):
-            one += first[k] * row[k]
-            two += second[k] * row[k]
-            three += third[k] * row[k]
-            four += fourth[k] * row[k]
-        products[c], products[c + 1], products[c + 2], products[c + 3] = one, two, three, four
-        c += 4
-    for d in range(c, products.size):
-        products[d] = inner(columns[d], row)
 
 
 @compiled(fastmath={"contract"})
 def _misfit_of_many(products, precisions, scale):  # type: ignore[no-untyped-def]
-    """Return what :func:`_misfit` returns for more than two columns, by Gaussian elimination."""
-    count, rows = precisions.size, products.matrix / scale
+    """Return what :func:`_misfit` returns for more than two columns, by Gaussian elimination.
+
+    Information matrix and products with the residual are eliminated ``scale`` times as large.
+    """
+    count, rows, inverse_scale = precisions.size, products.matrix.copy(), 1 / scale
     explained, logs, product, c = 0.0, 0.0, 1.0, 0
     while c < count:
-        pivot = rows[c, c] + precisions[c]
+        pivot = rows[c, c] + scale * precisions[c]
         inverse = 1 / pivot
         explained += rows[c, count] * rows[c, count] * inverse
-        product *= pivot
+        product *= pivot * inverse_scale
         if c + 1 < count:
             # Two columns at a time read and write the rest half as often.
             share = rows[c, c + 1] * inverse
             for e in range(c + 1, count + 1):
                 rows[c + 1, e] -= share * rows[c, e]
-            second = rows[c + 1, c + 1] + precisions[c + 1]
+            second = rows[c + 1, c + 1] + scale * precisions[c + 1]
             inverse_second = 1 / second
             explained += rows[c + 1, count] * rows[c + 1, count] * inverse_second
-            product *= second
+            product *= second * inverse_scale
             for d in range(c + 2, count):
                 one, two = rows[c, d] * inverse, rows[c + 1, d] * inverse_second
                 for e in range(d, count + 1):
@@ -174,7 +133,7 @@ def _misfit_of_many(products, precisions, scale):  # type: ignore[no-untyped-def
         if c % STRETCH == 0:
             logs += np.log(product)
             product = 1.0
-    return products.squares / scale - explained, logs + np.log(product)
+    return (products.squares - explained) * inverse_scale, logs + np.log(product)
 
 
 @compiled()
@@ -226,23 +185,26 @@ def ratio_of(log_sds):  # type: ignore[no-untyped-def]
 @compiled()
 def move_sds(regression, state, residual, rng):  # type: ignore[no-untyped-def]
     """Move ``s`` and ``q``: their ratio, and their common size, twice each."""
-    products = products_at(regression.noise, residual, ratio_of(state.log_sds))
+    logs = state.log_sds
+    products = products_at(regression.noise, residual, ratio_of(logs))
+    density = log_density(regression, products, logs)
     if regression.prior_sd[1] == 0:
-        _move_size(regression, products, state.log_sds, rng)
+        _move_size(regression, products, density, logs, rng)
         return
-    for _ in range(2):
-        products = _move_ratio(regression, products, state.log_sds, residual, rng)
-        _move_size(regression, products, state.log_sds, rng)
+    for _ in range(1 if regression.noise.precisions.size > 2 else 2):
+        products, density = _move_ratio(regression, products, density, logs, residual, rng)
+        density = _move_size(regression, products, density, logs, rng)
 
 
 @compiled()
-def _move_size(regression, products, logs, rng):  # type: ignore[no-untyped-def]
+def _move_size(regression, products, density, logs, rng):  # type: ignore[no-untyped-def]
     """Move ``log s`` by slice sampling with stepping out, while ``q`` over the floored ``s`` stays.
 
     An evaluation reads ``products`` only, so it costs the same however many periods there are.
+    ``density`` is the one here; returns the one at the new place.
     """
     here, apart = logs[0], logs[1] - _log_floored(logs[0])
-    height = log_density(regression, products, logs) - rng.standard_exponential()
+    height = density - rng.standard_exponential()
     left = here - WIDTH * rng.random()
     right = left + WIDTH
     while _resized(regression, products, logs, left, apart) > height:
@@ -251,13 +213,14 @@ def _move_size(regression, products, logs, rng):  # type: ignore[no-untyped-def]
         right += WIDTH
     for _ in range(MOST):
         point = left + (right - left) * rng.random()
-        if _resized(regression, products, logs, point, apart) >= height:
-            return
+        value = _resized(regression, products, logs, point, apart)
+        if value >= height:
+            return value
         if point < here:
             left = point
         else:
             right = point
-    logs[0], logs[1] = here, apart + _log_floored(here)
+    return _resized(regression, products, logs, here, apart)
 
 
 @compiled()
@@ -268,18 +231,18 @@ def _resized(regression, products, logs, log_s, apart):  # type: ignore[no-untyp
 
 
 @compiled()
-def _move_ratio(regression, products, logs, residual, rng):  # type: ignore[no-untyped-def]
+def _move_ratio(regression, products, density, logs, residual, rng):  # type: ignore[no-untyped-def]
     """Move the ratio of ``q`` to the floored ``s`` while both fit the residual equally well.
 
     The slice is taken over the whole line at once, so that it can leave a mode in which the noise
-    is independent for one in which the level wanders. ``docs/derivations.md``, section 2. Returns
-    the products at the new ratio.
+    is independent for one in which the level wanders. ``docs/derivations.md``, section 2.
+    ``density`` is the one here; returns the products and the density at the new ratio.
     """
     log_s, log_q = logs[0], logs[1]
     size, middle = _log_floored(log_s), -0.5 * np.log(residual.size)
     fixed = size - 0.5 * np.log(_free_squares(products, regression.noise.precisions))
     here = 1 / (1 + np.exp((middle - log_q + size) / SPREAD))
-    height = log_density(regression, products, logs) + 2 * (size - log_s)
+    height = density + 2 * (size - log_s)
     height -= np.log(here * (1 - here)) + rng.standard_exponential()
     left, right = 0.0, 1.0
     for _ in range(MOST):
@@ -290,15 +253,15 @@ def _move_ratio(regression, products, logs, residual, rng):  # type: ignore[no-u
         square = np.exp(2 * size) - FLOOR * FLOOR
         if square > 0:
             logs[0], logs[1] = 0.5 * np.log(square), apart + size
-            value = log_density(regression, new, logs) + 2 * (size - logs[0])
-            if value - np.log(point * (1 - point)) >= height:
-                return new
+            value = log_density(regression, new, logs)
+            if value + 2 * (size - logs[0]) - np.log(point * (1 - point)) >= height:
+                return new, value
         if point < here:
             left = point
         else:
             right = point
     logs[0], logs[1] = log_s, log_q
-    return products
+    return products, density
 
 
 @compiled()

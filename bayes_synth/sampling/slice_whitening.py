@@ -6,7 +6,7 @@
 import numpy as np
 
 from bayes_synth.noise.base import FLOOR
-from bayes_synth.sampling.slice_sds import compiled, inner, multiply
+from bayes_synth.sampling.slice_products import compiled, inner, multiply, subtract
 
 __all__ = ["factorise", "whiten"]
 
@@ -51,18 +51,22 @@ def _whiten_by_many(rows, noise, log_sds, out):  # type: ignore[no-untyped-def]
     With the Cholesky factor ``L`` of the information matrix the whitened columns become
     ``L^-1 columns``, so a row loses its inner products with them.
     """
-    periods, count = rows.shape[1], noise.precisions.size
-    root, share = 1 / np.sqrt(_variances(noise, log_sds)), np.empty(count)
+    donors, (count, periods) = rows.shape[0], noise.columns.shape
+    root, ends = 1 / np.sqrt(_variances(noise, log_sds)), np.sqrt(noise.precisions)
     columns, inverse = _orthogonal(noise, root)
-    for j in range(rows.shape[0]):
-        white = out[j, :periods]
+    for j in range(donors):
         for k in range(periods):
-            white[k] = rows[j, k] * root[k]
-        multiply(columns, white, share)
-        _subtract(share, columns, white)
+            out[j, k] = rows[j, k] * root[k]
+    for c in range(count):
+        for d in range(count):
+            inverse[c, d] *= ends[c]
+    share, terms = np.empty((donors, count)), np.empty((donors, count))
+    multiply(out, columns, share, False)
+    multiply(share, inverse, terms, False)
+    for j in range(donors):
+        subtract(out, j, share, columns, count)
         for c in range(count):
-            term = inner(share[c:], inverse[c, c:])
-            out[j, periods + c] = np.sqrt(noise.precisions[c]) * term
+            out[j, periods + c] = terms[j, c]
 
 
 @compiled()
@@ -76,14 +80,15 @@ def _orthogonal(noise, root):  # type: ignore[no-untyped-def]
     """Return ``L^-1`` times the whitened columns, and ``L^-1`` transposed."""
     columns, count = noise.columns * root, noise.precisions.size
     factor = np.empty((count, count))
+    multiply(columns, columns, factor, True)
     for c in range(count):
-        for d in range(c + 1):
-            factor[c, d] = inner(columns[c], columns[d])
+        for d in range(c):
+            factor[c, d] = factor[d, c]
         factor[c, c] += noise.precisions[c]
     inverse = factorise(factor)
     for c in range(count):
-        _subtract(factor[c, :c], columns, columns[c])
-        columns[c] /= factor[c, c]
+        subtract(columns, c, factor, columns, c)
+        columns[c] *= inverse[c, c]
     return columns, inverse
 
 
@@ -108,18 +113,3 @@ def factorise(matrix):  # type: ignore[no-untyped-def]
                 value -= matrix[c, e] * inverse[d, e]
             inverse[d, c] = value / matrix[c, c]
     return inverse
-
-
-@compiled(fastmath={"contract"})
-def _subtract(factors, columns, row):  # type: ignore[no-untyped-def]
-    """Subtract ``factors @ columns`` from a row, four columns at a time."""
-    c = 0
-    while c + 4 <= factors.size:
-        one, two, three, four = factors[c], factors[c + 1], factors[c + 2], factors[c + 3]
-        first, second, third, fourth = columns[c], columns[c + 1], columns[c + 2], columns[c + 3]
-        for k in range(row.size):
-            row[k] -= one * first[k] + two * second[k] + three * third[k] + four * fourth[k]
-        c += 4
-    for d in range(c, factors.size):
-        for k in range(row.size):
-            row[k] -= factors[d] * columns[d, k]

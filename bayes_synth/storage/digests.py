@@ -32,6 +32,10 @@ def fingerprint(panel: Panel) -> str:
         series = panel.covariates.of(panel.outcomes["unit"].values.tolist())
         content.update("\x1f".join(["covariates", *panel.covariates.names]).encode())
         content.update(_array_bytes(series.to_numpy()))
+    if panel.auxiliary is not None:
+        others = panel.auxiliary.of(panel.outcomes["unit"].values.tolist())
+        content.update("\x1f".join(["auxiliary", *panel.auxiliary.names]).encode())
+        content.update(_array_bytes(others.to_numpy()))
     return content.hexdigest()
 
 

@@ -7,29 +7,25 @@ refused.
 import json
 import os
 import tempfile
-from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from bayes_synth.data.covariates import CovariateTable
 from bayes_synth.data.panel import Panel
-from bayes_synth.data.times import Zone, time_label
-from bayes_synth.data.validation import locked
 from bayes_synth.errors import BayesSynthError, LoadError, LoadWarning, warn
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.answers import AbstractFit
+from bayes_synth.results.auxiliary import AUXILIARY_TO
 from bayes_synth.results.record import RunRecord
 from bayes_synth.storage.digests import digest, fingerprint
+from bayes_synth.storage.panels import panel_of
 from bayes_synth.storage.provenance import (
     OLDEST,
     SCHEMA,
     current,
-    predictors_of,
     provenance,
     record_of,
 )
@@ -83,6 +79,12 @@ class Parts(NamedTuple):
 def save(fit: AbstractFit, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a fit as netCDF or zarr; see :meth:`bayes_synth.Fit.save`."""
     require_folder(path)
+    if AUXILIARY_TO in fit.idata.attrs:
+        raise LoadError(
+            "D079",
+            f"the fit to save must be that of {fit.idata.attrs[AUXILIARY_TO]!r}, got one of the "
+            f"auxiliary outcome {fit.panel.outcome!r}: save the former, its file has both.",
+        )
     require_rebuildable(fit.model)
     facts = {FACTS: provenance(fit.model, fit.panel, fit.record)}
     write_sealed(fit.idata, facts, path, overwrite=overwrite)
@@ -336,7 +338,7 @@ def _facts(idata: xr.DataTree, source: Path) -> dict[str, Any]:
 
 def _parts(idata: xr.DataTree, facts: dict[str, Any], source: Path) -> Parts:
     try:
-        panel, model = _panel(idata, facts["panel"]), _model(facts["model"])
+        panel, model = panel_of(idata, facts["panel"]), _model(facts["model"])
         return Parts(panel, model, idata, record_of(facts))
     except LoadError:
         raise
@@ -350,41 +352,3 @@ def _model(spec: Any) -> AbstractSyntheticControl:
     if not isinstance(model, AbstractSyntheticControl):
         raise TypeError(f"the model must be a SyntheticControl, got {type(model).__name__}")
     return model
-
-
-def _panel(idata: xr.DataTree, facts: dict[str, Any]) -> Panel:
-    """Put the panel together from the groups before and after the start."""
-    halves = [idata[group].to_dataset() for group in ("constant_data", "predictions_constant_data")]
-    blocks = [
-        xr.concat([half[name].rename({dim: "unit"}) for half in halves], dim="time").drop_attrs()
-        for name, dim in (("donor_outcomes", "donor"), ("treated_outcomes", "treated"))
-    ]
-    outcomes = xr.concat(blocks, dim="unit").transpose("time", "unit").sortby("unit")
-    units = np.array([str(label) for label in outcomes["unit"].to_numpy()], dtype=object)
-    outcomes = outcomes.assign_coords(unit=units)
-    times = outcomes["time"].to_index()
-    label = time_label(facts["start"], pd.Index(times), what="start")
-    # The start as the axis has it: 2005.0 among fractions of years, not 2005.
-    start = next((time for time in times if time == label), label)
-    names = {name: facts[name] for name in ("unit", "time", "outcome")}
-    zone = Zone(**facts.get("zone", {}))
-    known = predictors_of(facts.get("predictors"), pd.Index(times))
-    treated = tuple(facts["treated"])
-    panel = Panel(locked(outcomes), treated, start, **names, zone=zone, predictors=known)
-    return replace(panel, covariates=_covariates(halves))
-
-
-def _covariates(halves: list[xr.Dataset]) -> CovariateTable | None:
-    """Put the covariates together, if there are any."""
-    if "donor_covariates" not in halves[0]:
-        return None
-    blocks = [
-        xr.concat([half[f"{dim}_covariates"].rename({dim: "unit"}) for half in halves], dim="time")
-        for dim in ("donor", "treated")
-    ]
-    series = xr.concat(blocks, dim="unit").sortby("unit")
-    labels = {
-        dim: np.array([str(label) for label in series[dim].to_numpy()], dtype=object)
-        for dim in ("unit", "covariate")
-    }
-    return CovariateTable(series.assign_coords(labels).drop_attrs())

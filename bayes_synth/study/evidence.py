@@ -19,8 +19,9 @@ from bayes_synth.model.forecast_error import growth_factors, learn_growth_over_w
 from bayes_synth.model.inflation import Inflation, learn_inflation
 from bayes_synth.results.calibrated import Alternative, Placebos
 from bayes_synth.study.data import AbstractStudyData
-from bayes_synth.study.members import Refitted, Refitting, Spread, horizon
+from bayes_synth.study.members import Refitting, horizon
 from bayes_synth.study.overlap import correlation_of_averages, covariance
+from bayes_synth.study.refit import Refitted, Spread
 
 __all__ = [
     "SetAverage",

@@ -1,6 +1,6 @@
 """Fit every unit of a study, with shocks and calibration in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,7 +21,6 @@ from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
 from bayes_synth.results.calibrated import Placebos
 from bayes_synth.sampling.progress import bar
-from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings, entropy
 from bayes_synth.sampling.task import Sampled
 from bayes_synth.study.data import AbstractStudyData
@@ -30,12 +29,15 @@ from bayes_synth.study.joint_fit import JointFit
 from bayes_synth.study.members import positions, refit_sets
 from bayes_synth.study.sets import placebo_sets
 from bayes_synth.study.shocks import CalendarShocks, label_seed
+from bayes_synth.study.workers import HERE, UnitTask, Workers
 from bayes_synth.words import listed
 
-__all__ = ["fit_jointly", "unit_settings"]
+__all__ = ["fit_jointly"]
 
 KAPPA = 7
 """Stream of kappa and lambda, beside those of the units."""
+REMEMBERED = 2**28
+"""Draws of so many bytes are remembered for :meth:`JointFit.extend`; others are sampled again."""
 COLUMNS = ("set", "donor", "role", "start", "horizon", "error", "sd", "z", "score", "step", "ok")
 """What the table of a joint fit's placebo sets shows of each member."""
 
@@ -46,6 +48,7 @@ def fit_jointly(
     settings: Settings,
     *,
     strict: bool,
+    workers: Workers = HERE,
 ) -> JointFit:
     """Fit every treated unit; see :meth:`bayes_synth.SyntheticControl.fit`.
 
@@ -58,7 +61,7 @@ def fit_jointly(
     SamplingFailed
         As for one unit; S005 when the draws of all units would take too much memory.
     KeyboardInterrupt
-        When it is interrupted: a part of the units is not the study.
+        When it is interrupted: a part of the units is not the study. What a store holds is kept.
     """
     if len(study.treated) == 1:
         return _alone(study, model, settings, strict=strict)
@@ -68,30 +71,61 @@ def fit_jointly(
     choice = choose_scale(model, first, settings)
     model, scores = choose_noise(choice.model, first, settings)
     model, seasons = choose_calendar(model, first, settings)
-    evidence, each = _calibrated(study, model, settings)
-    shocks = CalendarShocks(settings.random_seed)
-    kappa = entropy(np.random.SeedSequence([settings.random_seed, KAPPA]))
+    evidence, each = _calibrated(study, model, settings, workers)
+    prepared = {
+        unit: Prepared(
+            Problem.of(model, panel, pool=study.donors),
+            each.get(unit),
+            scores,
+            choice,
+            seasons,
+            _shared(study, unit, model, settings),
+        )
+        for unit, panel in study.panels.items()
+    }
+    return JointFit(study, _fitted(prepared, settings, workers, strict=strict), _table(evidence))
+
+
+def _fitted(
+    prepared: Mapping[str, Prepared], settings: Settings, workers: Workers, *, strict: bool
+) -> dict[str, Fit]:
+    """Sample and label every unit; the draws are remembered while they are small."""
+    tasks = {
+        unit: UnitTask(each.problem, each.alternatives, _unit_settings(settings, unit))
+        for unit, each in prepared.items()
+    }
     fits: dict[str, Fit] = {}
-    with bar(
-        "Fitting the treated units", len(study.treated), shown=bool(settings.progressbar)
-    ) as counted:
-        for unit, panel in study.panels.items():
-            problem = Problem.of(model, panel, pool=study.donors)
-            shared = Shared(
-                shocks.of(unit, panel.donors, positions(study, unit), model.process),
-                kappa,
-                listed(study.treated),
-            )
-            prepared = Prepared(problem, each.get(unit), scores, choice, seasons, shared)
+    remembering = 0
+    shown = bool(settings.progressbar)
+    with bar("Fitting the treated units", len(tasks), shown=shown) as counted:
+        for unit, posteriors in workers.sampled(tasks):
             fitted = fit_prepared(
-                prepared, unit_settings(settings, unit), strict=strict, draw=_whole
+                prepared[unit],
+                tasks[unit].settings,
+                strict=strict,
+                draw=partial(_whole, posteriors),
             )
-            fits[unit] = Fit(panel, *fitted)
+            fit = Fit(prepared[unit].problem.panel, *fitted)
+            remembering += posteriors.nbytes
+            fits[unit] = remembered(fit, posteriors) if remembering <= REMEMBERED else fit
             counted.tick()
-    return JointFit(study, fits, _table(evidence))
+    return {unit: fits[unit] for unit in prepared}
 
 
-def unit_settings(settings: Settings, unit: str) -> Settings:
+def _shared(
+    study: AbstractStudyData[Any], unit: str, model: AbstractSyntheticControl, settings: Settings
+) -> Shared:
+    """Return what a unit has in common with the others."""
+    donors, seed = study.panels[unit].donors, settings.random_seed
+    return Shared(
+        CalendarShocks(seed).of(unit, donors, positions(study, unit), model.process),
+        entropy(np.random.SeedSequence([seed, KAPPA])),
+        listed(study.treated),
+        seed,
+    )
+
+
+def _unit_settings(settings: Settings, unit: str) -> Settings:
     """Return the settings with the unit's own seed, which hangs on its label and the study's."""
     seed = np.random.SeedSequence([settings.random_seed, label_seed(unit)])
     return replace(settings, random_seed=entropy(seed), progressbar=False)
@@ -112,7 +146,10 @@ def _alone(
 
 
 def _calibrated(
-    study: AbstractStudyData[Any], model: AbstractSyntheticControl, settings: Settings
+    study: AbstractStudyData[Any],
+    model: AbstractSyntheticControl,
+    settings: Settings,
+    workers: Workers,
 ) -> tuple[Sequence[SetEvidence], dict[str, Placebos]]:
     """Refit the placebo sets; nothing where the model is not to be calibrated or no set is left."""
     plan = model.calibration
@@ -122,7 +159,7 @@ def _calibrated(
     sets = placebo_sets(study, plan)
     if not sets.members:
         return (), {}
-    refitting = refit_sets(study, model, plan, sets, settings)
+    refitting = refit_sets(study, model, plan, sets, settings, workers)
     if not refitting.sets:
         return (), {}
     power = min(1.0, sets.independent / len(refitting.sets))
@@ -141,9 +178,16 @@ def _table(evidence: Sequence[SetEvidence]) -> pd.DataFrame | None:
     return scored[list(COLUMNS)].rename_axis("member")
 
 
-def _whole(problem: Problem, settings: Settings, seed: int, *, partial: bool = False) -> Sampled:
+def _whole(
+    posteriors: Posteriors,
+    problem: Problem,
+    settings: Settings,
+    seed: int,
+    *,
+    partial: bool = False,
+) -> Sampled:
     """Sample; an interrupt ends the study, because draws of its units go together."""
-    return sample(problem, settings, seed, partial=False)
+    return posteriors.sample(problem, settings, seed, partial=False)
 
 
 def _require_memory(

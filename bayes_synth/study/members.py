@@ -1,47 +1,20 @@
 """Refit the members of the placebo sets, each as if it had been one of the treated units."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from bayes_synth.errors import DesignError
-from bayes_synth.fitting.placebos import answer_of, bind_refits, is_usable, run_refits
-from bayes_synth.fitting.refit import settled
+from bayes_synth.fitting.placebos import bind_refits, is_usable
 from bayes_synth.model.calibration import Calibration
-from bayes_synth.model.forecast_error import Forecast
 from bayes_synth.model.problem import Problem
 from bayes_synth.model.specification import AbstractSyntheticControl
-from bayes_synth.noise.base import AbstractNoise, Draws
 from bayes_synth.sampling.settings import Settings
-from bayes_synth.sampling.threads import single_threaded
 from bayes_synth.study.data import AbstractStudyData
-from bayes_synth.study.overlap import Response, response_of
+from bayes_synth.study.refit import MemberTask, Refitted
 from bayes_synth.study.sets import Member, Sets, placebo_panel
+from bayes_synth.study.workers import HERE, Workers
 
-__all__ = ["Refitted", "Refitting", "Spread", "horizon", "name_of", "positions", "refit_sets"]
-
-PATHS = 4000
-"""So many paths give the sd of an average by its horizon."""
-
-Spread = Mapping[int, tuple[float, float]]
-"""Noise's sd of the average, and of the deviations from it, by the number of periods."""
-
-
-class Refitted(NamedTuple):
-    """Hold what one refit gives.
-
-    ``forecast``, ``row`` and ``gap`` are those of a placebo; ``ahead`` are its periods since the
-    start, the first is 1; ``response`` and ``spread`` are of its noise.
-    """
-
-    forecast: Forecast
-    row: dict[str, float]
-    gap: np.ndarray
-    ahead: np.ndarray
-    response: Response
-    spread: Spread
+__all__ = ["Refitting", "horizon", "name_of", "positions", "refit_sets"]
 
 
 class Refitting(NamedTuple):
@@ -80,6 +53,7 @@ def refit_sets(
     plan: Calibration,
     sets: Sets,
     settings: Settings,
+    workers: Workers = HERE,
 ) -> Refitting:
     """Refit every member of every set.
 
@@ -91,6 +65,8 @@ def refit_sets(
         Size and seed of the refits.
     sets
         The sets.
+    workers
+        Where members are refitted, and where their refits are kept.
 
     Raises
     ------
@@ -100,25 +76,30 @@ def refit_sets(
     problems, kept, members, skipped = _problems(study, model, sets)
     factors = next(iter(problems.values())).factors(plan) if problems else (1.0,)
     horizons = tuple(sorted({horizon(study, unit) for unit in study.treated}))
-    windows = {name: (positions(study, member.role), horizons) for name, member in members.items()}
-    bound = bind_refits(problems, factors, plan, settings, _Refit)
-    refits = {key: partial(_answered, make, *windows[key[0]]) for key, make in bound.items()}
-    threads = 1 if settings.sampler == "pymc" else settings.cores
-    with single_threaded():
-        answers, interrupted = run_refits(
-            refits,
-            threads,
-            shown=bool(settings.progressbar),
-            panel_of=lambda name: (
-                f"that of {members[name].donor} in the role of "
-                f"{members[name].role}, without the other members of its set"
-            ),
+    bound = bind_refits(problems, factors, plan, settings, _as_given)
+    tasks = {
+        name: MemberTask(
+            {factor: bound[name, factor]() for factor in factors},
+            positions(study, members[name].role),
+            horizons,
         )
-    if interrupted:
-        raise KeyboardInterrupt
+        for name in problems
+    }
+    answers = workers.refitted(
+        tasks,
+        settings,
+        lambda name: (
+            f"that of {members[name].donor} in the role of "
+            f"{members[name].role}, without the other members of its set"
+        ),
+    )
     whole = [names for names in kept if _all_usable(names, factors, answers)]
     skipped += tuple(f"{' + '.join(n)} (no finite forecast)" for n in kept if n not in whole)
     return Refitting(answers, tuple(whole), members, skipped, factors)
+
+
+def _as_given(problem: Problem, settings: Settings) -> tuple[Problem, Settings]:
+    return problem, settings
 
 
 def _all_usable(
@@ -150,53 +131,3 @@ def _problems(
             name: Problem.of(model, panel, pool=study.donors) for name, panel in panels.items()
         }
     return problems, tuple(kept), members, tuple(skipped)
-
-
-class _Refit(NamedTuple):
-    """Hold what is refitted, and how."""
-
-    problem: Problem
-    settings: Settings
-
-
-def _answered(
-    make: Callable[[], _Refit], periods: tuple[int, ...], horizons: tuple[int, ...]
-) -> Refitted:
-    """Refit one member, and keep what calibration needs of its posterior."""
-    problem, settings = make()
-    best = settled(problem, settings)
-    answer = answer_of(problem, settings, best)
-    posterior, process = best.value.sampled.posterior, problem.model.process
-    count = len(problem.donors)
-    weights = posterior["weights"].to_numpy()[..., :count].reshape(-1, count)
-    noise = {name: posterior[name].to_numpy().ravel() for name in process.parameters}
-    means = {name: float(values.mean()) for name, values in noise.items()}
-    response = response_of(
-        problem.panel.treated[0],
-        problem.donors,
-        weights,
-        means,
-        process,
-        problem.inputs.step,
-        periods,
-    )
-    ahead = 1.0 + np.flatnonzero(np.isfinite(problem.observed))
-    wanted = sorted({*horizons, len(ahead)})
-    return Refitted(*answer, ahead, response, noise_spread(process, noise, wanted))
-
-
-def noise_spread(process: AbstractNoise, noise: Draws, horizons: Sequence[int]) -> Spread:
-    """Return the noise's sd of the average and of the deviations over each number of periods."""
-    times = -(-PATHS // len(noise["s"]))
-    tiled = {name: np.tile(values, times) for name, values in noise.items()}
-    paths = process.simulate(tiled, max(horizons), np.random.default_rng(0))
-    spread = {}
-    for count in horizons:
-        part = paths[:, :count]
-        average = part.mean(1)
-        deviations = part - average[:, None]
-        spread[count] = (
-            float(np.sqrt(np.mean(average**2))),
-            float(np.sqrt(np.mean(deviations**2))),
-        )
-    return spread

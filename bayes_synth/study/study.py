@@ -1,11 +1,14 @@
 """Several treated units, each with a start of its own: what a user types."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
+from bayes_synth.data.abstract_study import NOTHING_ASKED
 from bayes_synth.study.data import AbstractStudyData
 from bayes_synth.study.fitting import fit_jointly
 from bayes_synth.study.joint_fit import JointFit
+from bayes_synth.study.workers import workers_for
 
 __all__ = ["Study"]
 
@@ -55,12 +58,23 @@ class Study(AbstractStudyData[JointFit]):
     2032
     """
 
-    def fitted_by(self, model: Any, settings: Any, *, strict: bool) -> JointFit:
+    def fitted_by(
+        self,
+        model: Any,
+        settings: Any,
+        *,
+        strict: bool,
+        asked: Mapping[str, Any] = NOTHING_ASKED,
+    ) -> JointFit:
         """Fit every unit with this model, and join the fits; ``model.fit(study)`` calls it.
 
         Parameters
         ----------
         model, settings, strict
             What :meth:`bayes_synth.SyntheticControl.fit` was given.
+        asked
+            ``backend``, ``n_jobs`` and ``store`` likewise, ``random_seed`` as it was given, and
+            ``known``, the draws that :meth:`bayes_synth.JointFit.extend` need not sample.
         """
-        return fit_jointly(self, model, settings, strict=strict)
+        workers, settings = workers_for(self, model, settings, asked)
+        return fit_jointly(self, model, settings, strict=strict, workers=workers)

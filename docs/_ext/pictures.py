@@ -21,10 +21,12 @@ PICTURE = re.compile(r"^<!-- picture: (\w+) \"(.*?)\" -->$", re.MULTILINE)
 PART = re.compile(rf"^```python\n(?P<code>.*?)^```$|{PICTURE.pattern}", re.MULTILINE | re.DOTALL)
 FOLDER = "pictures"
 THEMES = ("light", "dark")
-SHOWN = """```{{image}} {up}{folder}/{name}-{theme}.png
+SHOWN = """:::{{div}} picture only-{theme}
+```{{image}} {up}{folder}/{name}-{theme}.png
 :alt: {words}
 :class: only-{theme}
 ```
+:::
 """
 log = logging.getLogger(__name__)
 

@@ -164,6 +164,12 @@ def test_time_covariates_reach_the_panel(run, table):
     np.testing.assert_allclose(known, rows[rows["unit"] == "treated"]["price"])
 
 
+def test_auxiliary_outcomes_reach_the_panel(run, table):
+    rows = table.assign(visits=np.random.default_rng(2).standard_normal(len(table)))
+    assert run(rows, "--auxiliary", "visits") == 0
+    assert run.fitted[0][1].auxiliary.names == ("visits",)
+
+
 def test_labels_that_differ_only_in_zeros_are_refused(run, table, capsys):
     named = table.assign(unit=table["unit"].replace({"treated": "06", "donor_01": "6"}))
     assert run(named, treated=["--treated", "06"]) == 2
@@ -288,10 +294,25 @@ def test_every_number_of_the_tables_is_whole_at_any_size(run, table, capsys, mon
     assert run(table.assign(sales=table["sales"] * factor)) == 0
     out = capsys.readouterr().out
     assert "…" not in out
+    assert "P(< 0)" not in out
+    assert "sided p" in out
     rows = [line for line in out.splitlines() if line.startswith("│ average")]
     cells = [cell.strip() for cell in rows[0].split("│")[2:5]]
     assert len({*cells}) == 3
     assert all(any(digit in "123456789" for digit in cell) for cell in cells)
+
+
+@pytest.mark.parametrize("factor", [1e-5, 1.0])
+def test_the_table_of_effects_fits_80_columns_with_every_heading(
+    run, table, capsys, monkeypatch, factor
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(table.assign(sales=table["sales"] * factor)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines if line[:1] in "┏┃┡│└") <= 80
+    headings = next(line for line in lines if line.startswith("┃ effect"))
+    names = [name.strip() for name in headings.split("┃") if name.strip()]
+    assert names[-3:] == ["P(< 0)", "P(> 0)", "sided p"]
 
 
 def test_existing_files_are_kept_unless_told_otherwise(run, table, tmp_path, capsys):

@@ -11,7 +11,7 @@ import pytest
 from small_batches import LENIENT, PLAIN, QUIET, bits, tasks
 
 import bayes_synth as bs
-from bayes_synth.batch.pool import jobs
+from bayes_synth.fitting.pool import jobs
 from bayes_synth.testing import fake_panel
 
 
@@ -87,7 +87,7 @@ def test_ray_gives_the_same_bits_and_survives_a_killed_worker(monkeypatch, refer
     from ray.util.joblib import register_ray
 
     # Ray hands back lists only; the worker must die between two of them, while the pool lives.
-    monkeypatch.setattr("bayes_synth.batch.pool.CHUNK", 2)
+    monkeypatch.setattr("bayes_synth.fitting.pool.CHUNK", 2)
     register_ray()
     ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     try:

@@ -13,7 +13,6 @@ import time
 import warnings
 from pathlib import Path
 
-import common
 import numpy as np
 import pandas as pd
 
@@ -23,7 +22,6 @@ UNITS, PAST, LENGTH = 20, 60, 6
 ABLE = 8
 RULE = bs.rules.Interval(0.9)
 FACTORS = (0.5, 1.0, 2.0)
-assert common.HERE
 
 
 def world(seed: int) -> pd.DataFrame:

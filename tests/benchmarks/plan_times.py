@@ -12,12 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import common
 import pandas as pd
 
 import bayes_synth as bs
 
-assert common.HERE
 OPTIONS: dict[str, Any] = {
     "periods": [10, 15],
     "effect": 0.05,

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import common
 import numpy as np
 import pandas as pd
 
@@ -25,7 +24,6 @@ from bayes_synth.planning.starts import past_starts
 from bayes_synth.sampling.settings import Settings, Size
 
 EFFECTS = (0.01, 0.025, 0.05, 0.1, 0.2)
-assert common.HERE
 
 
 def real(name: str) -> tuple[bs.History, list[int]]:

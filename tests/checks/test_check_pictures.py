@@ -157,3 +157,18 @@ def test_donors_whose_names_begin_alike_are_told_apart():
     assert len(set(rows)) == 6
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len(words) == len(set(words)) == 2 + len(set(words) - {"threshold 4", "other donors"})
+
+
+@pytest.mark.parametrize("letters", [3, 18, 40])
+def test_no_title_of_narrow_placebos_is_cut_at_the_edge(letters):
+    table = fake_panel(donors=8).outcomes.to_pandas()
+    table = table.rename(columns=lambda name: name if name == "treated" else name[-2:] * letters)
+    panel = Panel.from_wide(table, treated="treated", start=2020)
+    fit = fake_fit(panel=panel, placebos=fake_placebos(panel))
+    figure = checks.placebo_in_space(fit).plot(backend="matplotlib", figsize=(4, 6)).viz["figure"]
+    canvas = figure.item()
+    canvas.canvas.draw()
+    for axes in canvas.axes:
+        box = axes.title.get_window_extent()
+        assert box.x0 >= 0, axes.get_title()
+        assert box.x1 <= canvas.bbox.x1, axes.get_title()

@@ -37,6 +37,7 @@ def test_the_table_has_a_row_per_check_and_the_repr_counts():
     assert repr(found).startswith("Checks: 1 pass, 1 fail")
     assert "&lt;4&gt;" in found["y"]._repr_html_()
     assert "&lt;4&gt;" in found._repr_html_()
+    assert "<div style='text-align:left'>" in found._repr_html_()
     assert [check.name for check in found] == ["x", "y"]
 
 

@@ -176,6 +176,27 @@ def test_an_aggregate_of_donors_alone_is_none_of_the_treated_unit():
     assert "V044" not in list(read(smooth(), US=smooth().mean(1)).report["code"])
 
 
+@pytest.mark.parametrize("make", [np.sum, np.mean])
+@pytest.mark.filterwarnings("ignore")
+def test_a_total_of_more_units_than_periods_is_named(make):
+    rows, donors = slice(80, 110), smooth() + rng(7).normal(size=(5, 1, 8))
+    parts = np.hstack([*donors])[rows]
+    frame = pd.DataFrame(parts, index=TIMES[rows]).rename(columns=lambda j: f"geo{j}")
+    frame = frame.assign(test=rng(9).normal(100, 3, 30))
+    frame = frame.assign(US=make(frame.to_numpy(), axis=1), of_donors=make(parts, axis=1))
+    report = Panel.from_wide(frame, treated="test", start="2024-04-01").report
+    said = report.set_index("code").loc["V044", "remark"]
+    assert said.startswith("US are sums or averages")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.3, 0.2])
+@pytest.mark.parametrize("first", [20, 60, 110])
+def test_zeros_late_in_a_series_that_declines_are_found(share, first):
+    treated = smooth()[:, 4] * np.linspace(1, share, 120)
+    treated[first : first + 5] = 0
+    assert [each[:4] for each in found(smooth(), treated)] == [("test", "zero", first, first + 4)]
+
+
 @pytest.mark.parametrize("factor", [1.0, 2.5])
 @pytest.mark.parametrize("offset", [0.0, 7.0])
 def test_a_near_copy_of_the_treated_unit_is_named(factor, offset):

@@ -37,6 +37,7 @@ ALIKE = {
     "leading zeros": ("6", "06", "zeros", "'06'"),
     "a long dash": ("a-b", "a\u2013b", "dashes or quotation marks", r"a\u2013b"),
     "a curly apostrophe": ("O'Hare", "O\u2019Hare", "dashes or quotation marks", r"O\u2019Hare"),
+    "a ligature": ("Suffolk", "Su\ufb00olk", "how characters are encoded", r"Su\ufb00olk"),
     "a float's point": ("6", "6.0", "zeros", "'6.0'"),
 }
 

@@ -1,5 +1,7 @@
 """``bayes-synth plan`` and ``choose`` read files as ``fit`` does; nothing is sampled."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -98,6 +100,38 @@ def test_folders_of_the_files_are_made(table, histories, tmp_path):
     assert main(["plan", str(tmp_path / "data.csv"), *COMMON, *TREATED, *where]) == 0
     assert (tmp_path / "a" / "plan.txt").exists()
     assert bs.load(tmp_path / "b" / "plan.nc").verdict == "ready"
+
+
+@pytest.mark.parametrize("seed", [[], ["--seed", "7"]])
+def test_files_and_a_fresh_seed_are_said(table, histories, tmp_path, capsys, seed):
+    table.to_csv(tmp_path / "data.csv", index=False)
+    files = {"Report:": "plan.md", "Plan:": "plan.nc", "Table:": "plan.csv"}
+    where = [
+        word
+        for option, name in zip(("-o", "--save", "--csv"), files.values(), strict=True)
+        for word in (option, str(tmp_path / name))
+    ]
+    assert main(["plan", str(tmp_path / "data.csv"), *COMMON, *TREATED, *seed, *where]) == 0
+    out = capsys.readouterr().out
+    assert all(f"{word:<7} {tmp_path / name}" in out for word, name in files.items())
+    assert ("--seed repeats this" in out) == (not seed)
+    found = pd.read_csv(tmp_path / "plan.csv")
+    pd.testing.assert_frame_equal(found, fake_plan().table.reset_index(), check_dtype=False)
+    assert main(["plan", str(tmp_path / "data.csv"), *COMMON, *TREATED, *where]) == 2
+    assert "plan.csv must not exist yet" in capsys.readouterr().err
+    assert main(["plan", str(tmp_path / "data.csv"), *COMMON, *TREATED, *where, "--overwrite"]) == 0
+
+
+def test_a_plan_is_printed_as_one_json_object(table, histories, tmp_path, capsys):
+    table.to_csv(tmp_path / "data.csv", index=False)
+    assert main(["plan", str(tmp_path / "data.csv"), *COMMON, *TREATED, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["verdict"] == "ready"
+    assert said["treated"] == ["u00", "u01"]
+    assert [row["power"] for row in said["table"]] == pytest.approx(fake_plan().table["power"])
+    assert said["sentences"] == list(fake_plan().sentences)
+    assert said["files"] == []
+    assert isinstance(said["seed"], int)
 
 
 @pytest.mark.parametrize("command", ["fit", "demo", "report", "plan", "choose"])

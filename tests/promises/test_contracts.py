@@ -57,6 +57,7 @@ FIT = {
     "converged",
     "ok",
     "alarms",
+    "auxiliary",
     "weights_ok",
     "synthetic",
     "counterfactual",

@@ -10,7 +10,7 @@ from bayes_synth.sampling.nuts import CompiledModels
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["covariates", "rows", "square roots"])
+@pytest.mark.parametrize("name", ["covariates", "rows", "square roots", "two outcomes"])
 def test_the_posterior_with_what_else_is_known_is_exact(name):
     ranks = simulate(name, 200, seed=1)
     assert not any(outside(ranks).values()), outside(ranks)

@@ -20,7 +20,7 @@ from bayes_synth.sampling.regression import Regression
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.sampling.slice import sample_chains
 from bayes_synth.sampling.slice_kernel import State, advance, start
-from bayes_synth.sampling.slice_sds import compiled
+from bayes_synth.sampling.slice_products import compiled
 
 PAST = 19
 DIAGONAL = {name: noise for name, noise in NOISES.items() if not isinstance(noise, AR1)}
@@ -360,5 +360,5 @@ def test_where_nothing_can_be_cached_each_process_compiles(monkeypatch):
             raise RuntimeError("cannot cache function: no locator available")
         return njit(**options)
 
-    monkeypatch.setattr("bayes_synth.sampling.slice_sds.njit", uncached)
+    monkeypatch.setattr("bayes_synth.sampling.slice_products.njit", uncached)
     assert compiled()(lambda x: x + 1)(1) == 2

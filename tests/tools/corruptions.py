@@ -11,6 +11,7 @@ How to read an entry::
   ``numbers`` (how outcomes are stored), ``container`` (what holds them), ``words`` (the arguments).
 - ``refused``: codes, one of which must refuse the panel. Without any, the panel must hold exactly
   ``Case.expected``, with every code of ``remarks`` in its report and of ``perhaps`` possibly.
+- ``says``: texts that the refusal, or the remark, must hold, above all the cure.
 - ``layouts``: the forms of the data (``LONG``, ``WIDE``, ``COLUMN``) that it can happen to;
   ``fits``: a further condition on the case.
 - The change is a function of a :class:`Case`. Factories make them: ``cell``, ``assigned``, ``rows``
@@ -104,6 +105,7 @@ class Corruption(NamedTuple):
     perhaps: frozenset[str] = frozenset()
     layouts: tuple[str, ...] = (LONG, WIDE, COLUMN)
     fits: Callable[[Case], bool] = lambda case: True
+    says: tuple[str, ...] = ()
 
 
 STAGES: dict[str, list[Corruption]] = {
@@ -120,12 +122,13 @@ def corrupts(
     perhaps="",
     layouts=(LONG, WIDE, COLUMN),
     fits=lambda case: True,
+    says=(),
 ):
     """Enter a corruption; several codes are words in one string."""
 
     def register(change: Callable[[Case], None]) -> Callable[[Case], None]:
         codes = [frozenset(text.split()) for text in (refused, remarks, perhaps)]
-        STAGES[stage].append(Corruption(name, change, *codes, layouts, fits))
+        STAGES[stage].append(Corruption(name, change, *codes, layouts, fits, tuple(says)))
         return change
 
     return register
@@ -817,7 +820,7 @@ def outcomes(case: Case, name: str) -> bool:
     """Test for a column of outcomes, which may be called by its number."""
     if case.layout == LONG:
         return name in {"sales", "Sales", "2"}
-    return name not in {"year", "yr", "remark"}
+    return name not in {"year", "yr", "remark", case.options.get("time")}
 
 
 def narrowed(kind: str):

@@ -6,6 +6,9 @@ import xarray as xr
 
 import bayes_synth as bs
 from bayes_synth.planning.before import Before
+from bayes_synth.planning.cells import CellPlan
+from bayes_synth.planning.contrast import Contrast
+from bayes_synth.planning.difference import Gap
 from bayes_synth.planning.operating import Window
 from bayes_synth.results.fit_verdict import FitVerdict
 
@@ -102,8 +105,11 @@ def fake_plan(
     )
 
 
-def fake_choice() -> bs.Choice:
-    """Two finalists of two lengths, and a set that the budget removed."""
+def fake_choice(*, cost: float = np.nan) -> bs.Choice:
+    """Two finalists of two lengths, and a set that the budget removed.
+
+    With a cost per unit and period, they can be drawn by it.
+    """
     plans = {
         units: fake_plan(treated=units, sd=sd, history=fake_history(dates=True))
         for units, sd in ((("u00", "u01"), 1.0), (("u02",), 3.0))
@@ -120,7 +126,7 @@ def fake_choice() -> bs.Choice:
             **plan.table.loc[
                 length, ["power", "detectable_up", "detectable_down", "width_share", "share"]
             ],
-            "cost": np.nan,
+            "cost": cost * len(units) * length,
             "verdict": plan.verdict,
         }
         for rank, (units, plan) in enumerate(plans.items(), 1)
@@ -133,6 +139,29 @@ def fake_choice() -> bs.Choice:
     ).rename_axis("constraint")
     times = next(iter(plans.values())).history.times
     return bs.Choice(table, plans, left_out, (40, 6), (tuple(times[[30]]), tuple(times[[38, 46]])))
+
+
+def fake_cells() -> CellPlan:
+    """Two cells of a unit each, and what can be said of their difference."""
+    history = fake_history(dates=True)
+    plans = {
+        name: fake_plan(treated=(unit,), history=history, periods=(7,))
+        for name, unit in {"search": "u00", "social": "u01"}.items()
+    }
+    gaps = tuple(Gap(0.02, 0.001 * k) for k in range(3))
+    apart = tuple(Window(np.random.default_rng(k).normal(0, 0.02, 500), 0.0) for k in range(3))
+    audit = pd.DataFrame(
+        {
+            "units": ["u02 - u03", "u04 - u05"],
+            "start": history.times[30],
+            "seen": 0.0,
+            "found": False,
+        }
+    )
+    members, rule = (("u00",), ("u01",)), bs.rules.Interval(0.9)
+    kappa = (1.0, 1.0, 1.0)
+    contrast = Contrast(("search", "social"), 7, apart, rule, False, gaps, kappa, audit, members)
+    return CellPlan(plans, {("search", "social", 7): contrast})
 
 
 def windows(count=3, *, seed=0, sd=2.0, draws=1000) -> list[Window]:

@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from corruptions import COLUMN, LONG, STAGES, WIDE, Case, Corruption
+from broken_data import STAGES
+from corruptions import COLUMN, LONG, WIDE, Case, Corruption
 
 import bayes_synth as bs
 from bayes_synth.data.panel import Panel
@@ -47,13 +48,17 @@ class Base(NamedTuple):
 
 
 class Expectation(NamedTuple):
-    """Hold codes one of which must refuse, or else table, start and remarks of the panel."""
+    """Hold codes one of which must refuse, or else table, start and remarks of the panel.
+
+    ``says`` has pairs of a code and what its message must hold.
+    """
 
     refused: frozenset[str]
     table: pd.DataFrame
     start: object
     remarks: frozenset[str]
     perhaps: frozenset[str]
+    says: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass
@@ -172,7 +177,7 @@ def judged(case: Case, wanted: Expectation, tally: Tally) -> str | None:
             assert panel._repr_html_()
     except BayesSynthError as error:
         tally.refused[error.code] += 1
-        return _refusal(error, wanted)
+        return _refusal(error, wanted) or _unsaid({error.code: str(error)}, wanted)
     except BaseException:
         return "another exception: " + traceback.format_exc(limit=-3)
     if time.monotonic() - began > TOO_LONG:
@@ -181,7 +186,9 @@ def judged(case: Case, wanted: Expectation, tally: Tally) -> str | None:
         return f"not refused, although {sorted(wanted.refused)} was due"
     if handed is not None and not handed.equals(case.data):
         return "the caller's frame was changed"
+    said = dict(zip(panel.report["code"], panel.report["remark"], strict=True))
     problem = _numbers(panel, case, wanted) or _remarks(panel, caught, wanted)
+    problem = problem or _unsaid(said, wanted)
     if problem is None:
         tally.panels.append(panel)
         tally.equal += not wanted.remarks
@@ -193,6 +200,20 @@ def _refusal(error: BayesSynthError, wanted: Expectation) -> str | None:
     if error.code in wanted.refused and error.code in DOCUMENTED:
         return None
     return f"refused with {error}, but {sorted(wanted.refused) or 'a panel'} was due"
+
+
+def says(done: list[Corruption]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Pair the codes of each corruption with what their message must hold."""
+    return tuple((code, entry.says) for entry in done for code in entry.refused | entry.remarks)
+
+
+def _unsaid(said: dict[str, str], wanted: Expectation) -> str | None:
+    """Look for the cure in what was said; of several corruptions of one code one is named."""
+    for code, text in said.items():
+        texts = [words for other, words in wanted.says if other == code]
+        if texts and not any(all(word in text for word in words) for words in texts):
+            return f"[{code}] must say {texts}, but says: {text}"
+    return None
 
 
 def _numbers(panel: Panel, case: Case, wanted: Expectation) -> str | None:
@@ -235,7 +256,7 @@ def run(cases: int, seed: int) -> Tally:
         case, done = drawn(base, np.random.default_rng(stream))
         tally.tried += 1
         tally.used.update(entry.name for entry in done)
-        problem = judged(case, expectation(case, done, base), tally)
+        problem = judged(case, expectation(case, done, base)._replace(says=says(done)), tally)
         if problem:
             names = " + ".join(entry.name for entry in done)
             tally.wrong.append(f"case {number} ({case.layout}: {names}): {problem}")

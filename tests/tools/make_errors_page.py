@@ -36,22 +36,30 @@ def _in_file(path: Path) -> Iterator[Entry]:
                 if isinstance(node, ast.Call) and node.args:
                     named = isinstance(node.func, ast.Name)
                     name = node.func.id if named else getattr(node.func, "attr", "")
-                    yield from _from_call(name, [_resolved(arg, texts) for arg in node.args])
+                    args = [_resolved(arg, texts, node.lineno) for arg in node.args]
+                    yield from _from_call(name, args)
 
 
-def _texts(scope: ast.FunctionDef) -> dict[str, ast.expr]:
-    """Texts that a function gives a name before it says them."""
+def _texts(scope: ast.FunctionDef) -> list[tuple[int, str, ast.expr]]:
+    """Texts that a function gives a name before it says them, by line."""
     named = (node for node in ast.walk(scope) if isinstance(node, ast.Assign))
-    return {
-        node.targets[0].id: node.value
-        for node in named
-        if isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.JoinedStr | ast.Constant)
-    }
+    return sorted(
+        (
+            (node.lineno, node.targets[0].id, node.value)
+            for node in named
+            if isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.JoinedStr | ast.Constant)
+        ),
+        key=lambda text: text[0],
+    )
 
 
-def _resolved(arg: ast.expr, texts: dict[str, ast.expr]) -> ast.expr:
-    return texts.get(arg.id, arg) if isinstance(arg, ast.Name) else arg
+def _resolved(arg: ast.expr, texts: list[tuple[int, str, ast.expr]], line: int) -> ast.expr:
+    """Return what a name holds at a line: what it was given last."""
+    if not isinstance(arg, ast.Name):
+        return arg
+    held = [text for at, name, text in texts if name == arg.id and at <= line]
+    return held[-1] if held else arg
 
 
 def _from_call(name: str, args: list[ast.expr]) -> Iterator[Entry]:

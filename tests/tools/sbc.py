@@ -26,7 +26,15 @@ from bayes_synth.noise import AR1, IID, LocalLevel, LocalLinearTrend
 from bayes_synth.noise.columns import WithColumns
 from bayes_synth.priors import Dirichlet
 from bayes_synth.results.weighted import explained
-from bayes_synth.sampling.regression import COEFFICIENTS, Covariates, Regression, Rows, regression
+from bayes_synth.sampling.regression import (
+    COEFFICIENTS,
+    OUTCOME_SDS,
+    Covariates,
+    Regression,
+    Rows,
+    regression,
+    with_outcomes,
+)
 from bayes_synth.sampling.sample import sample
 from bayes_synth.sampling.settings import Settings, Size
 from bayes_synth.sampling.task import AbstractTask
@@ -66,6 +74,7 @@ MODELS = {
     "square roots": bs.SyntheticControl(SPARSE, scale="sqrt"),
     "covariates": bs.SyntheticControl(SPARSE),
     "covariates, by NUTS": bs.SyntheticControl(SPARSE),
+    "two outcomes": bs.SyntheticControl(SPARSE),
     "AR(1)": bs.SyntheticControl(SPARSE, noise=AR1()),
     "AR(1), no intercept": bs.SyntheticControl(SPARSE, noise=AR1(intercept=False)),
     "local level, Student-t": bs.SyntheticControl(SPARSE, noise=LocalLevel(degrees_of_freedom=4)),
@@ -83,12 +92,20 @@ ROOTS = 20.0, 0.5
 """Location and typical step of square roots, so that every simulated outcome is positive."""
 
 
+class Second(NamedTuple):
+    """A second outcome that shares the weights: its series, and what its noise was drawn with."""
+
+    inputs: Inputs
+    noise: dict[str, np.ndarray]
+
+
 class Extras(NamedTuple):
-    """What a simulation has beside its series: true coefficients of covariates, or rows."""
+    """What a simulation has beside its series: true coefficients of covariates, rows, outcomes."""
 
     coefficients: np.ndarray
     covariates: CovariateSeries | None = None
     rows: Rows | None = None
+    second: Second | None = None
 
 
 class Ranks(NamedTuple):
@@ -124,6 +141,8 @@ def simulation(name: str, number: int, seed: int, draws: int = 500) -> Simulatio
         0 if np.isinf(model.process.level_sd) else model.process.level_sd * rng.standard_normal()
     )
     extras = _extras(name, weights, rng)
+    if name == "two outcomes":
+        extras = extras._replace(second=_second(model, weights, rng))
     if extras.covariates is not None:
         path += explained(extras.covariates, weights, extras.coefficients[None])
     inputs = Inputs(SCALES["linear"], 0.0, 1.0, path[0, :PRE], donors)
@@ -155,6 +174,15 @@ def _extras(name: str, weights: np.ndarray, rng: np.random.Generator) -> Extras:
         rows = Rows(donors @ weights[0] + rng.standard_normal(COUNT), donors)
         return Extras(np.zeros(0), rows=rows)
     return Extras(np.zeros(0))
+
+
+def _second(model: SyntheticControl, weights: np.ndarray, rng: np.random.Generator) -> Second:
+    """Draw an auxiliary outcome from the model: donors, noise and level of its own."""
+    donors = np.cumsum(rng.standard_normal((PRE + POST, len(DONORS))), axis=0)
+    noise = model.process.sample(1, rng)
+    path = weights @ donors.T + model.process.simulate(noise, PRE + POST, rng)
+    path += model.process.level_sd * rng.standard_normal()
+    return Second(Inputs(SCALES["linear"], 0.0, 1.0, path[0, :PRE], donors), noise)
 
 
 def _as_outcomes(scale: str, path: np.ndarray, donors: np.ndarray) -> tuple[Inputs, np.ndarray]:
@@ -207,7 +235,12 @@ class Simulated(AbstractTask):
         alpha, limits = prior.alpha(DONORS), prior.limits(DONORS)
         rows, covariates = self.more
         outcome = self.inputs.outcome
-        return regression(process, noise, alpha, outcome, pre, rows, limits, covariates)
+        main = regression(process, noise, alpha, outcome, pre, rows, limits, covariates)
+        if self.extras.second is None:
+            return main
+        second = self.extras.second.inputs
+        pre = second.donor_outcomes[:PRE]
+        return with_outcomes(main, [regression(process, noise, alpha, second.outcome, pre)])
 
     def build(self) -> Any:
         parts = self.model.prior, self.model.process, self.inputs
@@ -260,6 +293,10 @@ def _ranks(
     if known is not None:
         truth |= {f"coefficient {k}": value for k, value in enumerate(coefficients)}
         values |= {f"coefficient {k}": scaled[:, k] for k in range(len(coefficients))}
+    if task.extras.second is not None:
+        sds = posterior[OUTCOME_SDS].to_numpy().reshape(size, 2)
+        truth |= {f"{n} of the second": v[0] for n, v in task.extras.second.noise.items()}
+        values |= {f"{n} of the second": sds[:, "sq".index(n)] for n in noise}
     if not model.process.heavy:
         # Given the mixing it would be another function of the data than without.
         true_residual = inputs.outcome - true_weighted[:, :PRE]

@@ -37,10 +37,12 @@ def plot_placebos(
     apart = {"plot_hspace": 0.16} if look.backend == "plotly" and columns == 3 else {}
     canvas = new_canvas(look, ["gaps", "ratios", "coverage"], shape, columns=columns, **apart)
     width = plot_width(look, shape, columns)
-    draw_gaps(canvas, fit, gaps, look, width=width)
     most = min(ROWS, plot_rows(look, shape, 3 // columns))
     letters = name_letters(look, shape) // columns
-    draw_ratios(canvas, gaps, look, width, rows=most, letters=letters)
+    narrow = draw_ratios(canvas, gaps, look, width, rows=most, letters=letters)
+    # Names beside one of the panels narrow all that stand above each other.
+    width = narrow if columns == 1 else width
+    draw_gaps(canvas, fit, gaps, look, width=width)
     style = look.drawn("curve", color=look.palette.accent, width=2.5)
     canvas.map(_draw_curve, "curve", data=xr.Dataset({"coverage": 0.0}), held=held, **style)
     target = canvas.get_target("coverage", {})

@@ -1,26 +1,44 @@
-"""Hand tasks out to a pool of joblib's, and retry those whose worker died."""
+"""Hand work out to a pool of joblib's, and retry what was lost when a worker died.
+
+Batches hand out fits, studies the refits of their placebo sets and the draws of their units.
+"""
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import joblib
 from joblib.parallel import BACKENDS, EXTERNAL_BACKENDS, get_active_backend
 
-from bayes_synth.batch.one import Answer, failed
-from bayes_synth.batch.task import FitTask
 from bayes_synth.errors import OptionError
 from bayes_synth.words import suggestion
 
-__all__ = ["Source", "answers", "jobs", "require_backend"]
+__all__ = ["Source", "answers", "elsewhere", "jobs", "require_backend"]
 
 CHUNK = 16
 """Tasks per worker that are handed out at once to a backend that returns whole lists only."""
 
+DEFAULT = "LokyBackend"
+"""joblib's backend when nobody has asked for one."""
+
 Pool = Callable[..., Any]
-Work = Callable[[str, FitTask], Answer]
+
+
+class Keyed(Protocol):
+    """An answer that names its task by :attr:`key`; a task's own error is in the answer."""
+
+    @property
+    def key(self) -> str:
+        """Key of the task."""
+
+
+def elsewhere(backend: str | None, n_jobs: int | None) -> bool:
+    """Tell whether a backend of joblib was asked for, here or by its context."""
+    active, wanted = get_active_backend()
+    asked = any(each is not None for each in (backend, n_jobs, wanted))
+    return asked or type(active).__name__ != DEFAULT
 
 
 def jobs(n_jobs: int | None) -> int:
@@ -55,7 +73,7 @@ def require_backend(backend: Any) -> None:
 
 
 @final
-class Source:
+class Source[T]:
     """Tasks by key, handed out one at a time to whichever thread asks.
 
     Attributes
@@ -70,18 +88,18 @@ class Source:
         What the caller's iterator raised; it ends the tasks.
     """
 
-    def __init__(self, tasks: Iterable[tuple[str, FitTask]]) -> None:
+    def __init__(self, tasks: Iterable[tuple[str, T]]) -> None:
         self._tasks = iter(tasks)
         self._lock = threading.Lock()
-        self.pending: dict[str, FitTask] = {}
+        self.pending: dict[str, T] = {}
         self.handed_out = 0
         self.ended = False
         self.error: BaseException | None = None
 
-    def __iter__(self) -> Iterator[tuple[str, FitTask]]:
+    def __iter__(self) -> Iterator[tuple[str, T]]:
         return self
 
-    def __next__(self) -> tuple[str, FitTask]:
+    def __next__(self) -> tuple[str, T]:
         with self._lock:
             try:
                 key, task = next(self._tasks)
@@ -97,12 +115,18 @@ class Source:
             return key, task
 
 
-def answers(source: Source, pool: Pool, n_jobs: int, work: Work) -> Generator[Answer]:
+def answers[T, A: Keyed](
+    source: Source[T],
+    pool: Pool,
+    n_jobs: int,
+    work: Callable[[str, T], A],
+    lost: Callable[[str, Exception], A],
+) -> Generator[A]:
     """Yield answers as they come, in any order.
 
-    A task whose worker died is retried twice, the second time alone, before it counts as failed. So
-    a task that kills its workers takes no other with it, and a worker that was killed from outside
-    costs only time.
+    A task whose worker died is retried twice, the second time alone, before ``lost`` makes its
+    answer of the last error. So a task that kills its workers takes no other with it, and a worker
+    that was killed from outside costs only time.
     """
     error = yield from _passed(source, pool, n_jobs, work)
     if error is None:
@@ -113,12 +137,12 @@ def answers(source: Source, pool: Pool, n_jobs: int, work: Work) -> Generator[An
         alone = Source([(key, task)])
         error = yield from _passed(alone, pool, n_jobs, work)
         if error is not None:
-            yield Answer(key, failure=failed(error))
+            yield lost(key, error)
 
 
-def _passed(
-    source: Source, pool: Pool, n_jobs: int, work: Work
-) -> Generator[Answer, None, Exception | None]:
+def _passed[T, A: Keyed](
+    source: Source[T], pool: Pool, n_jobs: int, work: Callable[[str, T], A]
+) -> Generator[A, None, Exception | None]:
     """Hand out every task, to a new pool when one broke.
 
     Tasks that were lost stay in ``source.pending``; then the last error is returned.
@@ -143,7 +167,9 @@ def _passed(
     return lost if source.pending else None
 
 
-def _answered(source: Source, pool: Pool, n_jobs: int, work: Work) -> Generator[Answer]:
+def _answered[T, A: Keyed](
+    source: Source[T], pool: Pool, n_jobs: int, work: Callable[[str, T], A]
+) -> Generator[A]:
     calls = (joblib.delayed(work)(key, task) for key, task in source)
     try:
         parallel = pool(n_jobs=n_jobs, return_as="generator_unordered")
