@@ -106,7 +106,7 @@ def test_a_frame_on_its_side_is_recognised(lay):
     df = lay(long().pivot(index="year", columns="geo", values="y"))
     with pytest.raises(PanelError, match=r"P042\] the frame lies on its side(?s:.*)\.T") as caught:
         bs.Panel.from_wide(df, treated="a", start=2005)
-    line = str(caught.value).split("from_wide: ")[1].removesuffix(".")
+    line = str(caught.value).split("from_wide(")[1].split(", ...")[0]
     assert {"a", "b", "c", "d"} <= set(eval(line, {"df": df}).columns)
     if all(isinstance(name, str) for name in df.columns):
         with pytest.raises(PanelError, match=r"P003.*The columns are times: turn the frame"):
