@@ -330,10 +330,10 @@ class SyntheticControl(AbstractSyntheticControl):
             random_seed=random_seed,
             progressbar=progressbar,
         )
-        asked = {"backend": backend, "n_jobs": n_jobs, "store": store}
+        asked: dict[str, Any] = {"backend": backend, "n_jobs": n_jobs, "store": store}
         if isinstance(panel, AbstractStudy):
-            asked |= {"random_seed": random_seed}
-            return panel.fitted_by(self, settings, strict=strict, asked=asked)
+            seeded = asked | {"random_seed": random_seed}
+            return panel.fitted_by(self, settings, strict=strict, asked=seeded)
         _require_nothing_of_a_study(asked)
         return self._fit_one(panel, settings, strict=strict)
 

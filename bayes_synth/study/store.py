@@ -7,7 +7,7 @@ and version it belongs.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -137,7 +137,7 @@ def _loaded(path: Path) -> dict[str, np.ndarray]:
         return {name: file[name] for name in file.files}
 
 
-def _guarded(path: Path, read: Any, given: Any) -> Any:
+def _guarded[G, R](path: Path, read: Callable[[G], R], given: G) -> R:
     """Read, and say of a damaged file which one it is."""
     try:
         return read(given)

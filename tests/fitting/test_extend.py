@@ -1,6 +1,7 @@
 """An extended fit is the fresh fit of the longer panel, bit for bit, or is refused in words."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -170,7 +171,8 @@ def test_nothing_is_sampled_twice(fit, monkeypatch):
 def test_what_was_sampled_is_given_back_for_the_same_model_data_and_settings_only(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "bayes_synth.fitting.extend.sample", lambda *given, partial: asked.append(given) or given
+        "bayes_synth.fitting.extend.sample",
+        lambda *given, partial: asked.append(given) or SimpleNamespace(partial=False),
     )
     posteriors, fit = Posteriors(), fake_fit(panel=both()[0], model=PLAIN)
     settings = fit.record.settings
