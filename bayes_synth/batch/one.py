@@ -293,7 +293,7 @@ def _evidence(draft: _Draft) -> Evidence:
     inputs, process = problem.inputs, problem.process
     draws = {name: posterior[name].to_numpy().ravel() for name in process.parameters}
     mixing = posterior[MIXING].to_numpy().mean((0, 1)) if MIXING in posterior else None
-    variance = float(refit.path.mean(2).var()) / inputs.step**2
+    variance = float((refit.path.mean(2) / inputs.step).var())
     verdict = fit_verdict(inputs, process, draws, mixing, len(problem.observed), variance)
     idata, counts = tree(draft.groups), (len(problem.donors), len(problem.panel.treated))
     calibrated = read_calibration(idata.children.get("calibration"), model.calibration, counts)

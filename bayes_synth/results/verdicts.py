@@ -154,7 +154,7 @@ class AbstractVerdicts(ABC):
         """Judge whether the donors forecast the treated unit in its own past."""
         inputs, process = adjusted(self.problem, self.idata).inputs, self.problem.process
         average = inputs.scale.forward(uncalibrated(self.idata)).mean("time")
-        variance = float(average.var()) / inputs.step**2
+        variance = float((average / inputs.step).var())
         return fit_verdict(inputs, process, *self._noise, len(self.problem.observed), variance)
 
     @cached_property

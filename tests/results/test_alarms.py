@@ -188,6 +188,14 @@ def test_how_far_gaps_wander_is_zero_for_white_noise_and_grows_with_a_walk():
     assert wandering(np.zeros(10)) == 0
 
 
+@pytest.mark.parametrize("size", [1e-298, 1e150])
+def test_outcomes_of_any_size_have_their_verdicts(size):
+    panel = changed(lambda table: table.__imul__(size))
+    assert fake_fit(panel=panel).fit_verdict.ratio == pytest.approx(
+        fake_fit(panel=changed(lambda table: None)).fit_verdict.ratio, rel=1e-6
+    )
+
+
 def test_every_place_shows_the_same_alarms(tmp_path):
     fit = calibrated(changed(zero))
     said = [f"{sentence} [{code}]" for code, sentence in fit.alarms]

@@ -120,7 +120,11 @@ def corrupted(case: Case, rng: np.random.Generator) -> list[Corruption]:
     for stage, entries in STAGES.items():
         if stage == "frame":
             case.lay_out()
-        possible = [entry for entry in entries if stage in wanted and fits(entry, case, gentle)]
+        possible = [
+            entry
+            for entry in entries
+            if stage in wanted and fits(entry, case, gentle) and not hides(entry, done)
+        ]
         if possible:
             entry = possible[rng.integers(len(possible))]
             entry.change(case)
@@ -131,6 +135,12 @@ def corrupted(case: Case, rng: np.random.Generator) -> list[Corruption]:
 def fits(entry: Corruption, case: Case, gentle: bool) -> bool:
     """Test whether a corruption can happen to a case; gentle ones are never refused."""
     return case.layout in entry.layouts and not (gentle and entry.refused) and entry.fits(case)
+
+
+def hides(entry: Corruption, done: list[Corruption]) -> bool:
+    """Test whether rounding would take away, or make exact, what series had to do with another."""
+    related = any(each.remarks & {"V044", "V047"} for each in done)
+    return related and entry.name.endswith("whole numbers")
 
 
 FOUND = frozenset({"D040", "V040", "V041", "V042", "V043", "V044", "V045", "V046", "V047"})
