@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.series_table import AbstractSeriesTable
 from bayes_synth.data.table import Design
 from bayes_synth.data.validation import ROUNDING
 from bayes_synth.errors import PanelError
@@ -20,7 +21,7 @@ DIMS = ("auxiliary", "time", "unit")
 
 @final
 @dataclass(frozen=True, eq=False)
-class AuxiliaryTable:
+class AuxiliaryTable(AbstractSeriesTable):
     """Hold the auxiliary outcomes of all units of a panel at all of its times.
 
     Parameters
@@ -34,25 +35,12 @@ class AuxiliaryTable:
         P091 for a number that is missing or not finite.
     """
 
-    series: xr.DataArray
+    DIM: ClassVar[str] = DIMS[0]
 
-    def __post_init__(self) -> None:
-        series = self.series.transpose(*DIMS)
-        values = np.array(series.to_numpy(), dtype=float)
-        values.flags.writeable = False
-        coords = {dim: series[dim].to_numpy() for dim in DIMS}
-        object.__setattr__(self, "series", xr.DataArray(values, dims=DIMS, coords=coords))
-        for name, table in zip(self.names, self.series, strict=True):
-            _require_complete(name, table.to_pandas())
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return the names of the auxiliary outcomes."""
-        return tuple(self.series["auxiliary"].values.tolist())
-
-    def of(self, units: Sequence[str]) -> xr.DataArray:
-        """Return the series of these units, dims ``(auxiliary, time, unit)``."""
-        return self.series.sel(unit=list(units))
+    @staticmethod
+    def require_complete(name: str, table: pd.DataFrame) -> None:
+        """Refuse missing or infinite numbers, see :func:`_require_complete`."""
+        _require_complete(name, table)
 
     def at(self, times: pd.Index, start: Any, treated: Sequence[str]) -> "AuxiliaryTable":
         """Return them at some of the times, without those that are constant before ``start``."""

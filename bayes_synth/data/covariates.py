@@ -1,13 +1,13 @@
 """Covariates: series per unit and time that drive the outcome, such as price or weather."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_synth.data.series_table import AbstractSeriesTable
 from bayes_synth.data.validation import ROUNDING
 from bayes_synth.errors import PanelError
 from bayes_synth.words import listed, short
@@ -19,7 +19,7 @@ DIMS = ("covariate", "time", "unit")
 
 @final
 @dataclass(frozen=True, eq=False)
-class CovariateTable:
+class CovariateTable(AbstractSeriesTable):
     """Hold the covariates of all units of a panel at all of its times.
 
     Parameters
@@ -33,25 +33,12 @@ class CovariateTable:
         P063 for a number that is missing or not finite.
     """
 
-    series: xr.DataArray
+    DIM: ClassVar[str] = DIMS[0]
 
-    def __post_init__(self) -> None:
-        series = self.series.transpose(*DIMS)
-        values = np.array(series.to_numpy(), dtype=float)
-        values.flags.writeable = False
-        coords = {dim: series[dim].to_numpy() for dim in DIMS}
-        object.__setattr__(self, "series", xr.DataArray(values, dims=DIMS, coords=coords))
-        for name, table in zip(self.names, self.series, strict=True):
-            _require_complete(name, table.to_pandas())
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return the names of the covariates."""
-        return tuple(self.series["covariate"].values.tolist())
-
-    def of(self, units: Sequence[str]) -> xr.DataArray:
-        """Return the series of these units, dims ``(covariate, time, unit)``."""
-        return self.series.sel(unit=list(units))
+    @staticmethod
+    def require_complete(name: str, table: pd.DataFrame) -> None:
+        """Refuse missing or infinite numbers, see :func:`_require_complete`."""
+        _require_complete(name, table)
 
     def at(self, times: pd.Index, start: Any) -> "CovariateTable":
         """Return them at some of the times, without those that do not change before ``start``."""
