@@ -92,8 +92,7 @@ class StudyStore(NamedTuple):
         LoadError
             L001 for a file that is damaged.
         """
-        arrays = self._read(f"member_{digest}")
-        return None if arrays is None else _guarded(self._path(f"member_{digest}"), _refits, arrays)
+        return self._read(f"member_{digest}", _refits)
 
     def keep_refits(self, digest: str, answers: Mapping[float, Refitted]) -> None:
         """Write the refits of one member."""
@@ -107,8 +106,7 @@ class StudyStore(NamedTuple):
         LoadError
             L001 for a file that is damaged.
         """
-        arrays = self._read(f"draws_{digest}")
-        return None if arrays is None else _guarded(self._path(f"draws_{digest}"), _sampled, arrays)
+        return self._read(f"draws_{digest}", _sampled)
 
     def keep_draws(self, digest: str, sampled: Sampled) -> None:
         """Write the draws of one posterior."""
@@ -117,11 +115,12 @@ class StudyStore(NamedTuple):
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.npz"
 
-    def _read(self, name: str) -> dict[str, np.ndarray] | None:
+    def _read[R](self, name: str, made_of: Callable[[dict[str, np.ndarray]], R]) -> R | None:
+        """Read a file and make of its arrays what was kept; None where there is none."""
         path = self._path(name)
         if not path.exists():
             return None
-        return _guarded(path, _loaded, path)
+        return _guarded(path, lambda place: made_of(_loaded(place)), path)
 
     def _write(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write under another name first, so that no file is half there."""

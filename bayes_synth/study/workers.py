@@ -171,8 +171,9 @@ class Workers(NamedTuple):
         if not self.elsewhere:
             yield from posteriors.items()
             return
-        for unit in [unit for unit, task in tasks.items() if self._is_kept(task)]:
-            yield unit, posteriors.pop(unit)
+        for unit, task in tasks.items():
+            if self._recalled(task, posteriors[unit]):
+                yield unit, posteriors.pop(unit)
         left = {unit: tasks[unit] for unit in posteriors}
         for unit, draws in self._answered(left, lambda unit: f"study.panels[{unit!r}]"):
             for key, sampled in draws.items():
@@ -186,14 +187,15 @@ class Workers(NamedTuple):
         if self.store is not None:
             self.store.keep_draws(key, sampled)
 
-    def _is_kept(self, task: UnitTask) -> bool:
-        """Tell whether all draws of a first attempt are in the store."""
-        if self.store is None:
-            return False
+    def _recalled(self, task: UnitTask, posteriors: Posteriors) -> bool:
+        """Take in the draws of a first attempt if all are in memory or in the store."""
+        found = Posteriors(self._found)
+        found.known.update(posteriors.known)
         try:
-            task.sample(Posteriors(self._found))
+            task.sample(found)
         except LookupError:
             return False
+        posteriors.known.update(found.known)
         return True
 
     def _found(self, key: str) -> Sampled:
