@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from small_studies import fake_joint, wide
+from small_studies import fake_joint, groups, wide
 
 import bayes_synth as bs
 from bayes_synth.errors import OptionError, ResultError
@@ -22,14 +22,6 @@ STARTS = {"u00": 2012, "u01": 2014}
 def study(rows, starts=STARTS, frame=None, **options):
     frame = wide(11) if frame is None else frame
     return bs.Study.from_wide(frame.iloc[:rows], starts=starts, outcome="sales", **options)
-
-
-def groups(joint):
-    return {
-        (unit, path): node.to_dataset(inherit=False)
-        for unit, fit in joint.fits.items()
-        for path, node in fit.idata.subtree_with_keys
-    }
 
 
 def assert_same(one, two):

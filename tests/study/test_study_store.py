@@ -10,7 +10,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from small_studies import wide
+from small_studies import groups, wide
 
 import bayes_synth as bs
 from bayes_synth.errors import ConvergenceWarning, LoadError, OptionError
@@ -31,14 +31,6 @@ def study(starts=STARTS, units=11):
 
 def fitted(model=MODEL, given=None, **options):
     return model.fit(study() if given is None else given, **SIZES | {"random_seed": 1} | options)
-
-
-def groups(joint):
-    return {
-        (unit, path): node.to_dataset(inherit=False)
-        for unit, fit in joint.fits.items()
-        for path, node in fit.idata.subtree_with_keys
-    }
 
 
 def assert_same(one, two):

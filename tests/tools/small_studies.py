@@ -50,3 +50,12 @@ def gaps(study: bs.Study) -> dict[str, Cells]:
             unit, panel.start, effect[None, None], synthetic[None, None], event, panel.post
         )
     return cells
+
+
+def groups(joint):
+    """The draws of a joint fit by unit and group."""
+    return {
+        (unit, path): node.to_dataset(inherit=False)
+        for unit, fit in joint.fits.items()
+        for path, node in fit.idata.subtree_with_keys
+    }
