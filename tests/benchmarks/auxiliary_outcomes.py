@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common import footer, table, write_between  # isort: skip
+from common import footer, table, write_between  # isort: skip, stored
 
 import numpy as np
 import pandas as pd
@@ -92,14 +92,9 @@ def scored(panel: bs.Panel, seed: int) -> dict[str, Any]:
     return {"rmse": float(np.sqrt((z**2).mean())), "coverage": [coverage[p] for p in LEVELS]}
 
 
-def stored(store: Path) -> list[dict[str, Any]]:
-    """Return the answers that are kept."""
-    return [json.loads(line) for line in store.read_text().splitlines()] if store.exists() else []
-
-
 def answers(store: Path) -> list[dict[str, Any]]:
     """Run what is not stored yet, one line each."""
-    done = stored(store)
+    done = list(stored(store))
     known = {(row["panel"], row["weights"], row["seed"]) for row in done}
     jobs = [
         (name, make, words, more, seed)
@@ -142,7 +137,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="run nothing")
     options = parser.parse_args()
     options.store.parent.mkdir(parents=True, exist_ok=True)
-    found = stored(options.store) if options.report else answers(options.store)
+    found = list(stored(options.store)) if options.report else answers(options.store)
     command = footer("uv run python tests/benchmarks/auxiliary_outcomes.py")
     write_between("auxiliary.md", "auxiliary", f"{table(rows(found))}\n\n{command}")
 

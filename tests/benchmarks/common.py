@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -123,6 +123,15 @@ def caution(busy: float) -> str:
         return ""
     words = f"{busy:.1f} cores were at work before the start, the machine was busy"
     return f"**{words}: not numbers to quote.**\n\n"
+
+
+def stored(path: Path) -> Iterator[dict[str, Any]]:
+    """Read every answer; a line cut off by a kill is run again."""
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import ENVIRONMENTS, REFUSED, WorkerError
+from common import ENVIRONMENTS, REFUSED, WorkerError, stored
 from compare_plans import PLANNERS, plan_with
 from compare_report import write
 from coverage_runs import FITS, read, real_jobs
 from peers import EVERY, OURS, intervals
 from real_panels import PANELS
-from simulations import stored
 
 import bayes_synth as bs
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from before_after import interpreter
-from common import ENVIRONMENTS, footer, run_worker, table, write_between
+from common import ENVIRONMENTS, footer, run_worker, stored, table, write_between
 from coverage_runs import PANELS
 from coverage_scores import interval_score
 
@@ -34,14 +34,9 @@ def placebos(name: str, units: int) -> list[str]:
     return [donors[i] for i in chosen]
 
 
-def answers(path: Path) -> list[dict[str, Any]]:
-    """Read every stored answer."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 def batches(units: int, path: Path) -> Iterator[tuple[str, list[str]]]:
     """List what is to be fitted still, panel after panel in turns."""
-    done = {(row["panel"], row["unit"]) for row in answers(path)}
+    done = {(row["panel"], row["unit"]) for row in stored(path)}
     todo = {name: [u for u in placebos(name, units) if (name, u) not in done] for name in SIX}
     for first in range(0, units, AT_A_TIME):
         for name in SIX:
@@ -123,7 +118,7 @@ def main() -> None:
     options = parser.parse_args()
     pythons = {"before": interpreter(options.before), "after": Path(sys.executable)}
     work(pythons, options.units, options.store)
-    rows = answers(options.store)
+    rows = list(stored(options.store))
     panels = [compared([r for r in rows if r["panel"] == name], name) for name in SIX]
     command = ["git", "-C", str(options.before), "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -22,7 +22,7 @@ from typing import Any
 import joblib
 import numpy as np
 import xarray as xr
-from common import footer, table, write_between
+from common import footer, stored, table, write_between
 from real_panels import PANELS
 from scipy.stats import beta
 
@@ -116,15 +116,14 @@ def apart(bounds: np.ndarray | xr.DataArray) -> bool:
     return bool(((bounds[:, 0] > 0) | (bounds[:, 1] < 0)).any())
 
 
-def stored(path: Path, draws: int) -> list[dict[str, Any]]:
+def of_draws(path: Path, draws: int) -> list[dict[str, Any]]:
     """Return the answers in a file, but for those of other draws."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [row for row in map(json.loads, lines) if row["draws"] == draws]
+    return [row for row in stored(path) if row["draws"] == draws]
 
 
 def run(path: Path, panels: list[str], most: int | None, draws: int, minutes: float) -> None:
     """Answer what is not answered yet, on every core, until the time is over."""
-    done = {(row["panel"], row["donor"]) for row in stored(path, draws)}
+    done = {(row["panel"], row["donor"]) for row in of_draws(path, draws)}
     donors = [[(panel, donor) for donor in PANELS[panel]().donors[:most]] for panel in panels]
     # Panels in turn, so that a run cut short has some of each.
     todo = [each for turn in zip_longest(*donors) for each in turn if each and each not in done]
@@ -172,7 +171,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("monitoring.jsonl"))
     options = parser.parse_args()
     run(options.store, options.panels, options.most, options.draws, options.minutes)
-    answers = [row for row in stored(options.store, options.draws) if "alarms" in row]
+    answers = [row for row in of_draws(options.store, options.draws) if "alarms" in row]
     rows = [
         row_of(panel, found)
         for panel in options.panels

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from common import footer, table, write_between
+from common import footer, stored, table, write_between
 from real_panels import DATA, PANELS
 
 import bayes_synth as bs
@@ -126,14 +126,9 @@ def in_outcome_units(fit: bs.Fit, seed: int) -> pd.Series:
     return pd.Series(errors)
 
 
-def stored(store: Path) -> list[dict[str, Any]]:
-    """Return the answers that are kept."""
-    return [json.loads(line) for line in store.read_text().splitlines()] if store.exists() else []
-
-
 def answers(store: Path) -> list[dict[str, Any]]:
     """Run what is not stored yet, one line each."""
-    done = stored(store)
+    done = list(stored(store))
     known = {(row["panel"], row["model"], row["seed"]) for row in done}
     jobs = [
         job
@@ -192,7 +187,7 @@ def main() -> None:
     options = parser.parse_args()
     store = options.store
     store.parent.mkdir(parents=True, exist_ok=True)
-    found = stored(store) if options.report else answers(store)
+    found = list(stored(store)) if options.report else answers(store)
     command = footer("uv run python tests/benchmarks/predictor_rules.py")
     for mark, panels, models in (
         ("rules", PREDICTED, RULES),

@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from common import footer, table, write_between
+from common import footer, stored, table, write_between
 from coverage_scores import interval_score, quantiles
 from real_panels import PANELS
-from simulations import stored
 
 import bayes_synth as bs
 from bayes_synth.fitting.scale_choice import choose_scale

@@ -10,13 +10,13 @@ import argparse
 import json
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import footer, table, write_between
+from common import footer, stored, table, write_between
 from coverage_scores import LEVELS, statements
 from worlds import CLEAN, DRAWS, STATEMENTS
 
@@ -63,15 +63,6 @@ def holds_zero(draws: np.ndarray, level: float) -> bool:
     """Tell whether the equal-tailed interval holds zero."""
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return bool(low <= 0 <= high)
-
-
-def stored(path: Path) -> Iterator[dict[str, Any]]:
-    """Read every answer; a line cut off by a kill is run again."""
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            continue
 
 
 def judged(path: Path, first: int, units: int) -> list[dict[str, Any]]:
