@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common import footer, table, write_between  # isort: skip, stored
+from common import footer, table, stored, write_between  # isort: skip, stored
 
 import numpy as np
 import pandas as pd
