@@ -13,10 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common import footer, table, stored, write_between  # isort: skip, stored
-
 import numpy as np
 import pandas as pd
+from common import footer, stored, table, write_between
 from real_panels import DATA
 
 import bayes_synth as bs
